@@ -1,0 +1,27 @@
+"""One picture in memory, with everything a file says about where its pixels are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from maggie_core.geometry import Window
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Pixels of one image file or movie frame, unconverted.
+
+    `pixels` is float32 (H, W, C) and covers exactly `data`; `channels` names the C planes as
+    `layer.channel` (or a bare channel), in the file's own spelling.
+    """
+
+    pixels: np.ndarray
+    channels: tuple[str, ...]
+    data: Window
+    display: Window
+    pixel_aspect: float = 1.0
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """Header attributes by OpenImageIO's names, e.g. `smpte:TimeCode`, `FramesPerSecond`."""
