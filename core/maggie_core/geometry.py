@@ -2,13 +2,30 @@
 
 Coordinates follow OpenEXR and OpenImageIO: x to the right, y down, integers name pixels, and the
 centre of pixel (0, 0) lies at (0.5, 0.5). Resampling is by pixel centres, so an edge stays where it was.
+
+Three grids appear, always in this order:
+
+    data window     what a file stores; may be smaller than the picture, larger, or beside it
+    region          the pixels that are matted; the plate's display window unless asked otherwise
+    working grid    the region in square pixels at the size the network looks at
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from maggie_core.errors import InputError
+import numpy as np
+
+from maggie_core.errors import GuidanceError, InputError, SettingsError
+from maggie_core.resample import resample_axis
+
+if TYPE_CHECKING:
+    from maggie_core.io.frame import Frame
+
+ASPECT_TOLERANCE = 0.01
+"""How far two pictures' aspects may differ and still be the same picture at another scale: a 2K proxy of an
+odd-sized plate is rounded to whole pixels."""
 
 
 @dataclass(frozen=True)
@@ -44,3 +61,204 @@ class Window:
         x, y = max(self.x, other.x), max(self.y, other.y)
         right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
         return Window(x, y, right - x, bottom - y) if right > x and bottom > y else None
+
+
+def reframe(pixels: np.ndarray, data: Window, target: Window, *, fill: float = 0.0) -> np.ndarray:
+    """Move pixels from one window to another by pixel coordinates, without resampling.
+
+    Args:
+        pixels: (H, W) or (H, W, C) covering exactly `data`.
+        data: where `pixels` lie.
+        target: the window wanted.
+        fill: value of the pixels of `target` outside `data`.
+
+    Returns:
+        (H', W') or (H', W', C) covering exactly `target`, same dtype; a view where nothing needs copying.
+    """
+    if pixels.shape[:2] != (data.height, data.width):
+        raise InputError(
+            f"pixels are {pixels.shape[1]}x{pixels.shape[0]}, their window {data.width}x{data.height}"
+        )
+    shared = data.intersection(target)
+    if shared == target:
+        return pixels[target.y - data.y : target.bottom - data.y, target.x - data.x : target.right - data.x]
+    framed = np.full((target.height, target.width, *pixels.shape[2:]), fill, dtype=pixels.dtype)
+    if shared is not None:
+        rows = slice(shared.y - target.y, shared.bottom - target.y)
+        columns = slice(shared.x - target.x, shared.right - target.x)
+        framed[rows, columns] = reframe(pixels, data, shared)
+    return framed
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The region of one shot and the grid the network sees it on. The same for every frame of the shot."""
+
+    display: Window
+    """The plate's display window: the picture."""
+    region: Window
+    """The pixels that are matted and written."""
+    pixel_aspect: float = 1.0
+    """Width of a plate pixel over its height."""
+    working_px: int = 576
+    """Short side of the working grid, in square pixels; a smaller region is never enlarged."""
+
+    @property
+    def working_size(self) -> tuple[int, int]:
+        """(w, h) of the working grid: the region in square pixels, short side at most `working_px`."""
+        width, height = self.region.width * self.pixel_aspect, float(self.region.height)
+        scale = min(1.0, self.working_px / min(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def to_working(self, frame_pixels: np.ndarray, data: Window, *, fill: float = 0.0) -> np.ndarray:
+        """Bring plate pixels onto the working grid: area average where it shrinks, linear where it grows.
+
+        Args:
+            frame_pixels: (H, W, C) or (H, W) float32 covering `data`, finite.
+            data: the frame's data window, in plate pixels.
+            fill: value of the region's pixels that the frame does not store.
+
+        Returns:
+            (h, w, C) or (h, w) float32 on the working grid.
+        """
+        pixels = reframe(frame_pixels, data, self.region, fill=fill)
+        width, height = self.working_size
+        # Rows first: they are contiguous, and the image that is then transposed is already small.
+        rows = resample_axis(pixels, 0, height, step=self.region.height / height)
+        return resample_axis(rows, 1, width, step=self.region.width / width)
+
+    def from_working(self, planes: Any) -> Any:
+        """Bring planes of the working grid back to the region, bilinearly and by pixel centres.
+
+        Args:
+            planes: (N, h, w) float32 ndarray or torch tensor on the working grid.
+
+        Returns:
+            (N, H, W) float32 over `region`, of the same kind (and device) as `planes`. An edge keeps its
+            place to within a tenth of a plate pixel.
+        """
+        import torch  # here, because reading and placing pixels must not cost seconds of start-up
+        import torch.nn.functional as functional
+
+        width, height = self.working_size
+        if tuple(planes.shape[1:]) != (height, width):
+            raise InputError(
+                f"planes are {tuple(planes.shape)}: the working grid is {height}x{width} (h x w)"
+            )
+        region = (self.region.height, self.region.width)
+        is_array = isinstance(planes, np.ndarray)
+        grown = torch.from_numpy(np.ascontiguousarray(planes)) if is_array else planes
+        if region != (height, width) and len(planes):
+            shrinks = region[0] < height or region[1] < width
+            grown = functional.interpolate(
+                grown[None].float(), size=region, mode="bilinear", align_corners=False, antialias=shrinks
+            )[0]
+        elif region != (height, width):
+            grown = grown.new_zeros((0, *region))
+        return grown.float().numpy() if is_array else grown.float()
+
+    def place(
+        self,
+        mask: np.ndarray,
+        data: Window,
+        display: Window,
+        *,
+        pixel_aspect: float = 1.0,
+        name: str = "the mask",
+    ) -> np.ndarray:
+        """Put a mask where it belongs on the working grid.
+
+        A mask whose display window has the plate's size is placed by pixel coordinates; one of another size
+        but the same picture aspect is a proxy, scaled so that both display windows coincide. What the mask's
+        file does not store is 0.
+
+        Args:
+            mask: (h0, w0) coverage in [0, 1] over `data`.
+            data: the mask's data window, in its own pixels.
+            display: the mask's display window, in its own pixels.
+            pixel_aspect: of the mask's file.
+            name: how the artist knows this mask, for the message.
+
+        Returns:
+            (h, w) float32 coverage in [0, 1].
+
+        Raises:
+            GuidanceError: the mask shows another picture: its aspect differs by more than 1 %.
+        """
+        return self._placed(mask, data, display, self.working_size, pixel_aspect=pixel_aspect, name=name)
+
+    def place_full(
+        self,
+        mask: np.ndarray,
+        data: Window,
+        display: Window,
+        *,
+        pixel_aspect: float = 1.0,
+        name: str = "the mask",
+    ) -> np.ndarray:
+        """As `place`, but (H, W) over the region in plate pixels; bit-exact where no scaling is needed."""
+        size = (self.region.width, self.region.height)
+        return self._placed(mask, data, display, size, pixel_aspect=pixel_aspect, name=name)
+
+    def _placed(
+        self,
+        mask: np.ndarray,
+        data: Window,
+        display: Window,
+        size: tuple[int, int],
+        *,
+        pixel_aspect: float,
+        name: str,
+    ) -> np.ndarray:
+        self._check_same_picture(display, pixel_aspect, name)
+        if mask.shape != (data.height, data.width):
+            raise GuidanceError(
+                f"{name} is {mask.shape[1]}x{mask.shape[0]}, its window {data.width}x{data.height}"
+            )
+        width, height = size
+        placed = np.asarray(mask, dtype=np.float32)
+        axes = (
+            (0, height, self.region.y, self.region.height, self.display.y, self.display.height, data.y),
+            (1, width, self.region.x, self.region.width, self.display.x, self.display.width, data.x),
+        )
+        for axis, count, start, length, plate_start, plate_length, stored_from in axes:
+            mask_start = display.y if axis == 0 else display.x
+            scale = (display.height if axis == 0 else display.width) / plate_length
+            first = (start - plate_start) * scale + mask_start
+            placed = resample_axis(
+                placed, axis, count, step=length * scale / count, first=first - stored_from, pad_zero=True
+            )
+        return placed
+
+    def _check_same_picture(self, display: Window, pixel_aspect: float, name: str) -> None:
+        mine = (self.display.width, self.display.height)
+        theirs = (display.width, display.height)
+        stored = (theirs[0] / theirs[1]) / (mine[0] / mine[1])
+        # A PNG knows no pixel aspect: a squeezed proxy has the aspect of the stored plate, a desqueezed one
+        # that of the shown plate.
+        shown = stored * pixel_aspect / self.pixel_aspect
+        if min(abs(stored - 1), abs(shown - 1)) > ASPECT_TOLERANCE:
+            raise GuidanceError(
+                f"{name} is {theirs[0]}x{theirs[1]} but the plate is {mine[0]}x{mine[1]}: "
+                "reformat the mask to the plate's format, or to a proxy of the same aspect"
+            )
+
+
+def geometry_for(
+    frame: Frame,
+    *,
+    working_px: int = 576,
+    data_window: Literal["display", "tight", "plate"] = "display",
+) -> Geometry:
+    """The geometry of the shot `frame` is the first frame of.
+
+    `data_window` "plate" mattes what the plate stores beyond its display window too; "display" and "tight"
+    matte the display window ("tight" only crops what is written).
+
+    Raises:
+        SettingsError: `data_window` is none of the three.
+    """
+    if data_window not in ("display", "tight", "plate"):
+        raise SettingsError(f"data window is '{data_window}': it is display, tight or plate")
+    region = frame.display.union(frame.data) if data_window == "plate" else frame.display
+    return Geometry(frame.display, region, frame.pixel_aspect, working_px)
