@@ -1,0 +1,72 @@
+"""Files a farm can trust: written beside their name, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from maggie_core.errors import OutputError
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """Write a file so that whoever sees `path` sees all of it.
+
+    The folder is created. The body writes to the temporary path it is given, in the same folder and without
+    the file's extension, so that no sequence search takes it for a frame. When the body ends well the file is
+    flushed and renamed to `path`; when it ends in any other way, ctrl-C included, the temporary file is
+    removed and what was at `path` before is untouched.
+
+    Raises:
+        OutputError: the folder or the file cannot be written (permission, disk full, ...).
+    """
+    path = Path(path)
+    # Short and independent of the target's name, which may already be as long as the file system allows.
+    temporary = path.parent / f".maggie-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise OutputError(f"cannot write {path}: a folder of that name is there")
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+            _flush_folder(path.parent)
+        except OSError as error:
+            raise cannot_write(path, error.strerror or str(error)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, reason: str) -> OutputError:
+    """The one sentence for a file that could not be written, with what to do about it."""
+    low = reason.lower()
+    todo = "check the folder and try again"
+    if any(word in low for word in ("space", "quota", "too large")):
+        todo = "free some space or choose another folder, then run again"
+    elif any(word in low for word in ("permission", "read-only", "not permitted")):
+        todo = "ask for write permission or choose another folder"
+    return OutputError(f"cannot write {path} ({reason}): {todo}")
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush_folder(folder: Path) -> None:
+    # The rename itself is on the disk only once the folder is. Some network and Windows file systems refuse
+    # to open a folder; the file is whole there all the same.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
