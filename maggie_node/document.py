@@ -19,6 +19,8 @@ T = TypeVar("T")
 class DocumentError(ValueError):
     """A document does not say what its schema asks for; one line that names the field."""
 
+    exit_code = 2
+
 
 def parse(text: str, what: str) -> Any:
     """JSON text as plain data; NaN, Infinity and a key given twice are refused.

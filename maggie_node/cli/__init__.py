@@ -1,0 +1,22 @@
+"""The `maggie-node` command; one file per subcommand. Nothing heavy is imported before it is needed."""
+
+import click
+
+from maggie_node import __version__
+from maggie_node.cli.commands import Commands
+from maggie_node.cli.demo import demo
+from maggie_node.cli.doctor import doctor
+from maggie_node.cli.explain import explain
+from maggie_node.cli.job import job
+from maggie_node.cli.matte import matte
+from maggie_node.cli.models import models
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="maggie-node")
+def main() -> None:
+    """A plate and rough masks in, one clean, soft, steady alpha per person out."""
+
+
+for command in (demo, matte, job, doctor, models, explain):
+    main.add_command(command)

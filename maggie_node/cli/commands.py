@@ -1,0 +1,90 @@
+"""The command group that ends every failure in one line and the right exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFECT, SOME_FAILED, CANCELLED = 1, 3, 130
+
+
+class Commands(click.Group):
+    """A group whose errors are one line on stderr: what was found, what is needed, what to do.
+
+    Exit codes: 0 done, 1 a defect of ours, 2 bad usage or input, 3 some frames failed, 5 licence refused,
+    130 cancelled. `--debug` on a command adds the traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order they were added, not by the alphabet
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        debug: list[bool] = []
+        extra["obj"] = debug
+        try:
+            result: Any = super().main(args, "maggie-node", complete_var, False, windows_expand_args, **extra)
+            code = result if isinstance(result, int) else 0
+        except BaseException as error:
+            if debug and not isinstance(error, SystemExit):
+                traceback.print_exception(error, file=sys.stderr)
+            code = _say(error)
+        sys.exit(code)
+
+
+def debug_option(command: F) -> F:
+    """Add `--debug` to a command."""
+
+    def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value and isinstance(ctx.obj, list):
+            ctx.obj.append(True)
+
+    option = click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=remember,
+        help="Show where an error came from.",
+    )
+    return option(command)
+
+
+def complain(text: str) -> None:
+    """One line on stderr, whatever line breaks `text` has."""
+    click.echo(f"maggie-node: {' '.join(text.split())}", err=True)
+
+
+def _say(error: BaseException) -> int | str | None:
+    """Print the line an error deserves; returns the exit code.
+
+    Our own errors and click's carry an `exit_code`; whatever does not is a defect.
+    """
+    if isinstance(error, SystemExit):
+        return error.code
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        complain("cancelled; files that exist are whole")
+        return CANCELLED
+    if isinstance(error, click.ClickException):
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        complain(error.format_message() + (f" ({command} --help shows how)" if command else ""))
+        return error.exit_code
+    code = getattr(error, "exit_code", None)
+    if code is None:
+        complain(f"a defect of ours, please report it with --debug: {type(error).__name__}: {error}")
+        return DEFECT
+    complain(str(error))
+    return code

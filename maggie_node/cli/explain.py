@@ -1,0 +1,28 @@
+"""`maggie-node explain`: how a matte was made, from its own header."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from maggie_node.cli.commands import debug_option
+
+
+@click.command(short_help="How a matte file was made.")
+@click.argument("frame", metavar="FRAME.exr", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@debug_option
+def explain(frame: Path, *, as_json: bool) -> None:
+    """Print what FRAME.exr says of itself: model, weights, licence, settings, colour, guidance, instances."""
+    from maggie_core import mattes
+
+    record = mattes.explain(frame)
+    if as_json:
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
+        return
+    width = max(len(key) for key in record)
+    for key, value in record.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        click.echo(f"{key:<{width}}  {text}")

@@ -1,0 +1,138 @@
+"""How guidance is written on the command line, in the order it was written."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+import click
+
+from maggie_node.job import (
+    CryptomatteGuidance,
+    Guidance,
+    IdMapGuidance,
+    LayersGuidance,
+    MaskGuidance,
+)
+
+# A colon splits only behind a file extension, so `C:/masks/ana.####.exr` stays one path.
+_SEQUENCE_AND_PART = re.compile(r"(?P<sequence>.+\.[A-Za-z0-9]+):(?P<part>[^/\\:]+)")
+
+
+def parse_mask(spec: str) -> MaskGuidance:
+    """`NAME=SEQUENCE[:CHANNEL]`; without `NAME=` the instance is called after the file."""
+    name, equals, rest = spec.partition("=")
+    if not equals or "/" in name or "\\" in name:
+        name, rest = "", spec
+    sequence, channel = _split(rest)
+    name = name.strip() or PurePath(sequence.replace("\\", "/")).name.split(".")[0].rstrip("_-#")
+    if not name or not sequence:
+        raise click.BadParameter(f"{spec!r} is not NAME=SEQUENCE[:CHANNEL]", param_hint="'--guidance'")
+    return MaskGuidance(name, sequence, channel)
+
+
+def parse_cryptomatte(spec: str) -> CryptomatteGuidance:
+    """`SEQUENCE[:LAYER]`."""
+    return CryptomatteGuidance(*_split(spec))
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    match = _SEQUENCE_AND_PART.fullmatch(text)
+    return (match["sequence"], match["part"]) if match else (text, None)
+
+
+class GuidedCommand(click.Command):
+    """A command that hands its guidance options over as one tuple `guidance`, in the order typed.
+
+    The order matters twice: it decides who owns a pixel that several masks claim, and `--instance` chooses
+    from the Cryptomatte or id map before it (from the first one, when none came before).
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        rest = super().parse_args(ctx, args)
+        options, _, order = self.make_parser(ctx).parse_args(typed)
+        ctx.params["guidance"] = _in_order(options, [parameter.name or "" for parameter in order])
+        for name in ("mask", "layers", "id_map", "cryptomatte", "instance"):
+            ctx.params.pop(name, None)
+        return rest
+
+
+_PARSE: dict[str, Callable[[str], Guidance]] = {
+    "mask": parse_mask,
+    "layers": LayersGuidance,
+    "id_map": IdMapGuidance,
+    "cryptomatte": parse_cryptomatte,
+}
+
+
+def _in_order(options: dict[str, Any], order: list[str]) -> tuple[Guidance, ...]:
+    values = {name: iter(options[name]) for name in order if name in (*_PARSE, "instance")}
+    sources: list[Guidance] = []
+    waiting: list[str] = []
+    chooser: int | None = None
+    for name in order:
+        if name in _PARSE:
+            sources.append(_PARSE[name](next(values[name])))
+            if isinstance(sources[-1], (CryptomatteGuidance, IdMapGuidance)):
+                chooser = len(sources) - 1
+        elif name == "instance":
+            waiting.append(next(values[name]))
+        if waiting and chooser is not None:
+            sources[chooser] = _choosing(sources[chooser], waiting)
+            waiting = []
+    if waiting:
+        raise click.UsageError("--instance chooses from a --cryptomatte or an --id-map: give one")
+    return tuple(sources)
+
+
+def _choosing(source: Guidance, names: list[str]) -> Guidance:
+    if isinstance(source, CryptomatteGuidance):
+        return dataclasses.replace(source, instances=(*source.instances, *names))
+    assert isinstance(source, IdMapGuidance)
+    return dataclasses.replace(source, names=(*source.names, *names))
+
+
+def guidance_options(command: Any) -> Any:
+    """The guidance options of a `GuidedCommand`."""
+    for option in reversed(
+        (
+            click.option(
+                "--guidance",
+                "mask",
+                metavar="NAME=SEQUENCE[:CHANNEL]",
+                multiple=True,
+                help="One instance's masks, or one mask for every frame. Repeatable.",
+            ),
+            click.option(
+                "--guidance-layers",
+                "layers",
+                metavar="SEQUENCE",
+                multiple=True,
+                help="An instance for each layer or channel of an EXR sequence.",
+            ),
+            click.option(
+                "--id-map",
+                metavar="SEQUENCE",
+                multiple=True,
+                help="An instance for each value above zero.",
+            ),
+            click.option(
+                "--cryptomatte",
+                metavar="SEQUENCE[:LAYER]",
+                multiple=True,
+                help="Instances of a Cryptomatte, all or those --instance names.",
+            ),
+            click.option(
+                "--instance",
+                metavar="NAME",
+                multiple=True,
+                help="Choose from the Cryptomatte, or name the next value of the id map. Repeatable.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,32 @@
+"""`maggie-node job`: a job document, run as it is or with a few fields replaced."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from maggie_node.cli.commands import debug_option
+from maggie_node.cli.running import run_job
+from maggie_node.job import read_job
+
+
+@click.command(short_help="Run a job document.")
+@click.argument("document", metavar="JOB.json", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "--out", metavar="OUT", help="Instead of the job's output.")
+@click.option("--frames", metavar="RANGE", help="Instead of the job's frames, e.g. a farm's chunk.")
+@click.option("--cache", metavar="DIR", help="Instead of the job's cache folder.")
+@click.option("--device", metavar="auto|cpu|cuda[:n]|mps", help="Instead of the job's device.")
+@click.option("--json", "json_events", is_flag=True, help="Events on stdout, one JSON object a line.")
+@debug_option
+def job(document: Path, *, json_events: bool, **instead: str | None) -> int:
+    """Run JOB.json; relative paths in it are seen from its own folder.
+
+    `maggie-node matte ... --print-job` writes one.
+    """
+    given = {name: value for name, value in instead.items() if value is not None}
+    for path in ("output", "cache"):
+        if path in given:
+            given[path] = str(Path(given[path]).absolute())
+    return run_job(dataclasses.replace(read_job(document), **given), json_events=json_events)

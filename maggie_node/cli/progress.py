@@ -1,0 +1,134 @@
+"""What a person sees of a running job, on stderr: a bar in a terminal, a line a frame in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import click
+
+from maggie_node.cli.commands import complain
+from maggie_node.protocol import Event, Finished, FrameDone, FrameFailed, Started, Warning
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Narrator:
+    """Tells a job's events to a person; use it as a context, so that the bar ends when the job does.
+
+    Failures are told at the end, once for each distinct reason.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._bar = _bar() if not quiet and sys.stderr.isatty() else None
+        self._log = not quiet and self._bar is None
+        self._failures: dict[str, list[int]] = {}
+        self._total = 0
+        self._reached = 0
+        self._seconds = 0.0
+        self._computed = 0
+
+    def __enter__(self) -> Narrator:
+        self._bar_context().__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _bar_context(self) -> AbstractContextManager[object]:
+        return self._bar if self._bar is not None else nullcontext()
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._start(event)
+        elif isinstance(event, FrameDone):
+            self._advance(event)
+        elif isinstance(event, FrameFailed):
+            self._failures.setdefault(event.error, []).append(event.frame)
+            self._reached += 1
+            self._draw(f"frame {event.frame} failed")
+        elif isinstance(event, Warning):
+            complain(f"note: {event.text}")
+        elif isinstance(event, Finished):
+            self._finish(event)
+
+    def _start(self, event: Started) -> None:
+        self._total = len(event.frames)
+        names = ", ".join(instance.name for instance in event.instances)
+        self._line(
+            f"{self._total} frames, {len(event.instances)} instances ({names})\n"
+            f"model {event.model} at {event.working_size} on {event.device}, {event.precision}; "
+            f"plate is {event.colorspace}"
+        )
+        for name in ("device", "precision", "working_px", "detail"):
+            asked, got = getattr(event.asked, name), getattr(event.effective, name)
+            if asked not in ("auto", got):
+                self._line(f"{name} was asked as {asked} and is {got}")
+        if self._bar is not None:
+            self._bar.add_task("", total=self._total, rate="")
+
+    def _advance(self, event: FrameDone) -> None:
+        self._reached += 1
+        if not event.cached:
+            self._seconds += event.seconds
+            self._computed += 1
+        state = "was there already" if event.cached else f"{event.seconds:.2f} s"
+        self._draw(f"frame {event.frame}  {state}")
+
+    def _draw(self, line: str) -> None:
+        rate = self._rate()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._reached, rate=rate)
+        elif self._log:
+            self._line(f"{line}  ({self._reached}/{self._total}{', ' + rate if rate else ''})")
+
+    def _rate(self) -> str:
+        if not self._computed or not self._seconds:
+            return ""
+        left = (self._total - self._reached) * self._seconds / self._computed
+        return f"{self._computed / self._seconds:.2f} frames/s, {_clock(left)} left"
+
+    def _finish(self, event: Finished) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        there = f", {event.skipped} skipped" if event.skipped else ""
+        self._line(f"{event.done} mattes written{there} in {_clock(self._seconds)}")
+        for error, frames in self._failures.items():
+            complain(f"{frames_text(frames)} failed: {error}")
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False)
+        elif self._log:
+            click.echo(text, err=True)
+
+
+def frames_text(frames: Iterable[int]) -> str:
+    """`frame 1004` or `frames 1004-1010,1012`."""
+    import fileseq
+
+    numbers = sorted(frames)
+    text = fileseq.framesToFrameRange(numbers)
+    return f"frame {text}" if len(numbers) == 1 else f"frames {text}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    return Progress(
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,66 @@
+"""One job run in this process, told to a person or as JSON lines, and stoppable at any moment."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from maggie_node.cli.commands import CANCELLED, SOME_FAILED
+from maggie_node.cli.progress import Narrator
+from maggie_node.job import MatteJob
+from maggie_node.protocol import Event, Finished, to_line
+
+
+def run_job(job: MatteJob, *, json_events: bool) -> int:
+    """Run `job`; returns the exit code. Events go to stdout as JSON lines, or to a person on stderr."""
+    outcome, _ = run_and_time(job, json_events=json_events)
+    return exit_code(outcome)
+
+
+def run_and_time(job: MatteJob, *, json_events: bool = False) -> tuple[Finished, tuple[Event, ...]]:
+    """Run `job`; returns how it ended and every event on the way."""
+    # Imported here, because it brings the network with it and `--help` should not wait for that.
+    from maggie_node import runner
+
+    events: list[Event] = []
+    with Narrator(quiet=json_events and not sys.stderr.isatty()) as narrator, stoppable() as stopped:
+
+        def emit(event: Event) -> None:
+            events.append(event)
+            narrator.tell(event)
+            if json_events:
+                click.echo(to_line(event))
+                sys.stdout.flush()
+
+        outcome = runner.run(job, emit=emit, cancelled=stopped)
+    return outcome, tuple(events)
+
+
+def exit_code(outcome: Finished) -> int:
+    """0 done, 3 some frames failed, 130 cancelled."""
+    if outcome.cancelled:
+        return CANCELLED
+    return SOME_FAILED if outcome.failed else 0
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], bool]]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt at once; the yielded function tells that one came."""
+    stop = False
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal stop
+        stop = True
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
