@@ -1,0 +1,241 @@
+"""From files to a `MatteModel`: names, folders, hub repositories, and the checks a damaged file fails."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from maggie_core.errors import ModelError
+from maggie_core.model.layers import fold
+from maggie_core.model.matte_model import MatteModel, ModelInfo
+from maggie_core.model.network import Network
+from maggie_core.model.widths import Widths, infer_widths
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+OFFICIAL = {
+    "him50k": "chuonghm/maggie-image-him50k-cvpr24",
+    "vim2k5": "chuonghm/maggie-video-vim2k5-cvpr24",
+}
+"""Published weights by name: image and video. CC BY-NC 4.0, never bundled."""
+OFFICIAL_LICENCE = "CC-BY-NC-4.0"
+DEFAULT_FOLDER = Path(__file__).parent.parent / "weights"
+UNUSED = ("decoder.dummy_downscale.", "num_batches_tracked")
+"""Parts of names whose tensors no result depends on; a checkpoint may leave them out."""
+
+
+def model_names() -> tuple[str, ...]:
+    """Names `load_model` knows beside paths."""
+    return ("default", *OFFICIAL)
+
+
+def load_model(spec: str = "default", *, device: str = "auto", precision: Precision = "auto") -> MatteModel:
+    """Load a model by name or path.
+
+    Args:
+        spec: `default` (shipped, commercial use allowed), `him50k` or `vim2k5` (published weights, fetched once from
+            the Hugging Face hub and cached), a `.safetensors` file, a folder with a `config.json`, or a pickled
+            checkpoint (read with `weights_only=True`).
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        precision: of the dense stages. `auto` is float32 on a CPU and bfloat16 or float32 elsewhere.
+
+    Raises:
+        ModelError: unknown name, no such file, damaged file, foreign weights, device not there.
+    """
+    weights = find_weights(spec)
+    chosen, kind = choose_device(device), precision
+    if kind == "auto":
+        kind = "bf16" if chosen.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    model = from_state_dict(read_state(weights))
+    model.info = replace(model.info, **_about(spec, weights), sha256=_sha256(weights))
+    return model.to(chosen, kind)
+
+
+def from_state_dict(state: Mapping[str, Tensor]) -> MatteModel:
+    """Build the network `state` belongs to: image or video, of whatever widths its tensors have.
+
+    Args:
+        state: the published names; float16 and bfloat16 tensors are read as float32.
+
+    Returns:
+        A model in evaluation mode, on the CPU, in float32.
+
+    Raises:
+        ModelError: names are missing, unknown, or a shape does not fit; all are named in one line.
+    """
+    state = {name: tensor for name, tensor in state.items() if not any(part in name for part in UNUSED)}
+    temporal = any(name.startswith(("decoder.os8_temp_module.", "decoder.diff_module.")) for name in state)
+    prior = 1 if "decoder.prior.0.weight" in state else 0
+    expected = _shapes(Widths(temporal=temporal, prior=prior))
+    missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
+    if missing or unknown:
+        raise ModelError(
+            f"these are not weights of this network: {_names(missing, 'missing')}{_names(unknown, 'unknown')}"
+        )
+    try:
+        widths = infer_widths(state)
+        expected = _shapes(widths)
+    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
+        raise ModelError(f"these weights have no consistent widths: {str(error).splitlines()[0]}") from error
+    wrong = [
+        f"{name} is {list(state[name].shape)}, needs {list(shape)}"
+        for name, shape in expected.items()
+        if tuple(state[name].shape) != shape
+    ]
+    if wrong:
+        raise ModelError(f"weights of a wrong shape: {'; '.join(wrong[:4])}{_more(len(wrong) - 4)}")
+    network = Network(widths)
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=False)
+    network.eval().requires_grad_(False)
+    parameters = sum(tensor.numel() for name, tensor in state.items() if "running_" not in name)
+    fold(network)
+    return MatteModel(network, ModelInfo("custom", "video" if temporal else "image", parameters))
+
+
+def find_weights(spec: str) -> Path:
+    """The weights file behind a model name or path; fetches published weights when they are not cached.
+
+    Raises:
+        ModelError: no such name or file, or the hub cannot be reached.
+    """
+    if spec == "default":
+        return _file_in(DEFAULT_FOLDER, spec)
+    if spec in OFFICIAL:
+        return _file_in(_from_hub(OFFICIAL[spec], spec), spec)
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(
+                f"{path} has no config.json: name a model folder, a .safetensors file, or one of {_known()}"
+            )
+        return _file_in(path, spec)
+    if not path.is_file():
+        raise ModelError(
+            f"no model called {spec}: known are {_known()}, or give a .safetensors file that exists"
+        )
+    return path
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors of a `.safetensors` file or a pickled checkpoint.
+
+    Raises:
+        ModelError: the file is damaged, cut short, or holds more than tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"{path} cannot be read as weights ({_first_line(error)}): fetch or copy it again"
+        ) from error
+    for key in ("state_dict", "model"):
+        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
+            loaded = loaded[key]
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise ModelError(f"{path} holds no table of tensors: it needs to be a state_dict")
+    return loaded
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        ModelError: the device is not there.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"no device called {name}: use auto, cpu, cuda, cuda:1 or mps") from error
+    if device.type == "cuda" and (not cuda or (device.index or 0) >= torch.cuda.device_count()):
+        raise ModelError(
+            f"device {name} is not here ({torch.cuda.device_count()} CUDA devices found): use --device auto"
+        )
+    if device.type == "mps" and not mps:
+        raise ModelError(f"device {name} is not here: use --device auto")
+    if device.type not in {"cpu", "cuda", "mps"}:
+        raise ModelError(f"device {name} is not supported: use auto, cpu, cuda, cuda:1 or mps")
+    return device
+
+
+def _from_hub(repository: str, name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    patterns = ["*.safetensors", "config.json"]
+    try:
+        return Path(snapshot_download(repository, allow_patterns=patterns, local_files_only=True))
+    except LocalEntryNotFoundError:
+        pass
+    try:
+        return Path(snapshot_download(repository, allow_patterns=patterns))
+    except Exception as error:
+        raise ModelError(
+            f"model {name} is not cached and {repository} cannot be reached ({type(error).__name__}): "
+            "connect once, or give a path"
+        ) from error
+
+
+def _file_in(folder: Path, spec: str) -> Path:
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        raise ModelError(f"model {spec} has no .safetensors file in {folder}: fetch it again")
+    return found[0]
+
+
+def _about(spec: str, weights: Path) -> dict[str, Any]:
+    if spec in OFFICIAL:
+        return {"name": spec, "licence": OFFICIAL_LICENCE, "commercial": False}
+    config = weights.parent / "config.json"
+    if spec == "default" or config.is_file():
+        about = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+        return {
+            "name": str(about.get("name", spec)),
+            "licence": str(about.get("licence", "unknown")),
+            "commercial": about.get("commercial") is True,
+        }
+    return {"name": weights.stem, "licence": "unknown", "commercial": False}
+
+
+def _shapes(widths: Widths) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        state = Network(widths).state_dict()
+    return {
+        name: tuple(tensor.shape)
+        for name, tensor in state.items()
+        if not any(part in name for part in UNUSED)
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _known() -> str:
+    return ", ".join(model_names())
+
+
+def _names(names: list[str], what: str) -> str:
+    return f"{len(names)} {what} ({', '.join(names[:4])}{_more(len(names) - 4)}) " if names else ""
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

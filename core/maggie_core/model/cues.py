@@ -1,0 +1,111 @@
+"""Parameter-free hints for a small network: where a pixel's colour stands between the colours near by.
+
+From guidance-weighted local means of the colour inside (f) and outside (b) an instance, a pixel of colour I gets
+
+    t = (I - b) . (f - b) / |f - b|^2      and      |f - b|
+
+in two window sizes: the local, mask-weighted form of the colour line that closed-form matting rests on
+(Levin et al., "A Closed-Form Solution to Natural Image Matting", 2008). The published network takes none of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from maggie_core.sparse import Sites
+
+STRIDE = 4
+"""The local means live on a grid four times coarser than the picture."""
+RADII = (5, 14)
+"""Window half sizes in cells of that grid: about 44 and 116 pixels across."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalColours:
+    """Local means of one frame, for N instances on the h x w grid at stride 4, per window size."""
+
+    inside: list[Tensor]
+    """(N, 3, h, w) each, mean colour where the guidance claims the pixel."""
+    outside: list[Tensor]
+    share: list[Tensor]
+    """(N, 1, h, w) each, share of the window the guidance claims, in [0, 1]."""
+
+    def at(self, picture: Tensor, guidance: Tensor, sites: Sites, chosen: Tensor, *, stride: int) -> Tensor:
+        """The six cues at sites of a grid at `stride` (1, 2 or 4).
+
+        Args:
+            picture: (3, H, W) sRGB-encoded [0, 1], at full resolution.
+            guidance: (N, H, W) binary.
+            sites: map m is instance `chosen[m]`.
+
+        Returns:
+            (n, 6): t and |f - b| for each window, the guidance and its local share, each around [-1, 1].
+        """
+        m, y, x = sites.coords.unbind(1)
+        m = chosen[m]
+        if stride > 1:
+            picture = F.avg_pool2d(picture, stride)
+            guidance = F.avg_pool2d(guidance, stride)
+        colour = picture[:, y, x].t()
+        step = STRIDE // stride
+        cy, cx = y // step, x // step
+        parts = []
+        for inside, outside in zip(self.inside, self.outside, strict=True):
+            parts += _colour_line(colour, inside[m, :, cy, cx], outside[m, :, cy, cx], dim=1)
+        parts += [guidance[m, y, x].unsqueeze(1) * 2 - 1, self.share[0][m, :, cy, cx] * 2 - 1]
+        return torch.cat(parts, dim=1)
+
+    def coarse(self, picture: Tensor, guidance: Tensor, *, stride: int = 8) -> Tensor:
+        """(N, 6, H/stride, W/stride): the same cues on a dense coarse grid (stride 8)."""
+        colour = F.avg_pool2d(picture, stride).unsqueeze(0)
+        parts = []
+        for inside, outside in zip(self.inside, self.outside, strict=True):
+            f, b = F.avg_pool2d(inside, stride // STRIDE), F.avg_pool2d(outside, stride // STRIDE)
+            parts += _colour_line(colour, f, b, dim=1)
+        cover = F.avg_pool2d(guidance, stride).unsqueeze(1)
+        share = F.avg_pool2d(self.share[0], stride // STRIDE)
+        return torch.cat([*parts, cover * 2 - 1, share * 2 - 1], dim=1)
+
+
+def local_colours(picture: Tensor, guidance: Tensor) -> LocalColours:
+    """Local inside and outside colours of one frame.
+
+    Args:
+        picture: (3, H, W) sRGB-encoded [0, 1]; H and W multiples of 8.
+        guidance: (N, H, W) binary.
+    """
+    colour = F.avg_pool2d(picture, STRIDE).unsqueeze(0)
+    claimed = F.avg_pool2d(guidance, STRIDE).unsqueeze(1)
+    inside, outside, share = [], [], []
+    everything = torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1)
+    weighted = torch.cat([claimed * colour, claimed], dim=1)
+    for radius in RADII:
+        total, part = _box(everything, radius), _box(weighted, radius)
+        rest = total - part
+        inside.append(_mean(part))
+        outside.append(_mean(rest))
+        share.append(part[:, 3:] / total[:, 3:])
+    return LocalColours(inside, outside, share)
+
+
+def _mean(summed: Tensor) -> Tensor:
+    # Where the window holds none of a side, its mean is grey and the difference says nothing.
+    return (summed[:, :3] + 1e-4 * 0.5) / (summed[:, 3:] + 1e-4)
+
+
+def _colour_line(colour: Tensor, f: Tensor, b: Tensor, *, dim: int) -> list[Tensor]:
+    line = f - b
+    length2 = (line * line).sum(dim, keepdim=True)
+    t = ((colour - b) * line).sum(dim, keepdim=True) / (length2 + 1e-3)
+    return [t.clamp(-0.5, 1.5) * 2 - 1, length2.clamp(min=1e-8).sqrt() * 2 - 1]
+
+
+def _box(x: Tensor, radius: int) -> Tensor:
+    """Mean over the (2 r + 1)^2 window, counting zeros beyond the border."""
+    size = 2 * radius + 1
+    x = F.avg_pool2d(x, (1, size), stride=1, padding=(0, radius))
+    return F.avg_pool2d(x, (size, 1), stride=1, padding=(radius, 0))

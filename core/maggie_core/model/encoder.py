@@ -1,0 +1,179 @@
+"""Picture and guidance to features: residual encoder, shortcut branches, ASPP, and the decoder back to stride 8."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from maggie_core.model.layers import SLOPE, SpectralConv
+from maggie_core.model.widths import Widths
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""The statistics the picture is normalised with, in sRGB-encoded [0, 1]."""
+
+
+def embed_guidance(table: Tensor, guidance: Tensor, ids: Tensor) -> Tensor:
+    """Mean embedding of the instances that claim a pixel; zero where none does.
+
+    Args:
+        table: (slots + 1, E); row 0 is never used.
+        guidance: (F, N, H, W) coverage; id * coverage is truncated to an integer, so soft masks must be binarised.
+        ids: (N,) int64 row of `table` for each instance, from 1.
+
+    Returns:
+        (F, E, H, W).
+    """
+    frames, _, height, width = guidance.shape
+    total = guidance.new_zeros(frames, table.shape[1], height, width)
+    count = guidance.new_zeros(frames, 1, height, width)
+    for index, slot in enumerate(ids.tolist()):
+        claimed = (guidance[:, index : index + 1] * slot).long()
+        if slot > 1 and not torch.equal(claimed, claimed.clamp(max=1) * slot):
+            # A soft mask names another instance's row, as published.
+            total = total + table[claimed.squeeze(1)].permute(0, 3, 1, 2) * (claimed > 0)
+        else:
+            total = total + table[slot].view(1, -1, 1, 1) * (claimed > 0)
+        count = count + (claimed > 0)
+    return total / (count + 1e-6)
+
+
+class BasicBlock(nn.Module):
+    folds = (("conv1", "bn1"), ("conv2", "bn2"))
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1):
+        super().__init__()
+        self.conv1 = SpectralConv(inputs, outputs, 3, stride=stride)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = SpectralConv(outputs, outputs, 3)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if stride == 2:
+            self.downsample = nn.Sequential(
+                nn.AvgPool2d(2, 2), SpectralConv(inputs, outputs, 1), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(x)) + skip)
+
+
+class Encoder(nn.Module):
+    """`res_shortcut_embed_29`: features at strides 1 to 32 and their shortcut branches."""
+
+    folds = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
+
+    def __init__(self, w: Widths):
+        super().__init__()
+        self.conv1 = SpectralConv(3 + w.embed, w.s2, 3, stride=2)
+        self.conv2 = SpectralConv(w.s2, w.s2, 3)
+        self.conv3 = SpectralConv(w.s2, w.s4, 3, stride=2)
+        self.bn1, self.bn2, self.bn3 = nn.BatchNorm2d(w.s2), nn.BatchNorm2d(w.s2), nn.BatchNorm2d(w.s4)
+        self.layer1 = nn.Sequential(*(BasicBlock(w.s4, w.s4) for _ in range(3)))
+        self.layer2 = _stage(w.s4, w.s8, 4)
+        self.layer3 = _stage(w.s8, w.s16, 4)
+        self.layer_bottleneck = _stage(w.s16, w.s32, 2)
+        self.shortcut = nn.ModuleList(
+            _shortcut(inputs, outputs)
+            for inputs, outputs in (
+                (3 + w.embed, w.detail),
+                (w.s2, w.s2),
+                (w.s4, w.s4),
+                (w.s8, w.s8),
+                (w.s16, w.s16),
+            )
+        )
+        self.mask_embed_layer = nn.Embedding(w.slots + 1, w.embed)
+
+    def forward(self, picture: Tensor, embedding: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Returns ([fea1 .. fea5] at strides 1 to 16, x5 at stride 32)."""
+        x = torch.cat([picture, embedding], dim=1)
+        features = [self.shortcut[0](x)]
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn2(self.conv2(x)))
+        features.append(self.shortcut[1](x))
+        x = self.layer1(F.relu(self.bn3(self.conv3(x))))
+        features.append(self.shortcut[2](x))
+        x = self.layer2(x)
+        features.append(self.shortcut[3](x))
+        x = self.layer3(x)
+        features.append(self.shortcut[4](x))
+        return features, self.layer_bottleneck(x)
+
+
+class Aspp(nn.Module):
+    """Atrous pyramid: 1x1, three dilated 3x3 and a pooled branch, merged by 1x1.
+
+    Source: Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation", 2017.
+    """
+
+    folds = tuple((f"aspp{k}", f"aspp{k}_bn") for k in range(1, 6)) + (("conv2", "bn2"),)
+
+    def __init__(self, inputs: int, mid: int):
+        super().__init__()
+        self.aspp1 = nn.Conv2d(inputs, mid, 1, bias=False)
+        self.aspp2, self.aspp3, self.aspp4 = (
+            nn.Conv2d(inputs, mid, 3, padding=d, dilation=d, bias=False) for d in (2, 4, 8)
+        )
+        self.aspp5 = nn.Conv2d(inputs, mid, 1, bias=False)
+        for k in range(1, 6):
+            self.add_module(f"aspp{k}_bn", nn.BatchNorm2d(mid))
+        self.conv2 = nn.Conv2d(5 * mid, inputs, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branches = [F.relu(getattr(self, f"aspp{k}_bn")(getattr(self, f"aspp{k}")(x))) for k in range(1, 5)]
+        pooled = F.relu(self.aspp5_bn(self.aspp5(x.mean(dim=(2, 3), keepdim=True))))
+        branches.append(pooled.expand(-1, -1, *x.shape[2:]))
+        return F.relu(self.bn2(self.conv2(torch.cat(branches, dim=1))))
+
+
+class UpBlock(nn.Module):
+    folds = (("conv1", "bn1"), ("conv2", "bn2"))
+
+    def __init__(self, inputs: int, outputs: int, *, up: bool):
+        super().__init__()
+        self.conv1 = (
+            SpectralConv(inputs, inputs, 4, stride=2, transposed=True)
+            if up
+            else SpectralConv(inputs, inputs, 3)
+        )
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv2 = SpectralConv(inputs, outputs, 3)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.upsample = None
+        if up:
+            self.upsample = nn.Sequential(
+                nn.Upsample(scale_factor=2, mode="nearest"),
+                SpectralConv(inputs, outputs, 1),
+                nn.BatchNorm2d(outputs),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = x if self.upsample is None else self.upsample(x)
+        x = F.leaky_relu(self.bn1(self.conv1(x)), SLOPE)
+        return F.leaky_relu(self.bn2(self.conv2(x)) + skip, SLOPE)
+
+
+def up_stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
+    """Decoder stage that doubles the resolution in its first block."""
+    first = UpBlock(inputs, outputs, up=True)
+    return nn.Sequential(first, *(UpBlock(outputs, outputs, up=False) for _ in range(blocks - 1)))
+
+
+def _stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
+    first = BasicBlock(inputs, outputs, stride=2)
+    return nn.Sequential(first, *(BasicBlock(outputs, outputs) for _ in range(blocks - 1)))
+
+
+def _shortcut(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        SpectralConv(inputs, outputs, 3),
+        nn.ReLU(),
+        nn.BatchNorm2d(outputs),
+        SpectralConv(outputs, outputs, 3),
+        nn.ReLU(),
+        nn.BatchNorm2d(outputs),
+    )

@@ -1,0 +1,174 @@
+"""The few layers the family shares: spectrally normalised and sparse convolutions, and their folding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from maggie_core import sparse
+from maggie_core.sparse import Sites
+
+SLOPE = 0.2
+"""Negative slope of every LeakyReLU."""
+
+
+class SpectralConv(nn.Module):
+    """Convolution whose weight is divided by its largest singular value (no bias).
+
+    While training each call takes one power-iteration step; in evaluation the stored vectors are used as they
+    are. `folded_weight` takes one step, which equals the published code's first call.
+
+    Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, transposed: bool = False):
+        super().__init__()
+        shape = (inputs, outputs, kernel, kernel) if transposed else (outputs, inputs, kernel, kernel)
+        bar = torch.empty(shape)
+        nn.init.xavier_uniform_(bar)
+        self.module = nn.Module()
+        u, v = F.normalize(torch.randn(shape[0]), dim=0), F.normalize(torch.randn(bar[0].numel()), dim=0)
+        self.module.weight_u = nn.Parameter(u, requires_grad=False)
+        self.module.weight_v = nn.Parameter(v, requires_grad=False)
+        self.module.weight_bar = nn.Parameter(bar)
+        self.stride, self.transposed = stride, transposed
+        self.padding = 1 if kernel > 1 else 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self._weight(step=self.training)
+        if self.transposed:
+            return F.conv_transpose2d(x, weight, stride=self.stride, padding=self.padding)
+        return F.conv2d(x, weight, stride=self.stride, padding=self.padding)
+
+    def folded_weight(self) -> Tensor:
+        """The weight the network multiplies with, after one power-iteration step."""
+        with torch.no_grad():
+            return self._weight(step=True)
+
+    def _weight(self, *, step: bool) -> Tensor:
+        bar, u, v = self.module.weight_bar, self.module.weight_u, self.module.weight_v
+        matrix = bar.flatten(1)
+        if step:
+            with torch.no_grad():
+                product = matrix.t() @ u
+                v.copy_(product / (product.norm() + 1e-12))
+                product = matrix @ v
+                u.copy_(product / (product.norm() + 1e-12))
+        # Clones, because the next call steps the vectors in place while this one's graph still needs them.
+        sigma = torch.dot(u.clone(), matrix @ v.clone())
+        return bar / sigma
+
+
+class SparseConv3(nn.Module):
+    """3x3 sparse convolution, submanifold or inverse of a stride-2 one; weight (out, 3, 3, in)."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = False, inverse: bool = False):
+        super().__init__()
+        weight = torch.empty(outputs, inputs, 3, 3)
+        nn.init.kaiming_uniform_(weight, a=SLOPE, nonlinearity="leaky_relu")
+        self.weight = nn.Parameter(weight.permute(0, 2, 3, 1).contiguous())
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.inverse = inverse
+
+    def forward(self, rows: Tensor, sites: Sites, fine: Sites | None = None) -> Tensor:
+        if not self.inverse:
+            return sparse.submanifold_conv3(rows, self.weight, self.bias, sites)
+        assert fine is not None
+        out = sparse.inverse_conv3(rows, self.weight, sites, fine)
+        return out if self.bias is None else out + self.bias
+
+
+class Pointwise(nn.Module):
+    """1x1 sparse convolution; weight (out, 1, 1, in), read in memory order as a matrix (in, out).
+
+    The re-reading is not a transpose: it is what the published weights were trained with.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = False):
+        super().__init__()
+        weight = torch.empty(outputs, inputs)
+        nn.init.kaiming_uniform_(weight, a=SLOPE, nonlinearity="leaky_relu")
+        self.weight = nn.Parameter(weight.t().reshape(outputs, 1, 1, inputs).contiguous())
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+
+    def forward(self, rows: Tensor) -> Tensor:
+        outputs, _, _, inputs = self.weight.shape
+        matrix = self.weight.reshape(inputs, outputs)
+        return rows @ matrix if self.bias is None else torch.addmm(self.bias, rows, matrix)
+
+
+def fold(module: nn.Module) -> nn.Module:
+    """Replace, in place, every spectral convolution by a plain one, with the batch norm behind it folded in.
+
+    Blocks name their own pairs in `folds`; in a sequential a norm directly behind a convolution is its pair.
+    A norm behind an activation stays what it is.
+    """
+    for child in module.children():
+        fold(child)
+    pairs = list(getattr(module, "folds", ()))
+    if isinstance(module, nn.Sequential):
+        names = list(module._modules)
+        pairs += [
+            (a, b) for a, b in zip(names, names[1:], strict=False) if isinstance(module._modules[b], _NORMS)
+        ]
+    for conv_name, norm_name in pairs:
+        conv, norm = getattr(module, conv_name), getattr(module, norm_name)
+        if isinstance(conv, (SpectralConv, nn.Conv2d, SparseConv3, Pointwise)):
+            setattr(module, conv_name, _with_norm(conv, norm))
+            setattr(module, norm_name, nn.Identity())
+    for name, child in module.named_children():
+        if isinstance(child, SpectralConv):
+            setattr(module, name, _plain(child, child.folded_weight(), None))
+    return module
+
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+@torch.no_grad()
+def _with_norm(conv: nn.Module, norm: nn.Module) -> nn.Module:
+    assert isinstance(norm, _NORMS) and norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    shift = norm.bias - norm.running_mean * scale
+    if isinstance(conv, SparseConv3):
+        conv.weight.mul_(scale.view(-1, 1, 1, 1))
+    elif isinstance(conv, Pointwise):
+        outputs, _, _, inputs = conv.weight.shape
+        conv.weight.copy_((conv.weight.reshape(inputs, outputs) * scale).reshape(conv.weight.shape))
+    else:
+        assert isinstance(conv, (SpectralConv, nn.Conv2d))
+        weight = conv.folded_weight() if isinstance(conv, SpectralConv) else conv.weight
+        outward = 1 if getattr(conv, "transposed", False) else 0
+        shape = [1] * 4
+        shape[outward] = -1
+        return _plain(conv, weight * scale.view(shape), shift)
+    conv.bias = nn.Parameter(shift if conv.bias is None else conv.bias * scale + shift)
+    return conv
+
+
+def _plain(conv: SpectralConv | nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Module:
+    kernel = weight.shape[2]
+    if isinstance(conv, SpectralConv):
+        stride, padding, dilation, transposed = conv.stride, conv.padding, 1, conv.transposed
+    else:
+        stride, padding, dilation, transposed = conv.stride, conv.padding, conv.dilation, False
+    if transposed:
+        plain = nn.ConvTranspose2d(
+            weight.shape[0], weight.shape[1], kernel, stride, padding, bias=bias is not None
+        )
+    else:
+        plain = nn.Conv2d(
+            weight.shape[1],
+            weight.shape[0],
+            kernel,
+            stride,  # pyright: ignore[reportArgumentType]
+            padding,  # pyright: ignore[reportArgumentType]
+            dilation,  # pyright: ignore[reportArgumentType]
+            bias=bias is not None,
+        )
+    with torch.no_grad():
+        plain.weight.copy_(weight)
+        if bias is not None and plain.bias is not None:
+            plain.bias.copy_(bias)
+    return plain

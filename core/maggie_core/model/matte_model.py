@@ -1,0 +1,334 @@
+"""A loaded network ready to matte: one window, one clip, or a stream of frames in constant memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from maggie_core.errors import ModelError
+from maggie_core.model.network import STRIDE, FrameFeatures, Network
+from maggie_core.model.refinement import REGION_PX, dilate, fuse, to_alpha, undecided
+from maggie_core.model.temporal import change_logits, enlarge, fuse_window, instance_boxes, tidy_coarse
+
+WINDOW = 3
+"""Frames the video network looks at together."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a user may want to know about a model before trusting it with a shot."""
+
+    name: str
+    kind: Literal["image", "video"]
+    parameters: int
+    licence: str = "unknown"
+    commercial: bool = False
+    sha256: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class WindowResult:
+    """Mattes of a window and what led to them; coverage in [0, 1], (T, N, H, W) each."""
+
+    alpha: Tensor
+    alpha_os8: Tensor
+    alpha_os4: Tensor
+    alpha_os1: Tensor
+    undecided: Tensor
+    """bool: where the sparse stage looked."""
+    single: Tensor
+    """The mattes before the temporal fusion; equals `alpha` for an image network."""
+    hidden: Tensor | None = None
+    """(T, C, H/8, W/8) forward temporal states; several groups of instances lie side by side in C."""
+    change_forward: Tensor | None = None
+    """(T, H, W) in [0, 1]: frame t against t-1; 0.5 where there is no neighbour."""
+    change_backward: Tensor | None = None
+
+
+class MatteModel:
+    """The network of one checkpoint, folded for inference. It keeps nothing between calls.
+
+    More instances than the network has slots (ten) are split, in the order given, into as few groups of
+    nearly equal size as needed. The groups share the encoder's features; slots, and with them the mask embedding's
+    identities, start again in each.
+    """
+
+    def __init__(self, network: Network, info: ModelInfo):
+        self._network = network
+        self.info = info
+        self.device = torch.device("cpu")
+        self.precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+
+    @property
+    def is_video(self) -> bool:
+        return self.info.kind == "video"
+
+    def to(
+        self, device: torch.device | str, precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    ) -> MatteModel:
+        """Move to a device; `precision` is that of the dense stages (logits stay float32)."""
+        self.device = torch.device(device)
+        self.precision = precision
+        self._network.to(self.device)
+        return self
+
+    @torch.inference_mode()
+    def encode(self, image: Tensor, guidance: Tensor) -> FrameFeatures:
+        """Features of one frame, to be reused by every window that contains it.
+
+        Args:
+            image: (3, H, W) float32 in [0, 1], sRGB-encoded; H and W multiples of 32.
+            guidance: (N, H, W) or (N, H/8, W/8), binary.
+        """
+        image, guidance = image.to(self.device), guidance.to(self.device, torch.float32)
+        ids = torch.cat([torch.arange(len(group)) + 1 for group in self._groups(len(guidance))])
+        kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision, torch.float32)
+        with torch.autocast(self.device.type, dtype=kind, enabled=self.precision != "fp32"):
+            return self._network.encode(image, guidance, ids)
+
+    @torch.inference_mode()
+    def window(
+        self,
+        frames: list[FrameFeatures],
+        *,
+        previous: Tensor | None = None,
+        hidden: Tensor | None = None,
+        skip_first: bool = False,
+    ) -> WindowResult:
+        """Matte a window from its frames' features.
+
+        Args:
+            previous: (N, H, W) final matte of the window's first frame, from the window before.
+            hidden: (C, H/8, W/8) temporal state before the first frame.
+            skip_first: leave the first frame's detail out; its matte is then `previous`.
+        """
+        count = frames[0].guidance.shape[0]
+        height, width = frames[0].picture.shape[-2:]
+        shape = (len(frames), count, height, width)
+        alpha8 = torch.zeros(shape, device=self.device)
+        alpha4, alpha1, single = torch.zeros_like(alpha8), torch.zeros_like(alpha8), torch.zeros_like(alpha8)
+        region = torch.zeros(shape, dtype=torch.bool, device=self.device)
+        states, ahead, behind = [], [], []
+        groups = self._groups(count)
+        carried = [None] * len(groups) if hidden is None else list(hidden.to(self.device).chunk(len(groups)))
+        for group, state in zip(groups, carried, strict=True):
+            coarse = self._coarse(frames, group, state)
+            states.append(coarse.hidden)
+            if coarse.logits is None:
+                continue
+            alpha8[:, group] = to_alpha(_enlarge_maps(coarse.logits))
+            ahead += coarse.change[:1]
+            behind += coarse.change[1:]
+            for t, frame in enumerate(frames):
+                a8 = tidy_coarse(alpha8[t, group]) if self.is_video else alpha8[t, group]
+                u = dilate(undecided(a8), REGION_PX)
+                if self.is_video:
+                    boxes = instance_boxes(a8)
+                    a8, u = a8 * boxes, u & boxes
+                alpha8[t, group], region[t, group] = a8, u
+                if t == 0 and skip_first:
+                    continue
+                detail = self._network.detail(frame, group, coarse.f8[t], coarse.queries, u)
+                alpha4[t, group], alpha1[t, group] = detail.alpha_os4, detail.alpha_os1
+                single[t, group] = fuse(a8, detail, u)
+        result = WindowResult(single, alpha8, alpha4, alpha1, region, single)
+        if not self.is_video:
+            return result
+        still = torch.full((len(frames), height, width), 0.5, device=self.device)
+        forward = torch.stack(ahead).amax(dim=0) if ahead else still
+        backward = torch.stack(behind).amax(dim=0) if behind else still
+        final = single
+        if len(frames) == WINDOW:
+            previous = None if previous is None else previous.to(self.device)
+            final = fuse_window(single, previous, forward, backward)
+        merged = torch.cat([s for s in states if s is not None], dim=1)
+        return WindowResult(final, alpha8, alpha4, alpha1, region, single, merged, forward, backward)
+
+    def predict_window(
+        self, image: Tensor, guidance: Tensor, *, previous: Tensor | None = None, hidden: Tensor | None = None
+    ) -> WindowResult:
+        """Matte the frames of one window together.
+
+        A video network looks at three frames; an image network treats each frame by itself.
+
+        Args:
+            image: (T, 3, H, W) float32 in [0, 1], sRGB-encoded, before normalisation. Other sizes than multiples
+                of 32 are padded at the right and bottom.
+            guidance: (T, N, H, W) or (T, N, H/8, W/8), binary.
+            previous: (N, H, W) final matte of the window's first frame, from the window before (video).
+            hidden: (C, H/8, W/8) temporal state before the first frame (video); None is the published behaviour.
+
+        Raises:
+            ModelError: shapes that do not belong together, or a video window that is not three frames long.
+        """
+        self._check(image, guidance)
+        if self.is_video and len(image) != WINDOW:
+            raise ModelError(
+                f"a window of {len(image)} frames: the video network needs {WINDOW}, use predict_clip for other lengths"
+            )
+        height, width = image.shape[-2:]
+        image, guidance = _pad(image, guidance)
+        padded = image.shape[-2:]
+        if previous is not None:
+            previous = F.pad(previous, (0, padded[1] - width, 0, padded[0] - height))
+        features = [self.encode(i, g) for i, g in zip(image, guidance, strict=True)]
+        if self.is_video:
+            result = self.window(features, previous=previous, hidden=hidden)
+        else:
+            result = _stack([self.window([frame]) for frame in features])
+        return _crop(result, height, width)
+
+    def predict_clip(self, image: Tensor, guidance: Tensor, *, carry_hidden: bool = False) -> Tensor:
+        """Matte a clip by the published composition of overlapping windows.
+
+        Args:
+            image: (L, 3, H, W) float32 in [0, 1], sRGB-encoded; any L >= 1.
+            guidance: (L, N, H, W) or (L, N, H/8, W/8), binary; may be empty in some or all frames.
+            carry_hidden: start each window's temporal state from the window before, as the paper says; the published
+                program starts from zeros.
+
+        Returns:
+            (L, N, H, W) coverage in [0, 1]; zeros where a whole window has no guidance.
+        """
+        self._check(image, guidance)
+        height, width = image.shape[-2:]
+        image, guidance = _pad(image, guidance)
+        pairs = zip(image, guidance, strict=True)
+        mattes = [matte for matte in self.stream(pairs, carry_hidden=carry_hidden)]
+        return torch.stack(mattes)[..., :height, :width]
+
+    def stream(
+        self, pairs: Iterable[tuple[Tensor, Tensor]], *, carry_hidden: bool = False
+    ) -> Iterator[Tensor]:
+        """Matte frames as they come, one (N, H, W) for each, holding three frames' features at most.
+
+        Args:
+            pairs: (image (3, H, W), guidance (N, H, W)) per frame, H and W multiples of 32.
+        """
+        if not self.is_video:
+            for image, guidance in pairs:
+                yield self.window([self.encode(image, guidance)]).alpha[0]
+            return
+        frames: deque[FrameFeatures] = deque(maxlen=WINDOW)
+        previous = hidden = result = None
+        seen = 0
+        for image, guidance in pairs:
+            frames.append(self.encode(image, guidance))
+            seen += 1
+            if len(frames) < WINDOW:
+                continue
+            result = self._step(list(frames), previous, hidden)
+            if previous is None:
+                yield result.alpha[0]
+            yield result.alpha[1]
+            previous = result.alpha[1]
+            hidden = result.hidden[0] if carry_hidden and result.hidden is not None else None
+        if result is not None:
+            yield result.alpha[2]
+        elif frames:
+            padded = list(frames) + [frames[-1]] * (WINDOW - seen)
+            yield from self._step(padded, None, None).alpha[:seen]
+
+    def _step(
+        self, frames: list[FrameFeatures], previous: Tensor | None, hidden: Tensor | None
+    ) -> WindowResult:
+        return self.window(frames, previous=previous, hidden=hidden, skip_first=previous is not None)
+
+    def _groups(self, count: int) -> list[Tensor]:
+        slots = self._network.widths.slots
+        passes = max(1, -(-count // slots))
+        return list(torch.arange(count, device=self.device).tensor_split(passes))
+
+    def _coarse(self, frames: list[FrameFeatures], group: Tensor, hidden: Tensor | None) -> _Coarse:
+        net = self._network
+        cells = torch.stack([frame.cells[group] for frame in frames])
+        if not cells.any():
+            h, w = cells.shape[-2:]
+            empty = torch.zeros(len(frames), net.widths.attention, h, w, device=self.device)
+            return _Coarse(None, torch.empty(0), torch.empty(0), empty if self.is_video else None, ())
+        slots = torch.arange(len(group), device=self.device)
+        d8 = torch.stack([frame.d8 for frame in frames])
+        features, queries, _ = net.decoder.refine_OS8.attend(d8, cells, slots)
+        cues = None
+        if net.decoder.prior is not None:
+            cues = [
+                frame.colours.coarse(frame.picture, frame.guidance)[group]
+                for frame in frames
+                if frame.colours
+            ]
+        logits, f8, states = net.coarse_logits(features, queries, cues, hidden)
+        change = ()
+        if net.decoder.diff_module is not None:
+            ahead, behind = change_logits(net.decoder.diff_module, f8)
+            change = (torch.sigmoid(enlarge(ahead)), torch.sigmoid(enlarge(behind)))
+        return _Coarse(logits, f8, queries, states, change)
+
+    def _check(self, image: Tensor, guidance: Tensor) -> None:
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise ModelError(f"image is {tuple(image.shape)}: it needs to be (frames, 3, height, width)")
+        if guidance.ndim != 4 or len(guidance) != len(image) or guidance.shape[1] == 0:
+            raise ModelError(
+                f"guidance is {tuple(guidance.shape)}: it needs to be ({len(image)}, instances, height, width)"
+            )
+        height, width = image.shape[-2:]
+        if tuple(guidance.shape[-2:]) not in {(height, width), (height // 8, width // 8)}:
+            raise ModelError(
+                f"guidance is {guidance.shape[-1]}x{guidance.shape[-2]} and the image {width}x{height}: "
+                "it needs the image's size or an eighth of it"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class _Coarse:
+    """Coarse result of one group; `logits` is None when the whole window has no guidance."""
+
+    logits: Tensor | None
+    f8: Tensor
+    queries: Tensor
+    hidden: Tensor | None
+    change: tuple[Tensor, ...]
+
+
+def _enlarge_maps(logits: Tensor) -> Tensor:
+    return F.interpolate(logits, scale_factor=8, mode="bilinear", align_corners=False)
+
+
+def _pad(image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:
+    """Zeros at the right and bottom, to a multiple of 64 unless the size already is one of 32."""
+    height, width = image.shape[-2:]
+    if height % STRIDE == 0 and width % STRIDE == 0:
+        return image, guidance
+    guidance = guidance.to(torch.float32)
+    if guidance.shape[-1] != width:
+        guidance = F.interpolate(guidance, (height, width), mode="nearest")
+    margin = (0, -width % 64, 0, -height % 64)
+    return F.pad(image, margin), F.pad(guidance, margin)
+
+
+_MAPS = (
+    "alpha",
+    "alpha_os8",
+    "alpha_os4",
+    "alpha_os1",
+    "undecided",
+    "single",
+    "change_forward",
+    "change_backward",
+)
+
+
+def _crop(result: WindowResult, height: int, width: int) -> WindowResult:
+    maps = {name: getattr(result, name) for name in _MAPS}
+    cut = {name: None if m is None else m[..., :height, :width] for name, m in maps.items()}
+    return WindowResult(**cut, hidden=result.hidden)  # pyright: ignore[reportArgumentType]
+
+
+def _stack(results: list[WindowResult]) -> WindowResult:
+    names = _MAPS[:6]
+    return WindowResult(**{name: torch.cat([getattr(r, name) for r in results]) for name in names})

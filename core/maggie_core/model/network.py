@@ -1,0 +1,191 @@
+"""The network: published names, no state between calls.
+
+`encode` looks at one frame, `attend` at a window of them, `detail` at the undecided pixels of one frame.
+`MatteModel` (matte_model.py) joins them for inference and `maggie_core.training` for training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from maggie_core.model.cues import LocalColours, local_colours
+from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, embed_guidance, up_stage
+from maggie_core.model.instances import InstanceDecoder
+from maggie_core.model.refinement import Detail, SparseStage, dense_detail
+from maggie_core.model.temporal import ConvGru, change_head
+from maggie_core.model.widths import CUE_CHANNELS, Widths
+from maggie_core.sparse import Sites
+
+STRIDE = 32
+"""Height and width the network sees are multiples of this."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFeatures:
+    """What one frame contributes to every window that contains it; nothing here looks at a neighbour."""
+
+    picture: Tensor
+    """(3, H, W) sRGB-encoded [0, 1]."""
+    guidance: Tensor
+    """(N, H, W)."""
+    cells: Tensor
+    """(N, H/8, W/8) bool: the cell holds a pixel of the instance."""
+    fea1: Tensor
+    fea2: Tensor
+    fea3: Tensor
+    d8: Tensor
+    """(C, ..) each, at strides 1, 2, 4 and 8."""
+    colours: LocalColours | None
+
+
+class Decoder(SparseStage):
+    """Children carry the published names below `decoder.`."""
+
+    def __init__(self, w: Widths):
+        super().__init__()
+        self.build_sparse_stage(w)
+        self.layer1 = up_stage(w.s32, w.s16, 2)
+        self.layer2 = up_stage(w.s16, w.s8, 3)
+        self.refine_OS8 = InstanceDecoder(w)
+        self.prior = CoarsePrior(w.prior) if w.prior else None
+        self.os8_temp_module = ConvGru(w.attention) if w.temporal else None
+        self.diff_module = change_head(w) if w.temporal else None
+
+
+class CoarsePrior(nn.Sequential):
+    """Added to the coarse logits of a small network: the guidance itself, corrected by the local colours.
+
+    Its first output is `scale` times the guidance in [-1, 1], so training starts from the mask and not from
+    nothing. The published network has no such layer.
+    """
+
+    def __init__(self, hidden: int):
+        super().__init__(
+            nn.Conv2d(CUE_CHANNELS, hidden, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden, 1, 3, padding=1)
+        )
+        self.scale = nn.Parameter(torch.tensor([2.0]))
+
+    def forward(self, cues: Tensor) -> Tensor:
+        """(N, 6, h, w) cues at stride 8 -> (N, h, w) logits."""
+        cover = cues[:, 4]
+        return self.scale * cover + super().forward(cues).squeeze(1)
+
+
+class Network(nn.Module):
+    """MaGGIe, image or video, of any widths.
+
+    Source: Huynh et al., "MaGGIe: Masked Guided Gradual Human Instance Matting", CVPR 2024.
+    """
+
+    def __init__(self, widths: Widths):
+        super().__init__()
+        self.widths = widths
+        self.encoder = Encoder(widths)
+        self.aspp = Aspp(widths.s32, widths.aspp)
+        self.decoder = Decoder(widths)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def takes_cues(self) -> bool:
+        return bool(self.widths.cues or self.widths.prior)
+
+    def embed(self, guidance: Tensor, ids: Tensor) -> Tensor:
+        """(F, N, H, W) guidance -> (F, E, H, W)."""
+        return embed_guidance(self.encoder.mask_embed_layer.weight, guidance, ids)
+
+    def features(self, picture: Tensor, embedding: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Per-frame features of a batch of frames.
+
+        Args:
+            picture: (F, 3, H, W) sRGB-encoded [0, 1].
+            embedding: (F, E, H, W) of the guidance.
+
+        Returns:
+            [fea1, fea2, fea3] at strides 1, 2, 4, and D8 (F, C, H/8, W/8).
+        """
+        shortcuts, x = self.encoder((picture - self.mean) / self.std, embedding)
+        x = self.decoder.layer1(self.aspp(x)) + shortcuts[4]
+        x = self.decoder.layer2(x) + shortcuts[3]
+        return shortcuts[:3], x
+
+    def encode(self, picture: Tensor, guidance: Tensor, ids: Tensor) -> FrameFeatures:
+        """Everything about one frame that does not depend on its neighbours.
+
+        Args:
+            picture: (3, H, W) sRGB-encoded [0, 1].
+            guidance: (N, H, W) or (N, H/8, W/8) binary.
+            ids: (N,) row of the mask embedding for each instance.
+        """
+        if guidance.shape[-1] != picture.shape[-1]:
+            guidance = F.interpolate(guidance.unsqueeze(0), picture.shape[-2:], mode="nearest").squeeze(0)
+        shortcuts, d8 = self.features(
+            picture.unsqueeze(0), self.embed(guidance.unsqueeze(0), ids).to(picture.dtype)
+        )
+        return FrameFeatures(
+            picture=picture,
+            guidance=guidance,
+            cells=F.max_pool2d(guidance, 8) > 0,
+            fea1=shortcuts[0][0].float(),
+            fea2=shortcuts[1][0].float(),
+            fea3=shortcuts[2][0].float(),
+            d8=d8[0].float(),
+            colours=local_colours(picture, guidance) if self.takes_cues else None,
+        )
+
+    def coarse_logits(
+        self, features: Tensor, queries: Tensor, cues: list[Tensor] | None, hidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Coarse logits of a window.
+
+        Args:
+            features: (T, dim, h, w) from the attention blocks.
+            queries: (n, query).
+            cues: (n, 6, h, w) per frame, for a network with a prior.
+            hidden: (dim, h, w) temporal state, video only.
+
+        Returns:
+            L8 (T, n, h, w), F8 (T, query, h, w) without temporal fusion, forward states (T, dim, h, w) or None.
+        """
+        project = self.decoder.refine_OS8.conv
+        f8 = fused = project(features)
+        states = None
+        if self.decoder.os8_temp_module is not None:
+            merged, states = self.decoder.os8_temp_module(features, hidden)
+            fused = project(merged)
+        logits = torch.einsum("nc,tchw->tnhw", queries, fused)
+        if self.decoder.prior is not None and cues is not None:
+            logits = logits + torch.stack([self.decoder.prior(frame) for frame in cues])
+        return logits, f8, states
+
+    def detail(
+        self, frame: FrameFeatures, chosen: Tensor, f8: Tensor, queries: Tensor, region: Tensor
+    ) -> Detail:
+        """Run the sparse stage on the undecided pixels of one frame.
+
+        Args:
+            chosen: (n,) int64 instances of the frame that take part.
+            f8: (query, h, w).
+            queries: (n, query).
+            region: (n, H, W) bool.
+        """
+        sites = Sites.where(region)
+        if len(sites) == 0:
+            nothing = torch.zeros_like(frame.guidance[chosen])
+            return Detail(nothing, nothing)
+
+        def cues(at: Sites, stride: int) -> Tensor:
+            assert frame.colours is not None
+            return frame.colours.at(frame.picture, frame.guidance, at, chosen, stride=stride)
+
+        logit4, logit1, sites4 = self.decoder.detail_rows(
+            sites,
+            [dense.unsqueeze(0) for dense in (frame.fea1, frame.fea2, frame.fea3, f8)],
+            queries,
+            cues if self.widths.cues else None,
+        )
+        return dense_detail(sites, sites4, logit4, logit1)

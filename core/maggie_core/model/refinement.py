@@ -1,0 +1,183 @@
+"""Detail where a coarse matte is undecided: the region, the sparse stage, and the progressive fusion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from maggie_core.model.instances import FeedForward
+from maggie_core.model.layers import SLOPE, Pointwise, SparseConv3
+from maggie_core.model.widths import Widths
+from maggie_core.sparse import Sites
+
+REGION_PX, FUSE4_PX, FUSE1_PX = 15, 13, 7
+"""Side of the ellipse the undecided pixels are grown by: for the sparse stage, and for taking its two results."""
+ABSENT_LOGIT = -99.0
+"""Logit of a pixel without a site; it bleeds into the edge of the region when enlarged, as published."""
+
+
+def undecided(alpha: Tensor) -> Tensor:
+    """Strictly between 1/255 and 254/255."""
+    return (alpha > 1 / 255) & (alpha < 254 / 255)
+
+
+def dilate(mask: Tensor, size: int) -> Tensor:
+    """Grow a boolean (..., H, W) mask by an elliptical element of odd or even `size`; the border adds nothing.
+
+    Row dy of the element covers |dx| <= round(sqrt(r^2 - dy^2)), r = size // 2; an even element ends at r - 1.
+    """
+    r = size // 2
+    last = r if size % 2 else r - 1
+    wide = {0: mask}
+    for dx in range(1, r + 1):
+        grown = wide[dx - 1].clone()
+        grown[..., dx:] |= mask[..., :-dx]
+        if dx <= last:
+            grown[..., :-dx] |= mask[..., dx:]
+        wide[dx] = grown
+    out = torch.zeros_like(mask)
+    height = mask.shape[-2]
+    for dy in range(-r, last + 1):
+        # The element is mirrored through its anchor, which matters for even sizes alone.
+        row = wide[round((r * r - dy * dy) ** 0.5)]
+        if dy < 0:
+            out[..., -dy:, :] |= row[..., : height + dy, :]
+        elif dy == 0:
+            out |= row
+        else:
+            out[..., :-dy, :] |= row[..., dy:, :]
+    return out
+
+
+def to_alpha(logits: Tensor) -> Tensor:
+    """Coverage from a logit: (tanh + 1) / 2, which is sigmoid(2 x). The paper's text says sigmoid."""
+    return (torch.tanh(logits) + 1) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """Mattes of the sparse stage, (M, H, W) each, zero away from the sites."""
+
+    alpha_os4: Tensor
+    alpha_os1: Tensor
+
+
+class SparseStage(nn.Module):
+    """Mixed into the decoder: its children are the published names of the sparse detail stage."""
+
+    def build_sparse_stage(self, w: Widths) -> None:
+        self.inst_spec_layer = FeedForward(w.query, w.query_hidden, dropout=0.1)
+        self.layer3 = nn.Sequential(
+            SparseConv3(w.query, w.sparse4, inverse=True),
+            nn.BatchNorm1d(w.sparse4),
+            nn.LeakyReLU(SLOPE),
+            SparseConv3(w.sparse4, w.sparse4),
+        )
+        self.guidance_layer = nn.Sequential(
+            Pointwise(w.s4 + w.sparse4, w.gate),
+            nn.BatchNorm1d(w.gate),
+            nn.LeakyReLU(SLOPE),
+            SparseConv3(w.gate, w.s4, bias=True),
+        )
+        self.layer3_smooth = _smooth(w.s4 + w.cues, w.smooth4)
+        self.layer4 = nn.Sequential(
+            SparseConv3(w.smooth4, w.sparse2, inverse=True),
+            nn.BatchNorm1d(w.sparse2),
+            nn.LeakyReLU(SLOPE),
+            Pointwise(w.sparse2, w.sparse2),
+        )
+        self.layer4_smooth = _smooth(w.s2 + w.sparse2 + w.cues, w.smooth2)
+        self.layer5 = nn.Sequential(
+            SparseConv3(w.smooth2, w.sparse1, inverse=True),
+            nn.BatchNorm1d(w.sparse1),
+            nn.LeakyReLU(SLOPE),
+            SparseConv3(w.sparse1, w.sparse1),
+        )
+        self.layer5_smooth = _smooth(w.detail + w.sparse1 + w.cues, w.smooth1)
+        self.refine_OS4 = _head(w.smooth4, w.head4)
+        self.refine_OS1 = _head(w.smooth1, w.head1)
+
+    def detail_rows(
+        self,
+        sites: Sites,
+        features: list[Tensor],
+        queries: Tensor,
+        cues: Callable[[Sites, int], Tensor] | None,
+    ) -> tuple[Tensor, Tensor, Sites]:
+        """Logits at strides 4 and 1 of the undecided pixels.
+
+        Args:
+            sites: undecided pixels at full resolution; map m is instance m % N of frame m // N.
+            features: fea1, fea2, fea3 and the unfused F8: (F, C, ..) at strides 1, 2, 4 and 8.
+            queries: (M, query) the instances' tokens.
+            cues: (sites, stride) -> (n, 6) local colour cues, for a network that takes them.
+
+        Returns:
+            (n4, 1) and (n1, 1) logits, and the sites at stride 4.
+        """
+        fea1, fea2, fea3, f8 = features
+        s1, s2 = sites, sites.coarse
+        s4, s8 = s2.coarse, s2.coarse.coarse
+
+        def hints(at: Sites, stride: int) -> list[Tensor]:
+            return [] if cues is None else [cues(at, stride)]
+
+        x = self.inst_spec_layer(s8.gather(f8) * queries[s8.coords[:, 0]])
+        x = _run(self.layer3, x, s8, s4)
+        d = s4.gather(fea3)
+        gate = _run(self.guidance_layer, torch.cat([d, x], dim=1), s4)
+        x = self.layer3_smooth(torch.cat([d * torch.sigmoid(gate), *hints(s4, 4)], dim=1))
+        logit4 = _run(self.refine_OS4, x, s4)
+        x = _run(self.layer4, x, s4, s2)
+        x = self.layer4_smooth(torch.cat([s2.gather(fea2), x, *hints(s2, 2)], dim=1))
+        x = _run(self.layer5, x, s2, s1)
+        x = self.layer5_smooth(torch.cat([s1.gather(fea1), x, *hints(s1, 1)], dim=1))
+        return logit4, _run(self.refine_OS1, x, s1), s4
+
+
+def dense_detail(sites: Sites, sites4: Sites, logit4: Tensor, logit1: Tensor) -> Detail:
+    """Bring the two sparse results back to (M, H, W) alphas."""
+    coarse = sites4.scatter(logit4 - ABSENT_LOGIT) + ABSENT_LOGIT
+    coarse = F.interpolate(coarse.unsqueeze(1), scale_factor=4, mode="bilinear", align_corners=False).squeeze(
+        1
+    )
+    coarse = coarse[:, : sites.height, : sites.width]
+    return Detail(to_alpha(coarse), sites.scatter(to_alpha(logit1)))
+
+
+def fuse(alpha8: Tensor, detail: Detail, region: Tensor) -> Tensor:
+    """Take the finer matte where the coarser one is undecided, stride 4 first, then full resolution.
+
+    Source: Yu et al., "Mask Guided Matting via Progressive Refinement Network", CVPR 2021.
+    """
+    alpha = torch.where(dilate(undecided(alpha8), FUSE4_PX) & region, detail.alpha_os4, alpha8)
+    return torch.where(dilate(undecided(alpha), FUSE1_PX) & region, detail.alpha_os1, alpha)
+
+
+def _run(layers: nn.Sequential, x: Tensor, sites: Sites, fine: Sites | None = None) -> Tensor:
+    """Run a sequential that mixes sparse convolutions and row-wise layers; `fine` after an inverse one."""
+    for layer in layers:
+        if isinstance(layer, SparseConv3):
+            x = layer(x, sites, fine)
+            if layer.inverse and fine is not None:
+                sites = fine
+        else:
+            x = layer(x)
+    return x
+
+
+def _smooth(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(Pointwise(inputs, outputs, bias=True), nn.ReLU(), nn.BatchNorm1d(outputs))
+
+
+def _head(inputs: int, hidden: int) -> nn.Sequential:
+    return nn.Sequential(
+        SparseConv3(inputs, hidden),
+        nn.BatchNorm1d(hidden),
+        nn.LeakyReLU(SLOPE),
+        SparseConv3(hidden, 1, bias=True),
+    )
