@@ -36,7 +36,14 @@ class Commands(click.Group):
         debug: list[bool] = []
         extra["obj"] = debug
         try:
-            result: Any = super().main(args, "maggie-node", complete_var, False, windows_expand_args, **extra)
+            result: Any = super().main(
+                args=args,
+                prog_name="maggie-node",
+                complete_var=complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
             code = result if isinstance(result, int) else 0
         except BaseException as error:
             if debug and not isinstance(error, SystemExit):
