@@ -1,0 +1,249 @@
+"""Frames of a movie file, any of them at any time, one in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.reformatter import Interpolation
+
+from maggie_core.errors import FrameError
+from maggie_core.geometry import Window
+from maggie_core.io.digest import file_digest
+from maggie_core.io.frame import Frame
+
+MOVIE_SUFFIXES = frozenset(
+    {".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".mts", ".ts"}
+)
+
+_UNKNOWN_MATRIX = 2
+_BT709, _BT601 = 1, 6
+"""YUV matrix codes of ITU-T H.273, table 4."""
+_LIMITED, _FULL = 1, 2
+"""Luma range codes as FFmpeg counts them."""
+_AHEAD = 48
+"""Frames decoded and thrown away to reach a later one before a seek to its key frame is worth while."""
+
+
+class MovieSource:
+    """The frames of a movie's first video stream, numbered from 1 in the order they are shown.
+
+    Frame n is the n-th picture whatever is read before it. Opening reads the file's packets once, without
+    decoding, to learn when each picture is shown. Safe to use from several threads; they take turns.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """
+        Raises:
+            FrameError: the file is missing, or is no movie with a video stream that can be decoded.
+        """
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._container: Any = None
+        self._decoder: Iterator[Any] | None = None
+        self._next = 0
+        if not self._path.is_file():
+            raise FrameError(f"{self._path} does not exist: check the path of the movie")
+        try:
+            self._times, self._is_timed = self._scan()
+        except FFmpegError as error:
+            raise self._unreadable(error) from error
+        finally:
+            self.close()
+        if not self._times:
+            raise FrameError(f"{self._path} holds no pictures: give a movie with a video stream")
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        return tuple(range(1, len(self._times) + 1))
+
+    @property
+    def expected(self) -> tuple[int, ...]:
+        return self.frames
+
+    @property
+    def rate(self) -> Fraction | None:
+        return self._rate
+
+    @property
+    def colorspace_hint(self) -> str:
+        return str(self._path)
+
+    def path(self, frame: int) -> Path:
+        self._position(frame)
+        return self._path
+
+    def channels(self, frame: int) -> tuple[str, ...]:
+        self._position(frame)
+        return self._channels
+
+    def digest(self, frame: int) -> str:
+        self._position(frame)
+        text = f"{file_digest(self._path)} frame {frame}"
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def read(self, frame: int, *, channels: Sequence[str] | None = None) -> Frame:
+        """Decode one frame to R, G, B (and A where the movie has it), in [0, 1], full range.
+
+        Raises:
+            FrameError: no such frame or channel, or the stream is damaged there.
+        """
+        position = self._position(frame)
+        with self._lock:
+            try:
+                picture = self._decode(position)
+            except FFmpegError as error:
+                self._close()
+                raise self._unreadable(error, f" at frame {frame}") from error
+        return self._as_frame(picture, channels)
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        self._decoder = None
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _position(self, frame: int) -> int:
+        if not 1 <= frame <= len(self._times):
+            raise FrameError(
+                f"{self._path} has no frame {frame}: it has 1-{len(self._times)}, counted from 1"
+            )
+        return frame - 1
+
+    def _unreadable(self, error: FFmpegError, where: str = "") -> FrameError:
+        reason = (error.strerror or str(error)).lower()
+        return FrameError(
+            f"{self._path} cannot be decoded{where} ({reason}): convert it to ProRes, H.264 or EXR"
+        )
+
+    def _stream(self) -> Any:
+        if self._container is None:
+            self._container = av.open(str(self._path))
+            for stream in self._container.streams.video:
+                stream.thread_type = "AUTO"  # before the first packet; the decoder opens with it
+        if not self._container.streams.video:
+            raise FrameError(f"{self._path} has no video stream: give a movie with pictures")
+        return self._container.streams.video[0]
+
+    def _scan(self) -> tuple[list[int], bool]:
+        """When each picture is shown, in the stream's time base, and whether the file says so at all."""
+        stream = self._stream()
+        self._rate = Fraction(stream.average_rate) if stream.average_rate else None
+        aspect = stream.sample_aspect_ratio
+        self._pixel_aspect = float(aspect) if aspect and aspect > 0 else 1.0
+        has_alpha = any(part.is_alpha for part in stream.format.components) if stream.format else False
+        self._channels = ("R", "G", "B", "A") if has_alpha else ("R", "G", "B")
+        times = [
+            packet.pts for packet in self._container.demux(stream) if packet.size and not packet.is_discard
+        ]
+        self._close()
+        if None in times or len(set(times)) != len(times):
+            return list(range(len(times))), False
+        return sorted(times), True
+
+    def _decode(self, position: int) -> Any:
+        ahead = position - self._next
+        if self._decoder is None or ahead < 0 or ahead > _AHEAD:
+            self._seek(position)
+        picture = self._advance(position)
+        if picture is None and self._is_timed:
+            # Some containers land after the key frame they were asked for: begin at the beginning.
+            self._close()
+            self._seek(0)
+            picture = self._advance(position)
+        if picture is None:
+            raise FrameError(
+                f"{self._path} has no picture for frame {position + 1}: the movie is damaged there"
+            )
+        return picture
+
+    def _seek(self, position: int) -> None:
+        stream = self._stream()
+        if position and self._is_timed:
+            self._container.seek(self._times[position], stream=stream, backward=True, any_frame=False)
+        elif self._next or self._decoder is not None:
+            self._close()
+            stream = self._stream()
+        self._decoder = self._container.decode(stream)
+        self._next = 0
+
+    def _advance(self, position: int) -> Any:
+        """Decode up to the wanted picture; None when the stream goes past it or ends."""
+        assert self._decoder is not None
+        for picture in self._decoder:
+            shown = self._shown(picture)
+            self._next = shown + 1
+            if shown == position:
+                return picture
+            if shown > position:
+                return None
+        self._decoder = None
+        return None
+
+    def _shown(self, picture: Any) -> int:
+        if not self._is_timed or picture.pts is None:
+            return self._next
+        return bisect_left(self._times, picture.pts)
+
+    def _as_frame(self, picture: Any, channels: Sequence[str] | None) -> Frame:
+        pixels = _rgb(picture, len(self._channels) == 4)
+        turns = round((picture.rotation or 0) / 90) % 4
+        aspect = 1 / self._pixel_aspect if turns % 2 else self._pixel_aspect
+        pixels = np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+        names = self._channels if channels is None else self._named(channels)
+        if names != self._channels:
+            pixels = np.ascontiguousarray(pixels[:, :, [self._channels.index(name) for name in names]])
+        window = Window(0, 0, pixels.shape[1], pixels.shape[0])
+        metadata: dict[str, Any] = {}
+        if self._rate is not None:
+            metadata["FramesPerSecond"] = (self._rate.numerator, self._rate.denominator)
+        return Frame(pixels, names, window, window, aspect, metadata, code_max=_code_max(picture))
+
+    def _named(self, channels: Sequence[str]) -> tuple[str, ...]:
+        names = tuple(name.upper() for name in channels)
+        for asked, name in zip(channels, names, strict=True):
+            if name not in self._channels:
+                raise FrameError(f"{self._path} has no channel '{asked}': it has {', '.join(self._channels)}")
+        return names
+
+
+def _code_max(picture: Any) -> float:
+    return 255.0 if _bits(picture) <= 8 else 65535.0
+
+
+def _bits(picture: Any) -> int:
+    return max(part.bits for part in picture.format.components)
+
+
+def _rgb(picture: Any, with_alpha: bool) -> np.ndarray:
+    """(H, W, 3 or 4) float32 in [0, 1]. YUV becomes RGB in 16 bits, so that no step is lost on the way."""
+    if picture.format.is_rgb and _bits(picture) <= 8:
+        target, top = ("rgba" if with_alpha else "rgb24"), 255.0
+    else:
+        target, top = ("rgba64le" if with_alpha else "rgb48le"), 65535.0
+    if not picture.format.is_rgb:
+        # A stream that does not say so is read as every player does: HD is BT.709, smaller is BT.601.
+        if picture.colorspace == _UNKNOWN_MATRIX:
+            picture.colorspace = _BT709 if max(picture.width, 16 * picture.height // 9) >= 1280 else _BT601
+        if picture.color_range not in (_LIMITED, _FULL):
+            picture.color_range = _FULL if picture.format.name.startswith("yuvj") else _LIMITED
+    exact = (
+        Interpolation.BICUBIC
+        | Interpolation.ACCURATE_RND
+        | Interpolation.FULL_CHR_H_INT
+        | Interpolation.BITEXACT
+    )
+    converted = picture.reformat(format=target, interpolation=exact, dst_color_range=_FULL)
+    return converted.to_ndarray().astype(np.float32) / np.float32(top)
