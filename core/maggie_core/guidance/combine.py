@@ -1,0 +1,122 @@
+"""All guidance of a shot together: one list of instances, one picture of coverage per frame."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from maggie_core.errors import GuidanceError
+from maggie_core.geometry import Geometry
+from maggie_core.guidance.instances import Instance, make_instances
+from maggie_core.guidance.names import listing
+from maggie_core.guidance.source import GuidanceSource, Mask
+from maggie_core.io.pattern import compact_frames
+
+GuidanceMissing = Literal["error", "empty", "hold"]
+
+
+class Guidance:
+    """Every instance of the shot and where it roughly is.
+
+    Instances come in the order of the sources and, in each, in its own order: they, their slugs and
+    their order are the same whatever frame is read.
+    """
+
+    def __init__(self, sources: Sequence[GuidanceSource], *, missing: GuidanceMissing = "error") -> None:
+        names = [name for source in sources for name in source.names]
+        self._sources = tuple(sources)
+        self._missing: GuidanceMissing = missing
+        self.instances: tuple[Instance, ...] = make_instances(names)
+        self._index = {instance.name: i for i, instance in enumerate(self.instances)}
+
+    def missing(self, frames: Iterable[int]) -> tuple[int, ...]:
+        """Those of `frames` for which a source has no file, whatever the policy makes of them."""
+        return tuple(f for f in frames if any(not _has(source, f) for source in self._sources))
+
+    def check(self, frames: Iterable[int]) -> None:
+        """See that every one of `frames` can be read, before the first is.
+
+        Raises:
+            GuidanceError: files are missing and the policy is `error`; or a source has none at all.
+        """
+        wanted = tuple(frames)
+        for source in self._sources:
+            absent = [f for f in wanted if not _has(source, f)]
+            if absent and self._missing == "error":
+                raise _absence(source, absent)
+
+    def masks(self, frame: int) -> list[Mask]:
+        """Masks of `frame` as their files have them; instances that are absent may have none."""
+        found: list[Mask] = []
+        for source in self._sources:
+            file_frame = self._file_frame(source, frame)
+            if file_frame is not None:
+                found += source.read(file_frame)
+        return found
+
+    def read(self, frame: int, geometry: Geometry) -> np.ndarray:
+        """Coverage at `frame` on the working grid: (N, h, w) float32 in [0, 1], zeros where absent.
+
+        Raises:
+            GuidanceError: a file is missing or unreadable, or is of another picture's shape.
+        """
+        width, height = geometry.working_size
+        coverage = np.zeros((len(self.instances), height, width), np.float32)
+        for mask in self.masks(frame):
+            placed = geometry.place(
+                mask.pixels,
+                mask.data,
+                mask.display,
+                pixel_aspect=mask.pixel_aspect,
+                name=f"the mask of {mask.name}",
+            )
+            plane = coverage[self._index[mask.name]]
+            np.maximum(plane, placed, out=plane)
+        return coverage
+
+    def digest(self, frame: int) -> str:
+        """Changes whenever what `read(frame, ...)` returns may change."""
+        state = hashlib.blake2b(digest_size=16)
+        for source in self._sources:
+            file_frame = self._file_frame(source, frame)
+            part = "empty" if file_frame is None else source.digest(file_frame)
+            state.update(f"{len(source.names)}:{chr(0).join(source.names)}:{part};".encode())
+        return state.hexdigest()
+
+    def _file_frame(self, source: GuidanceSource, frame: int) -> int | None:
+        """Frame whose file serves `frame`, or None for no mask at all."""
+        if _has(source, frame):
+            return frame
+        if self._missing == "error":
+            raise _absence(source, [frame])
+        if self._missing == "empty":
+            return None
+        available = source.frames or ()
+        earlier = [f for f in available if f < frame]
+        return max(earlier) if earlier else min(available, default=None)
+
+
+def combine(sources: Sequence[GuidanceSource], *, missing: GuidanceMissing = "error") -> Guidance:
+    """One guidance out of several sources.
+
+    `missing` says what a frame without a file is: an error, a frame with nobody in it (`empty`), or
+    the last picture before it, else the first there is (`hold`).
+
+    Raises:
+        GuidanceError: nobody is in any of them, or two sources name the same instance.
+    """
+    return Guidance(sources, missing=missing)
+
+
+def _has(source: GuidanceSource, frame: int) -> bool:
+    return source.frames is None or frame in source.frames
+
+
+def _absence(source: GuidanceSource, frames: Sequence[int]) -> GuidanceError:
+    return GuidanceError(
+        f"the guidance of {listing(source.names)} has no file for frame {compact_frames(frames)}: "
+        "render the masks for it, shorten --frames, or pass --on-missing-guidance hold or empty"
+    )

@@ -1,0 +1,191 @@
+"""Guidance as a renderer's Cryptomatte: objects by name, with exact coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from maggie_core.errors import GuidanceError
+from maggie_core.guidance.crypto_ids import hex_of, id_of, ids_in
+from maggie_core.guidance.crypto_layers import CryptoLayer, crypto_layers
+from maggie_core.guidance.files import GuidanceFiles
+from maggie_core.guidance.names import listing, near
+from maggie_core.guidance.overlap import CLAIM
+from maggie_core.guidance.source import Mask, coverage_of
+
+
+class CryptomatteSequence:
+    """Objects of a Cryptomatte, by the names of its manifest.
+
+    Asked for by name, an object must be in a manifest of the sequence, or, where there is none, its
+    id must be in the picture at some frame. Without names, everything is an instance that covers at
+    least half of some pixel of the shot: less can guide nothing, and a manifest lists the whole
+    scene. An object without coverage at a frame is absent there: zeros.
+    """
+
+    def __init__(
+        self,
+        pattern: str | Path,
+        *,
+        layer: str | None = None,
+        instances: Iterable[str] | None = None,
+        frames: Iterable[int] | None = None,
+    ) -> None:
+        """
+        Args:
+            layer: name of the Cryptomatte, when the files have several; its last part will do.
+            instances: object names; None takes everything that is seen.
+            frames: the shot's frames, to look for names and objects in; None looks in every file.
+
+        Raises:
+            GuidanceError: there is no such file.
+        """
+        self._files = GuidanceFiles(pattern)
+        self._layer = layer
+        self._wanted = None if instances is None else tuple(instances)
+        self._shot = None if frames is None else frozenset(frames)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._ids)
+
+    @property
+    def frames(self) -> tuple[int, ...] | None:
+        return self._files.frames
+
+    def read(self, frame: int) -> list[Mask]:
+        layer = self._layer_at(frame)
+        wanted = self._ids
+        picture = self._files.read(frame, channels=layer.channels)
+        place = {channel: i for i, channel in enumerate(picture.channels)}
+        planes = {name: np.zeros(picture.pixels.shape[:2], np.float32) for name in wanted}
+        for id_channel, coverage_channel in layer.ranks:
+            ids = ids_in(picture.pixels[..., place[id_channel]])
+            coverage = picture.pixels[..., place[coverage_channel]]
+            for name, identity in wanted.items():
+                here = ids == identity
+                planes[name][here] += coverage[here]
+        return [
+            Mask(name, coverage_of(plane), picture.data, picture.display, picture.pixel_aspect)
+            for name, plane in planes.items()
+        ]
+
+    def digest(self, frame: int) -> str:
+        return f"cryptomatte:{self._layer_name}:{self._ids}:{self._files.digest(frame)}"
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        """Wanted objects by name, in the order asked for, else in the manifests' order."""
+        manifest = self._manifest
+        if self._wanted is None:
+            seen = self._seen
+            known = {name: identity for name, identity in manifest.items() if identity in seen}
+            nameless = sorted(seen - set(known.values()))
+            return known | {f"id_{hex_of(identity)}": identity for identity in nameless}
+        return {name: self._id_of(name) for name in self._wanted}
+
+    def _id_of(self, name: str) -> int:
+        if name in self._manifest:
+            return self._manifest[name]
+        identity = int(name[3:], 16) if _is_hex_name(name) else id_of(name)
+        if identity in self._manifest.values() or (not self._manifest and identity in self._seen):
+            return identity
+        if not self._manifest:
+            raise GuidanceError(
+                f"Cryptomatte {self._layer_name} has no manifest and no object with the id of {name!r}: "
+                "check the spelling, or render with a manifest"
+            )
+        raise GuidanceError(
+            f"Cryptomatte {self._layer_name} has no object {name!r}: "
+            f"it has {listing(near(name, self._manifest))}; name one of them"
+        )
+
+    @cached_property
+    def _manifest(self) -> dict[str, int]:
+        """Union of the manifests over the shot."""
+        union: dict[str, int] = {}
+        parsed: set[tuple[str | None, str | None]] = set()
+        for frame in self._files.among(self._shot):
+            layer = self._layer_at(frame)
+            source = (layer.manifest_json, layer.manifest_file)
+            if source not in parsed:
+                parsed.add(source)
+                union |= layer.manifest(self._files.path(frame).parent)
+        return union
+
+    @cached_property
+    def _seen(self) -> set[int]:
+        """Ids that cover at least half of some pixel of the shot."""
+        seen: set[int] = set()
+        for frame in self._files.among(self._shot):
+            # Ranks are sorted by coverage, so who has half of a pixel is in the first pair; equal
+            # halves share the first two.
+            for id_channel, coverage_channel in self._layer_at(frame).ranks[:2]:
+                picture = self._files.read(frame, channels=(id_channel, coverage_channel))
+                ids = ids_in(picture.pixels[..., picture.channels.index(id_channel)])
+                covered = picture.pixels[..., picture.channels.index(coverage_channel)] >= CLAIM
+                seen |= set(np.unique(ids[covered]).tolist())
+        return seen - {0}
+
+    @cached_property
+    def _layer_name(self) -> str:
+        """The Cryptomatte in use, chosen once from the first file."""
+        first = self._files.among(self._shot)[0]
+        layers = crypto_layers(*self._files.header(first))
+        if not layers:
+            raise GuidanceError(
+                f"{self._files.path(first)} has no Cryptomatte: "
+                "give the EXR the renderer wrote, with its channels and metadata"
+            )
+        if self._layer is not None:
+            return _named(self._layer, layers)
+        fitting = [name for name, layer in layers.items() if self._holds_all(layer, first)] or list(layers)
+        objects = [name for name in fitting if "object" in name.lower()]
+        if len(fitting) == 1 or len(objects) == 1:
+            return (fitting if len(fitting) == 1 else objects)[0]
+        raise GuidanceError(
+            f"{self._files.path(first)} has the Cryptomattes {listing(fitting)}: say which, as SEQUENCE:LAYER"
+        )
+
+    def _holds_all(self, layer: CryptoLayer, frame: int) -> bool:
+        if self._wanted is None:
+            return True
+        manifest = layer.manifest(self._files.path(frame).parent)
+        return all(name in manifest for name in self._wanted)
+
+    def _layer_at(self, frame: int) -> CryptoLayer:
+        layers = crypto_layers(*self._files.header(frame))
+        if self._layer_name not in layers:
+            raise GuidanceError(
+                f"{self._files.path(frame)} has no Cryptomatte {self._layer_name}, which other frames have: "
+                "render it again"
+            )
+        layer = layers[self._layer_name]
+        types = self._files.channel_types(frame)
+        narrow = {types[channel] for channel, _ in layer.ranks} - {"float"}
+        if narrow:
+            raise GuidanceError(
+                f"{self._files.path(frame)} stores Cryptomatte ids as {listing(sorted(narrow))}, which "
+                "destroys them: render or convert the ranks as 32-bit float"
+            )
+        return layer
+
+
+def _named(wanted: str, layers: dict[str, CryptoLayer]) -> str:
+    exact = [name for name in layers if name.lower() == wanted.lower()]
+    ends = [name for name in layers if name.lower().endswith("." + wanted.lower())]
+    if len(exact or ends) != 1:
+        raise GuidanceError(
+            f"there is no Cryptomatte layer {wanted!r}: "
+            f"the file has {listing(near(wanted, layers))}; name one of them"
+        )
+    return (exact or ends)[0]
+
+
+def _is_hex_name(name: str) -> bool:
+    """Whether it is a name we give objects that no manifest names."""
+    digits = name.removeprefix("id_")
+    return name.startswith("id_") and len(digits) == 8 and all(d in "0123456789abcdef" for d in digits)

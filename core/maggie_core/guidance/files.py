@@ -1,0 +1,79 @@
+"""The files of one guidance: a sequence, a movie, or one picture for every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from maggie_core.errors import FrameError, GuidanceError
+from maggie_core.io.frame import Frame
+from maggie_core.io.frames import open_source
+from maggie_core.io.image import list_parts
+
+
+class GuidanceFiles:
+    """Pictures by frame number. What goes wrong with a mask is a `GuidanceError`."""
+
+    def __init__(self, pattern: str | Path) -> None:
+        with _as_guidance():
+            self._source = open_source(pattern)
+        self.pattern = str(pattern)
+        self.still = len(self._source.frames) == 1 and Path(pattern).is_file()
+
+    @property
+    def frames(self) -> tuple[int, ...] | None:
+        """Frames there are files for; None when one picture serves every frame."""
+        return None if self.still else self._source.frames
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """Frame numbers of the files themselves, also of a still."""
+        return self._source.frames
+
+    def among(self, shot: Set[int] | None) -> tuple[int, ...]:
+        """Stored frames that are in the shot; all of them when it is not known or has none of them."""
+        if shot is None or self.still:
+            return self.stored
+        return tuple(frame for frame in self.stored if frame in shot) or self.stored
+
+    def path(self, frame: int) -> Path:
+        """File that serves `frame`."""
+        return Path(self._source.path(self._stored(frame)))
+
+    def header(self, frame: int) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """(channels, metadata) of the file that serves `frame`, of all its parts together."""
+        with _as_guidance():
+            parts = list_parts(self.path(frame))
+        metadata: dict[str, Any] = {}
+        for part in reversed(parts):
+            metadata |= part.metadata
+        return tuple(channel for part in parts for channel in part.channels), metadata
+
+    def channel_types(self, frame: int) -> dict[str, str]:
+        """Stored type (`half`, `float`, ...) of every channel."""
+        with _as_guidance():
+            parts = list_parts(self.path(frame))
+        return {c: kind for part in parts for c, kind in zip(part.channels, part.types, strict=True)}
+
+    def read(self, frame: int, *, channels: Sequence[str] | None = None) -> Frame:
+        """Picture that serves `frame`."""
+        with _as_guidance():
+            return self._source.read(self._stored(frame), channels=channels)
+
+    def digest(self, frame: int) -> str:
+        """Changes with the file that serves `frame`."""
+        with _as_guidance():
+            return self._source.digest(self._stored(frame))
+
+    def _stored(self, frame: int) -> int:
+        return self._source.frames[0] if self.still else frame
+
+
+@contextmanager
+def _as_guidance() -> Iterator[None]:
+    try:
+        yield
+    except FrameError as error:
+        raise GuidanceError(str(error)) from error

@@ -1,0 +1,86 @@
+"""Guidance as artists mostly have it: one sequence of masks per instance."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from maggie_core.guidance.channels import alpha_index, mask_channels, named_channels
+from maggie_core.guidance.files import GuidanceFiles
+from maggie_core.guidance.source import Mask, coverage_of
+from maggie_core.io.frame import Frame
+
+_LEARNT_FROM = 3
+"""Frames looked at, at least, before a sequence is taken to be coded as they are."""
+
+
+class MaskSequence:
+    """One instance's masks: any size, soft or binary, in any format that can be read.
+
+    Without a named channel the mask is the lone channel; else the alpha, unless it is 1 everywhere;
+    else the brightest of R, G and B, so that a mask painted in a colour is as good as a white one.
+    Which of them, and whether integers 0 and 1 mean 0 and full coverage, is decided once for the whole
+    sequence from its first, middle and last file, and on until one is not empty.
+    """
+
+    def __init__(self, name: str, pattern: str | Path, *, channel: str | None = None) -> None:
+        """
+        Raises:
+            GuidanceError: there is no such file.
+        """
+        self._name = name
+        self._channel = channel
+        self._files = GuidanceFiles(pattern)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self._name,)
+
+    @property
+    def frames(self) -> tuple[int, ...] | None:
+        return self._files.frames
+
+    def read(self, frame: int) -> list[Mask]:
+        uses_alpha, full = self._coding
+        picture = self._files.read(frame)
+        plane = self._plane(picture, uses_alpha=uses_alpha) / full
+        return [Mask(self._name, coverage_of(plane), picture.data, picture.display, picture.pixel_aspect)]
+
+    def digest(self, frame: int) -> str:
+        return f"mask:{self._channel}:{self._coding}:{self._files.digest(frame)}"
+
+    def _plane(self, picture: Frame, *, uses_alpha: bool) -> np.ndarray:
+        """The mask as stored: (h0, w0)."""
+        pixels, channels = self._candidates(picture)
+        alpha = alpha_index(channels)
+        if alpha is not None and len(channels) > 1:
+            pixels = pixels[..., alpha, None] if uses_alpha else np.delete(pixels, alpha, axis=-1)
+        return pixels.max(axis=-1)
+
+    def _candidates(self, picture: Frame) -> tuple[np.ndarray, tuple[str, ...]]:
+        if self._channel is None:
+            wanted = mask_channels(picture.channels)
+        else:
+            wanted = named_channels(picture.channels, self._channel)
+        return picture.pixels[..., [picture.channels.index(c) for c in wanted]], wanted
+
+    @cached_property
+    def _coding(self) -> tuple[bool, float]:
+        """(whether the alpha is the mask, what full coverage is stored as)."""
+        stored = self._files.stored
+        typical = [stored[0], stored[len(stored) // 2], stored[-1]]
+        uses_alpha, peak, smallest_code = False, 0.0, None
+        for looked_at, frame in enumerate(dict.fromkeys([*typical, *stored])):
+            if looked_at >= _LEARNT_FROM and peak > 0:
+                break
+            picture = self._files.read(frame)
+            pixels, channels = self._candidates(picture)
+            alpha = alpha_index(channels)
+            if alpha is not None and len(channels) > 1:
+                uses_alpha = uses_alpha or bool((pixels[..., alpha] != 1.0).any())
+            smallest_code = 1 / picture.code_max if picture.code_max else None
+            peak = max(peak, float(coverage_of(self._plane(picture, uses_alpha=uses_alpha)).max()))
+        holds_0_and_1 = smallest_code is not None and abs(peak / smallest_code - 1) < 1e-3
+        return uses_alpha, smallest_code if smallest_code and holds_0_and_1 else 1.0

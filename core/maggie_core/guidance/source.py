@@ -1,0 +1,54 @@
+"""What every kind of guidance offers: who is in it, and their masks at a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from maggie_core.geometry import Window
+
+
+@dataclass(frozen=True)
+class Mask:
+    """One instance at one frame, at the size and in the window of its own file."""
+
+    name: str
+    pixels: np.ndarray
+    """(h0, w0) float32 coverage in [0, 1], finite; covers exactly `data`."""
+    data: Window
+    display: Window
+    pixel_aspect: float = 1.0
+
+
+class GuidanceSource(Protocol):
+    """Masks of one or more instances over the shot."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every instance of the source, known before a frame is read, whatever frame is asked for."""
+        ...
+
+    @property
+    def frames(self) -> tuple[int, ...] | None:
+        """Frames there are masks for; None when one picture serves every frame."""
+        ...
+
+    def read(self, frame: int) -> list[Mask]:
+        """Masks at `frame`; an instance that is absent there may be left out.
+
+        Raises:
+            GuidanceError: there is no file for the frame, or it cannot be used.
+        """
+        ...
+
+    def digest(self, frame: int) -> str:
+        """Changes whenever what `read(frame)` returns may change."""
+        ...
+
+
+def coverage_of(plane: np.ndarray) -> np.ndarray:
+    """A plane as coverage: float32, contiguous, NaN is 0, clipped to [0, 1]."""
+    clean = np.nan_to_num(np.asarray(plane, dtype=np.float32), nan=0.0, posinf=1.0, neginf=0.0)
+    return np.ascontiguousarray(np.clip(clean, 0.0, 1.0))

@@ -1,0 +1,119 @@
+"""How a file was made, in its own header; and whether it is the file that would be made now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from maggie_core.errors import FrameError
+from maggie_core.io.exr import list_parts, read_image
+from maggie_core.mattes.layout import sibling, siblings
+
+PREFIX = "maggie/"
+
+
+def recipe_digest(recipe: Mapping[str, Any]) -> str:
+    """One line of hex for everything that decides a file's pixels.
+
+    Equal recipes have equal digests whatever the order of their keys; tuples equal lists.
+    """
+    return hashlib.blake2b(_canonical(recipe).encode(), digest_size=16).hexdigest()
+
+
+def attributes(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Header attributes of `provenance`: text as it is, everything else as JSON."""
+    return {
+        PREFIX + key: value if isinstance(value, str) else _canonical(value)
+        for key, value in provenance.items()
+    }
+
+
+def explain(path: str | Path) -> dict[str, Any]:
+    """What the header of a matte says: how it was made, and what is in it.
+
+    Returns:
+        The provenance by its keys (`model`, `settings`, `instances`, ...), and `channels`, `types`,
+        `compression`, `display` and `data` (x, y, width, height) of the file itself.
+
+    Raises:
+        FrameError: there is no such file, or this package did not write it.
+    """
+    path = Path(path)
+    parts = list_parts(path)
+    known = {k.removeprefix(PREFIX): parsed(v) for k, v in parts[0].metadata.items() if k.startswith(PREFIX)}
+    if not known:
+        raise FrameError(f"{path} has no maggie header: explain reads the EXR files that maggie-node wrote")
+    data, display = parts[0].data, parts[0].display
+    return known | {
+        "channels": [channel for part in parts for channel in part.channels],
+        "types": sorted({kind for part in parts for kind in part.types}),
+        "compression": parts[0].compression,
+        "display": [display.x, display.y, display.width, display.height],
+        "data": [data.x, data.y, data.width, data.height],
+    }
+
+
+def stored_files(path: str | Path) -> tuple[Path, ...]:
+    """Files that hold the frame at `path`; none when it was never written, or a file lacks its fellows.
+
+    In the layout `files` there is nothing at `path` itself: one of its instances' files names the rest.
+    """
+    path = Path(path)
+    if path.is_file():
+        return (path,)
+    for file in siblings(path):
+        try:
+            slugs = explain(file).get("slugs") or []
+        except FrameError:
+            continue
+        files = tuple(sibling(path, slug) for slug in slugs)
+        if file in files and all(each.is_file() for each in files):
+            return files
+    return ()
+
+
+def is_complete(path: str | Path, recipe: str) -> bool:
+    """Whether every file of the frame at `path` exists, is whole, and was made by `recipe`."""
+    files = stored_files(path)
+    return bool(files) and all(_made_by(file, recipe) and _is_whole(file) for file in files)
+
+
+def _made_by(path: Path, recipe: str) -> bool:
+    try:
+        return explain(path).get("recipe") == recipe
+    except FrameError:
+        return False
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the pixels can be read to the end; every scan line holds all channels, so one will do."""
+    try:
+        for part in list_parts(path):
+            read_image(path, channels=part.channels[-1:])
+    except FrameError:
+        return False
+    return True
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.as_posix()
+    if hasattr(value, "item"):  # a number of numpy's
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written into a header")
+
+
+def parsed(value: Any) -> Any:
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,89 @@
+"""Mattes back from disk: ours in every layout, and what Blender and Nuke make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maggie_core.errors import FrameError
+from maggie_core.geometry import reframe
+from maggie_core.guidance.crypto_ids import ids_in
+from maggie_core.guidance.crypto_layers import CryptoLayer, crypto_layers
+from maggie_core.guidance.instances import EXTRA_LAYERS, LAYER_PREFIX
+from maggie_core.guidance.layers import layered_instances
+from maggie_core.io.exr import read_image
+from maggie_core.io.frame import Frame
+from maggie_core.mattes.provenance import PREFIX, parsed, stored_files
+
+
+def read_mattes(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read one frame's mattes.
+
+    Args:
+        path: the file; in the layout `files` the name the frame would have without a slug.
+
+    Returns:
+        `{name: (H, W) float32}` over the display window, 0 outside the data window: the instances by
+        the artist's names, then `residual` and `contested` where there are any. And the header:
+        provenance by its keys, all else by its own names.
+
+    Raises:
+        FrameError: the file is missing or unreadable, or has no mattes.
+    """
+    path = Path(path)
+    files = stored_files(path)
+    if files and files[0] != path:
+        return _from_files(files)
+    picture = read_image(path)
+    header = _header(picture.metadata)
+    layers = crypto_layers(picture.channels, picture.metadata)
+    if header.get("layout", "cryptomatte") == "cryptomatte" and layers:
+        alphas = _decoded(picture, next(iter(layers.values())), path)
+    else:
+        named = layered_instances(picture.channels, picture.metadata)
+        alphas = {name: _plane(picture, channel) for name, channel in named.items()}
+    alphas |= _extras(picture)
+    if not alphas:
+        raise FrameError(f"{path} has no mattes: give an EXR with one layer per instance, or a Cryptomatte")
+    return alphas, header
+
+
+def _from_files(files: tuple[Path, ...]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    pictures = [read_image(file) for file in files]
+    header = _header(pictures[0].metadata)
+    names = {row["slug"]: row["name"] for row in header["instances"]}
+    alphas = {
+        names.get(slug, slug): _plane(picture, "A")
+        for slug, picture in zip(header["slugs"], pictures, strict=True)
+    }
+    return alphas, header
+
+
+def _decoded(picture: Frame, layer: CryptoLayer, path: Path) -> dict[str, np.ndarray]:
+    alphas = {}
+    for name, identity in layer.manifest(path.parent).items():
+        plane = np.zeros(picture.pixels.shape[:2], np.float32)
+        for id_channel, coverage_channel in layer.ranks:
+            here = ids_in(picture.pixels[..., picture.channels.index(id_channel)]) == identity
+            plane[here] += picture.pixels[..., picture.channels.index(coverage_channel)][here]
+        alphas[name] = reframe(plane, picture.data, picture.display)
+    return alphas
+
+
+def _extras(picture: Frame) -> dict[str, np.ndarray]:
+    names = {extra: f"{LAYER_PREFIX}{extra}.alpha" for extra in EXTRA_LAYERS}
+    return {
+        extra: _plane(picture, channel) for extra, channel in names.items() if channel in picture.channels
+    }
+
+
+def _plane(picture: Frame, channel: str) -> np.ndarray:
+    plane = picture.pixels[..., picture.channels.index(channel)]
+    return np.ascontiguousarray(reframe(plane, picture.data, picture.display))
+
+
+def _header(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(PREFIX): parsed(value) for name, value in metadata.items()}

@@ -1,0 +1,27 @@
+"""The contract that everything in a pixel belongs to somebody, once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def sum_to_one(alphas: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Scale the alphas where together they exceed one, and name what is left.
+
+    Args:
+        alphas: (N, H, W) coverage in [0, 1].
+
+    Returns:
+        (N, H, W) float32 alphas whose sum is at most one, and two further planes (H, W) float32:
+        `residual`, what belongs to none of them, so that all of it sums to one; and `contested`, the
+        second largest of the alphas as they were given: 0 where nobody competes, 0.5 where two
+        halve a pixel, 1 where two claim all of it.
+    """
+    total = alphas.sum(axis=0, dtype=np.float32)
+    scaled = (alphas / np.maximum(total, 1.0)).astype(np.float32)
+    residual = np.maximum(1.0 - scaled.sum(axis=0, dtype=np.float32), 0.0)
+    if len(alphas) < 2:
+        contested = np.zeros_like(residual)
+    else:
+        contested = np.partition(alphas, -2, axis=0)[-2].astype(np.float32)
+    return scaled, {"residual": residual, "contested": contested}
