@@ -1,6 +1,23 @@
 """The network, stateless: descriptor, checkpoint, encoder, instance decoder, refinement, temporal."""
 
-from maggie_core.model.checkpoint import from_state_dict, load_model, model_names
+from maggie_core.model.checkpoint import (
+    find_weights,
+    from_state_dict,
+    licence_of,
+    load_model,
+    local_weights,
+    model_names,
+)
 from maggie_core.model.matte_model import MatteModel, ModelInfo, WindowResult
 
-__all__ = ["MatteModel", "ModelInfo", "WindowResult", "from_state_dict", "load_model", "model_names"]
+__all__ = [
+    "MatteModel",
+    "ModelInfo",
+    "WindowResult",
+    "find_weights",
+    "from_state_dict",
+    "licence_of",
+    "load_model",
+    "local_weights",
+    "model_names",
+]

@@ -26,6 +26,7 @@ OFFICIAL = {
 }
 """Published weights by name: image and video. CC BY-NC 4.0, never bundled."""
 OFFICIAL_LICENCE = "CC-BY-NC-4.0"
+HUB_FILES = ["*.safetensors", "config.json"]
 DEFAULT_FOLDER = Path(__file__).parent.parent / "weights"
 UNUSED = ("decoder.dummy_downscale.", "num_batches_tracked")
 """Parts of names whose tensors no result depends on; a checkpoint may leave them out."""
@@ -123,6 +124,28 @@ def find_weights(spec: str) -> Path:
     return path
 
 
+def local_weights(spec: str) -> Path | None:
+    """The weights file as far as it is on this machine; None when it would have to be fetched first.
+
+    Raises:
+        ModelError: no such name or file.
+    """
+    if spec not in OFFICIAL:
+        return find_weights(spec)
+    folder = _cached(OFFICIAL[spec])
+    return None if folder is None else _file_in(folder, spec)
+
+
+def licence_of(spec: str) -> tuple[str, bool]:
+    """(licence, whether it allows commercial work), known before anything is fetched or loaded.
+
+    Raises:
+        ModelError: no such name or file.
+    """
+    about = _about(spec, Path() if spec in OFFICIAL else find_weights(spec))
+    return about["licence"], about["commercial"]
+
+
 def read_state(path: Path) -> dict[str, Tensor]:
     """Tensors of a `.safetensors` file or a pickled checkpoint.
 
@@ -171,17 +194,24 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _from_hub(repository: str, name: str) -> Path:
+def _cached(repository: str) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    patterns = ["*.safetensors", "config.json"]
     try:
-        return Path(snapshot_download(repository, allow_patterns=patterns, local_files_only=True))
+        return Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
     except LocalEntryNotFoundError:
-        pass
+        return None
+
+
+def _from_hub(repository: str, name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    cached = _cached(repository)
+    if cached is not None:
+        return cached
     try:
-        return Path(snapshot_download(repository, allow_patterns=patterns))
+        return Path(snapshot_download(repository, allow_patterns=HUB_FILES))
     except Exception as error:
         raise ModelError(
             f"model {name} is not cached and {repository} cannot be reached ({type(error).__name__}): "
@@ -201,13 +231,23 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
         return {"name": spec, "licence": OFFICIAL_LICENCE, "commercial": False}
     config = weights.parent / "config.json"
     if spec == "default" or config.is_file():
-        about = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+        about = _read_config(config) if config.is_file() else {}
         return {
             "name": str(about.get("name", spec)),
             "licence": str(about.get("licence", "unknown")),
             "commercial": about.get("commercial") is True,
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{path} cannot be read ({_first_line(error)}): fetch or copy the model again"
+        ) from error
+    return config if isinstance(config, dict) else {}
 
 
 def _shapes(widths: Widths) -> dict[str, tuple[int, ...]]:
