@@ -38,16 +38,26 @@ class LayersGuidance:
     """An instance for each layer (or bare channel) of a sequence."""
 
     sequence: str
+    instances: tuple[str, ...] = ()
+    """Names of those wanted; empty = every layer that could be a mask."""
     kind: Literal["layers"] = "layers"
 
 
 @dataclass(frozen=True)
+class IdName:
+    """Who a value of an id map is."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
 class IdMapGuidance:
-    """An instance for each value above zero of a one-channel sequence of whole numbers."""
+    """An instance for each value above zero of a sequence of whole numbers."""
 
     sequence: str
-    names: tuple[str, ...] = ()
-    """Names of values 1, 2, ...; empty = every value found, named by itself."""
+    names: tuple[IdName, ...] = ()
+    """The values wanted, with names; empty = every value found, as `id_<n>`."""
     kind: Literal["id_map"] = "id_map"
 
 
@@ -59,7 +69,7 @@ class CryptomatteGuidance:
     layer: Optional[str] = None
     """The Cryptomatte's own name, e.g. `CryptoObject`; None = the only one in the file."""
     instances: tuple[str, ...] = ()
-    """Names as the manifest has them; empty = every object of the manifest."""
+    """Names as the manifest has them; empty = every object that is seen."""
     kind: Literal["cryptomatte"] = "cryptomatte"
 
 

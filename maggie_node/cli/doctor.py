@@ -1,5 +1,131 @@
+"""`maggie-node doctor`: what is installed, what will be used, and what is wrong with it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
 import click
 
+from maggie_node import __version__
+from maggie_node.cli.commands import debug_option
 
-@click.command()
-def doctor() -> None: ...
+PACKAGES = ("torch", "numpy", "OpenImageIO", "opencolorio", "av", "safetensors", "huggingface_hub", "fileseq")
+OPTIONAL = ("spconv", "spconv-cu120", "PySide6-Essentials")
+
+
+@click.command(short_help="What is installed, what will be used, what is wrong.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@debug_option
+def doctor(*, as_json: bool) -> int:
+    """Print what a job on this machine would use. Exit code 2 when something needed is not right."""
+    report: dict[str, Any] = {
+        "maggie-node": __version__,
+        "python": f"{platform.python_version()} at {sys.executable}",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
+        "packages": {name: _version(name) for name in PACKAGES},
+        "optional packages": {name: _version(name) for name in OPTIONAL},
+    }
+    problems: list[str] = []
+    for name, examine in _EXAMINATIONS.items():
+        try:
+            report[name] = examine()
+        except Exception as error:  # whatever is wrong is the finding
+            report[name] = None
+            problems.append(f"{name}: {' '.join(str(error).split()) or type(error).__name__}")
+    report["problems"] = problems
+    click.echo(json.dumps(report, indent=2) if as_json else _as_text(report))
+    return 2 if problems else 0
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _device() -> dict[str, Any]:
+    import torch
+
+    from maggie_core.model.checkpoint import choose_device
+
+    device = choose_device("auto")
+    facts: dict[str, Any] = {"auto takes": str(device), "cpu threads": torch.get_num_threads()}
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        facts[f"cuda:{index}"] = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+    return facts
+
+
+def _weights() -> dict[str, Any]:
+    from maggie_core import load_model
+
+    info = load_model("default", device="cpu", precision="fp32").info
+    return {
+        "default": f"{info.kind}, {info.parameters:,} parameters",
+        "licence": info.licence,
+        "sha256": info.sha256,
+    }
+
+
+def _color() -> dict[str, Any]:
+    from maggie_core.color import describe_config
+
+    return {"$OCIO": os.environ.get("OCIO"), **describe_config(None)}
+
+
+def _files() -> dict[str, Any]:
+    """Write and read back an EXR, as every job does."""
+    from pathlib import Path
+
+    import numpy as np
+
+    from maggie_core.geometry import Window
+    from maggie_core.io.exr import Part, read_image, write_exr
+
+    window = Window(0, 0, 2, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        pixels = np.full((2, 2, 1), 0.5, np.float32)
+        path = write_exr(
+            Path(folder) / "test.exr", [Part(None, ("maggie_test.alpha",), pixels, window, window)]
+        )
+        alike = bool((read_image(path).pixels == pixels).all())
+    if not alike:
+        raise RuntimeError("an EXR did not read back as it was written: reinstall OpenImageIO")
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    return {
+        "EXR": "writes and reads",
+        "temporary folder": tempfile.gettempdir(),
+        "free there": f"{free / 1e9:.0f} GB",
+    }
+
+
+_EXAMINATIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "device": _device,
+    "weights": _weights,
+    "color": _color,
+    "files": _files,
+}
+
+
+def _as_text(report: dict[str, Any]) -> str:
+    lines: list[str] = []
+    for name, value in report.items():
+        if name == "problems":
+            continue
+        if not isinstance(value, dict):
+            lines.append(f"{name:<22}{value if value is not None else 'does not work, see below'}")
+            continue
+        lines.append(name)
+        lines += [f"  {key:<20}{'-' if text is None else text}" for key, text in value.items()]
+    problems = report["problems"]
+    lines += ["", *(f"PROBLEM  {text}" for text in problems)] if problems else ["", "all is well"]
+    return "\n".join(lines)

@@ -14,6 +14,7 @@ from maggie_node.job import (
     CryptomatteGuidance,
     Guidance,
     IdMapGuidance,
+    IdName,
     LayersGuidance,
     MaskGuidance,
 )
@@ -48,7 +49,7 @@ class GuidedCommand(click.Command):
     """A command that hands its guidance options over as one tuple `guidance`, in the order typed.
 
     The order matters twice: it decides who owns a pixel that several masks claim, and `--instance` chooses
-    from the Cryptomatte or id map before it (from the first one, when none came before).
+    from the Cryptomatte, layers or id map before it (from the first one, when none came before).
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -77,7 +78,7 @@ def _in_order(options: dict[str, Any], order: list[str]) -> tuple[Guidance, ...]
     for name in order:
         if name in _PARSE:
             sources.append(_PARSE[name](next(values[name])))
-            if isinstance(sources[-1], (CryptomatteGuidance, IdMapGuidance)):
+            if not isinstance(sources[-1], MaskGuidance):
                 chooser = len(sources) - 1
         elif name == "instance":
             waiting.append(next(values[name]))
@@ -85,15 +86,26 @@ def _in_order(options: dict[str, Any], order: list[str]) -> tuple[Guidance, ...]
             sources[chooser] = _choosing(sources[chooser], waiting)
             waiting = []
     if waiting:
-        raise click.UsageError("--instance chooses from a --cryptomatte or an --id-map: give one")
+        raise click.UsageError(
+            "--instance chooses from --cryptomatte, --guidance-layers or --id-map: give one"
+        )
     return tuple(sources)
 
 
 def _choosing(source: Guidance, names: list[str]) -> Guidance:
-    if isinstance(source, CryptomatteGuidance):
-        return dataclasses.replace(source, instances=(*source.instances, *names))
-    assert isinstance(source, IdMapGuidance)
-    return dataclasses.replace(source, names=(*source.names, *names))
+    if isinstance(source, IdMapGuidance):
+        return dataclasses.replace(source, names=(*source.names, *map(_id_name, names)))
+    assert isinstance(source, (CryptomatteGuidance, LayersGuidance))
+    return dataclasses.replace(source, instances=(*source.instances, *names))
+
+
+def _id_name(text: str) -> IdName:
+    value, equals, name = text.partition("=")
+    if not equals or not value.strip().isdecimal() or not name.strip():
+        raise click.BadParameter(
+            f"{text!r} is not ID=NAME, such as 3=Ben", param_hint="'--instance' of an id map"
+        )
+    return IdName(int(value), name.strip())
 
 
 def guidance_options(command: Any) -> Any:
@@ -130,7 +142,7 @@ def guidance_options(command: Any) -> Any:
                 "--instance",
                 metavar="NAME",
                 multiple=True,
-                help="Choose from the Cryptomatte, or name the next value of the id map. Repeatable.",
+                help="Choose from the Cryptomatte or layers before it; ID=NAME for an id map. Repeatable.",
             ),
         )
     ):

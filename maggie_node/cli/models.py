@@ -1,5 +1,115 @@
+"""`maggie-node models`: which weights there are, what they are, and whether they are sound."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
 import click
 
+from maggie_node.cli.commands import debug_option
 
-@click.command()
-def models() -> None: ...
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+
+
+@click.group(short_help="List, describe, fetch and verify weights.")
+def models() -> None:
+    """Weights by name or path."""
+
+
+@models.command("list")
+@_JSON
+@debug_option
+def list_models(*, as_json: bool) -> None:
+    """Names that --model knows, their licences, and whether they are on this machine."""
+    from maggie_core.model import model_names
+
+    rows = [_row(name) for name in model_names()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        use = "commercial work allowed" if row["commercial"] else "no commercial work"
+        where = "here" if row["path"] else f"not fetched: maggie-node models pull {row['name']}"
+        click.echo(f"{row['name']:<10}{row['licence']:<16}{use:<26}{where}")
+
+
+def _row(name: str) -> dict[str, Any]:
+    from maggie_core.model import licence_of, local_weights
+
+    licence, commercial = licence_of(name)
+    path = local_weights(name)
+    return {
+        "name": name,
+        "licence": licence,
+        "commercial": commercial,
+        "path": None if path is None else str(path),
+    }
+
+
+@models.command()
+@click.argument("model", default="default")
+@_JSON
+@debug_option
+def info(model: str, *, as_json: bool) -> None:
+    """What MODEL (a name or a path) is."""
+    facts = _facts(model)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for key, value in facts.items():
+        click.echo(f"{key:<12}{value}")
+
+
+@models.command()
+@click.argument("model")
+@debug_option
+def pull(model: str) -> None:
+    """Fetch MODEL, so that it is there when the network is not."""
+    from maggie_core.model import find_weights
+
+    click.echo(str(find_weights(model)))
+
+
+@models.command()
+@click.argument("model", default="default")
+@debug_option
+def verify(model: str) -> None:
+    """Read all of MODEL, and compare it with the checksum its config.json has, if it has one."""
+    facts = _facts(model)
+    click.echo(f"{facts['path']} is sound: {facts['parameters']:,} parameters, sha256 {facts['sha256']}")
+
+
+def _facts(model: str) -> dict[str, Any]:
+    """Loads the weights, which fails with one sentence when they are damaged."""
+    from maggie_core.model import find_weights, load_model
+
+    path = find_weights(model)
+    loaded = load_model(model, device="cpu", precision="fp32").info
+    _check_sum(path, loaded.sha256)
+    return {
+        "name": loaded.name,
+        "kind": loaded.kind,
+        "parameters": loaded.parameters,
+        "licence": loaded.licence,
+        "commercial": loaded.commercial,
+        "sha256": loaded.sha256,
+        "path": str(path),
+        "megabytes": round(path.stat().st_size / 1e6, 1),
+    }
+
+
+def _check_sum(path: Path, found: str) -> None:
+    from maggie_core.errors import ModelError
+
+    config = path.parent / "config.json"
+    if not config.is_file():
+        return
+    expected = json.loads(config.read_text(encoding="utf-8")).get("sha256", found)
+    if expected != found:
+        raise ModelError(
+            f"{path} has sha256 {found[:12]}… but its config.json says {expected[:12]}…: fetch or copy it again"
+        )

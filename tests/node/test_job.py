@@ -12,6 +12,7 @@ from maggie_core.settings import MatteSettings
 from maggie_node.job import (
     CryptomatteGuidance,
     IdMapGuidance,
+    IdName,
     JobError,
     LayersGuidance,
     MaskGuidance,
@@ -27,8 +28,8 @@ EVERY_FIELD = MatteJob(
     output="matte.####.exr",
     guidance=(
         MaskGuidance("Žofie", "zofie.####.exr", "mask.A"),
-        LayersGuidance("layers.####.exr"),
-        IdMapGuidance("ids.####.png", ("Ben", "Cyd")),
+        LayersGuidance("layers.####.exr", ("Dan",)),
+        IdMapGuidance("ids.####.png", (IdName(1, "Ben"), IdName(7, "Cyd"))),
         CryptomatteGuidance("crypto.####.exr", "CryptoObject", ("hero", "dog")),
     ),
     frames="1001-1100x2,1200",

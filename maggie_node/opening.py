@@ -1,0 +1,175 @@
+"""What a job names, opened and checked before the model is loaded."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maggie_core.errors import FrameError, SettingsError
+from maggie_core.guidance import (
+    CryptomatteSequence,
+    Guidance,
+    GuidanceSource,
+    IdMapSequence,
+    LayerSequence,
+    MaskSequence,
+    combine,
+)
+from maggie_core.io.atomic import cannot_write
+from maggie_core.io.frames import (
+    FrameSource,
+    compact_frames,
+    expand_output,
+    missing_frames,
+    on_missing_source,
+    open_source,
+    parse_frames,
+)
+from maggie_core.mattes import MatteFile
+from maggie_core.settings import MatteSettings
+from maggie_node import job as jobs
+from maggie_node.job import MatteJob
+from maggie_node.protocol import Warning
+
+
+@dataclass(frozen=True)
+class OpenShot:
+    """A job whose plate and guidance are there."""
+
+    plate: FrameSource
+    guidance: Guidance
+    frames: tuple[int, ...]
+    """Frames to deliver, ascending."""
+    left_out: tuple[int, ...]
+    """Frames asked for that the plate lacks and `on_missing` leaves out."""
+    shot_frames: tuple[int, ...]
+    settings: MatteSettings
+    files: MatteFile
+    warnings: tuple[Warning, ...]
+
+    def require(self, frames: Sequence[int]) -> None:
+        """See that plate and guidance exist for every one of `frames`.
+
+        Raises:
+            FrameError, GuidanceError: what is missing, by frame.
+        """
+        missing = missing_frames(self.plate, frames)
+        if missing:
+            raise FrameError(
+                f"plate frames {compact_frames(missing)} are missing beside {self.plate.colorspace_hint}: "
+                "render them, change --frames, or choose --on-missing hold, black or skip"
+            )
+        self.guidance.check(frames)
+
+
+def open_shot(job: MatteJob) -> OpenShot:
+    """Open what `job` names.
+
+    Raises:
+        InputError: something is missing, unreadable or out of range; nothing has been written.
+        OutputError: nothing can be written where the mattes should go.
+    """
+    settings, files = _settings(job), _files(job)
+    plate = open_source(job.plate)
+    shot_frames = parse_frames(job.shot_frames) if job.shot_frames else plate.expected
+    asked = parse_frames(job.frames) if job.frames else shot_frames
+    outside = sorted(set(asked) - set(shot_frames))
+    if outside:
+        raise FrameError(
+            f"frames {compact_frames(outside)} are outside the shot, which is {compact_frames(shot_frames)}: "
+            "change --frames, or say which frames the shot has with --shot-frames"
+        )
+    _check_output(job, asked)
+    warnings = _gap_warnings("plate frames", missing_frames(plate, shot_frames), job.on_missing)
+    if job.on_missing != "error":
+        plate = on_missing_source(plate, shot_frames, job.on_missing)
+        if job.on_missing == "skip":
+            shot_frames = tuple(frame for frame in shot_frames if frame in set(plate.frames))
+    guidance = combine(
+        [_source(source, shot_frames) for source in job.guidance], missing=job.guidance_missing
+    )
+    if job.guidance_missing != "error":
+        warnings += _gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
+    frames = tuple(frame for frame in asked if frame in set(shot_frames))
+    shot = OpenShot(
+        plate,
+        guidance,
+        frames,
+        tuple(sorted(set(asked) - set(frames))),
+        shot_frames,
+        settings,
+        files,
+        warnings,
+    )
+    shot.require(frames)
+    return shot
+
+
+def _settings(job: MatteJob) -> MatteSettings:
+    return MatteSettings(
+        working_px=job.working_px,
+        colorspace=job.colorspace,
+        ocio=job.ocio,
+        exposure_ev=job.exposure_ev,
+        highlights=job.highlights,
+        plate_layer=job.plate_layer,
+        overlap=job.overlap,
+        segment_frames=None if job.segment_frames == "whole" else job.segment_frames,
+        warmup_frames=job.warmup_frames,
+        sum_to_one=job.sum_to_one,
+        data_window=job.data_window,
+    )
+
+
+def _files(job: MatteJob) -> MatteFile:
+    return MatteFile(
+        layout=job.layout,
+        depth=job.depth,
+        compression=job.compression,
+        data_window=job.data_window,
+        foreground=job.foreground,
+    )
+
+
+def _source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
+    if isinstance(source, jobs.MaskGuidance):
+        return MaskSequence(source.name, source.sequence, channel=source.channel)
+    if isinstance(source, jobs.LayersGuidance):
+        return LayerSequence(source.sequence, instances=source.instances or None, frames=shot_frames)
+    if isinstance(source, jobs.IdMapGuidance):
+        names = {named.id: named.name for named in source.names}
+        return IdMapSequence(source.sequence, names=names or None, frames=shot_frames)
+    return CryptomatteSequence(
+        source.sequence, layer=source.layer, instances=source.instances or None, frames=shot_frames
+    )
+
+
+def _gap_warnings(what: str, missing: Sequence[int], policy: str) -> tuple[Warning, ...]:
+    if not missing or policy == "error":
+        return ()
+    done = {"hold": "held from the frame before", "black": "black", "skip": "left out", "empty": "empty"}
+    return (Warning("missing-frames", f"{what} {compact_frames(missing)} are missing and {done[policy]}"),)
+
+
+def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
+    """See that the mattes have names of their own and a folder that takes files, before hours are spent."""
+    first = expand_output(job.output, frames[0], single=len(frames) == 1)
+    if first.suffix.lower() != ".exr":
+        raise SettingsError(
+            f"output {job.output} is no EXR: mattes are data and need float layers, name it matte.####.exr"
+        )
+    inputs = [job.plate, *(source.sequence for source in job.guidance)]
+    if any(_same_file(first, expand_output(name, frames[0], single=True)) for name in inputs):
+        raise SettingsError(f"output {job.output} is also an input: the mattes need a name of their own")
+    try:
+        first.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=first.parent):
+            pass
+    except OSError as error:
+        raise cannot_write(first, (error.strerror or str(error)).lower()) from error
+
+
+def _same_file(output: Path, name: Path) -> bool:
+    return output.resolve() == name.resolve()
