@@ -1,0 +1,21 @@
+"""Generated people with exact mattes, and guidance as it comes in practice: what the default model learns from."""
+
+from .backgrounds import make_background
+from .bank import Bank, BankPlan, build_bank
+from .faults import degrade
+from .figures import make_figure
+from .scene import Sample, compose, compose_clip
+from .seeds import sample_generator
+
+__all__ = [
+    "Bank",
+    "BankPlan",
+    "Sample",
+    "build_bank",
+    "compose",
+    "compose_clip",
+    "degrade",
+    "make_background",
+    "make_figure",
+    "sample_generator",
+]

@@ -1,0 +1,138 @@
+"""What a camera and a codec do to a finished frame. Mattes are never touched here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .fields import Plane, convolve_separable, gaussian_blur, resize
+
+_CODES = 4096
+_ENCODED = np.linspace(0, 1, _CODES)
+_TO_LINEAR = np.where(_ENCODED <= 0.04045, _ENCODED / 12.92, ((_ENCODED + 0.055) / 1.055) ** 2.4).astype(
+    np.float32
+)
+_TO_ENCODED = np.where(
+    _ENCODED**2 <= 0.0031308, 12.92 * _ENCODED**2, 1.055 * (_ENCODED**2) ** (1 / 2.4) - 0.055
+).astype(np.float32)
+"""Indexed by the square root of the linear value, which spends the codes where the curve is steep."""
+
+_DCT = np.array(
+    [[np.sqrt((1 + (k > 0)) / 8) * np.cos((2 * n + 1) * k * np.pi / 16) for n in range(8)] for k in range(8)],
+    dtype=np.float32,
+)
+_COARSE = (1 + np.add.outer(np.arange(8), np.arange(8)) * 0.9).astype(np.float32)
+"""Step of each DCT coefficient relative to the first: high frequencies are kept less exactly."""
+
+
+def to_linear(encoded: Plane) -> Plane:
+    """sRGB-encoded [0, 1] to linear light, by table (error below 1e-4)."""
+    return _TO_LINEAR[(np.clip(encoded, 0, 1) * np.float32(_CODES - 1) + np.float32(0.5)).astype(np.int32)]
+
+
+def to_encoded(linear: Plane) -> Plane:
+    """Linear light in [0, 1] to sRGB-encoded, by table."""
+    root = np.sqrt(np.clip(linear, 0, 1))
+    return _TO_ENCODED[(root * np.float32(_CODES - 1) + np.float32(0.5)).astype(np.int32)]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One exposure's worth of faults; fixed for a clip, except the noise.
+
+    Attributes:
+        gain: (3,) exposure and colour cast.
+        gamma: tone curve exponent.
+        lift: haze added to black.
+        noise: standard deviation at mid grey, sRGB-encoded.
+        grain_px: blur of the noise (0 is white noise).
+        sharpen: strength of an unsharp mask.
+        blur_px: softness of the whole frame.
+        quality: block quantisation step in 1/255; 0 leaves it out.
+    """
+
+    gain: tuple[float, float, float]
+    gamma: float
+    lift: float
+    noise: float
+    grain_px: float
+    sharpen: float
+    blur_px: float
+    quality: float
+
+    def shoot(self, frame: Plane, rng: np.random.Generator) -> Plane:
+        """Expose (H, W, 3) sRGB-encoded [0, 1]; `rng` draws the noise of this frame."""
+        frame = np.clip(frame * np.array(self.gain, np.float32), 0, 1)
+        if self.gamma != 1:
+            frame = np.exp(np.float32(self.gamma) * np.log(np.maximum(frame, np.float32(1e-4))))
+        frame = np.float32(self.lift) + np.float32(1 - self.lift) * frame
+        if self.blur_px > 0.2:
+            frame = gaussian_blur(frame, self.blur_px)
+        if self.sharpen > 0:
+            frame = frame + np.float32(self.sharpen) * (frame - gaussian_blur(frame, 1.2))
+        if self.noise > 0:
+            frame = frame + self._noise(frame, rng)
+        if self.quality > 0:
+            frame = quantise_blocks(frame, step=self.quality / 255)
+        return np.clip(frame, 0, 1)
+
+    def _noise(self, frame: Plane, rng: np.random.Generator) -> Plane:
+        noise = rng.standard_normal(frame.shape, dtype=np.float32)
+        if self.grain_px > 0.3:
+            soft = np.array([0.25, 0.5, 0.25]) if self.grain_px < 1 else np.array([1, 4, 6, 4, 1]) / 16
+            noise = convolve_separable(noise, soft) * np.float32(1.9 if self.grain_px < 1 else 2.6)
+        luminance = frame.mean(-1, keepdims=True)
+        return (
+            noise
+            * np.float32(self.noise)
+            * (np.float32(0.6) + np.float32(0.8) * np.sqrt(np.maximum(luminance, 0)))
+        )
+
+
+def draw_camera(rng: np.random.Generator) -> Camera:
+    """Draw a camera: most are decent, some are dark, noisy or badly compressed."""
+    exposure = float(2 ** np.clip(rng.normal(-0.1, 0.45), -1.6, 0.8))
+    cast = np.exp(rng.normal(0, 0.05, 3))
+    noisy = rng.random()
+    return Camera(
+        gain=(float(exposure * cast[0]), float(exposure * cast[1]), float(exposure * cast[2])),
+        gamma=float(np.exp(rng.normal(0, 0.15))) if rng.random() < 0.5 else 1.0,
+        lift=float(rng.uniform(0, 0.2)) if rng.random() < 0.2 else 0.0,
+        noise=float(
+            rng.uniform(0.003, 0.02) if noisy < 0.6 else rng.uniform(0.02, 0.06) if noisy < 0.8 else 0.0
+        ),
+        grain_px=float(rng.choice([0.0, 0.7, 1.2])),
+        sharpen=float(rng.uniform(0.1, 0.8)) if rng.random() < 0.25 else 0.0,
+        blur_px=float(rng.uniform(0.3, 0.9)) if rng.random() < 0.3 else 0.0,
+        quality=float(rng.uniform(2, 14)) if rng.random() < 0.3 else 0.0,
+    )
+
+
+def quantise_blocks(frame: Plane, *, step: float) -> Plane:
+    """Round the 8 x 8 block spectrum of luminance and half-size chroma, as a lossy codec does."""
+    height, width = frame.shape[:2]
+    if height % 16 or width % 16:
+        return frame
+    luminance = frame @ np.array([0.299, 0.587, 0.114], np.float32)
+    blue = 0.564 * (frame[..., 2] - luminance)
+    red = 0.713 * (frame[..., 0] - luminance)
+    luminance = _round_blocks(luminance, step)
+    half = resize(np.stack([blue, red], -1), height // 2, width // 2)
+    half = np.stack([_round_blocks(half[..., k], 1.5 * step) for k in range(2)], -1)
+    chroma = resize(half, height, width)
+    blue, red = chroma[..., 0], chroma[..., 1]
+    green = luminance - 0.344 * blue - 0.714 * red
+    # 1/0.713 and 1/0.564 bring the colour differences back.
+    green = (luminance - 0.299 * (luminance + red / 0.713) - 0.114 * (luminance + blue / 0.564)) / 0.587
+    return np.stack([luminance + red / 0.713, green, luminance + blue / 0.564], -1).astype(np.float32)
+
+
+def _round_blocks(plane: Plane, step: float) -> Plane:
+    height, width = plane.shape
+    blocks = plane.reshape(height // 8, 8, width // 8, 8).transpose(0, 2, 1, 3)
+    spectrum = _DCT @ blocks @ _DCT.T
+    steps = _COARSE * np.float32(4 * step)
+    spectrum = np.round(spectrum / steps) * steps
+    blocks = _DCT.T @ spectrum @ _DCT
+    return blocks.transpose(0, 2, 1, 3).reshape(height, width)
