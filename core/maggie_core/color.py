@@ -1,0 +1,364 @@
+"""What the network sees of a plate: its colours by OCIO, exposed, rolled off and display-encoded.
+
+The order is fixed and every step is a pure function of the shot and the settings:
+
+    1. cut out the region; NaN and -Inf become 0, +Inf the ceiling (the network's copy only; all counted)
+    2. a file space that is not linear goes to scene-linear, at full size
+    3. exposure; then limits: negatives to 0, nothing brighter than `CEILING`
+    4. average to the working grid, in linear light, as a lens would
+    5. a linear file space goes to the configuration's scene-linear here, where it costs little
+    6. highlights are rolled off below 1 (or cut)
+    7. scene-linear to sRGB-encoded, clamped to [0, 1]
+
+The delivered plate is never touched.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import PyOpenColorIO
+
+from maggie_core.errors import ColorError, FrameError, SettingsError
+from maggie_core.geometry import Geometry, Window, reframe
+from maggie_core.io.image import list_parts
+from maggie_core.io.video import MOVIE_SUFFIXES
+
+ocio: Any = PyOpenColorIO  # compiled: the type checker cannot see its names
+
+BUILT_IN_CONFIG = "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
+"""Pinned: `ocio://default` changes with the library, and with it what the network sees."""
+MODEL_SPACES = (
+    "sRGB - Texture",
+    "sRGB Encoded Rec.709 (sRGB)",
+    "srgb_tx",
+    "srgb_texture",
+    "Utility - sRGB - Texture",
+    "sRGB",
+)
+"""Names of the sRGB-encoded texture space in the configurations people have; the first that resolves."""
+KNEE = 0.6
+"""Scene-linear value up to which the roll-off changes nothing: sRGB 0.80, above diffuse skin and cloth."""
+CEILING = 64.0
+"""Brightest scene-linear value kept for averaging: six stops over white. A firefly of 10000 in one pixel
+would otherwise turn its whole neighbourhood white."""
+NEGLIGIBLE = 1e-4
+"""How far outside [0, 1] a value may lie without being counted: table and matrix rounding."""
+MIDDLE_GREY = 0.18
+"""Scene-linear value auto-exposure brings the median to."""
+
+
+@dataclass(frozen=True)
+class ColorSettings:
+    """How a plate's colours are understood. Every field may be left alone."""
+
+    ocio: str | None = None
+    """Configuration: a path or an `ocio://` name; None means $OCIO, then the pinned built-in."""
+    colorspace: str | None = None
+    """Colour space (or alias, or role) of the plate; None asks the configuration's file rules."""
+    exposure_ev: float | Literal["auto"] = 0.0
+    """Stops added before the network looks; "auto" brings the shot's median to middle grey."""
+    highlights: Literal["compress", "clip"] = "compress"
+    """What becomes of values above 1: rolled off, or cut."""
+
+    def __post_init__(self) -> None:
+        if self.highlights not in ("compress", "clip"):
+            raise SettingsError(f"highlights is '{self.highlights}': it is compress or clip")
+        if self.exposure_ev != "auto" and not -32 <= float(self.exposure_ev) <= 32:
+            raise SettingsError(f"exposure is {self.exposure_ev} stops: it lies in -32..32, or is auto")
+
+
+@dataclass(frozen=True)
+class RepairCount:
+    """Pixels of one frame's region that the network's copy shows differently, by kind."""
+
+    nan: int = 0
+    inf: int = 0
+    negative: int = 0
+    above_one: int = 0
+    """Brighter than 1 after exposure, in scene-linear."""
+
+    def __add__(self, other: RepairCount) -> RepairCount:
+        return RepairCount(
+            self.nan + other.nan,
+            self.inf + other.inf,
+            self.negative + other.negative,
+            self.above_one + other.above_one,
+        )
+
+
+class PlateView:
+    """One shot's way from file colour to the network's, the same for every frame."""
+
+    config_id: str
+    """Which configuration: its name or path, and OCIO's hash of its content."""
+    config_name: str
+    """Name or path of the configuration alone."""
+    colorspace: str
+    """Canonical name of the plate's colour space in effect."""
+    how: str
+    """Why these two: "explicit", "$OCIO" or "built-in"; "named", "file rule", "file header", "file type"."""
+    model_space: str
+    """Space of the network's picture: canonical name, or "sRGB curve" where the configuration has none."""
+
+    def __init__(
+        self,
+        settings: ColorSettings,
+        *,
+        example_path: str | Path,
+        auto_frames: Callable[[], Iterable[np.ndarray]] | None = None,
+    ) -> None:
+        """
+        Args:
+            settings: what is asked.
+            example_path: a file of the shot (need not exist); file rules look at its name, and with the
+                built-in configuration its header is asked too.
+            auto_frames: gives a few (H, W, 3) frames of the shot in file colour, for exposure "auto": take
+                first, middle and last. Called at most once.
+
+        Raises:
+            ColorError: no such configuration or colour space, or it cannot be converted.
+            SettingsError: exposure "auto" without `auto_frames`.
+        """
+        if settings.exposure_ev == "auto" and auto_frames is None:
+            raise SettingsError("exposure is auto but there are no frames to measure: give a number of stops")
+        self._settings = settings
+        self._auto_frames = auto_frames
+        self._exposure_ev = None if settings.exposure_ev == "auto" else float(settings.exposure_ev)
+        config, self.config_name, found_by = _load_config(settings.ocio)
+        self.config_id = f"{self.config_name} {config.getCacheID()}"
+        self.colorspace, known_by = _plate_space(config, settings.colorspace, str(example_path), found_by)
+        self.how = f"{found_by}; {known_by}"
+        self._is_linear = config.isColorSpaceLinear(self.colorspace, ocio.REFERENCE_SPACE_SCENE)
+        self._to_linear = _to_scene_linear(config, self.colorspace)
+        self._to_display, self.model_space = _to_model_space(config)
+        self._white = float(_applied(self._to_linear, np.ones((1, 1, 3), np.float32)).max())
+
+    @property
+    def exposure_ev(self) -> float:
+        """Stops added, measured on first use where they are "auto"; the same for the whole shot."""
+        if self._exposure_ev is None:
+            assert self._auto_frames is not None
+            self._exposure_ev = self._measured_ev(self._auto_frames())
+        return self._exposure_ev
+
+    def to_model(
+        self,
+        rgb: np.ndarray,
+        *,
+        geometry: Geometry,
+        data: Window,
+        code_max: float | None = None,
+    ) -> tuple[np.ndarray, RepairCount]:
+        """Bring one frame into model space.
+
+        Args:
+            rgb: (H, W, 3) float32 in file colour over `data`; left unchanged.
+            geometry: the shot's.
+            data: the frame's data window.
+            code_max: the frame's `Frame.code_max`; what a file of integers shows as 1 is known to be its
+                brightest value, so an sRGB picture passes through unrolled.
+
+        Returns:
+            The picture, (h, w, 3) float32 in [0, 1], sRGB-encoded, on the working grid; and what was
+            repaired for it.
+        """
+        pixels, nan, inf = _finite(reframe(rgb, data, geometry.region))
+        if not self._is_linear:
+            pixels = _applied(self._to_linear, pixels)
+        linear, negative, above_one = _limited(pixels, 2.0**self.exposure_ev)
+        small = geometry.to_working(linear, geometry.region)
+        if self._is_linear:
+            small = np.clip(_applied(self._to_linear, small), 0.0, CEILING)
+        if self._settings.highlights == "compress" and not self._is_bounded(code_max):
+            small = compress_highlights(small)
+        picture = np.clip(_applied(self._to_display, np.minimum(small, 1.0)), 0.0, 1.0)
+        return picture, RepairCount(nan, inf, negative, above_one)
+
+    def _is_bounded(self, code_max: float | None) -> bool:
+        """Whether no value of such a file can be brighter than 1, so that there is nothing to roll off."""
+        white = self._white * 2.0**self.exposure_ev
+        return white <= 1.001 and (code_max is not None or not self._is_linear)
+
+    def _measured_ev(self, frames: Iterable[np.ndarray]) -> float:
+        samples = []
+        for rgb in frames:
+            step = max(1, int(np.sqrt(rgb.shape[0] * rgb.shape[1] / 65536)))
+            pixels, _, _ = _finite(rgb[::step, ::step])
+            samples.append(_applied(self._to_linear, pixels).mean(axis=2).ravel())
+        grey = np.concatenate(samples) if samples else np.zeros(0, np.float32)
+        lit = grey[grey > 1e-4]  # letterbox bars and empty overscan say nothing of the light
+        if not lit.size:
+            return 0.0
+        stops = np.log2(MIDDLE_GREY) - float(np.median(np.log2(lit)))
+        return float(np.clip(np.round(stops * 8) / 8, -8.0, 8.0))
+
+
+def compress_highlights(linear: np.ndarray) -> np.ndarray:
+    """Roll values above the knee off so that all of [0, inf) fits below 1, keeping each pixel's hue.
+
+    With m the largest of a pixel's channels, k = `KNEE` and t = (m - k) / (1 - k), the pixel is scaled so
+    that its largest channel becomes k + (1 - k) t / (1 + t) where m > k. Below the knee nothing changes; at
+    the knee value and slope are continuous.
+
+    Args:
+        linear: (..., 3) float32 scene-linear, at least 0.
+
+    Returns:
+        The same shape, in [0, 1).
+    """
+    peak = linear.max(axis=-1, keepdims=True)
+    over = np.maximum(peak - KNEE, 0.0) / (1 - KNEE)
+    rolled = KNEE + (1 - KNEE) * over / (1 + over)
+    return np.where(peak > KNEE, linear * (rolled / np.maximum(peak, KNEE)), linear).astype(np.float32)
+
+
+def _finite(rgb: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """The picture without NaN and Inf, and in how many pixels there were any. Copies only if it must."""
+    with np.errstate(invalid="ignore"):
+        total = rgb.sum(dtype=np.float64)  # one pass; float64 cannot overflow on float32 pixels
+    if np.isfinite(total):
+        return rgb, 0, 0
+    broken = ~np.isfinite(rgb).all(axis=2)
+    values = rgb[broken]
+    nan = int(np.isnan(values).any(axis=1).sum())
+    inf = int(np.isinf(values).any(axis=1).sum())
+    return np.nan_to_num(rgb, nan=0.0, posinf=CEILING, neginf=0.0), nan, inf
+
+
+def _limited(rgb: np.ndarray, gain: float) -> tuple[np.ndarray, int, int]:
+    """Exposed, in [0, CEILING]; and in how many pixels something was below 0, above 1."""
+    exposed = rgb * np.float32(gain)
+    negative = _pixels_where(exposed < -NEGLIGIBLE)
+    above_one = _pixels_where(exposed > 1 + NEGLIGIBLE)
+    return np.clip(exposed, 0.0, CEILING, out=exposed), negative, above_one
+
+
+def _pixels_where(channels: np.ndarray) -> int:
+    # By planes: a reduction over an axis of three is many times slower.
+    return int(np.count_nonzero(channels[..., 0] | channels[..., 1] | channels[..., 2]))
+
+
+def _applied(processor: Any, rgb: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32 through one OCIO processor (None: unchanged), as a new array."""
+    out = np.array(rgb, dtype=np.float32, order="C", copy=True)
+    if processor is not None:
+        processor.applyRGB(out)
+    return out
+
+
+def _load_config(asked: str | None) -> tuple[Any, str, str]:
+    """The configuration, its name, and how it was found."""
+    name, found_by = BUILT_IN_CONFIG, "built-in"
+    if asked:
+        name, found_by = asked, "explicit"
+    elif os.environ.get("OCIO"):
+        name, found_by = os.environ["OCIO"], "$OCIO"
+    try:
+        config = ocio.Config.CreateFromFile(name)
+        config.validate()
+    except ocio.Exception as error:
+        reason = " ".join(str(error).split())
+        where = "$OCIO" if found_by == "$OCIO" else "the OCIO configuration"
+        raise ColorError(
+            f"{where} {name} cannot be used ({reason}): give the path of a config.ocio, or an ocio:// name"
+        ) from error
+    return config, name, found_by
+
+
+def _plate_space(config: Any, asked: str | None, path: str, found_by: str) -> tuple[str, str]:
+    """Canonical name of the plate's colour space, and how it is known."""
+    if asked:
+        name = config.getCanonicalName(asked)
+        if not name:
+            names = list(config.getColorSpaceNames())
+            near = difflib.get_close_matches(asked, names, n=3, cutoff=0.3) or names[:3]
+            shown = ", ".join(near)
+            raise ColorError(
+                f"colour space '{asked}' is unknown to the configuration: take one it has ({shown})"
+            )
+        return name, "named"
+    if found_by == "built-in":
+        # Nobody chose the built-in configuration, and its only rule calls every file ACES2065-1. So the file
+        # is asked first; a configuration that somebody did choose is followed to the letter.
+        for candidate, known_by in _said_by_file(path):
+            if config.getCanonicalName(candidate):
+                return config.getCanonicalName(candidate), known_by
+    name, _ = config.getColorSpaceFromFilepath(path)
+    canonical = config.getCanonicalName(name)
+    if not canonical:
+        raise ColorError(
+            f"no file rule of the configuration fits {path}: name its colour space by --colorspace"
+        )
+    return canonical, "file rule"
+
+
+_PRIMARIES = {
+    "lin_rec709": (0.64, 0.33, 0.30, 0.60, 0.15, 0.06),
+    "lin_p3d65": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
+    "lin_rec2020": (0.708, 0.292, 0.17, 0.797, 0.131, 0.046),
+    "acescg": (0.713, 0.293, 0.165, 0.83, 0.128, 0.044),
+    "aces2065_1": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077),
+}
+"""x, y of red, green, blue: ITU-R BT.709, SMPTE EG 432-1, ITU-R BT.2020, S-2014-004 (AP1), ST 2065-1 (AP0)."""
+
+
+def _said_by_file(path: str) -> Iterable[tuple[str, str]]:
+    """Colour spaces a file claims for itself, the surest first."""
+    is_integer = Path(path).suffix.lower() in MOVIE_SUFFIXES
+    if not is_integer:
+        try:
+            part = list_parts(path)[0]
+        except FrameError:
+            return
+        is_integer = part.code_max is not None
+        if not is_integer:
+            for key in ("colorInteropID", "oiio:ColorSpace"):
+                yield str(part.metadata.get(key) or "unknown"), "file header"
+            stored = part.metadata.get("chromaticities")
+            for name, primaries in _PRIMARIES.items():
+                if isinstance(stored, tuple) and np.allclose(stored[:6], primaries, atol=2e-3):
+                    yield name, "file header"
+    if is_integer:
+        for name in MODEL_SPACES:
+            yield name, "file type"
+
+
+def _to_scene_linear(config: Any, space: str) -> Any:
+    if not config.getCanonicalName(ocio.ROLE_SCENE_LINEAR):
+        raise ColorError(
+            "the configuration has no scene_linear role: use one that has, such as an ACES config"
+        )
+    try:
+        return config.getProcessor(space, ocio.ROLE_SCENE_LINEAR).getDefaultCPUProcessor()
+    except ocio.Exception as error:
+        reason = " ".join(str(error).split())
+        raise ColorError(
+            f"'{space}' cannot be converted to scene-linear ({reason}): check its files"
+        ) from error
+
+
+def _to_model_space(config: Any) -> tuple[Any, str]:
+    for name in MODEL_SPACES:
+        canonical = config.getCanonicalName(name)
+        if canonical and canonical not in config.getColorSpaceNames(
+            ocio.SEARCH_REFERENCE_SPACE_DISPLAY, ocio.COLORSPACE_ALL
+        ):
+            return config.getProcessor(ocio.ROLE_SCENE_LINEAR, canonical).getDefaultCPUProcessor(), canonical
+    try:
+        processor = ocio.Config.GetProcessorToBuiltinColorSpace(
+            config, ocio.ROLE_SCENE_LINEAR, MODEL_SPACES[0]
+        )
+        return processor.getDefaultCPUProcessor(), MODEL_SPACES[0]
+    except ocio.Exception:
+        # A configuration that says nothing of its primaries: they are taken for Rec.709.
+        curve = ocio.ExponentWithLinearTransform(
+            [2.4, 2.4, 2.4, 1.0], [0.055, 0.055, 0.055, 0.0], direction=ocio.TRANSFORM_DIR_INVERSE
+        )
+        return config.getProcessor(curve).getDefaultCPUProcessor(), "sRGB curve"
