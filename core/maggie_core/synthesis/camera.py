@@ -105,7 +105,7 @@ def draw_camera(rng: np.random.Generator) -> Camera:
         grain_px=float(rng.choice([0.0, 0.7, 1.2])),
         sharpen=float(rng.uniform(0.1, 0.8)) if rng.random() < 0.25 else 0.0,
         blur_px=float(rng.uniform(0.3, 0.9)) if rng.random() < 0.3 else 0.0,
-        quality=float(rng.uniform(2, 14)) if rng.random() < 0.3 else 0.0,
+        quality=float(rng.uniform(0.5, 4)) if rng.random() < 0.2 else 0.0,
     )
 
 
