@@ -81,7 +81,9 @@ class CryptomatteSequence:
         """Wanted objects by name, in the order asked for, else in the manifests' order."""
         manifest = self._manifest
         if self._wanted is None:
-            seen = self._seen
+            # Pairs are sorted by coverage, so who has half of a pixel is in the first, or in the second
+            # where two have a half each.
+            seen = self._ids_of_shot(pairs=2, least=CLAIM)
             known = {name: identity for name, identity in manifest.items() if identity in seen}
             nameless = sorted(seen - set(known.values()))
             return known | {f"id_{hex_of(identity)}": identity for identity in nameless}
@@ -91,9 +93,11 @@ class CryptomatteSequence:
         if name in self._manifest:
             return self._manifest[name]
         identity = int(name[3:], 16) if _is_hex_name(name) else id_of(name)
-        if identity in self._manifest.values() or (not self._manifest and identity in self._seen):
+        if identity in self._manifest.values():
             return identity
         if not self._manifest:
+            if identity in self._visible:
+                return identity
             raise GuidanceError(
                 f"Cryptomatte {self._layer_name} has no manifest and no object with the id of {name!r}: "
                 "check the spelling, or render with a manifest"
@@ -117,18 +121,19 @@ class CryptomatteSequence:
         return union
 
     @cached_property
-    def _seen(self) -> set[int]:
-        """Ids that cover at least half of some pixel of the shot."""
-        seen: set[int] = set()
+    def _visible(self) -> set[int]:
+        """Ids that cover anything of any pixel of the shot."""
+        return self._ids_of_shot(pairs=None, least=1e-6)
+
+    def _ids_of_shot(self, *, pairs: int | None, least: float) -> set[int]:
+        """Ids that cover at least `least` of some pixel of the shot, looking at so many pairs."""
+        found: set[int] = set()
         for frame in self._files.among(self._shot):
-            # Ranks are sorted by coverage, so who has half of a pixel is in the first pair; equal
-            # halves share the first two.
-            for id_channel, coverage_channel in self._layer_at(frame).ranks[:2]:
+            for id_channel, coverage_channel in self._layer_at(frame).ranks[:pairs]:
                 picture = self._files.read(frame, channels=(id_channel, coverage_channel))
-                ids = ids_in(picture.pixels[..., picture.channels.index(id_channel)])
-                covered = picture.pixels[..., picture.channels.index(coverage_channel)] >= CLAIM
-                seen |= set(np.unique(ids[covered]).tolist())
-        return seen - {0}
+                covered = picture.pixels[..., 1] >= least
+                found |= set(np.unique(ids_in(picture.pixels[..., 0])[covered]).tolist())
+        return found - {0}
 
     @cached_property
     def _layer_name(self) -> str:

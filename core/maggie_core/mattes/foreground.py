@@ -12,7 +12,7 @@ def unmixed_foreground(scene_linear: np.ndarray, alpha: np.ndarray) -> np.ndarra
     """What the person alone adds to each pixel: their colour times their alpha.
 
     Colour is estimated where the pixel is mixed and is the plate's own where alpha is 1, bit for bit.
-    Values above 1 and below 0 survive; NaN is read as 0 and infinity as the largest half.
+    Values above 1 and below 0 survive. NaN is read as 0, infinity as the largest value near the person.
 
     Args:
         scene_linear: (H, W, 3) float32 scene-linear RGB of the plate.
@@ -27,11 +27,16 @@ def unmixed_foreground(scene_linear: np.ndarray, alpha: np.ndarray) -> np.ndarra
     box = _box(alpha)
     if box is None:
         return colour
-    plate = np.nan_to_num(scene_linear[box], nan=0.0, posinf=65504.0, neginf=-65504.0)
-    colour[box] = _estimate(plate, alpha[box]) * alpha[box][..., None]
-    solid = alpha == 1.0
-    colour[solid] = np.nan_to_num(scene_linear[solid], nan=0.0, posinf=65504.0, neginf=-65504.0)
+    plate, near = _finite(scene_linear[box]), alpha[box][..., None]
+    colour[box] = np.where(near == 1.0, plate, _estimate(plate, alpha[box]) * near)
     return colour
+
+
+def _finite(plate: np.ndarray) -> np.ndarray:
+    # A larger stand-in for infinity would bleed into its surroundings through the smoothness term.
+    finite = plate[np.isfinite(plate)]
+    high, low = (float(finite.max()), float(finite.min())) if len(finite) else (0.0, 0.0)
+    return np.nan_to_num(plate, nan=0.0, posinf=high, neginf=low)
 
 
 def _estimate(plate: np.ndarray, alpha: np.ndarray) -> np.ndarray:

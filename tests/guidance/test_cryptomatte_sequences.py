@@ -1,0 +1,165 @@
+"""A renderer's Cryptomatte."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from guidance_files import square, write_image
+
+from maggie_core.errors import GuidanceError
+from maggie_core.guidance import CryptomatteSequence
+from maggie_core.guidance.crypto_ids import float_of, hex_of, id_of
+
+ANNA, BEN, WALL = square(0, 0) * 0.75, square(4, 4) * 0.25, 1 - square(0, 0)
+
+
+def write_crypto(
+    path: Path,
+    objects: dict[str, np.ndarray],
+    *,
+    layer: str = "CryptoObject",
+    manifest: dict[str, str] | str | None = None,
+    sidecar: str | None = None,
+    suffixes: str = "RGBA",
+    kind: str | tuple[str, ...] = "",
+) -> Path:
+    """One pair of id and coverage per object, in the given order, as a renderer with sparse ranks would."""
+    planes, channels = [], []
+    for place, (name, coverage) in enumerate(objects.items()):
+        planes += [np.where(coverage > 0, float_of(id_of(name)), np.float32(0)), coverage]
+        channels += [f"{layer}{place // 2:02d}.{suffixes[2 * (place % 2) + k]}" for k in (0, 1)]
+    if manifest is None:
+        manifest = {name: hex_of(id_of(name)) for name in objects}
+    metadata = {"cryptomatte/abc1234/name": layer, "cryptomatte/abc1234/hash": "MurmurHash3_32"}
+    if sidecar:
+        metadata["cryptomatte/abc1234/manif_file"] = sidecar
+    elif manifest:
+        text = manifest if isinstance(manifest, str) else json.dumps(manifest)
+        metadata["cryptomatte/abc1234/manifest"] = text
+    return write_image(
+        path, np.dstack(planes).astype(np.float32), channels=channels, kind=kind, metadata=metadata
+    )
+
+
+def read(path: Path, *names: str, frame: int = 1, **options) -> dict[str, np.ndarray]:
+    source = CryptomatteSequence(path, instances=names or None, **options)
+    return {mask.name: mask.pixels for mask in source.read(frame)}
+
+
+@pytest.mark.parametrize("suffixes", ["RGBA", "rgba"])
+def test_an_object_is_its_exact_coverage(tmp_path, suffixes):
+    write_crypto(tmp_path / "c.exr", {"wall": WALL, "anna": ANNA, "ben": BEN}, suffixes=suffixes)
+
+    masks = read(tmp_path / "c.exr", "ben", "anna")
+
+    assert list(masks) == ["ben", "anna"]
+    assert np.array_equal(masks["anna"], ANNA) and np.array_equal(masks["ben"], BEN)
+
+
+def test_an_object_in_several_ranks_is_the_sum(tmp_path):
+    path = write_crypto(tmp_path / "c.exr", {"anna": ANNA, "ben": BEN})
+    swapped = np.zeros((32, 48), bool)
+    swapped[:, ::2] = True
+    pairs = [(float_of(id_of("anna")), ANNA), (float_of(id_of("ben")), BEN)]
+    planes = [np.where(swapped, pairs[1 - k][j], pairs[k][j]) for k in (0, 1) for j in (0, 1)]
+    metadata = {"cryptomatte/abc1234/name": "c"}
+    write_image(
+        path, np.dstack(planes).astype(np.float32), channels=[f"c00.{x}" for x in "RGBA"], metadata=metadata
+    )
+
+    masks = read(path, "anna", "ben")
+
+    assert np.array_equal(masks["anna"], ANNA) and np.array_equal(masks["ben"], BEN)
+
+
+def test_all_is_everything_that_fills_half_a_pixel_somewhere_in_the_shot(tmp_path):
+    everybody = {name: hex_of(id_of(name)) for name in ("wall", "anna", "ben", "never rendered")}
+    write_crypto(tmp_path / "c.1.exr", {"wall": WALL}, manifest=everybody)
+    write_crypto(tmp_path / "c.2.exr", {"wall": WALL, "anna": ANNA, "ben": BEN}, manifest=everybody)
+
+    source = CryptomatteSequence(tmp_path / "c.#.exr")
+
+    assert source.names == ("wall", "anna")
+    assert {m.name: m.pixels.max() for m in source.read(1)} == {"wall": 1.0, "anna": 0.0}
+
+
+def test_a_name_that_only_a_later_manifest_has_is_zero_before(tmp_path):
+    write_crypto(tmp_path / "c.1.exr", {"wall": WALL})
+    write_crypto(tmp_path / "c.2.exr", {"wall": WALL, "anna": ANNA})
+
+    source = CryptomatteSequence(tmp_path / "c.#.exr", instances=["anna"])
+
+    assert [source.read(frame)[0].pixels.max() for frame in (1, 2)] == [0.0, 0.75]
+
+
+def test_the_manifest_may_be_in_a_sidecar(tmp_path):
+    (tmp_path / "names.json").write_text(json.dumps({"mädchen": hex_of(id_of("wall"))}), encoding="utf-8")
+    write_crypto(tmp_path / "c.exr", {"wall": WALL}, sidecar="names.json")
+
+    assert np.array_equal(read(tmp_path / "c.exr", "mädchen")["mädchen"], WALL)
+
+
+def test_a_lost_sidecar_is_asked_for(tmp_path):
+    write_crypto(tmp_path / "c.exr", {"wall": WALL}, sidecar="names.json")
+
+    with pytest.raises(GuidanceError, match=r"names\.json, but No such file .*: put the sidecar beside"):
+        read(tmp_path / "c.exr", "wall")
+
+
+def test_without_a_manifest_a_name_is_found_by_its_hash(tmp_path):
+    write_crypto(tmp_path / "c.exr", {"wall": WALL, "anna": ANNA}, manifest="")
+
+    assert np.array_equal(read(tmp_path / "c.exr", "anna")["anna"], ANNA)
+    assert set(read(tmp_path / "c.exr")) == {f"id_{hex_of(id_of(name))}" for name in ("wall", "anna")}
+    with pytest.raises(GuidanceError, match="no manifest and no object with the id of 'cleo'"):
+        read(tmp_path / "c.exr", "cleo")
+
+
+def test_an_unknown_object_lists_near_names(tmp_path):
+    write_crypto(tmp_path / "c.exr", {"wall": WALL, "anna_body": ANNA, "ben": BEN})
+
+    with pytest.raises(GuidanceError, match="has no object 'anna': it has anna_body, wall, ben; name one"):
+        read(tmp_path / "c.exr", "anna")
+
+
+def test_of_several_cryptomattes_the_objects_are_taken_unless_one_is_named(tmp_path):
+    pair = np.dstack([np.full((4, 4), float_of(id_of("x"))), np.ones((4, 4), np.float32)])
+    layers = ("View.CryptoMaterial", "View.CryptoObject")
+    channels = [f"{layer}00.{c}" for layer in layers for c in "RG"]
+    metadata = {f"cryptomatte/{k}/name": layer for k, layer in enumerate(layers)}
+    path = write_image(
+        tmp_path / "c.exr",
+        np.dstack([pair * [1, 0.5], pair]).astype(np.float32),
+        channels=channels,
+        metadata=metadata,
+    )
+
+    assert read(path, "x")["x"].max() == 1.0
+    assert read(path, "x", layer="cryptomaterial")["x"].max() == 0.5
+    with pytest.raises(GuidanceError, match="no Cryptomatte layer 'CryptoAsset': the file has View.Crypto"):
+        read(path, "x", layer="CryptoAsset")
+
+
+def test_ids_that_half_floats_have_destroyed_are_refused(tmp_path):
+    write_crypto(tmp_path / "c.exr", {"anna": ANNA}, kind="half")
+
+    with pytest.raises(GuidanceError, match="stores Cryptomatte ids as half, which destroys them: .* 32-bit"):
+        read(tmp_path / "c.exr", "anna")
+
+
+@pytest.mark.parametrize("manifest", ["{not json", '["a list"]', '{"anna": "xyz"}'])
+def test_a_damaged_manifest_is_said_in_one_line(tmp_path, manifest):
+    write_crypto(tmp_path / "c.exr", {"anna": ANNA}, manifest=manifest)
+
+    with pytest.raises(GuidanceError, match="is not a JSON table"):
+        read(tmp_path / "c.exr", "anna")
+
+
+def test_a_picture_without_cryptomatte_is_refused(tmp_path):
+    write_image(tmp_path / "c.exr", square(0, 0), channels=("A",))
+
+    with pytest.raises(GuidanceError, match="has no Cryptomatte: give the EXR"):
+        read(tmp_path / "c.exr", "anna")
