@@ -48,16 +48,17 @@ class SpectralConv(nn.Module):
 
     def _weight(self, *, step: bool) -> Tensor:
         bar, u, v = self.module.weight_bar, self.module.weight_u, self.module.weight_v
-        matrix = bar.flatten(1)
-        if step:
-            with torch.no_grad():
-                product = matrix.t() @ u
-                v.copy_(product / (product.norm() + 1e-12))
-                product = matrix @ v
-                u.copy_(product / (product.norm() + 1e-12))
-        # Clones, because the next call steps the vectors in place while this one's graph still needs them.
-        sigma = torch.dot(u.clone(), matrix @ v.clone())
-        return bar / sigma
+        with torch.autocast(bar.device.type, enabled=False):
+            matrix = bar.flatten(1)
+            if step:
+                with torch.no_grad():
+                    product = matrix.t() @ u
+                    v.copy_(product / (product.norm() + 1e-12))
+                    product = matrix @ v
+                    u.copy_(product / (product.norm() + 1e-12))
+            # Clones, because the next call steps the vectors in place while this one's graph still needs them.
+            sigma = torch.dot(u.clone(), matrix @ v.clone())
+            return bar / sigma
 
 
 class SparseConv3(nn.Module):

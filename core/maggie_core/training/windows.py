@@ -1,0 +1,147 @@
+"""The network as training runs it: batches of windows, every stage differentiable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from maggie_core.model.cues import local_colours
+from maggie_core.model.network import Network
+from maggie_core.model.refinement import REGION_PX, dense_detail, dilate, to_alpha, undecided
+from maggie_core.model.temporal import change_logits, enlarge
+from maggie_core.sparse import Sites
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingBatch:
+    """B windows of T frames with N instances each; slots beyond a sample's own instances stay empty.
+
+    `image` (B, T, 3, H, W) sRGB-encoded [0, 1]; `guidance` and `alpha` (B, T, N, H, W); `slots` (B, N) int64,
+    which of the network's identities each instance plays.
+    """
+
+    image: Tensor
+    guidance: Tensor
+    alpha: Tensor
+    slots: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """(B, T, N, ...) maps; `region` says where the sparse stage looked."""
+
+    logits8: Tensor
+    alpha8: Tensor
+    alpha4: Tensor
+    alpha1: Tensor
+    region: Tensor
+    change_forward: Tensor | None
+    change_backward: Tensor | None
+
+
+def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: bool = True) -> Prediction:
+    """Forward pass of a batch.
+
+    Args:
+        guide_by_truth: take the undecided region from the true alpha and the guidance's errors, not from the
+            network's own coarse matte, as the first part of a training does.
+        bf16: run the dense stages in bfloat16.
+    """
+    b, t, n, height, width = batch.guidance.shape
+    image = batch.image.flatten(0, 1)
+    embedding = torch.cat(
+        [net.embed(guidance, slots + 1) for guidance, slots in zip(batch.guidance, batch.slots, strict=True)]
+    )
+    kind = torch.bfloat16
+    with torch.autocast(image.device.type, dtype=kind, enabled=bf16):
+        channels_last = image.to(memory_format=torch.channels_last)
+        shortcuts, d8 = net.features(channels_last, embedding.to(memory_format=torch.channels_last))
+    shortcuts, d8 = [x.float() for x in shortcuts], d8.float().view(b, t, -1, height // 8, width // 8)
+    cells = F.max_pool2d(batch.guidance.flatten(0, 1), 8).view(b, t, n, height // 8, width // 8) > 0
+
+    attended = [net.decoder.refine_OS8.attend(d8[i], cells[i], batch.slots[i]) for i in range(b)]
+    queries = torch.stack([q for _, q, _ in attended])
+    logits8, f8 = _coarse(net, [x for x, _, _ in attended], queries, batch)
+    alpha8 = to_alpha(
+        F.interpolate(logits8.flatten(0, 1), scale_factor=8, mode="bilinear", align_corners=False)
+    ).view_as(batch.alpha)
+
+    region = _region(batch, alpha8.detach(), guide_by_truth=guide_by_truth)
+    sites = Sites.where(region.flatten(0, 2))
+    maps_queries = queries.unsqueeze(1).expand(b, t, n, -1).flatten(0, 2)
+    cues = _CueSource(batch) if net.widths.cues else None
+    logit4, logit1, sites4 = net.decoder.detail_rows(
+        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, cues
+    )
+    detail = dense_detail(sites, sites4, logit4, logit1)
+    ahead = behind = None
+    if t > 1 and net.decoder.diff_module is not None:
+        pairs = [change_logits(net.decoder.diff_module, x.detach()) for x in f8]
+        ahead = torch.stack([enlarge(a) for a, _ in pairs])
+        behind = torch.stack([enlarge(c) for _, c in pairs])
+    return Prediction(
+        logits8, alpha8, detail.alpha_os4.view_as(alpha8), detail.alpha_os1.view_as(alpha8), region, ahead, behind
+    )
+
+
+def _coarse(
+    net: Network, features: list[Tensor], queries: Tensor, batch: TrainingBatch
+) -> tuple[Tensor, Tensor]:
+    """(B, T, N, h, w) coarse logits and (B, T, query, h, w) features; norms see the whole batch at once."""
+    project = net.decoder.refine_OS8.conv
+    b, t = batch.image.shape[:2]
+    plain = torch.cat(features)
+    f8 = fused = project(plain)
+    if net.decoder.os8_temp_module is not None:
+        fused = project(torch.cat([net.decoder.os8_temp_module(x)[0] for x in features]))
+    logits = torch.einsum("bnc,btchw->btnhw", queries, fused.view(b, t, *fused.shape[1:]))
+    if net.decoder.prior is not None:
+        with torch.no_grad():
+            cues = torch.stack(
+                [
+                    local_colours(picture, guidance).coarse(picture, guidance)
+                    for picture, guidance in zip(
+                        batch.image.flatten(0, 1), batch.guidance.flatten(0, 1), strict=True
+                    )
+                ]
+            )
+        logits = logits + net.decoder.prior(cues.flatten(0, 1)).view_as(logits)
+    return logits, f8.view(b, t, *f8.shape[1:])
+
+
+class _CueSource:
+    """Local colour cues of every frame of a batch, sampled at sites whose map is (b t) N + n."""
+
+    def __init__(self, batch: TrainingBatch):
+        self.pictures, self.guidance = batch.image.flatten(0, 1), batch.guidance.flatten(0, 1)
+        with torch.no_grad():
+            self.colours = [
+                local_colours(picture, guidance)
+                for picture, guidance in zip(self.pictures, self.guidance, strict=True)
+            ]
+
+    @torch.no_grad()
+    def __call__(self, sites: Sites, stride: int) -> Tensor:
+        count = self.guidance.shape[1]
+        chosen = torch.arange(count, device=sites.coords.device)
+        parts = []
+        for frame, colours in enumerate(self.colours):
+            mine = sites.coords[sites.coords[:, 0] // count == frame].clone()
+            mine[:, 0] -= frame * count
+            part = Sites(mine, count, sites.height, sites.width)
+            parts.append(colours.at(self.pictures[frame], self.guidance[frame], part, chosen, stride=stride))
+        return torch.cat(parts)
+
+
+def _region(batch: TrainingBatch, alpha8: Tensor, *, guide_by_truth: bool) -> Tensor:
+    present = batch.guidance.flatten(3).any(dim=3)[..., None, None]
+    truth = undecided(batch.alpha) | ((batch.alpha > 0.5) != (batch.guidance > 0.5))
+    seed = truth if guide_by_truth else undecided(alpha8)
+    region = dilate(seed, REGION_PX) & present
+    if not region.any():
+        region[..., 200:250, 200:250] = True
+        region[..., :8, :8] = True
+    return region
