@@ -1,0 +1,83 @@
+"""Stopped at any moment, a job leaves whole files, and goes on from them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from shots import TinyShot, write_shot
+
+from maggie_core.mattes import read_mattes
+from maggie_node.protocol import Finished, FrameDone, from_line
+
+FRAMES = range(1, 61)
+
+
+@pytest.fixture(scope="module")
+def long_shot(tmp_path_factory: pytest.TempPathFactory) -> TinyShot:
+    return write_shot(tmp_path_factory.mktemp("long"), frames=FRAMES)
+
+
+def start(shot: TinyShot, model: Path, out: Path) -> subprocess.Popen[str]:
+    args = [
+        "matte",
+        shot.plate,
+        "-o",
+        str(out / "m.####.exr"),
+        *shot.guidance,
+        "--model",
+        str(model),
+        "--json",
+    ]
+    return subprocess.Popen(
+        [sys.executable, "-m", "maggie_node", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def wait_for_frame(process: subprocess.Popen[str], number: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = from_line(line)
+        if isinstance(event, FrameDone) and event.frame >= number:
+            return
+    raise AssertionError(process.communicate())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+def test_a_stopped_job_leaves_whole_files_and_goes_on_from_them(
+    long_shot: TinyShot, tiny_model: Path, tmp_path: Path, number: signal.Signals
+):
+    process = start(long_shot, tiny_model, tmp_path)
+    wait_for_frame(process, 3)
+
+    asked = time.monotonic()
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=30)
+
+    files = sorted(tmp_path.glob("*.exr"))
+    assert 3 <= len(files) < len(FRAMES)
+    for path in files:
+        assert set(read_mattes(path)[0]) == {"ana", "ben"}
+    if number != signal.SIGKILL:
+        assert process.returncode == 130, stderr
+        assert time.monotonic() - asked < 10
+        finished = from_line(stdout.splitlines()[-1])
+        assert finished == Finished(done=len(files), skipped=0, failed=0, cancelled=True)
+        assert [path for path in tmp_path.iterdir() if path.suffix != ".exr"] == []
+
+    resumed = start(long_shot, tiny_model, tmp_path)
+    stdout, stderr = resumed.communicate(timeout=120)
+
+    assert resumed.returncode == 0, stderr
+    done = [event for event in map(from_line, stdout.splitlines()) if isinstance(event, FrameDone)]
+    assert [event.frame for event in done if event.cached] == list(range(1, len(files) + 1))
+    assert len(list(tmp_path.glob("*.exr"))) == len(FRAMES)

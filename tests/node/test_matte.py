@@ -1,0 +1,282 @@
+"""`matte` and `job`: files, events, resuming."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command
+from shots import TinyShot, write_image, write_shot
+
+from maggie_core.mattes import explain, read_mattes
+from maggie_node.protocol import Finished, FrameDone, FrameFailed, Started, Warning, from_line
+
+
+def frames_written(folder: Path) -> list[int]:
+    return sorted(int(path.suffixes[-2][1:]) for path in folder.glob("*.exr"))
+
+
+def events_of(stdout: str) -> list:
+    return [from_line(line) for line in stdout.splitlines()]
+
+
+def test_every_frame_of_the_shot_is_one_file_with_a_layer_for_each_person(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    out = tmp_path / "out"
+
+    result = command(
+        "matte", kept_shot.plate, "-o", out / "m.####.exr", *kept_shot.guidance, "--model", tiny_model
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert frames_written(out) == [1001, 1002, 1003, 1004, 1005]
+    assert len(list(out.iterdir())) == 5
+    alphas, _ = read_mattes(out / "m.1003.exr")
+    assert set(alphas) == {"ana", "ben"}
+    assert all(alpha.shape == (64, 96) and 0 <= alpha.min() <= alpha.max() <= 1 for alpha in alphas.values())
+
+
+def test_a_person_who_is_absent_is_a_layer_of_zeros_in_every_file(
+    command: Command, tiny_model: Path, tmp_path: Path
+):
+    frames = set(range(1001, 1006))
+    shot = write_shot(tmp_path / "shot", absent={"ben": frames})
+
+    command("matte", shot.plate, "-o", tmp_path / "m.####.exr", *shot.guidance, "--model", tiny_model)
+
+    for frame in frames:
+        alphas, _ = read_mattes(tmp_path / f"m.{frame}.exr")
+        assert not alphas["ben"].any()
+
+
+def test_one_frame_may_go_to_one_file(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    plate, mask = kept_shot.folder / "plate.1002.exr", kept_shot.folder / "ana.1002.png"
+
+    result = command(
+        "matte", plate, "-o", tmp_path / "m.exr", "--guidance", f"ana={mask}", "--model", tiny_model
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert list(read_mattes(tmp_path / "m.exr")[0]) == ["ana"]
+
+
+def test_events_are_lines_of_json_that_begin_end_and_name_every_frame_once(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    result = command(
+        *("matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance),
+        *("--model", tiny_model, "--frames", "1002-1004", "--json", "--working-px", "512"),
+    )
+
+    started, *frames, finished = events_of(result.stdout)
+    assert isinstance(started, Started)
+    assert started.frames == (1002, 1003, 1004)
+    assert [(i.name, i.channel) for i in started.instances] == [
+        ("ana", "maggie_ana.alpha"),
+        ("ben", "maggie_ben.alpha"),
+    ]
+    assert (started.asked.device, started.effective.device) == ("auto", started.device)
+    assert (started.asked.working_px, started.effective.working_px) == (512, 64)
+    assert [frame.frame for frame in frames if isinstance(frame, FrameDone)] == [1002, 1003, 1004]
+    assert [Path(frame.path) for frame in frames] == [tmp_path / f"m.{n}.exr" for n in (1002, 1003, 1004)]
+    assert finished == Finished(done=3, skipped=0, failed=0)
+    assert result.stderr == ""
+
+
+def test_a_person_sees_progress_on_stderr_and_nothing_on_stdout(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    result = command(
+        "matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance, "--model", tiny_model
+    )
+
+    assert result.stdout == ""
+    assert "5 frames, 2 instances (ana, ben)" in result.stderr
+    assert "frames/s" in result.stderr
+    assert "5 mattes written" in result.stderr
+
+
+def test_a_job_document_gives_the_same_bytes_as_the_command_line_it_came_from(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    args = (kept_shot.plate, *kept_shot.guidance, "--model", tiny_model, "--frames", "1001-1002")
+    printed = command("matte", *args, "-o", tmp_path / "a" / "m.####.exr", "--print-job")
+    (tmp_path / "job.json").write_text(printed.stdout, encoding="utf-8")
+
+    first = command("matte", *args, "-o", tmp_path / "a" / "m.####.exr")
+    second = command("job", tmp_path / "job.json", "-o", tmp_path / "b" / "m.####.exr")
+
+    assert (first.exit_code, second.exit_code) == (0, 0), first.stderr + second.stderr
+    for frame in (1001, 1002):
+        name = f"m.{frame}.exr"
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_print_job_runs_nothing(command: Command, tmp_path: Path):
+    result = command(
+        "matte", "nowhere.####.exr", "-o", tmp_path / "m.####.exr", "--guidance", "a=b.exr", "--print-job"
+    )
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["plate"].endswith("nowhere.####.exr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_runs_only_the_frames_a_farm_gives_it(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    args = (kept_shot.plate, *kept_shot.guidance, "--model", tiny_model, "-o", tmp_path / "m.####.exr")
+    (tmp_path / "job.json").write_text(command("matte", *args, "--print-job").stdout, encoding="utf-8")
+
+    result = command("job", tmp_path / "job.json", "--frames", "1003-1004")
+
+    assert result.exit_code == 0, result.stderr
+    assert frames_written(tmp_path) == [1003, 1004]
+
+
+class TestRunningAgain:
+    @pytest.fixture
+    def again(self, command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path):
+        """Run the shot in segments of two frames, so that a change reaches few; returns (done, skipped)."""
+
+        def run(*more: object) -> tuple[list[int], list[int]]:
+            result = command(
+                *("matte", shot.plate, "-o", tmp_path / "out" / "m.####.exr", *shot.guidance, "--json"),
+                *("--model", tiny_model, "--segment", "2", "--warmup", "0", *more),
+            )
+            assert result.exit_code == 0, result.stderr
+            done = [event for event in events_of(result.stdout) if isinstance(event, FrameDone)]
+            return [e.frame for e in done if not e.cached], [e.frame for e in done if e.cached]
+
+        run()
+        return run
+
+    ALL = [1001, 1002, 1003, 1004, 1005]
+
+    def test_computes_nothing_when_nothing_changed(self, again):
+        assert again() == ([], self.ALL)
+
+    def test_redoes_all_on_request(self, again):
+        assert again("--overwrite") == (self.ALL, [])
+
+    def test_redoes_all_when_a_setting_changed(self, again):
+        assert again("--exposure-ev", "1") == (self.ALL, [])
+
+    def test_redoes_what_is_missing_or_cut_short(self, again, tmp_path: Path):
+        (tmp_path / "out" / "m.1001.exr").unlink()
+        whole = (tmp_path / "out" / "m.1004.exr").read_bytes()
+        (tmp_path / "out" / "m.1004.exr").write_bytes(whole[: len(whole) // 2])
+
+        assert again() == ([1001, 1004], [1002, 1003, 1005])
+        assert (tmp_path / "out" / "m.1004.exr").read_bytes() == whole
+
+    def test_redoes_what_a_repainted_mask_can_reach_and_nothing_else(self, again, shot: TinyShot):
+        write_image(shot.folder / "ana.1001.png", np.full((64, 96, 1), 255, np.uint8), "uint8")
+
+        done, skipped = again()
+
+        assert 1001 in done
+        assert {1003, 1004, 1005} <= set(skipped)
+
+    def test_does_not_care_where_the_plate_lies(self, again, shot: TinyShot, tmp_path: Path):
+        moved = tmp_path / "moved"
+        shutil.move(shot.folder, moved)
+        moved.rename(shot.folder)
+
+        assert again() == ([], self.ALL)
+
+
+def test_the_header_tells_how_the_matte_was_made(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    args = ("--model", tiny_model, "--frames", "1001", "--exposure-ev", "0.5")
+    command("matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance, *args)
+
+    record = explain(tmp_path / "m.1001.exr")
+    shown = command("explain", tmp_path / "m.1001.exr")
+    as_json = command("explain", tmp_path / "m.1001.exr", "--json")
+
+    assert (record["model"], record["licence"]) == ("tiny", "Apache-2.0")
+    assert len(record["weights_sha256"]) == 64
+    assert record["settings"]["exposure_ev"] == 0.5
+    assert record["guidance"][1]["name"] == "ben"
+    assert record["weights_sha256"] in shown.stdout
+    assert json.loads(as_json.stdout) == record
+
+
+def test_missing_plate_frames_are_listed_unless_the_job_says_what_stands_in(
+    command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    for frame in (1002, 1003):
+        (shot.folder / f"plate.{frame}.exr").unlink()
+    args = (
+        "matte",
+        shot.plate,
+        *shot.guidance,
+        "--model",
+        tiny_model,
+        "-o",
+        tmp_path / "m.####.exr",
+        "--json",
+    )
+
+    refused = command(*args)
+    skipped = command(*args, "--on-missing", "skip")
+    held = command(*args, "--on-missing", "hold")
+
+    assert refused.exit_code == 2
+    assert "1002-1003" in refused.stderr
+    assert skipped.exit_code == 0, skipped.stderr
+    warning, *_, finished = events_of(skipped.stdout)
+    assert isinstance(warning, Warning)
+    assert "1002-1003" in warning.text
+    assert finished == Finished(done=3, skipped=2, failed=0)
+    assert held.exit_code == 0, held.stderr
+    assert frames_written(tmp_path) == [1001, 1002, 1003, 1004, 1005]
+
+
+def test_a_broken_frame_fails_alone_with_those_that_look_at_it(
+    command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    (shot.folder / "plate.1005.exr").write_bytes(b"no picture")
+
+    result = command(
+        *("matte", shot.plate, "-o", tmp_path / "m.####.exr", *shot.guidance, "--json"),
+        *("--model", tiny_model, "--segment", "2", "--warmup", "0"),
+    )
+
+    events = events_of(result.stdout)
+    failed = [event.frame for event in events if isinstance(event, FrameFailed)]
+    assert result.exit_code == 3
+    assert 1005 in failed
+    assert {1001, 1002, 1003} <= set(frames_written(tmp_path))
+    assert sorted(frames_written(tmp_path) + failed) == [1001, 1002, 1003, 1004, 1005]
+    assert events[-1] == Finished(done=5 - len(failed), skipped=0, failed=len(failed))
+    assert "failed: " in result.stderr
+
+
+def test_nan_in_the_plate_is_mended_for_the_network_and_reported(
+    command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    broken = np.full((64, 96, 3), 0.2, np.float32)
+    broken[3, 4:7] = np.nan
+    write_image(shot.folder / "plate.1002.exr", broken, "half")
+
+    result = command(
+        "matte", shot.plate, "-o", tmp_path / "m.####.exr", *shot.guidance, "--model", tiny_model, "--json"
+    )
+
+    events = events_of(result.stdout)
+    (warning,) = [event for event in events if isinstance(event, Warning)]
+    (frame,) = [event for event in events if isinstance(event, FrameDone) and event.frame == 1002]
+    assert warning.code == "repaired-pixels"
+    assert "1002" in warning.text
+    assert frame.repairs is not None
+    assert frame.repairs.nan == 3
+    assert np.isfinite(read_mattes(tmp_path / "m.1002.exr")[0]["ana"]).all()
