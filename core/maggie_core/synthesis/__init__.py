@@ -1,4 +1,4 @@
-"""Generated people with exact mattes, and guidance as it comes in practice: what the default model learns from."""
+"""Generated people with exact mattes and imperfect guidance: what the default model learns from."""
 
 from .backgrounds import make_background
 from .bank import Bank, BankPlan, build_bank

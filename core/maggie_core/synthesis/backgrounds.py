@@ -128,7 +128,8 @@ def _voronoi(rng: np.random.Generator, size: int) -> Plane:
 
 def _bokeh(rng: np.random.Generator, size: int) -> Plane:
     """Lights out of focus over something dim."""
-    picture = gaussian_blur(_spectral(rng, size) * np.float32(rng.uniform(0.2, 0.7)), rng.uniform(2, 8))
+    dim = _spectral(rng, size).transpose(2, 0, 1) * np.float32(rng.uniform(0.2, 0.7))
+    picture = np.ascontiguousarray(gaussian_blur(dim, rng.uniform(2, 8)).transpose(1, 2, 0))
     radius = size * rng.uniform(0.015, 0.09)
     for _ in range(int(rng.integers(15, 60))):
         disc = union([Ellipse(tuple(rng.uniform(0, size, 2)), *(2 * [radius * rng.uniform(0.7, 1.3)]))], size)

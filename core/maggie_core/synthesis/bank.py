@@ -6,7 +6,8 @@ Strands are dear, scenes are cheap. A bank is a folder of plain `.npy` arrays th
     backgrounds-<first>.npy   (K, S, S, 3) uint8
     bank.json                 what the folder holds, written first
 
-Several processes may build disjoint ranges of one bank; what item `i` is depends on the seed and on `i` alone.
+Several processes may build disjoint ranges of one bank; what item `i` is depends on the seed and on `i`
+alone.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fields import Plane, convolve_separable, gaussian_blur, resize
+from .fields import Plane, convolve_separable, gaussian_blur, resize_planes
 
 _CODES = 4096
 _ENCODED = np.linspace(0, 1, _CODES)
@@ -62,8 +62,8 @@ class Camera:
     quality: float
 
     def shoot(self, frame: Plane, rng: np.random.Generator) -> Plane:
-        """Expose (H, W, 3) sRGB-encoded [0, 1]; `rng` draws the noise of this frame."""
-        frame = np.clip(frame * np.array(self.gain, np.float32), 0, 1)
+        """Expose (3, H, W) sRGB-encoded [0, 1]; `rng` draws the noise of this frame."""
+        frame = np.clip(frame * np.array(self.gain, np.float32)[:, None, None], 0, 1)
         if self.gamma != 1:
             frame = np.exp(np.float32(self.gamma) * np.log(np.maximum(frame, np.float32(1e-4))))
         frame = np.float32(self.lift) + np.float32(1 - self.lift) * frame
@@ -82,17 +82,14 @@ class Camera:
         if self.grain_px > 0.3:
             soft = np.array([0.25, 0.5, 0.25]) if self.grain_px < 1 else np.array([1, 4, 6, 4, 1]) / 16
             noise = convolve_separable(noise, soft) * np.float32(1.9 if self.grain_px < 1 else 2.6)
-        luminance = frame.mean(-1, keepdims=True)
-        return (
-            noise
-            * np.float32(self.noise)
-            * (np.float32(0.6) + np.float32(0.8) * np.sqrt(np.maximum(luminance, 0)))
-        )
+        luminance = np.clip(frame[0] * np.float32(0.3) + frame[1] * np.float32(0.7), 0, 1)
+        noise *= np.float32(self.noise) * (np.float32(0.6) + np.float32(0.8) * np.sqrt(luminance))
+        return noise
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
     """Draw a camera: most are decent, some are dark, noisy or badly compressed."""
-    exposure = float(2 ** np.clip(rng.normal(-0.1, 0.45), -1.6, 0.8))
+    exposure = float(2 ** np.clip(rng.normal(0.05, 0.4), -1.6, 0.9))
     cast = np.exp(rng.normal(0, 0.05, 3))
     noisy = rng.random()
     return Camera(
@@ -100,39 +97,37 @@ def draw_camera(rng: np.random.Generator) -> Camera:
         gamma=float(np.exp(rng.normal(0, 0.15))) if rng.random() < 0.5 else 1.0,
         lift=float(rng.uniform(0, 0.2)) if rng.random() < 0.2 else 0.0,
         noise=float(
-            rng.uniform(0.003, 0.02) if noisy < 0.6 else rng.uniform(0.02, 0.06) if noisy < 0.8 else 0.0
+            rng.uniform(0.003, 0.02) if noisy < 0.6 else rng.uniform(0.02, 0.05) if noisy < 0.8 else 0.0
         ),
         grain_px=float(rng.choice([0.0, 0.7, 1.2])),
         sharpen=float(rng.uniform(0.1, 0.8)) if rng.random() < 0.25 else 0.0,
         blur_px=float(rng.uniform(0.3, 0.9)) if rng.random() < 0.3 else 0.0,
-        quality=float(rng.uniform(0.5, 4)) if rng.random() < 0.2 else 0.0,
+        quality=float(rng.uniform(1, 7)) if rng.random() < 0.3 else 0.0,
     )
 
 
 def quantise_blocks(frame: Plane, *, step: float) -> Plane:
     """Round the 8 x 8 block spectrum of luminance and half-size chroma, as a lossy codec does."""
-    height, width = frame.shape[:2]
+    height, width = frame.shape[1:]
     if height % 16 or width % 16:
         return frame
-    luminance = frame @ np.array([0.299, 0.587, 0.114], np.float32)
-    blue = 0.564 * (frame[..., 2] - luminance)
-    red = 0.713 * (frame[..., 0] - luminance)
+    red, green, blue = frame
+    luminance = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    chroma = np.stack([blue - luminance, red - luminance])
     luminance = _round_blocks(luminance, step)
-    half = resize(np.stack([blue, red], -1), height // 2, width // 2)
-    half = np.stack([_round_blocks(half[..., k], 1.5 * step) for k in range(2)], -1)
-    chroma = resize(half, height, width)
-    blue, red = chroma[..., 0], chroma[..., 1]
-    green = luminance - 0.344 * blue - 0.714 * red
-    # 1/0.713 and 1/0.564 bring the colour differences back.
-    green = (luminance - 0.299 * (luminance + red / 0.713) - 0.114 * (luminance + blue / 0.564)) / 0.587
-    return np.stack([luminance + red / 0.713, green, luminance + blue / 0.564], -1).astype(np.float32)
+    half = resize_planes(chroma, height // 2, width // 2)
+    blue, red = (
+        resize_planes(np.stack([_round_blocks(plane, 2 * step) for plane in half]), height, width) + luminance
+    )
+    green = (luminance - np.float32(0.299) * red - np.float32(0.114) * blue) / np.float32(0.587)
+    return np.stack([red, green, blue])
 
 
 def _round_blocks(plane: Plane, step: float) -> Plane:
     height, width = plane.shape
     blocks = plane.reshape(height // 8, 8, width // 8, 8).transpose(0, 2, 1, 3)
     spectrum = _DCT @ blocks @ _DCT.T
-    steps = _COARSE * np.float32(4 * step)
+    steps = _COARSE * np.float32(3 * step)
     spectrum = np.round(spectrum / steps) * steps
     blocks = _DCT.T @ spectrum @ _DCT
     return blocks.transpose(0, 2, 1, 3).reshape(height, width)

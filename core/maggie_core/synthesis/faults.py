@@ -1,7 +1,7 @@
 """How real guidance differs from the truth, in proportion to the subject.
 
-A `Fault` is drawn once and applied to as many frames as wanted: its noise wanders slowly with time and a share of
-frames gets an extra, independent error, as masks from trackers and hurried roto do.
+A `Fault` is drawn once and applied to as many frames as wanted: its noise wanders slowly with time and a
+share of frames gets an extra, independent error, as masks from trackers and hurried roto do.
 """
 
 from __future__ import annotations
@@ -18,9 +18,18 @@ SEVERITIES: dict[str, dict[str, float]] = {
     "good": {"near": 1.0},
     "typical": {"low": 0.7, "shift": 0.3},
     "rough": {"low_rough": 0.4, "shift_rough": 0.2, "polygon": 0.2, "bites": 0.1, "swollen": 0.1},
-    "mixed": {"near": 0.35, "low": 0.30, "low_rough": 0.05, "shift": 0.11, "shift_rough": 0.04, "polygon": 0.06,
-              "bites": 0.04, "swollen": 0.03, "crude": 0.02},
-}  # fmt: skip
+    "mixed": {
+        "near": 0.35,
+        "low": 0.30,
+        "low_rough": 0.05,
+        "shift": 0.11,
+        "shift_rough": 0.04,
+        "polygon": 0.06,
+        "bites": 0.04,
+        "swollen": 0.03,
+        "crude": 0.02,
+    },
+}
 HELD_OUT: dict[str, dict[str, float]] = {
     "good": {"staircase_fine": 1.0},
     "typical": {"staircase": 0.5, "ragged": 0.5},
@@ -149,7 +158,7 @@ class Fault:
         reach = max(abs(self.swell_px), 2.2 * self.jitter_px) / cell_px
         sigma = max(0.5, reach)
         ramp = gaussian_blur(small, sigma)
-        # The ramp of a straight edge blurred by sigma: a shift of d pixels is the normal integral of d / sigma.
+        # Where a straight edge is blurred by sigma, moving it by d cells is a level of about tanh(d / sigma).
         noise = self._noise(*small.shape, cell_px=cell_px, time=time)
         offset = (self.swell_px + self.jitter_px * noise) / cell_px / sigma
         level = 0.5 - 0.5 * np.tanh(0.8 * offset)
@@ -256,7 +265,9 @@ def _enlarge(mask: Plane, height: int, width: int, mode: str) -> Plane:
 
 
 def _moved(mask: Plane, right: int, down: int) -> Plane:
-    """Shift by whole pixels; what comes in repeats the border, as a mask that goes on outside the crop would."""
+    """Shift by whole pixels; what comes in repeats the border, as a mask that goes on outside the crop
+    would.
+    """
     height, width = mask.shape
     rows = np.clip(np.arange(height) - down, 0, height - 1)
     columns = np.clip(np.arange(width) - right, 0, width - 1)

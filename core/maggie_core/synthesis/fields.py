@@ -1,7 +1,8 @@
 """Smooth random fields and the few filters that everything else is made of.
 
-All planes are float32, (H, W) or (H, W, C). Filters are written as shifted sums, which give the same bits however
-many threads run.
+All planes are float32. Things that are painted have their channels last, (H, W, C); things that are filtered
+have them first, (C, H, W), as scenes do. Filters are written as shifted sums, which give the same bits
+however many threads run.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def fractal_noise(
     octaves: int = 4,
     gain: float = 0.5,
 ) -> Plane:
-    """Noise summed over `octaves`, each half as wide and `gain` as strong as the one before; variance about 1."""
+    """Noise summed over `octaves`, each half as wide and `gain` as strong as the one before; variance about
+    1.
+    """
     total = np.zeros((height, width), np.float32)
     power = 0.0
     for octave in range(octaves):
@@ -66,38 +69,50 @@ def spectral_noise(rng: np.random.Generator, height: int, width: int, *, slope: 
     return field / (field.std() + np.float32(1e-6))
 
 
+def resize_planes(planes: Plane, height: int, width: int) -> Plane:
+    """As `resize`, bilinear, for planes (..., H, W)."""
+    shrinks = height < planes.shape[-2] or width < planes.shape[-1]
+    tensor = torch.from_numpy(np.ascontiguousarray(planes)).reshape(1, -1, *planes.shape[-2:])
+    out = functional.interpolate(
+        tensor, (height, width), mode="bilinear", align_corners=False, antialias=shrinks
+    )
+    return out.numpy().reshape(*planes.shape[:-2], height, width)
+
+
 def convolve_separable(planes: Plane, kernel: NDArray[np.floating], *, edge: bool = True) -> Plane:
-    """Filter rows and columns of (H, W[, C]) with one odd symmetric kernel; `edge` repeats the border, else zeros."""
+    """Filter planes (..., H, W) with one odd symmetric kernel; `edge` repeats the border, else zeros."""
     radius = len(kernel) // 2
     if radius == 0:
         return planes
     mode = "edge" if edge else "constant"
-    height, width = planes.shape[:2]
-    tail = [(0, 0)] * (planes.ndim - 2)
-    padded = np.pad(planes, [(radius, radius), (0, 0), *tail], mode=mode)
+    height, width = planes.shape[-2:]
+    lead = [(0, 0)] * (planes.ndim - 2)
+    padded = np.pad(planes, [*lead, (radius, radius), (0, 0)], mode=mode)
     rows = np.float32(kernel[radius]) * planes
     for step in range(radius):
-        rows += np.float32(kernel[step]) * (
-            padded[step : step + height] + padded[2 * radius - step :][:height]
-        )
-    padded = np.pad(rows, [(0, 0), (radius, radius), *tail], mode=mode)
-    out = np.float32(kernel[radius]) * rows
+        far = 2 * radius - step
+        pair = padded[..., step : step + height, :] + padded[..., far : far + height, :]
+        pair *= np.float32(kernel[step])
+        rows += pair
+    padded = np.pad(rows, [*lead, (0, 0), (radius, radius)], mode=mode)
+    rows *= np.float32(kernel[radius])
     for step in range(radius):
-        out += np.float32(kernel[step]) * (
-            padded[:, step : step + width] + padded[:, 2 * radius - step :][:, :width]
-        )
-    return out
+        far = 2 * radius - step
+        pair = padded[..., step : step + width] + padded[..., far : far + width]
+        pair *= np.float32(kernel[step])
+        rows += pair
+    return rows
 
 
 def gaussian_blur(planes: Plane, sigma_px: float, *, edge: bool = True) -> Plane:
-    """Gaussian blur of (H, W[, C]); wide blurs run on a smaller grid, where no eye can tell."""
+    """Gaussian blur of planes (..., H, W); wide blurs run on a smaller grid, where no eye can tell."""
     if sigma_px < 0.15:
         return planes
     factor = int(min(8, max(1, sigma_px // 2)))
-    if factor > 1 and min(planes.shape[:2]) >= 4 * factor:
-        height, width = planes.shape[:2]
-        small = resize(planes, max(2, height // factor), max(2, width // factor))
-        return resize(gaussian_blur(small, sigma_px / factor * 0.95, edge=edge), height, width)
+    height, width = planes.shape[-2:]
+    if factor > 1 and min(height, width) >= 4 * factor:
+        small = resize_planes(planes, max(2, height // factor), max(2, width // factor))
+        return resize_planes(gaussian_blur(small, sigma_px / factor * 0.95, edge=edge), height, width)
     radius = max(1, int(np.ceil(2.6 * sigma_px)))
     offsets = np.arange(-radius, radius + 1)
     kernel = np.exp(-0.5 * (offsets / sigma_px) ** 2)

@@ -1,6 +1,7 @@
 """Single figures: people of all kinds, made of capsules, cloth and strands.
 
-A figure is straight sRGB-encoded colour and alpha on a square canvas; `make_figure` hands it out premultiplied.
+A figure is straight sRGB-encoded colour and alpha on a square canvas; `make_figure` hands it out
+premultiplied.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .dressing import dress
-from .fields import Plane, fractal_noise, gaussian_blur, value_noise
+from .fields import Plane, fractal_noise, value_noise
 from .hairstyles import HEAD_X, Hair, draw_style, grow
 from .props import draw_prop
 from .seeds import FIGURES, generator
@@ -155,8 +156,8 @@ def _paint_face(
             sheet.paint_ring(rim, width_px=0.02 * unit, colour=rng.uniform(0, 0.3, 3))
     nose = [Capsule(place(shift, 0.0), place(shift * 1.5, 0.12), 0.02 * unit, 0.045 * unit)]
     sheet.paint_flat(nose, colour=np.clip(skin * 1.08, 0, 1), opacity=0.55)
-    sheet.paint_flat([Capsule(place(shift - 0.03, 0.16), place(shift + 0.04, 0.16), 0.012 * unit, 0.012 * unit)],
-                     colour=dark, opacity=0.5)  # fmt: skip
+    nostrils = Capsule(place(shift - 0.03, 0.16), place(shift + 0.04, 0.16), 0.012 * unit, 0.012 * unit)
+    sheet.paint_flat([nostrils], colour=dark, opacity=0.5)
     grin = rng.uniform(0.05, 0.1)
     mouth = [Capsule(place(shift - grin, 0.265), place(shift + grin, 0.265), 0.022 * unit, 0.022 * unit)]
     sheet.paint_flat(mouth, colour=lips)
@@ -269,4 +270,3 @@ def _paint_plush(rng: np.random.Generator, sheet: Sheet, *, held_out: bool) -> N
     for side in (-1, 1):
         sheet.paint_flat([Ellipse((x + side * 0.2 * unit, y), 0.09 * unit, 0.09 * unit)], colour=0.03)
     sheet.paint_flat([Ellipse((x, y + 0.2 * unit), 0.08 * unit, 0.06 * unit)], colour=0.1)
-    sheet.rgb = gaussian_blur(sheet.rgb, 0.2)

@@ -1,7 +1,7 @@
 """Heads of hair: guides grown from the scalp, strands spread around the guides.
 
-Everything here is in head units (the head is 1 high), with the head's centre as origin, x right and y down; the
-figure places and turns it.
+Everything here is in head units (the head is 1 high), with the head's centre as origin, x right and y down;
+the figure places and turns it.
 """
 
 from __future__ import annotations
@@ -43,35 +43,106 @@ class HairStyle:
 
 
 TRAINING: dict[HairStyle, float] = {
-    HairStyle("short", length=(0.06, 0.16), lift=0.55, gravity=0.2, frizz=0.03, fly=0.08, mass=0.05, back=False): 2.0,
-    HairStyle("tousled", length=(0.15, 0.35), lift=0.9, gravity=0.25, curl=(0.01, 0.03), frizz=0.07, fly=0.15): 1.5,
+    HairStyle(
+        "short", length=(0.06, 0.16), lift=0.55, gravity=0.2, frizz=0.03, fly=0.08, mass=0.05, back=False
+    ): 2.0,
+    HairStyle(
+        "tousled", length=(0.15, 0.35), lift=0.9, gravity=0.25, curl=(0.01, 0.03), frizz=0.07, fly=0.15
+    ): 1.5,
     HairStyle("bob", length=(0.7, 1.0), lift=0.25, frizz=0.03, gather=0.1): 1.2,
     HairStyle("long straight", length=(1.2, 2.6), lift=0.25, frizz=0.05, gather=0.2, fly=0.06): 1.6,
     HairStyle("long wavy", length=(1.2, 2.4), lift=0.35, curl=(0.03, 0.08), frizz=0.09, fly=0.1): 1.6,
-    HairStyle("long soft", length=(1.0, 2.2), lift=0.4, gravity=0.4, curl=(0.02, 0.06), frizz=0.2, gather=-0.3,
-              fly=0.25, mass=0.05): 1.5,
-    HairStyle("curly cloud", length=(0.4, 0.8), lift=1.2, gravity=0.12, curl=(0.04, 0.08), turns=(3, 6), frizz=0.12,
-              gather=-0.1, fly=0.2): 1.3,
-    HairStyle("long curls", length=(0.9, 1.7), lift=0.7, gravity=0.4, curl=(0.05, 0.1), turns=(3, 7), frizz=0.12,
-              fly=0.15): 1.2,
-    HairStyle("bun", length=(0.05, 0.14), lift=0.25, gravity=0.0, frizz=0.06, fly=0.4, mass=0.05, back=False,
-              tie="bun"): 1.1,
-    HairStyle("pony tail", length=(0.05, 0.1), lift=0.2, gravity=0.0, frizz=0.04, fly=0.3, mass=0.05, back=False,
-              tie="tail"): 0.9,
+    HairStyle(
+        "long soft",
+        length=(1.0, 2.2),
+        lift=0.4,
+        gravity=0.4,
+        curl=(0.02, 0.06),
+        frizz=0.2,
+        gather=-0.3,
+        fly=0.25,
+        mass=0.05,
+    ): 1.5,
+    HairStyle(
+        "curly cloud",
+        length=(0.4, 0.8),
+        lift=1.2,
+        gravity=0.12,
+        curl=(0.04, 0.08),
+        turns=(3, 6),
+        frizz=0.12,
+        gather=-0.1,
+        fly=0.2,
+    ): 1.3,
+    HairStyle(
+        "long curls",
+        length=(0.9, 1.7),
+        lift=0.7,
+        gravity=0.4,
+        curl=(0.05, 0.1),
+        turns=(3, 7),
+        frizz=0.12,
+        fly=0.15,
+    ): 1.2,
+    HairStyle(
+        "bun",
+        length=(0.05, 0.14),
+        lift=0.25,
+        gravity=0.0,
+        frizz=0.06,
+        fly=0.4,
+        mass=0.05,
+        back=False,
+        tie="bun",
+    ): 1.1,
+    HairStyle(
+        "pony tail",
+        length=(0.05, 0.1),
+        lift=0.2,
+        gravity=0.0,
+        frizz=0.04,
+        fly=0.3,
+        mass=0.05,
+        back=False,
+        tie="tail",
+    ): 0.9,
     HairStyle("thin", length=(0.3, 1.2), lift=0.4, gravity=0.5, frizz=0.12, fly=0.3, mass=0.0): 0.5,
     HairStyle("bald", length=(0.0, 0.0)): 0.6,
-}  # fmt: skip
+}
 HELD_OUT: dict[HairStyle, float] = {
-    HairStyle("spikes", length=(0.25, 0.5), lift=2.0, gravity=0.05, frizz=0.02, gather=0.95, fly=0.03, mass=0.05,
-              back=False): 1.0,
-    HairStyle("plaits", length=(0.08, 0.16), lift=0.15, gravity=0.0, frizz=0.05, fly=0.3, back=False,
-              tie="plaits"): 1.0,
-    HairStyle("two tails", length=(0.08, 0.16), lift=0.2, gravity=0.0, frizz=0.08, fly=0.3, back=False,
-              tie="tails"): 1.0,
-    HairStyle("frizz", length=(0.7, 1.3), lift=0.9, gravity=0.3, curl=(0.015, 0.03), turns=(8, 14), frizz=0.35,
-              gather=-0.8, fly=0.5, mass=0.05): 1.2,
-    HairStyle("ropes", length=(0.9, 1.8), lift=0.4, gravity=0.6, frizz=0.015, gather=0.0, fly=0.02, mass=0.09): 1.0,
-}  # fmt: skip
+    HairStyle(
+        "spikes",
+        length=(0.25, 0.5),
+        lift=2.0,
+        gravity=0.05,
+        frizz=0.02,
+        gather=0.95,
+        fly=0.03,
+        mass=0.05,
+        back=False,
+    ): 1.0,
+    HairStyle(
+        "plaits", length=(0.08, 0.16), lift=0.15, gravity=0.0, frizz=0.05, fly=0.3, back=False, tie="plaits"
+    ): 1.0,
+    HairStyle(
+        "two tails", length=(0.08, 0.16), lift=0.2, gravity=0.0, frizz=0.08, fly=0.3, back=False, tie="tails"
+    ): 1.0,
+    HairStyle(
+        "frizz",
+        length=(0.7, 1.3),
+        lift=0.9,
+        gravity=0.3,
+        curl=(0.015, 0.03),
+        turns=(8, 14),
+        frizz=0.35,
+        gather=-0.8,
+        fly=0.5,
+        mass=0.05,
+    ): 1.2,
+    HairStyle(
+        "ropes", length=(0.9, 1.8), lift=0.4, gravity=0.6, frizz=0.015, gather=0.0, fly=0.02, mass=0.09
+    ): 1.0,
+}
 
 
 @dataclass(frozen=True)

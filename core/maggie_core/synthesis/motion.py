@@ -69,7 +69,9 @@ class Sway:
     pace: float
 
     def at(self, time: float) -> Plane:
-        """(size, size, 2) in crop pixels."""
+        """(2, size, size) in crop pixels."""
+        if time == 0:
+            return self.first
         turn = self.pace * time
         return self.first * np.float32(np.cos(turn)) + self.second * np.float32(np.sin(turn))
 

@@ -1,7 +1,7 @@
 """Figures put into a crop: where, how large, turned, moving; and sampled there.
 
-All sampling happens through one bilinear warp per layer and frame, from a half-size copy when a figure shrinks, so
-that nothing aliases.
+All sampling happens through one bilinear warp per layer and frame, from a half-size copy when a figure
+shrinks, so that nothing aliases.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from .bank import Anchors
-from .fields import Plane, resize, value_noise
+from .fields import Plane, resize_planes, value_noise
 
 
 @dataclass(frozen=True)
@@ -69,23 +69,25 @@ class Layer:
         self._levels = {1: planes}
 
     def sample(self, place: Place, size_px: int, *, warp: Plane | None = None) -> Plane:
-        """Draw (size_px, size_px, C) of the crop in [0, 1]; `warp` (size, size, 2) bends it, in crop pixels."""
+        """Draw (C, size_px, size_px) of the crop in [0, 1]; `warp` (2, size, size) bends it, in crop
+        pixels.
+        """
         axis = np.arange(size_px, dtype=np.float32) + np.float32(0.5)
         x, y = axis[None], axis[:, None]
         if warp is not None:
-            x, y = x + warp[..., 0], y + warp[..., 1]
+            x, y = x + warp[0], y + warp[1]
         u, v = place.into_picture(x, y)
         side = np.float32(self.codes.shape[0])
         grid = torch.from_numpy(np.stack([u * (2 / side) - 1, v * (2 / side) - 1], -1)[None])
         source = self._level(place.scale)
         if not self.closed:
             out = functional.grid_sample(source, grid, padding_mode="reflection", align_corners=False)
-            return out[0].permute(1, 2, 0).contiguous().numpy()
+            return out[0].numpy()
         # Colour goes on past the border, coverage does not.
         out = functional.grid_sample(source, grid, padding_mode="border", align_corners=False)
-        planes = out[0].permute(1, 2, 0).contiguous().numpy()
+        planes = out[0].numpy()
         inside = np.clip(side / 2 + 0.5 - np.maximum(np.abs(u - side / 2), np.abs(v - side / 2)), 0, 1)
-        planes[..., 3] *= inside
+        planes[3] *= inside
         return planes
 
     def _level(self, scale: float) -> torch.Tensor:
@@ -133,26 +135,35 @@ def aim(
 
 
 def hide_cuts(place: Place, anchors: Anchors, *, picture_px: int, crop_px: int) -> Place:
-    """Move a figure that its own canvas cuts off, so that the cut lies outside the crop where it can."""
+    """Move and grow a figure that its own canvas cuts off, so that the cuts lie outside the crop where they
+    can.
+    """
     left, top, right, bottom = anchors.box
-    scale, edge = place.scale, picture_px - 3
-    x, y = place.centre
-    if bottom >= edge:
-        y = max(y, crop_px + 4 - (picture_px - place.pivot[1]) * scale)
-    elif top <= 3:
-        y = min(y, -4 + place.pivot[1] * scale)
-    cut_left, cut_right = (left <= 3, right >= edge)[:: place.flip]
-    room_left = place.pivot[0] if place.flip > 0 else picture_px - place.pivot[0]
-    room_right = picture_px - room_left
-    if cut_left and not cut_right:
-        x = min(x, -4 + room_left * scale)
-    elif cut_right and not cut_left:
-        x = max(x, crop_px + 4 - room_right * scale)
+    last = picture_px - 3
+    cut_left, cut_right = (left <= 3, right >= last)[:: place.flip]
+    scale = place.scale
+    if (cut_left and cut_right) or (top <= 3 and bottom >= last):
+        scale = max(scale, (crop_px + 8) / picture_px)
+    from_left = place.pivot[0] if place.flip > 0 else picture_px - place.pivot[0]
+    x = _hide(place.centre[0], from_left * scale, picture_px * scale, crop_px, cut_left, cut_right)
+    y = _hide(place.centre[1], place.pivot[1] * scale, picture_px * scale, crop_px, top <= 3, bottom >= last)
     return Place(place.pivot, (x, y), scale, place.angle, place.flip)
 
 
+def _hide(at: float, before: float, length: float, crop_px: int, cut_start: bool, cut_end: bool) -> float:
+    """Along one axis: keep the start at or before 0 if it is cut, the end at or after the crop's if that
+    is.
+    """
+    if cut_end:
+        at = max(at, crop_px + 4 - (length - before))
+    if cut_start:
+        at = min(at, before - 4)
+    return at
+
+
 def soft_warp(rng: np.random.Generator, size_px: int, *, strength_px: float, cell_px: float) -> Plane:
-    """A smooth displacement field (size, size, 2) in pixels."""
+    """A smooth displacement field (2, size, size) in pixels."""
     coarse = max(8, size_px // 8)
-    x, y = (value_noise(rng, coarse, coarse, cell_px=max(2.0, cell_px * coarse / size_px)) for _ in range(2))
-    return resize(np.stack([x, y], -1) * np.float32(strength_px), size_px, size_px)
+    cell = max(2.0, cell_px * coarse / size_px)
+    field = np.stack([value_noise(rng, coarse, coarse, cell_px=cell) for _ in range(2)])
+    return resize_planes(field * np.float32(strength_px), size_px, size_px)

@@ -1,7 +1,7 @@
 """Scenes: figures, background, light and camera put together, with exact mattes and imperfect guidance.
 
-`compose` makes one frame, `compose_clip` several. Everything random is drawn once per scene; what moves is a smooth
-function of time, so a clip of one frame and a still are the same thing.
+`compose` makes one frame, `compose_clip` several. Everything random is drawn once per scene; what moves is a
+smooth function of time, so a clip of one frame and a still are the same thing.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from .camera import Camera, draw_camera, to_encoded, to_linear
 from .faults import Fault, draw_fault
 from .fields import Plane, convolve_separable, gaussian_blur
 from .motion import Motion, Sway, draw_motion, draw_sway
-from .placing import Layer, Place, aim
+from .placing import Layer, Place, aim, hide_cuts
 from .seeds import pick
 
 Sample = dict[str, Plane]
-"""`image` (3, H, W) sRGB-encoded [0, 1], `alphas` (N, H, W) visible mattes, `guidance` (N, H, W) binary; float32.
-Clips have a leading T axis."""
+"""`image` (3, H, W) sRGB-encoded [0, 1], `alphas` (N, H, W) visible mattes, `guidance` (N, H, W) binary;
+float32. Clips have a leading T axis."""
 
 MIN_VISIBLE = 0.002
 """Share of the crop an instance must fill to be one; less is not worth a plane."""
 
 VIEWS = {"whole": 0.24, "edge": 0.2, "soft": 0.21, "core": 0.2, "rim": 0.15}
-"""What a crop looks at. More than a third is deep inside or nearly plain: without those a network learns to find
-holes in faces."""
+"""What a crop looks at. More than a third is deep inside or nearly plain: without those a network learns to
+find holes in faces."""
 
 
 @dataclass
@@ -75,8 +75,8 @@ def compose(
 
     Args:
         crop_px: side of the square crop; a multiple of 16.
-        instances: least and most people with a matte. Hidden ones are dropped, so fewer may remain, never none.
-        severity: of the guidance faults, see `faults.degrade`.
+        instances: least and most people with a matte. Hidden ones are dropped, so fewer may remain, never
+        none. severity: of the guidance faults, see `faults.degrade`.
 
     Returns:
         `image` (3, H, W), `alphas` (N, H, W) with a sum of at most 1, `guidance` (N, H, W).
@@ -120,14 +120,16 @@ def compose_clip(
     guidance = _guide(rng, alphas, faults)
     order = rng.permutation(alphas.shape[1])
     return {
-        "image": np.ascontiguousarray(images.transpose(0, 3, 1, 2)),
+        "image": images,
         "alphas": np.ascontiguousarray(alphas[:, order]),
         "guidance": np.ascontiguousarray(guidance[:, order]),
     }
 
 
 def _guide(rng: np.random.Generator, alphas: Plane, faults: list[Fault]) -> Plane:
-    """Masks with a steady fault that wanders; some frames of a clip flicker to another fault, or lag behind."""
+    """Masks with a steady fault that wanders; some frames of a clip flicker to another fault, or lag
+    behind.
+    """
     masks = np.zeros_like(alphas)
     for index, fault in enumerate(faults):
         other = draw_fault(rng, "typical", subject_px=fault.subject_px)
@@ -213,6 +215,7 @@ def _draw_actor(
         near = rng.normal(0, 0.3, 2) * crop_px + crop_px / 2
         scale = beside.place.scale * float(rng.uniform(0.75, 1.3))
         place = Place(place.pivot, (float(near[0]), float(near[1])), scale, place.angle, place.flip)
+        place = hide_cuts(place, anchors, picture_px=bank.size_px, crop_px=crop_px)
     left, top, right, bottom = anchors.box
     subject_px = float(np.sqrt((right - left) * (bottom - top)) * place.scale)
     defocused = rng.random() < 0.25
@@ -239,7 +242,7 @@ def camouflage(rng: np.random.Generator, actor: Actor, background: Layer, place:
     small = Place(
         place.pivot, (place.centre[0] / step, place.centre[1] / step), place.scale / step, 0.0, place.flip
     )
-    behind = background.sample(small, crop_px // step).reshape(-1, 3)
+    behind = background.sample(small, crop_px // step).reshape(3, -1).T
     own = actor.layer.codes[::step, ::step].reshape(-1, 4).astype(np.float32) / 255
     own = own[own[:, 3] > 0.5, :3]
     if len(own) < 4:
@@ -251,7 +254,7 @@ def camouflage(rng: np.random.Generator, actor: Actor, background: Layer, place:
 
 
 def _render(scene: Scene, time: float, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """The frame before the camera (H, W, 3) and the visible mattes (N, H, W) at `time`."""
+    """The frame before the camera (3, H, W) and the visible mattes (N, H, W) at `time`."""
     size = scene.crop_px
     place = scene.background_motion.at(scene.background_place, time)
     frame = scene.background.sample(place, size)
@@ -265,9 +268,9 @@ def _render(scene: Scene, time: float, rng: np.random.Generator) -> tuple[Plane,
         colour, alpha = _draw(actor, scene, time)
         if scene.shadow > 0:
             cast = gaussian_blur(np.roll(alpha, (4, 3), (0, 1)), 0.03 * size)
-            frame = frame * (1 - np.float32(scene.shadow) * cast * (1 - alpha))[..., None]
+            frame = frame * (1 - np.float32(scene.shadow) * cast * (1 - alpha))
         keep = 1 - alpha
-        frame = frame * keep[..., None] + colour
+        frame = frame * keep + colour
         mattes = [matte * keep for matte in mattes]
         if actor.has_matte:
             mattes.append(alpha)
@@ -276,28 +279,31 @@ def _render(scene: Scene, time: float, rng: np.random.Generator) -> tuple[Plane,
 
 
 def _draw(actor: Actor, scene: Scene, time: float) -> tuple[Plane, Plane]:
-    """Premultiplied colour and alpha of one figure, softened by lens and motion before anything is composited."""
+    """Premultiplied colour and alpha of one figure, softened by lens and motion before anything is
+    composited.
+    """
     warp = actor.sway.at(time)
     planes = actor.layer.sample(actor.motion.at(actor.place, time), scene.crop_px, warp=warp)
-    colour = np.clip(planes[..., :3] * actor.tint[0] + actor.tint[1], 0, 1)
+    gain, offset = (values[:, None, None] for values in actor.tint)
+    colour = np.clip(planes[:3] * gain + offset, 0, 1)
     if scene.linear:
         colour = to_linear(colour)
-    planes[..., :3] = colour * planes[..., 3:]
-    both = planes
+    planes[:3] = colour * planes[3]
     if actor.blur_px > 0:
-        both = gaussian_blur(both, actor.blur_px)
+        planes = gaussian_blur(planes, actor.blur_px)
     if actor.streak != (0.0, 0.0):
-        both = _streak(both, actor.streak)
-    return both[..., :3], np.clip(both[..., 3], 0, 1)
+        planes = _streak(planes, actor.streak)
+    return planes[:3], np.clip(planes[3], 0, 1)
 
 
 def _streak(planes: Plane, vector: tuple[float, float]) -> Plane:
     """Average along a line: motion blur over one exposure."""
     steps = int(min(9, max(3, np.ceil(np.hypot(*vector)))))
     total = np.zeros_like(planes)
+    height, width = planes.shape[-2:]
     for part in np.linspace(-0.5, 0.5, steps):
         dx, dy = round(part * vector[0]), round(part * vector[1])
-        rows = np.clip(np.arange(planes.shape[0]) - dy, 0, planes.shape[0] - 1)
-        columns = np.clip(np.arange(planes.shape[1]) - dx, 0, planes.shape[1] - 1)
-        total += planes[rows][:, columns]
+        rows = np.clip(np.arange(height) - dy, 0, height - 1)
+        columns = np.clip(np.arange(width) - dx, 0, width - 1)
+        total += planes[:, rows[:, None], columns[None]]
     return convolve_separable(total / np.float32(steps), np.array([0.2, 0.6, 0.2]))

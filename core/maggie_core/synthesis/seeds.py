@@ -1,7 +1,7 @@
 """One random generator per address, so that any sample can be made alone.
 
-A sample is a function of its seed and its index and of nothing else: not of the samples made before it, not of
-the number of processes. Every maker therefore asks for its own generator by a path of integers.
+A sample is a function of its seed and its index and of nothing else: not of the samples made before it, not
+of the number of processes. Every maker therefore asks for its own generator by a path of integers.
 """
 
 from __future__ import annotations

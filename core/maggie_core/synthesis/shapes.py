@@ -1,7 +1,7 @@
 """Signed distances of simple bodies, joined smoothly and turned into exact one-pixel edges.
 
-Distances are in pixels, negative inside. A `Patch` is a distance field on the part of the canvas that a shape can
-reach; everything outside its box is far away.
+Distances are in pixels, negative inside. A `Patch` is a distance field on the part of the canvas that a
+shape can reach; everything outside its box is far away.
 """
 
 from __future__ import annotations

@@ -157,7 +157,9 @@ class Sheet:
         density: float,
         where: Plane | None = None,
     ) -> None:
-        """Let hair grow outwards from what is painted, in its own colours; `where` (S, S) limits the roots."""
+        """Let hair grow outwards from what is painted, in its own colours; `where` (S, S) limits the
+        roots.
+        """
         region = self.alpha if where is None else where
         rows, columns = np.nonzero((region > 0.6) & (self.alpha > 0.6))
         if len(rows) < 20:

@@ -46,8 +46,8 @@ class Body:
 
     Attributes:
         unit_px: height of the head.
-        joints: "neck", "head", "chest", "pelvis" and, with the suffixes 0 and 1, "shoulder", "elbow", "wrist",
-            "hand", "hip", "knee", "ankle", "toe".
+        joints: "neck", "head", "chest", "pelvis" and, with the suffixes 0 and 1, "shoulder", "elbow",
+            "wrist", "hand", "hip", "knee", "ankle", "toe".
         girth: factor on all limb widths.
         head_angle: turn of the head in the picture plane, radians.
         yaw: -1 (looks left) .. 1 (looks right).
@@ -127,7 +127,9 @@ def _down(sign: int, angle: float) -> np.ndarray:
 
 
 def _frame(rng: np.random.Generator, joints: dict[str, np.ndarray], size_px: int) -> tuple[float, np.ndarray]:
-    """Choose how much of the figure the canvas shows; returns (head height in px, canvas position of the neck)."""
+    """Choose how much of the figure the canvas shows; returns (head height in px, canvas position of the
+    neck).
+    """
     framing = pick(rng, {"full": 0.28, "half": 0.26, "portrait": 0.26, "close": 0.13, "hair": 0.07})
     points = np.stack(list(joints.values()))
     head = joints["head"]

@@ -1,7 +1,7 @@
 """The strand engine: hair, fur, fringes and threads as true fractional coverage.
 
-A strand is a curve with a width below one pixel. It is sampled about every pixel along its length and each sample
-adds `width x length` of optical depth to the four pixels around it, so that many strands give
+A strand is a curve with a width below one pixel. It is sampled about every pixel along its length and each
+sample adds `width x length` of optical depth to the four pixels around it, so that many strands give
 `alpha = 1 - exp(-depth)`, the limit of `1 - prod(1 - a_k)`. Nothing is thresholded anywhere.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .fields import Plane, gaussian_blur, resize
+from .fields import Plane, gaussian_blur, resize_planes
 
 Curves = NDArray[np.float32]
 """(S, K, 2): S strands of K control points (x, y) in canvas pixels, root first."""
@@ -51,7 +51,8 @@ def splat(
         scale: canvas pixels per curve unit (0.5 draws at half size).
 
     Returns:
-        (depth, shade, tone), each (size, size): optical depth, and the brightness and tone of the nearest strands.
+        (depth, shade, tone), each (size, size): optical depth, and the brightness and tone of the nearest
+        strands.
     """
     points, width, shade, tone = _resample(tuft, step_px=step_px / scale)
     ahead = np.exp(2.5 * rng.random((len(points), 1), dtype=np.float32))
@@ -83,12 +84,11 @@ def splat_mass(
     half = (size_px + 1) // 2
     depth, shade, tone = splat(rng, tuft, half, step_px=1.5, scale=0.5)
     sigma = max(0.4, width_px / 4.5)
-    blurred = gaussian_blur(np.stack([depth, depth * shade, depth * tone], -1), sigma, edge=False)
-    weight = blurred[..., 0] + np.float32(1e-6)
-    alpha = np.clip((1 - np.exp(-1.6 * blurred[..., 0]) - np.float32(0.18)) / np.float32(0.66), 0, 1)
-    planes = np.stack([alpha, blurred[..., 1] / weight, blurred[..., 2] / weight], -1)
-    full = resize(planes, size_px, size_px)
-    return full[..., 0], full[..., 1], full[..., 2]
+    depth, shade, tone = gaussian_blur(np.stack([depth, depth * shade, depth * tone]), sigma, edge=False)
+    weight = depth + np.float32(1e-6)
+    alpha = np.clip((1 - np.exp(-1.6 * depth) - np.float32(0.18)) / np.float32(0.66), 0, 1)
+    alpha, shade, tone = resize_planes(np.stack([alpha, shade / weight, tone / weight]), size_px, size_px)
+    return alpha, shade, tone
 
 
 def _resample(tuft: Tuft, *, step_px: float) -> tuple[Plane, Plane, Plane, Plane]:
