@@ -306,7 +306,7 @@ _PRIMARIES = {
     "acescg": (0.713, 0.293, 0.165, 0.83, 0.128, 0.044),
     "aces2065_1": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077),
 }
-"""x, y of red, green, blue: ITU-R BT.709, SMPTE EG 432-1, ITU-R BT.2020, S-2014-004 (AP1), ST 2065-1 (AP0)."""
+"""x, y of red, green, blue: BT.709, SMPTE EG 432-1, BT.2020, AP1 of S-2014-004, AP0 of SMPTE ST 2065-1."""
 
 
 def _said_by_file(path: str) -> Iterable[tuple[str, str]]:

@@ -228,7 +228,7 @@ class Geometry:
             placed = resample_axis(
                 placed, axis, count, step=length * scale / count, first=first - stored_from, pad_zero=True
             )
-        return placed
+        return np.clip(placed, 0.0, 1.0)  # sums of weights are 1 only to rounding
 
     def _check_same_picture(self, display: Window, pixel_aspect: float, name: str) -> None:
         mine = (self.display.width, self.display.height)

@@ -53,6 +53,27 @@ def cannot_write(path: Path, reason: str) -> OutputError:
     return OutputError(f"cannot write {path} ({reason}): {todo}")
 
 
+def one_line(reason: str, temporary: Path) -> str:
+    """A library's message as a phrase, without the temporary name it knows the file by."""
+    words = " ".join(reason.replace(str(temporary), "the file").split()) or "unknown reason"
+    return words if len(words) <= 120 else f"{words[:120]} ..."
+
+
+def system_reason(temporary: Path, size_bytes: int) -> str:
+    """Why `size_bytes` could not be written to `temporary`, where a library keeps it to itself; else "".
+
+    Writing as much by plain means makes the operating system say it.
+    """
+    try:
+        with temporary.open("wb") as file:
+            block = bytes(1 << 20)
+            for _ in range(size_bytes // len(block) + 1):
+                file.write(block)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def _flush(path: Path) -> None:
     handle = os.open(path, os.O_RDWR)
     try:

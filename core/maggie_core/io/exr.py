@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import OpenImageIO as oiio  # noqa: N813
 
 from maggie_core.errors import InputError, SettingsError
 from maggie_core.geometry import Window
-from maggie_core.io.atomic import atomic_file, cannot_write
+from maggie_core.io.atomic import atomic_file, cannot_write, one_line, system_reason
 from maggie_core.io.image import PartInfo, list_parts, read_image
 
 __all__ = ["COMPRESSIONS", "Part", "PartInfo", "carried_metadata", "list_parts", "read_image", "write_exr"]
@@ -107,15 +106,8 @@ def _write(temporary: Path, path: Path, parts: Sequence[Part], specs: tuple[Any,
         # Also after an interruption: the library holds the file open until it is closed.
         closed = output.close() if opened else True
     if not (written and closed):
-        raise cannot_write(path, _reason(reason or output.geterror(), temporary))
-
-
-def _reason(text: str, temporary: Path) -> str:
-    """The library's message as a phrase of one line, without the temporary name it knows the file by."""
-    text = " ".join(text.replace(str(temporary), "the file").split())
-    known = [os.strerror(number) for number in (1, 2, 5, 13, 20, 27, 28, 30, 122)]
-    found = next((phrase for phrase in known if phrase.lower() in text.lower()), "")
-    return found or text or "the disk may be full"
+        size_bytes = sum(part.pixels.nbytes for part in parts)
+        raise cannot_write(path, system_reason(temporary, size_bytes) or one_line(reason, temporary))
 
 
 def _spec(part: Part) -> Any:

@@ -28,6 +28,6 @@ class Frame:
     code_max: float | None = None
     """Code value that `pixels` shows as 1.0 where the file stores integers (255, 65535), else None.
 
-    Multiplying by it gives back the stored numbers, e.g. the ids of an id map. 32-bit integers are stored ids
-    and never scaled.
+    Multiplying by it and rounding gives back the stored numbers, e.g. the ids of an id map. 32-bit integers
+    are ids and never scaled.
     """
