@@ -1,0 +1,78 @@
+"""Rough masks in, one clean, soft, steady alpha per person out.
+
+    from maggie_core import ShotMatter, combine, load_model, masks, open_source
+
+Names are loaded on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maggie_core.errors import MaggieError
+    from maggie_core.geometry import Geometry, Window
+    from maggie_core.guidance import (
+        CryptomatteSequence,
+        Guidance,
+        IdMapSequence,
+        Instance,
+        LayerSequence,
+        MaskSequence,
+        combine,
+    )
+    from maggie_core.io.frames import open_source
+    from maggie_core.mattes import MatteFile, explain, read_mattes, write_mattes
+    from maggie_core.model import MatteModel, load_model
+    from maggie_core.settings import MatteSettings
+    from maggie_core.shot import MatteResult, ShotMatter
+
+__all__ = [
+    "CryptomatteSequence",
+    "Geometry",
+    "Guidance",
+    "IdMapSequence",
+    "Instance",
+    "LayerSequence",
+    "MaggieError",
+    "MaskSequence",
+    "MatteFile",
+    "MatteModel",
+    "MatteResult",
+    "MatteSettings",
+    "ShotMatter",
+    "Window",
+    "combine",
+    "explain",
+    "load_model",
+    "open_source",
+    "read_mattes",
+    "write_mattes",
+]
+
+_HOMES = {
+    "errors": ("MaggieError",),
+    "geometry": ("Geometry", "Window"),
+    "guidance": (
+        "CryptomatteSequence",
+        "Guidance",
+        "IdMapSequence",
+        "Instance",
+        "LayerSequence",
+        "MaskSequence",
+        "combine",
+    ),
+    "io.frames": ("open_source",),
+    "mattes": ("MatteFile", "explain", "read_mattes", "write_mattes"),
+    "model": ("MatteModel", "load_model"),
+    "settings": ("MatteSettings",),
+    "shot": ("MatteResult", "ShotMatter"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'maggie_core' has no attribute '{name}'")
+    return getattr(import_module(f"maggie_core.{_HOME[name]}"), name)

@@ -1,0 +1,214 @@
+"""One object per shot: frames in, mattes out.
+
+Temporal state runs in chains. A shot is cut into segments counted from its first frame; each segment's chain starts a
+few warm-up frames earlier and needs one frame more than it delivers. So a matte depends on a bounded set of frames that
+has nothing to do with what was asked for or in which order, and memory does not grow with the shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maggie_core.color import ColorSettings, PlateView, RepairCount
+from maggie_core.errors import FrameError, InputError, MaggieError
+from maggie_core.geometry import Geometry, geometry_for, reframe
+from maggie_core.guidance import Guidance, exclusive
+from maggie_core.io.frame import Frame
+from maggie_core.io.frames import FrameSource
+from maggie_core.io.pattern import compact_frames
+from maggie_core.io.plate import read_plate
+from maggie_core.mattes import sum_to_one
+from maggie_core.model import MatteModel
+from maggie_core.settings import MatteSettings
+
+PAD_PX = 64
+"""The network sees the working grid padded right and bottom, with black, to a multiple of this."""
+LOOK_AHEAD = 1
+"""Frames after a frame that its matte depends on."""
+
+
+@dataclass(frozen=True, eq=False)
+class MatteResult:
+    """The mattes of one frame."""
+
+    frame: int
+    alphas: np.ndarray
+    """(N, H, W) float32 coverage in [0, 1] over `geometry.region`, in the order of the guidance's instances."""
+    geometry: Geometry
+    header: Frame
+    """The plate's frame without its pixels: windows, pixel aspect and metadata."""
+    repairs: RepairCount
+    """What was repaired in the network's copy of the plate."""
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+    """(H, W) planes by name: `residual` and `contested` under `sum_to_one`."""
+
+
+@dataclass(frozen=True)
+class FrameFailure:
+    """A frame that cannot be matted, and why; other frames are not affected."""
+
+    frame: int
+    error: MaggieError
+
+
+class ShotMatter:
+    """Mattes of a shot, for any of its frames in any order.
+
+    Args:
+        model: from `load_model`. An image network mattes every frame by itself.
+        plate: the input frames.
+        guidance: the masks, from `guidance.combine`.
+        settings: what changes the pixels.
+        shot_frames: the whole shot's frame numbers, ascending; None means all the plate has. Give it
+            when only a part of the shot is at hand, so that segments stay where they are.
+
+    Raises:
+        FrameError: the plate lacks frames of the shot.
+        GuidanceError: masks are missing or of a foreign shape.
+        ColorError: the colour space or the configuration is not there.
+    """
+
+    def __init__(
+        self,
+        model: MatteModel,
+        plate: FrameSource,
+        guidance: Guidance,
+        settings: MatteSettings | None = None,
+        *,
+        shot_frames: Sequence[int] | None = None,
+    ):
+        self.model, self.plate, self.guidance = model, plate, guidance
+        self.settings = settings or MatteSettings()
+        self.shot_frames = tuple(plate.frames if shot_frames is None else shot_frames)
+        if not self.shot_frames:
+            raise FrameError("the shot has no frames: name a plate that exists")
+        self._place = {frame: index for index, frame in enumerate(self.shot_frames)}
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """Region and working grid, from the shot's first frame."""
+        first = self._read(self.shot_frames[0])
+        s = self.settings
+        return geometry_for(first, working_px=s.working_px, data_window=s.data_window)
+
+    @cached_property
+    def view(self) -> PlateView:
+        """How the plate's colours reach the network."""
+        s = self.settings
+        colour = ColorSettings(s.ocio, s.colorspace, s.exposure_ev, s.highlights)
+        sample = dict.fromkeys([0, len(self.shot_frames) // 2, len(self.shot_frames) - 1])
+        return PlateView(
+            colour,
+            example_path=self.plate.colorspace_hint,
+            auto_frames=lambda: (self._read(self.shot_frames[i]).pixels for i in sample),
+        )
+
+    def influence(self, frame: int) -> tuple[int, ...]:
+        """Every frame whose plate or guidance the matte of `frame` depends on, ascending."""
+        if not self.model.is_video:
+            return (frame,)
+        index = self._index(frame)
+        start, end = self._chain(index)
+        return self.shot_frames[start : min(end, max(index + LOOK_AHEAD, start + 2)) + 1]
+
+    def run(self, frames: Iterable[int] | None = None) -> Iterator[MatteResult | FrameFailure]:
+        """Matte `frames` (default: the whole shot), in ascending order, one by one.
+
+        A frame's matte is the same whatever else is asked for. A plate or mask that cannot be read fails the
+        frames it influences; the others go on.
+        """
+        wanted = sorted(set(self.shot_frames if frames is None else frames))
+        outside = [frame for frame in wanted if frame not in self._place]
+        if outside:
+            raise FrameError(
+                f"frames {compact_frames(outside)} are outside the shot "
+                f"({compact_frames(self.shot_frames)}): ask for frames of the shot"
+            )
+        by_chain: dict[tuple[int, int], list[int]] = {}
+        for frame in wanted:
+            by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
+        for (start, end), asked in by_chain.items():
+            yield from self._run_chain(start, end, asked)
+
+    def scene_linear(self, frame: int) -> np.ndarray:
+        """(H, W, 3) float32 scene-linear plate over the region, as stored where the plate is linear already."""
+        picture = self._read(frame)
+        return self.view.scene_linear(reframe(picture.pixels, picture.data, self.geometry.region))
+
+    def _run_chain(self, start: int, end: int, asked: list[int]) -> Iterator[MatteResult | FrameFailure]:
+        chain = self.shot_frames[start : end + 1]
+        remaining = set(asked)
+        seen: dict[int, tuple[Frame, RepairCount, np.ndarray]] = {}
+        mattes = self.model.stream(self._inputs(chain, seen))
+        try:
+            for frame, matte in zip(chain, mattes, strict=False):
+                header, repairs, present = seen.pop(frame)
+                if frame in remaining:
+                    yield self._result(frame, matte, header, repairs, present)
+                    remaining.discard(frame)
+                if not remaining:
+                    return
+        except (InputError, OSError) as error:
+            said = error if isinstance(error, MaggieError) else FrameError(str(error))
+            yield from (FrameFailure(frame, said) for frame in sorted(remaining))
+
+    def _inputs(
+        self, chain: Sequence[int], seen: dict[int, tuple[Frame, RepairCount, np.ndarray]]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Picture and guidance of each frame as the network takes them; notes the rest in `seen`."""
+        width, height = self.geometry.working_size
+        padded = (-(-height // PAD_PX) * PAD_PX, -(-width // PAD_PX) * PAD_PX)
+        for frame in chain:
+            plate = self._read(frame)
+            if plate.display != self.geometry.display:
+                raise FrameError(
+                    f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
+                    f"{self.geometry.display.width}x{self.geometry.display.height}: frames of one shot share a format"
+                )
+            picture, repairs = self.view.to_model(
+                plate.pixels, geometry=self.geometry, data=plate.data, code_max=plate.code_max
+            )
+            masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
+            bare = replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
+            seen[frame] = (bare, repairs, masks.any(axis=(1, 2)))
+            image, guidance = torch.zeros(3, *padded), torch.zeros(len(masks), *padded)
+            image[:, :height, :width] = torch.from_numpy(picture).permute(2, 0, 1)
+            guidance[:, :height, :width] = torch.from_numpy(masks)
+            yield image, guidance
+
+    def _result(
+        self, frame: int, matte: Tensor, header: Frame, repairs: RepairCount, present: np.ndarray
+    ) -> MatteResult:
+        width, height = self.geometry.working_size
+        alphas = self.geometry.from_working(matte[:, :height, :width].float().cpu())
+        # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
+        alphas = alphas.clamp(0, 1).numpy() * present[:, None, None].astype(np.float32)
+        extra: dict[str, np.ndarray] = {}
+        if self.settings.sum_to_one:
+            alphas, extra = sum_to_one(alphas)
+        return MatteResult(frame, alphas, self.geometry, header, repairs, extra)
+
+    def _read(self, frame: int) -> Frame:
+        return read_plate(self.plate, frame, layer=self.settings.plate_layer)
+
+    def _index(self, frame: int) -> int:
+        if frame not in self._place:
+            raise FrameError(f"frame {frame} is outside the shot ({compact_frames(self.shot_frames)})")
+        return self._place[frame]
+
+    def _chain(self, index: int) -> tuple[int, int]:
+        """First and last index (inclusive) of the chain that delivers the frame at `index`."""
+        last = len(self.shot_frames) - 1
+        if not self.model.is_video:
+            return index, index
+        length = self.settings.segment_frames
+        if length is None:
+            return 0, last
+        start = index // length * length
+        return max(0, start - self.settings.warmup_frames), min(last, start + length - 1 + LOOK_AHEAD)
