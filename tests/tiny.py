@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from maggie_core.geometry import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.picture import write_picture
-from maggie_core.geometry import Window
 from maggie_core.model import MatteModel, from_state_dict
 from maggie_core.model.network import Network
 from maggie_core.model.widths import CUE_CHANNELS, Widths
 
 WIDTHS = Widths(
-    detail=4, s2=8, s4=8, s8=16, s16=16, s32=24, aspp=8, attention=16, attention_hidden=16, query=8, query_hidden=8,
+    detail=4, s2=8, s4=8, s8=16, s16=16, s32=24, aspp=8,
+    attention=16, attention_hidden=16, query=8, query_hidden=8,
     sparse4=8, gate=8, smooth4=8, head4=4, sparse2=8, smooth2=8, sparse1=4, smooth1=4, head1=4,
     cues=CUE_CHANNELS, prior=4, temporal=True, change=(8, 4),
 )  # fmt: skip

@@ -25,7 +25,9 @@ from maggie_core.training.windows import TrainingBatch
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["bank", "train", "export"])
     parser.add_argument("run", type=Path)
     parser.add_argument("-o", "--output", type=Path)

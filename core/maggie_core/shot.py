@@ -1,8 +1,9 @@
 """One object per shot: frames in, mattes out.
 
-Temporal state runs in chains. A shot is cut into segments counted from its first frame; each segment's chain starts a
-few warm-up frames earlier and needs one frame more than it delivers. So a matte depends on a bounded set of frames that
-has nothing to do with what was asked for or in which order, and memory does not grow with the shot.
+Temporal state runs in chains. A shot is cut into segments counted from its first frame; each segment's chain
+starts a few warm-up frames earlier and needs one frame more than it delivers. So a matte depends on a bounded
+set of frames that has nothing to do with what was asked for or in which order, and memory does not grow with
+the shot.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class MatteResult:
 
     frame: int
     alphas: np.ndarray
-    """(N, H, W) float32 coverage in [0, 1] over `geometry.region`, in the order of the guidance's instances."""
+    """(N, H, W) float32 coverage in [0, 1] over `geometry.region`, in the guidance's order of instances."""
     geometry: Geometry
     header: Frame
     """The plate's frame without its pixels: windows, pixel aspect and metadata."""
@@ -137,7 +138,7 @@ class ShotMatter:
             yield from self._run_chain(start, end, asked)
 
     def scene_linear(self, frame: int) -> np.ndarray:
-        """(H, W, 3) float32 scene-linear plate over the region, as stored where the plate is linear already."""
+        """(H, W, 3) float32 scene-linear plate over the region; as stored where it is linear already."""
         picture = self._read(frame)
         return self.view.scene_linear(reframe(picture.pixels, picture.data, self.geometry.region))
 
@@ -169,14 +170,15 @@ class ShotMatter:
             if plate.display != self.geometry.display:
                 raise FrameError(
                     f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
-                    f"{self.geometry.display.width}x{self.geometry.display.height}: frames of one shot share a format"
+                    f"{self.geometry.display.width}x{self.geometry.display.height}: "
+                    "frames of one shot share a format"
                 )
             picture, repairs = self.view.to_model(
                 plate.pixels, geometry=self.geometry, data=plate.data, code_max=plate.code_max
             )
             masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
             bare = replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
-            seen[frame] = (bare, repairs, masks.any(axis=(1, 2)))
+            seen[frame] = (bare, repairs, np.asarray(masks.any(axis=(1, 2))))
             image, guidance = torch.zeros(3, *padded), torch.zeros(len(masks), *padded)
             image[:, :height, :width] = torch.from_numpy(picture).permute(2, 0, 1)
             guidance[:, :height, :width] = torch.from_numpy(masks)

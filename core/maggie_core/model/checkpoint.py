@@ -41,9 +41,9 @@ def load_model(spec: str = "default", *, device: str = "auto", precision: Precis
     """Load a model by name or path.
 
     Args:
-        spec: `default` (shipped, commercial use allowed), `him50k` or `vim2k5` (published weights, fetched once from
-            the Hugging Face hub and cached), a `.safetensors` file, a folder with a `config.json`, or a pickled
-            checkpoint (read with `weights_only=True`).
+        spec: `default` (shipped, commercial use allowed), `him50k` or `vim2k5` (published weights, fetched
+            once from the Hugging Face hub and cached), a `.safetensors` file, a folder with a `config.json`,
+            or a pickled checkpoint (read with `weights_only=True`).
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: of the dense stages. `auto` is float32 on a CPU and bfloat16 or float32 elsewhere.
 

@@ -1,11 +1,12 @@
 """Parameter-free hints for a small network: where a pixel's colour stands between the colours near by.
 
-From guidance-weighted local means of the colour inside (f) and outside (b) an instance, a pixel of colour I gets
+From guidance-weighted local means of the colour inside (f) and outside (b) an instance, a pixel of colour I
+gets
 
     t = (I - b) . (f - b) / |f - b|^2      and      |f - b|
 
 in two window sizes: the local, mask-weighted form of the colour line that closed-form matting rests on
-(Levin et al., "A Closed-Form Solution to Natural Image Matting", 2008). The published network takes none of them.
+(Levin et al., "A Closed-Form Solution to Natural Image Matting", 2008). The published network takes none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Picture and guidance to features: residual encoder, shortcut branches, ASPP, and the decoder back to stride 8."""
+"""Picture and guidance to features: residual encoder, shortcuts, ASPP, and the decoder back to stride 8."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def embed_guidance(table: Tensor, guidance: Tensor, ids: Tensor) -> Tensor:
 
     Args:
         table: (slots + 1, E); row 0 is never used.
-        guidance: (F, N, H, W) coverage; id * coverage is truncated to an integer, so soft masks must be binarised.
+        guidance: (F, N, H, W) coverage; id * coverage is truncated to an integer, so binarise soft masks.
         ids: (N,) int64 row of `table` for each instance, from 1.
 
     Returns:
@@ -118,8 +118,8 @@ class Aspp(nn.Module):
             nn.Conv2d(inputs, mid, 3, padding=d, dilation=d, bias=False) for d in (2, 4, 8)
         )
         self.aspp5 = nn.Conv2d(inputs, mid, 1, bias=False)
-        for k in range(1, 6):
-            self.add_module(f"aspp{k}_bn", nn.BatchNorm2d(mid))
+        self.aspp1_bn, self.aspp2_bn, self.aspp3_bn = (nn.BatchNorm2d(mid) for _ in range(3))
+        self.aspp4_bn, self.aspp5_bn = nn.BatchNorm2d(mid), nn.BatchNorm2d(mid)
         self.conv2 = nn.Conv2d(5 * mid, inputs, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(inputs)
 

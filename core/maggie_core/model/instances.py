@@ -27,7 +27,7 @@ class Attention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """(q, C), (k, C), (k, C) -> the attended (q, C) and the weights (q, k); keys not `present` count not."""
+        """(q, C), (k, C), (k, C) -> attended (q, C) and weights (q, k), over keys that are `present`."""
         wq, wk, wv = self.in_proj_weight.chunk(3)
         bq, bk, bv = self.in_proj_bias.chunk(3)
         q = F.linear(query, wq, bq) / query.shape[1] ** 0.5

@@ -13,6 +13,17 @@ SLOPE = 0.2
 """Negative slope of every LeakyReLU."""
 
 
+class SpectralWeight(nn.Module):
+    """A raw weight and the two vectors its largest singular value is read from, in the published order."""
+
+    def __init__(self, bar: Tensor):
+        super().__init__()
+        u, v = torch.randn(bar.shape[0]), torch.randn(bar[0].numel())
+        self.weight_u = nn.Parameter(F.normalize(u, dim=0), requires_grad=False)
+        self.weight_v = nn.Parameter(F.normalize(v, dim=0), requires_grad=False)
+        self.weight_bar = nn.Parameter(bar)
+
+
 class SpectralConv(nn.Module):
     """Convolution whose weight is divided by its largest singular value (no bias).
 
@@ -27,11 +38,7 @@ class SpectralConv(nn.Module):
         shape = (inputs, outputs, kernel, kernel) if transposed else (outputs, inputs, kernel, kernel)
         bar = torch.empty(shape)
         nn.init.xavier_uniform_(bar)
-        self.module = nn.Module()
-        u, v = F.normalize(torch.randn(shape[0]), dim=0), F.normalize(torch.randn(bar[0].numel()), dim=0)
-        self.module.weight_u = nn.Parameter(u, requires_grad=False)
-        self.module.weight_v = nn.Parameter(v, requires_grad=False)
-        self.module.weight_bar = nn.Parameter(bar)
+        self.module = SpectralWeight(bar)
         self.stride, self.transposed = stride, transposed
         self.padding = 1 if kernel > 1 else 0
 
@@ -56,7 +63,7 @@ class SpectralConv(nn.Module):
                     v.copy_(product / (product.norm() + 1e-12))
                     product = matrix @ v
                     u.copy_(product / (product.norm() + 1e-12))
-            # Clones, because the next call steps the vectors in place while this one's graph still needs them.
+            # Clones: the next call steps the vectors in place while this one's graph still needs them.
             sigma = torch.dot(u.clone(), matrix @ v.clone())
             return bar / sigma
 
@@ -149,25 +156,18 @@ def _with_norm(conv: nn.Module, norm: nn.Module) -> nn.Module:
 
 
 def _plain(conv: SpectralConv | nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Module:
-    kernel = weight.shape[2]
-    if isinstance(conv, SpectralConv):
-        stride, padding, dilation, transposed = conv.stride, conv.padding, 1, conv.transposed
-    else:
-        stride, padding, dilation, transposed = conv.stride, conv.padding, conv.dilation, False
-    if transposed:
-        plain = nn.ConvTranspose2d(
-            weight.shape[0], weight.shape[1], kernel, stride, padding, bias=bias is not None
-        )
-    else:
-        plain = nn.Conv2d(
-            weight.shape[1],
-            weight.shape[0],
-            kernel,
-            stride,  # pyright: ignore[reportArgumentType]
-            padding,  # pyright: ignore[reportArgumentType]
-            dilation,  # pyright: ignore[reportArgumentType]
-            bias=bias is not None,
-        )
+    transposed = isinstance(conv, SpectralConv) and conv.transposed
+    kind = nn.ConvTranspose2d if transposed else nn.Conv2d
+    inputs, outputs = weight.shape[:2] if transposed else (weight.shape[1], weight.shape[0])
+    plain = kind(
+        inputs,
+        outputs,
+        weight.shape[2],
+        stride=conv.stride,  # pyright: ignore[reportArgumentType]
+        padding=conv.padding,  # pyright: ignore[reportArgumentType]
+        dilation=getattr(conv, "dilation", 1),
+        bias=bias is not None,
+    )
     with torch.no_grad():
         plain.weight.copy_(weight)
         if bias is not None and plain.bias is not None:

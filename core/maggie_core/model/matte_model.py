@@ -55,8 +55,8 @@ class MatteModel:
     """The network of one checkpoint, folded for inference. It keeps nothing between calls.
 
     More instances than the network has slots (ten) are split, in the order given, into as few groups of
-    nearly equal size as needed. The groups share the encoder's features; slots, and with them the mask embedding's
-    identities, start again in each.
+    nearly equal size as needed. The groups share the encoder's features; slots, and with them the mask
+    embedding's identities, start again in each.
     """
 
     def __init__(self, network: Network, info: ModelInfo):
@@ -158,11 +158,11 @@ class MatteModel:
         A video network looks at three frames; an image network treats each frame by itself.
 
         Args:
-            image: (T, 3, H, W) float32 in [0, 1], sRGB-encoded, before normalisation. Other sizes than multiples
-                of 32 are padded at the right and bottom.
+            image: (T, 3, H, W) float32 in [0, 1], sRGB-encoded, before normalisation. Other sizes than
+                multiples of 32 are padded at the right and bottom.
             guidance: (T, N, H, W) or (T, N, H/8, W/8), binary.
             previous: (N, H, W) final matte of the window's first frame, from the window before (video).
-            hidden: (C, H/8, W/8) temporal state before the first frame (video); None is the published behaviour.
+            hidden: (C, H/8, W/8) temporal state before the first frame (video); None as published.
 
         Raises:
             ModelError: shapes that do not belong together, or a video window that is not three frames long.
@@ -170,7 +170,7 @@ class MatteModel:
         self._check(image, guidance)
         if self.is_video and len(image) != WINDOW:
             raise ModelError(
-                f"a window of {len(image)} frames: the video network needs {WINDOW}, use predict_clip for other lengths"
+                f"a window of {len(image)} frames: the video network needs {WINDOW}, predict_clip takes any"
             )
         height, width = image.shape[-2:]
         image, guidance = _pad(image, guidance)
@@ -190,8 +190,8 @@ class MatteModel:
         Args:
             image: (L, 3, H, W) float32 in [0, 1], sRGB-encoded; any L >= 1.
             guidance: (L, N, H, W) or (L, N, H/8, W/8), binary; may be empty in some or all frames.
-            carry_hidden: start each window's temporal state from the window before, as the paper says; the published
-                program starts from zeros.
+            carry_hidden: start each window's temporal state from the window before, as the paper says; the
+                published program starts from zeros.
 
         Returns:
             (L, N, H, W) coverage in [0, 1]; zeros where a whole window has no guidance.
@@ -274,7 +274,7 @@ class MatteModel:
             raise ModelError(f"image is {tuple(image.shape)}: it needs to be (frames, 3, height, width)")
         if guidance.ndim != 4 or len(guidance) != len(image) or guidance.shape[1] == 0:
             raise ModelError(
-                f"guidance is {tuple(guidance.shape)}: it needs to be ({len(image)}, instances, height, width)"
+                f"guidance is {tuple(guidance.shape)}: needed is ({len(image)}, instances, height, width)"
             )
         height, width = image.shape[-2:]
         if tuple(guidance.shape[-2:]) not in {(height, width), (height // 8, width // 8)}:

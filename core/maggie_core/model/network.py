@@ -69,10 +69,10 @@ class CoarsePrior(nn.Sequential):
         )
         self.scale = nn.Parameter(torch.tensor([2.0]))
 
-    def forward(self, cues: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name the base class gives it
         """(N, 6, h, w) cues at stride 8 -> (N, h, w) logits."""
-        cover = cues[:, 4]
-        return self.scale * cover + super().forward(cues).squeeze(1)
+        cover = input[:, 4]
+        return self.scale * cover + super().forward(input).squeeze(1)
 
 
 class Network(nn.Module):
@@ -80,6 +80,9 @@ class Network(nn.Module):
 
     Source: Huynh et al., "MaGGIe: Masked Guided Gradual Human Instance Matting", CVPR 2024.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, widths: Widths):
         super().__init__()
@@ -149,7 +152,7 @@ class Network(nn.Module):
             hidden: (dim, h, w) temporal state, video only.
 
         Returns:
-            L8 (T, n, h, w), F8 (T, query, h, w) without temporal fusion, forward states (T, dim, h, w) or None.
+            L8 (T, n, h, w); F8 (T, query, h, w) before temporal fusion; states (T, dim, h, w) or None.
         """
         project = self.decoder.refine_OS8.conv
         f8 = fused = project(features)

@@ -15,7 +15,7 @@ from maggie_core.model.widths import Widths
 from maggie_core.sparse import Sites
 
 REGION_PX, FUSE4_PX, FUSE1_PX = 15, 13, 7
-"""Side of the ellipse the undecided pixels are grown by: for the sparse stage, and for taking its two results."""
+"""Side of the ellipse undecided pixels are grown by: for the sparse stage, and for taking its two results."""
 ABSENT_LOGIT = -99.0
 """Logit of a pixel without a site; it bleeds into the edge of the region when enlarged, as published."""
 
@@ -26,9 +26,9 @@ def undecided(alpha: Tensor) -> Tensor:
 
 
 def dilate(mask: Tensor, size: int) -> Tensor:
-    """Grow a boolean (..., H, W) mask by an elliptical element of odd or even `size`; the border adds nothing.
+    """Grow a boolean (..., H, W) mask by an ellipse of odd or even `size`; the border adds nothing.
 
-    Row dy of the element covers |dx| <= round(sqrt(r^2 - dy^2)), r = size // 2; an even element ends at r - 1.
+    Row dy of the ellipse covers |dx| <= round(sqrt(r^2 - dy^2)), r = size // 2; an even one ends at r - 1.
     """
     r = size // 2
     last = r if size % 2 else r - 1

@@ -83,7 +83,8 @@ class _Submanifold(torch.autograd.Function):
 
 
 def _gather(padded: Tensor, sources: Tensor) -> Tensor:
-    return padded.index_select(0, sources.reshape(-1)).view(sources.shape[0], sources.shape[1] * padded.shape[1])
+    width = sources.shape[1] * padded.shape[1]
+    return padded.index_select(0, sources.reshape(-1)).view(sources.shape[0], width)
 
 
 def _product(padded: Tensor, sources: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:

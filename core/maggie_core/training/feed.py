@@ -41,7 +41,10 @@ class SceneFeed(IterableDataset[dict[str, torch.Tensor]]):
             clip, crop = bool(self.video.value), int(self.crop_px.value)
             size = max(1, self.batch // 3) if clip else self.batch
             yield collate(
-                [_sample(bank, self.seed, number * self.batch + k, clip=clip, crop_px=crop) for k in range(size)],
+                [
+                    _sample(bank, self.seed, number * self.batch + k, clip=clip, crop_px=crop)
+                    for k in range(size)
+                ],
                 sample_generator(self.seed + 1, number),
             )
 

@@ -78,12 +78,15 @@ class Trainer:
     def __init__(self, settings: TrainSettings, widths: Widths = DEFAULT_WIDTHS):
         torch.manual_seed(settings.seed)
         self.settings = settings
-        self.net = Network(widths).train().to(memory_format=torch.channels_last)
+        self.net = Network(widths).train()
         self.average = copy.deepcopy(self.net)
         decay = [p for p in self.net.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.requires_grad and p.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
-            [{"params": decay, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            [
+                {"params": decay, "weight_decay": settings.weight_decay},
+                {"params": plain, "weight_decay": 0.0},
+            ],
             lr=settings.learning_rate,
             betas=(0.9, 0.99),
         )
@@ -182,7 +185,7 @@ class Trainer:
 
 def objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]:
     """The weighted terms of the loss; their sum is minimised."""
-    b, t, n, height, width = batch.alpha.shape
+    t = batch.alpha.shape[1]
     valid = batch.guidance.flatten(3).any(dim=3)
     g = batch.alpha[valid]
     a8, a4, a1 = prediction.alpha8[valid], prediction.alpha4[valid], prediction.alpha1[valid]
@@ -190,7 +193,9 @@ def objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]
 
     g8 = F.avg_pool2d(g, 8)
     mixed = (g8 > 0.01) & (g8 < 0.99)
-    coarse = F.binary_cross_entropy_with_logits(2 * prediction.logits8[valid], g8, weight=1 + 2 * mixed.float())
+    coarse = F.binary_cross_entropy_with_logits(
+        2 * prediction.logits8[valid], g8, weight=1 + 2 * mixed.float()
+    )
 
     soft = undecided(g).float()
     w8 = 1 + (soft.bool() | undecided(a8)).float()
@@ -208,19 +213,15 @@ def objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]
         return terms
     stay = valid.all(dim=1)
     if stay.any():
-        pick = stay.unsqueeze(1).expand(b, t, n)
-        view = (int(stay.sum()), t, height, width)
-        # (B, T, N) picks come out batch, frame, instance; regroup so that a row is one instance over time.
-        def over_time(x: Tensor) -> Tensor:
-            return x.transpose(1, 2)[stay].reshape(view).transpose(0, 1)
 
-        truth = over_time(batch.alpha)
-        r = over_time(prediction.region.float())
-        fine = torch.where(r > 0, over_time(prediction.alpha1), truth)
-        terms["dtssd"] = 2 * losses.dtssd(fine, truth, r) + 0.5 * losses.dtssd(
-            over_time(prediction.alpha8), truth, torch.ones_like(r)
-        )
-        del pick
+        def over_time(x: Tensor) -> Tensor:
+            """(B, T, N, H, W) -> (T, instances that stay, H, W)."""
+            return x.transpose(1, 2)[stay].transpose(0, 1)
+
+        truth, region = over_time(batch.alpha), over_time(prediction.region.float())
+        fine = torch.where(region > 0, over_time(prediction.alpha1), truth)
+        still = losses.dtssd(over_time(prediction.alpha8), truth, torch.ones_like(region))
+        terms["dtssd"] = 2 * losses.dtssd(fine, truth, region) + 0.5 * still
     if prediction.change_forward is not None and prediction.change_backward is not None:
         change = ((batch.alpha[:, 1:] - batch.alpha[:, :-1]).abs() > 5 / 255).any(dim=2).float()
         change = F.max_pool2d(change, 9, stride=1, padding=4)

@@ -83,7 +83,13 @@ def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: b
         ahead = torch.stack([enlarge(a) for a, _ in pairs])
         behind = torch.stack([enlarge(c) for _, c in pairs])
     return Prediction(
-        logits8, alpha8, detail.alpha_os4.view_as(alpha8), detail.alpha_os1.view_as(alpha8), region, ahead, behind
+        logits8,
+        alpha8,
+        detail.alpha_os4.view_as(alpha8),
+        detail.alpha_os1.view_as(alpha8),
+        region,
+        ahead,
+        behind,
     )
 
 
