@@ -32,6 +32,8 @@ from maggie_core.io.video import MOVIE_SUFFIXES
 
 ocio: Any = PyOpenColorIO  # compiled: the type checker cannot see its names
 
+_FAILURES = (ocio.Exception, ocio.ExceptionMissingFile)  # neither is a kind of the other
+
 BUILT_IN_CONFIG = "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
 """Pinned: `ocio://default` changes with the library, and with it what the network sees."""
 MODEL_SPACES = (
@@ -263,7 +265,7 @@ def _load_config(asked: str | None) -> tuple[Any, str, str]:
     try:
         config = ocio.Config.CreateFromFile(name)
         config.validate()
-    except ocio.Exception as error:
+    except _FAILURES as error:
         reason = " ".join(str(error).split())
         where = "$OCIO" if found_by == "$OCIO" else "the OCIO configuration"
         raise ColorError(
@@ -337,7 +339,7 @@ def _to_scene_linear(config: Any, space: str) -> Any:
         )
     try:
         return config.getProcessor(space, ocio.ROLE_SCENE_LINEAR).getDefaultCPUProcessor()
-    except ocio.Exception as error:
+    except _FAILURES as error:
         reason = " ".join(str(error).split())
         raise ColorError(
             f"'{space}' cannot be converted to scene-linear ({reason}): check its files"
@@ -356,7 +358,7 @@ def _to_model_space(config: Any) -> tuple[Any, str]:
             config, ocio.ROLE_SCENE_LINEAR, MODEL_SPACES[0]
         )
         return processor.getDefaultCPUProcessor(), MODEL_SPACES[0]
-    except ocio.Exception:
+    except _FAILURES:
         # A configuration that says nothing of its primaries: they are taken for Rec.709.
         curve = ocio.ExponentWithLinearTransform(
             [2.4, 2.4, 2.4, 1.0], [0.055, 0.055, 0.055, 0.0], direction=ocio.TRANSFORM_DIR_INVERSE

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from maggie_core.errors import FrameError
+from maggie_core.io.frames import missing_frames, open_source
+
+COUNT = 60
+RATE = Fraction(24000, 1001)
+
+
+def code(frame: int) -> int:
+    """Grey value of a movie's frame: each its own."""
+    return frame * 4 % 251
+
+
+def write_movie(
+    path, codec: str, pix_fmt: str, *, source: str = "rgb24", count: int = COUNT, **options
+) -> None:
+    container = av.open(str(path), "w")
+    stream = container.add_stream(codec, rate=RATE, options=options)
+    stream.width, stream.height, stream.pix_fmt = 96, 64, pix_fmt
+    depth = 4 if source == "rgba" else 3
+    for frame in range(1, count + 1):
+        pixels = np.full((64, 96, depth), code(frame), np.uint8)
+        pixels[:, 48:, 3:] = 255 - code(frame)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, source)))
+    container.mux(stream.encode())
+    container.close()
+
+
+def value_at(source, frame: int) -> float:
+    return float(source.read(frame).pixels[32, 20, :3].mean() * 255)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "options"),
+    [
+        ("a.mp4", "libx264", "yuv420p", {"g": "12", "bf": "3"}),
+        ("a.mkv", "ffv1", "bgr0", {}),
+        ("a.mov", "prores_ks", "yuv422p10le", {}),
+        ("a.avi", "mpeg4", "yuv420p", {"g": "12", "bf": "2", "b": "8000000"}),
+        ("b.mov", "png", "rgb24", {}),
+    ],
+)
+def test_any_frame_is_the_right_frame_in_any_order(tmp_path, name, codec, pix_fmt, options):
+    write_movie(tmp_path / name, codec, pix_fmt, **options)
+    source = open_source(tmp_path / name)
+
+    order = [1, 2, 3, 60, 59, 30, 5, 31, 32, 33, 60, 1, 13, 12, 11]
+
+    assert source.frames == tuple(range(1, COUNT + 1))
+    for frame in order:
+        assert value_at(source, frame) == pytest.approx(code(frame), abs=2.0), frame
+    source.close()
+
+
+def test_a_frame_is_bit_identical_however_it_was_reached(tmp_path):
+    write_movie(tmp_path / "a.mp4", "libx264", "yuv420p", g="12", bf="3")
+    forward, scrubbed = open_source(tmp_path / "a.mp4"), open_source(tmp_path / "a.mp4")
+
+    in_order = {frame: forward.read(frame).pixels for frame in forward.frames}
+
+    for frame in (47, 3, 60, 24, 25, 1):
+        assert np.array_equal(scrubbed.read(frame).pixels, in_order[frame])
+    forward.close()
+    scrubbed.close()
+
+
+def test_eight_bit_rgb_is_lossless_and_ten_bit_yuv_keeps_its_steps(tmp_path):
+    write_movie(tmp_path / "a.mkv", "ffv1", "bgr0")
+    write_movie(tmp_path / "a.mov", "prores_ks", "yuv444p10le")
+
+    exact = open_source(tmp_path / "a.mkv").read(7)
+    fine = open_source(tmp_path / "a.mov").read(7)
+
+    assert np.array_equal(np.rint(exact.pixels * 255), np.full((64, 96, 3), code(7)))
+    assert (exact.code_max, fine.code_max) == (255, 65535)
+
+
+def test_a_movies_alpha_is_a_channel(tmp_path):
+    write_movie(tmp_path / "a.mov", "qtrle", "argb", source="rgba")
+    source = open_source(tmp_path / "a.mov")
+
+    alpha = source.read(9, channels=("A",))
+
+    assert source.channels(9) == ("R", "G", "B", "A")
+    assert alpha.channels == ("A",)
+    assert np.rint(alpha.pixels[32, [20, 70], 0] * 255).tolist() == [code(9), 255 - code(9)]
+
+
+def test_rate_windows_and_digest_describe_the_movie(tmp_path):
+    write_movie(tmp_path / "a.mkv", "ffv1", "bgr0", count=3)
+    source = open_source(tmp_path / "a.mkv")
+
+    frame = source.read(2)
+
+    assert source.rate == RATE
+    assert frame.metadata["FramesPerSecond"] == (24000, 1001)
+    assert (frame.data, frame.display) == (frame.display, frame.data)
+    assert (frame.data.width, frame.data.height) == (96, 64)
+    assert len({source.digest(k) for k in source.frames}) == 3
+    assert source.path(2) == tmp_path / "a.mkv"
+
+
+def test_frames_and_channels_a_movie_lacks_are_frame_errors(tmp_path):
+    write_movie(tmp_path / "a.mkv", "ffv1", "bgr0", count=3)
+    source = open_source(tmp_path / "a.mkv")
+
+    assert missing_frames(source, (0, 1, 3, 4)) == (0, 4)
+    with pytest.raises(FrameError, match="has no frame 0: it has 1-3, counted from 1"):
+        source.read(0)
+    with pytest.raises(FrameError, match="has no channel 'hero.A': it has R, G, B"):
+        source.read(1, channels=("hero.A",))
+
+
+@pytest.mark.parametrize("content", [b"", b"no movie at all" * 100])
+def test_a_file_that_is_no_movie_is_one_line(tmp_path, content):
+    (tmp_path / "a.mp4").write_bytes(content)
+
+    with pytest.raises(FrameError, match=r"a\.mp4 cannot be decoded") as refused:
+        open_source(tmp_path / "a.mp4")
+
+    assert "\n" not in str(refused.value)
+
+
+def test_sound_alone_is_no_plate(tmp_path):
+    container = av.open(str(tmp_path / "a.mov"), "w")
+    stream = container.add_stream("pcm_s16le", rate=48000)
+    sound = av.AudioFrame.from_ndarray(np.zeros((1, 2048), np.int16), format="s16", layout="mono")
+    sound.sample_rate = 48000
+    container.mux(stream.encode(sound))
+    container.mux(stream.encode())
+    container.close()
+
+    with pytest.raises(FrameError, match="has no video stream"):
+        open_source(tmp_path / "a.mov")
+
+
+def test_a_truncated_movie_says_so_and_gives_what_it_has(tmp_path):
+    write_movie(tmp_path / "a.mkv", "ffv1", "bgr0")
+    whole = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "a.mkv").write_bytes(whole[: len(whole) // 2])
+
+    source = open_source(tmp_path / "a.mkv")
+
+    assert 1 < len(source.frames) < COUNT
+    assert value_at(source, 5) == pytest.approx(code(5), abs=1)
