@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from .fields import Plane, fractal_noise, gaussian_blur, resize, smoothstep, spectral_noise, value_noise
 from .seeds import BACKGROUNDS, generator, pick
@@ -119,7 +119,7 @@ def _voronoi(rng: np.random.Generator, size: int) -> Plane:
     half = size // 2
     y, x = np.mgrid[:half, :half]
     bend = rng.uniform(0, 6) * np.stack([value_noise(rng, half, half, cell_px=20) for _ in range(2)], -1)
-    distance, nearest = cKDTree(rng.uniform(0, half, (count, 2))).query(np.stack([x, y], -1) + bend, k=2)
+    distance, nearest = KDTree(rng.uniform(0, half, (count, 2))).query(np.stack([x, y], -1) + bend, k=2)
     joint = smoothstep((distance[..., 1] - distance[..., 0]).astype(np.float32), 0.0, rng.uniform(1, 4))
     colour = _palette(rng, count)[nearest[..., 0]] * (rng.uniform(0.1, 1.0) * (1 - joint) + joint)[..., None]
     grain = rng.uniform(0, 0.12) * fractal_noise(rng, size, size, cell_px=12)

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from ..errors import SettingsError
 from .backgrounds import make_background
 from .fields import Plane, gaussian_blur
 from .figures import draw_figure
+
+Codes = NDArray[np.uint8]
 
 CHUNK = 50
 """Items per file: small enough to lose little when a process dies, large enough to map quickly."""
@@ -88,26 +91,46 @@ def _write(target: Path, write: Callable[[Path], object]) -> None:
     os.replace(temporary, target)
 
 
-def _save(path: Path, items: NDArray[np.uint8]) -> None:
+def _save(path: Path, items: Codes) -> None:
     with path.open("wb") as stream:
         np.save(stream, items)
 
 
-def _figure_codes(plan: BankPlan, index: int) -> NDArray[np.uint8]:
+def _figure_codes(plan: BankPlan, index: int) -> Codes:
     figure = draw_figure(plan.seed + index, plan.size_px, held_out=plan.held_out)
     return np.concatenate([_codes(figure.colour), _codes(figure.alpha)[..., None]], -1)
 
 
-def _background_codes(plan: BankPlan, index: int) -> NDArray[np.uint8]:
+def _background_codes(plan: BankPlan, index: int) -> Codes:
     return _codes(make_background(plan.seed + index, plan.size_px, held_out=plan.held_out))
 
 
-def _codes(values: Plane) -> NDArray[np.uint8]:
+def _codes(values: Plane) -> Codes:
     return np.floor(np.clip(values, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
 
 
+class Figures(Protocol):
+    """What scenes are composed from: a `Bank` on disk or a `DrawnBank` in memory."""
+
+    figures: int
+    backgrounds: int
+    size_px: int
+
+    def figure(self, index: int) -> Codes:
+        """Figure `index`: (S, S, 4) codes of straight sRGB-encoded colour and alpha."""
+        ...
+
+    def background(self, index: int) -> Codes:
+        """Background `index`: (S, S, 3) codes of sRGB-encoded colour."""
+        ...
+
+    def anchors(self, index: int) -> Anchors:
+        """Where to aim a crop at figure `index`; measured once."""
+        ...
+
+
 class Bank:
-    """Figures and backgrounds ready to compose; read-only, safe to open in any number of processes.
+    """A bank on disk; read-only, safe to open in any number of processes.
 
     A bank that is still being built can be opened: it holds what is complete at that moment.
     """
@@ -125,22 +148,46 @@ class Bank:
         self.size_px = int(self._figures[0].shape[1])
         self._anchors: dict[int, Anchors] = {}
 
-    def figure(self, index: int) -> NDArray[np.uint8]:
-        """Figure `index`: (S, S, 4) codes of straight sRGB-encoded colour and alpha."""
+    def figure(self, index: int) -> Codes:
         return _item(self._figures, index)
 
-    def background(self, index: int) -> NDArray[np.uint8]:
-        """Background `index`: (S, S, 3) codes of sRGB-encoded colour."""
+    def background(self, index: int) -> Codes:
         return _item(self._backgrounds, index)
 
     def anchors(self, index: int) -> Anchors:
-        """Where to aim a crop at figure `index`; measured once."""
         if index not in self._anchors:
             self._anchors[index] = _find_anchors(_item(self._figures, index)[..., 3])
         return self._anchors[index]
 
 
-def _item(chunks: list[NDArray[np.uint8]], index: int) -> NDArray[np.uint8]:
+class DrawnBank:
+    """The same items as a bank built by `plan`, drawn when first asked for and kept in memory."""
+
+    def __init__(self, plan: BankPlan) -> None:
+        self.plan = plan
+        self.figures, self.backgrounds, self.size_px = plan.figures, plan.backgrounds, plan.size_px
+        self._drawn: dict[tuple[str, int], Codes] = {}
+        self._anchors: dict[int, Anchors] = {}
+
+    def figure(self, index: int) -> Codes:
+        key = ("figure", index)
+        if key not in self._drawn:
+            self._drawn[key] = _figure_codes(self.plan, index)
+        return self._drawn[key]
+
+    def background(self, index: int) -> Codes:
+        key = ("background", index)
+        if key not in self._drawn:
+            self._drawn[key] = _background_codes(self.plan, index)
+        return self._drawn[key]
+
+    def anchors(self, index: int) -> Anchors:
+        if index not in self._anchors:
+            self._anchors[index] = _find_anchors(self.figure(index)[..., 3])
+        return self._anchors[index]
+
+
+def _item(chunks: list[Codes], index: int) -> Codes:
     for chunk in chunks:
         if index < len(chunk):
             return np.array(chunk[index])
@@ -148,7 +195,7 @@ def _item(chunks: list[NDArray[np.uint8]], index: int) -> NDArray[np.uint8]:
     raise IndexError(index)
 
 
-def _find_anchors(codes: NDArray[np.uint8]) -> Anchors:
+def _find_anchors(codes: Codes) -> Anchors:
     alpha = np.ascontiguousarray(codes[::2, ::2]).astype(np.float32) / 255
     smooth = gaussian_blur(alpha, 8.0)
     fractional = (alpha > 0.06) & (alpha < 0.94)

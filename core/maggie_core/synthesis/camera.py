@@ -89,7 +89,7 @@ class Camera:
 
 def draw_camera(rng: np.random.Generator) -> Camera:
     """Draw a camera: most are decent, some are dark, noisy or badly compressed."""
-    exposure = float(2 ** np.clip(rng.normal(0.05, 0.4), -1.6, 0.9))
+    exposure = float(2 ** np.clip(rng.normal(0.05, 0.4), -1.6, 0.6))
     cast = np.exp(rng.normal(0, 0.05, 3))
     noisy = rng.random()
     return Camera(

@@ -92,9 +92,9 @@ def draw_fault(
     cell = rng.uniform(low, high) * (2.0 if rough else 1.0)
     if name == "staircase":
         cell = rng.uniform(
-            *{"staircase_fine": (0.006, 0.012), "staircase": (0.02, 0.045)}.get(family, (0.05, 0.09))
+            *{"staircase_fine": (0.006, 0.012), "staircase": (0.02, 0.045)}.get(family, (0.035, 0.06))
         )
-    jitter = {"near": 0.002, "low": rng.uniform(0.004, 0.018), "ragged": rng.uniform(0.01, 0.025)}.get(
+    jitter = {"near": 0.002, "low": rng.uniform(0.004, 0.018), "ragged": rng.uniform(0.006, 0.015)}.get(
         name, 0.006
     )
     shift = np.zeros(2)

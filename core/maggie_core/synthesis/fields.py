@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating]
+"""Float planes: float32 in memory, which the stubs of numpy do not follow through arithmetic."""
 
 
 def resize(plane: Plane, height: int, width: int, *, mode: str = "bilinear") -> Plane:

@@ -47,6 +47,7 @@ def make_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Pla
 
 def draw_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Figure:
     """As `make_figure`, but with straight colour."""
+    sheet = Sheet(size_px)
     for attempt in range(8):
         rng = generator(FIGURES, int(held_out), seed, attempt)
         sheet = Sheet(size_px)

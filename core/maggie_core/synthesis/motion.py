@@ -44,7 +44,7 @@ class Motion:
 def draw_motion(rng: np.random.Generator, crop_px: int, *, calm: float) -> Motion:
     """Draw a motion; a share `calm` of them stands still but for a tremble."""
     unit = crop_px / 256
-    strength = 0.15 if rng.random() < calm else float(np.exp(rng.normal(0, 0.6)))
+    strength = 0.15 if rng.random() < calm else float(np.exp(np.clip(rng.normal(0, 0.6), -1.5, 0.8)))
     drift = rng.normal(0, 1.6, 2) * unit * strength
     swing = np.abs(rng.normal(0, 1, 4)) * [3.0 * unit, 2.0 * unit, 0.02, 0.03] * strength
     return Motion(

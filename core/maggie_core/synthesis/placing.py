@@ -107,11 +107,13 @@ def aim(
     picture_px: int,
     crop_px: int,
     view: str,
+    margin_px: float = 4.0,
 ) -> Place:
     """Place a figure so that the crop shows what `view` asks for.
 
     Args:
         view: "whole" (all of it), "edge", "soft" (hair), "core" (deep inside) or "rim" (mostly background).
+        margin_px: how far outside the crop a cut is kept; more for figures that will move.
     """
     left, top, right, bottom = anchors.box
     flip = int(rng.choice([-1, 1]))
@@ -131,10 +133,12 @@ def aim(
             near = crop_px * float(rng.choice([0.06, 0.94]))
             centre = (near, centre[1]) if axis == 0 else (centre[0], near)
     place = Place((pivot[0], pivot[1]), centre, float(scale), float(rng.normal(0, 0.07)), flip)
-    return hide_cuts(place, anchors, picture_px=picture_px, crop_px=crop_px)
+    return hide_cuts(place, anchors, picture_px=picture_px, crop_px=crop_px, margin_px=margin_px)
 
 
-def hide_cuts(place: Place, anchors: Anchors, *, picture_px: int, crop_px: int) -> Place:
+def hide_cuts(
+    place: Place, anchors: Anchors, *, picture_px: int, crop_px: int, margin_px: float = 4.0
+) -> Place:
     """Move and grow a figure that its own canvas cuts off, so that the cuts lie outside the crop where they
     can.
     """
@@ -143,22 +147,19 @@ def hide_cuts(place: Place, anchors: Anchors, *, picture_px: int, crop_px: int) 
     cut_left, cut_right = (left <= 3, right >= last)[:: place.flip]
     scale = place.scale
     if (cut_left and cut_right) or (top <= 3 and bottom >= last):
-        scale = max(scale, (crop_px + 8) / picture_px)
+        scale = max(scale, (crop_px + 2 * margin_px) / picture_px)
     from_left = place.pivot[0] if place.flip > 0 else picture_px - place.pivot[0]
-    x = _hide(place.centre[0], from_left * scale, picture_px * scale, crop_px, cut_left, cut_right)
-    y = _hide(place.centre[1], place.pivot[1] * scale, picture_px * scale, crop_px, top <= 3, bottom >= last)
+    length, reach = picture_px * scale, crop_px + margin_px
+    x, y = place.centre
+    if cut_right:
+        x = max(x, reach - (length - from_left * scale))
+    if cut_left:
+        x = min(x, from_left * scale - margin_px)
+    if bottom >= last:
+        y = max(y, reach - (length - place.pivot[1] * scale))
+    if top <= 3:
+        y = min(y, place.pivot[1] * scale - margin_px)
     return Place(place.pivot, (x, y), scale, place.angle, place.flip)
-
-
-def _hide(at: float, before: float, length: float, crop_px: int, cut_start: bool, cut_end: bool) -> float:
-    """Along one axis: keep the start at or before 0 if it is cut, the end at or after the crop's if that
-    is.
-    """
-    if cut_end:
-        at = max(at, crop_px + 4 - (length - before))
-    if cut_start:
-        at = min(at, before - 4)
-    return at
 
 
 def soft_warp(rng: np.random.Generator, size_px: int, *, strength_px: float, cell_px: float) -> Plane:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bank import Bank
+from .bank import Figures
 from .camera import Camera, draw_camera, to_encoded, to_linear
 from .faults import Fault, draw_fault
 from .fields import Plane, convolve_separable, gaussian_blur
@@ -64,7 +64,7 @@ class Scene:
 
 def compose(
     rng: np.random.Generator,
-    bank: Bank,
+    bank: Figures,
     *,
     crop_px: int = 256,
     instances: tuple[int, int] = (1, 4),
@@ -89,7 +89,7 @@ def compose(
 
 def compose_clip(
     rng: np.random.Generator,
-    bank: Bank,
+    bank: Figures,
     *,
     frames: int | tuple[int, int] = (3, 8),
     crop_px: int = 256,
@@ -103,8 +103,9 @@ def compose_clip(
         `image` (T, 3, H, W), `alphas` (T, N, H, W), `guidance` (T, N, H, W).
     """
     count = frames if isinstance(frames, int) else int(rng.integers(frames[0], frames[1] + 1))
+    brief = _Brief(bank, crop_px, severity, held_out, moves=count > 1)
     for _ in range(20):
-        scene = _draw_scene(rng, bank, crop_px, instances, severity, held_out)
+        scene = _draw_scene(rng, brief, instances)
         shots = [_render(scene, float(time), rng) for time in range(count)]
         alphas = np.stack([alphas for _, alphas in shots])
         kept = alphas.mean((2, 3)).max(0) > MIN_VISIBLE
@@ -117,7 +118,7 @@ def compose_clip(
     alphas = np.ascontiguousarray(alphas[:, kept])
     faults = [actor.fault for actor in scene.actors if actor.has_matte]
     faults = [fault for fault, keep in zip(faults, kept, strict=True) if keep]
-    guidance = _guide(rng, alphas, faults)
+    guidance = _guide(rng, alphas, faults, held_out=held_out)
     order = rng.permutation(alphas.shape[1])
     return {
         "image": images,
@@ -126,13 +127,11 @@ def compose_clip(
     }
 
 
-def _guide(rng: np.random.Generator, alphas: Plane, faults: list[Fault]) -> Plane:
-    """Masks with a steady fault that wanders; some frames of a clip flicker to another fault, or lag
-    behind.
-    """
+def _guide(rng: np.random.Generator, alphas: Plane, faults: list[Fault], *, held_out: bool) -> Plane:
+    """Masks with a steady fault that wanders; some frames of a clip flicker to another, or lag behind."""
     masks = np.zeros_like(alphas)
     for index, fault in enumerate(faults):
-        other = draw_fault(rng, "typical", subject_px=fault.subject_px)
+        other = draw_fault(rng, "typical", subject_px=fault.subject_px, held_out=held_out)
         for time in range(len(alphas)):
             flickers = len(alphas) > 1 and rng.random() < 0.15
             lag = 1 if flickers and time > 0 and rng.random() < 0.4 else 0
@@ -141,26 +140,36 @@ def _guide(rng: np.random.Generator, alphas: Plane, faults: list[Fault]) -> Plan
     return masks
 
 
-def _draw_scene(
-    rng: np.random.Generator,
-    bank: Bank,
-    crop_px: int,
-    instances: tuple[int, int],
-    severity: str,
-    held_out: bool,
-) -> Scene:
+@dataclass(frozen=True)
+class _Brief:
+    """What all figures of a scene have in common."""
+
+    bank: Figures
+    crop_px: int
+    severity: str
+    held_out: bool
+    moves: bool
+
+    @property
+    def margin_px(self) -> float:
+        """How far outside the crop the cut side of a figure stays: far enough not to be carried into view."""
+        return 0.12 * self.crop_px if self.moves else 4.0
+
+
+def _draw_scene(rng: np.random.Generator, brief: _Brief, instances: tuple[int, int]) -> Scene:
+    crop_px = brief.crop_px
     weights = {
         n: {1: 0.46, 2: 0.3, 3: 0.15, 4: 0.09}.get(n, 0.05) for n in range(instances[0], instances[1] + 1)
     }
     count = pick(rng, weights)
     view = pick(rng, VIEWS)
-    background, background_place = _draw_background(rng, bank, crop_px)
-    first = _draw_actor(rng, bank, crop_px, view, None, severity, held_out)
-    others = [_draw_actor(rng, bank, crop_px, view, first, severity, held_out) for _ in range(count - 1)]
+    background, background_place = _draw_background(rng, brief.bank, crop_px)
+    first = _draw_actor(rng, brief, view)
+    others = [_draw_actor(rng, brief, view, beside=first) for _ in range(count - 1)]
     people = [first, *others]
     if rng.random() < 0.25:
         for _ in range(int(rng.integers(1, 3))):
-            stranger = _draw_actor(rng, bank, crop_px, view, first, severity, held_out)
+            stranger = _draw_actor(rng, brief, view, beside=first)
             stranger.has_matte = False
             people.append(stranger)
     order = rng.permutation(len(people))
@@ -184,7 +193,7 @@ def _draw_scene(
     )
 
 
-def _draw_background(rng: np.random.Generator, bank: Bank, crop_px: int) -> tuple[Layer, Place]:
+def _draw_background(rng: np.random.Generator, bank: Figures, crop_px: int) -> tuple[Layer, Place]:
     picture = bank.background(int(rng.integers(bank.backgrounds)))
     size = bank.size_px
     scale = crop_px / size * float(np.exp(rng.uniform(np.log(0.8), np.log(2.2))))
@@ -196,26 +205,19 @@ def _draw_background(rng: np.random.Generator, bank: Bank, crop_px: int) -> tupl
     return Layer(picture, closed=False), place
 
 
-def _draw_actor(
-    rng: np.random.Generator,
-    bank: Bank,
-    crop_px: int,
-    view: str,
-    beside: Actor | None,
-    severity: str,
-    held_out: bool,
-) -> Actor:
+def _draw_actor(rng: np.random.Generator, brief: _Brief, view: str, *, beside: Actor | None = None) -> Actor:
     """Draw a figure: the one the crop looks at, or one `beside` it at about its scale."""
+    bank, crop_px = brief.bank, brief.crop_px
     index = int(rng.integers(bank.figures))
     codes, anchors = bank.figure(index), bank.anchors(index)
-    place = aim(
-        rng, anchors, picture_px=bank.size_px, crop_px=crop_px, view=view if beside is None else "edge"
-    )
+    if beside is not None:
+        view = "edge"
+    place = aim(rng, anchors, picture_px=bank.size_px, crop_px=crop_px, view=view, margin_px=brief.margin_px)
     if beside is not None:
         near = rng.normal(0, 0.3, 2) * crop_px + crop_px / 2
         scale = beside.place.scale * float(rng.uniform(0.75, 1.3))
         place = Place(place.pivot, (float(near[0]), float(near[1])), scale, place.angle, place.flip)
-        place = hide_cuts(place, anchors, picture_px=bank.size_px, crop_px=crop_px)
+        place = hide_cuts(place, anchors, picture_px=bank.size_px, crop_px=crop_px, margin_px=brief.margin_px)
     left, top, right, bottom = anchors.box
     subject_px = float(np.sqrt((right - left) * (bottom - top)) * place.scale)
     defocused = rng.random() < 0.25
@@ -232,7 +234,7 @@ def _draw_actor(
         streak=(float(reach * np.cos(angle)), float(reach * np.sin(angle))) if streaked else (0.0, 0.0),
         has_matte=True,
         subject_px=subject_px,
-        fault=draw_fault(rng, severity, subject_px=subject_px, held_out=held_out),
+        fault=draw_fault(rng, brief.severity, subject_px=subject_px, held_out=brief.held_out),
     )
 
 

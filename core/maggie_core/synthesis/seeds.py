@@ -12,8 +12,8 @@ import numpy as np
 
 T = TypeVar("T")
 
-FIGURES, BACKGROUNDS, SCENES, CLIPS = range(4)
-"""First step of a path: two kinds of things with the same seed must not share their draws."""
+FIGURES, BACKGROUNDS, SCENES, HELD_OUT_SET = range(4)
+"""First step of a path: things of two kinds with the same seed must not share their draws."""
 
 
 def generator(*path: int) -> np.random.Generator:

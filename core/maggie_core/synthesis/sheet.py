@@ -87,7 +87,7 @@ class Sheet:
         texture = colour[patch.box] if colour is not None else cloth(
             rng, height, width, unit_px=unit_px, held_out=held_out
         )  # fmt: skip
-        density = opacity if isinstance(opacity, float) else opacity[patch.box]
+        density = opacity[patch.box] if isinstance(opacity, np.ndarray) else opacity
         self._paint(patch, texture, light, unit_px, density)
         return patch
 
@@ -169,7 +169,7 @@ class Sheet:
         row, column = rows[chosen], columns[chosen]
         slope_y, slope_x = np.gradient(gaussian_blur(region, max(1.5, 0.6 * length_px), edge=False))
         outward = -np.stack([slope_x[row, column], slope_y[row, column]], -1)
-        outward /= np.linalg.norm(outward, axis=1, keepdims=True) + 1e-4
+        outward = outward / (np.linalg.norm(outward, axis=1, keepdims=True) + 1e-4)
         points = 8
         t = np.linspace(0, 1, points, dtype=np.float32)[None, :, None]
         heading = outward + rng.normal(0, 0.35, (count, 2)) + np.array([0, 0.35])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .fields import Plane, gaussian_blur, resize_planes
 
-Curves = NDArray[np.float32]
+Curves = NDArray[np.floating]
 """(S, K, 2): S strands of K control points (x, y) in canvas pixels, root first."""
 
 
