@@ -67,7 +67,7 @@ class CoarsePrior(nn.Sequential):
         super().__init__(
             nn.Conv2d(CUE_CHANNELS, hidden, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden, 1, 3, padding=1)
         )
-        self.scale = nn.Parameter(torch.tensor([2.0]))
+        self.scale = nn.Parameter(torch.tensor([3.0]))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name the base class gives it
         """(N, 6, h, w) cues at stride 8 -> (N, h, w) logits."""

@@ -1,7 +1,7 @@
 """Train a network of the family from scratch on generated people.
 
-Progress is measured in time: the schedules run over the minutes they are given, so the same command ends well on a
-slow and on a busy machine. Everything needed to go on is in one checkpoint file.
+Progress is measured in time: the schedules run over the minutes they are given, so the same command ends well
+on a slow and on a busy machine. Everything needed to go on is in one checkpoint file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,8 +68,8 @@ class TrainSettings:
     bf16: bool = True
 
 
-BatchSource = Callable[[int, int, int], TrainingBatch]
-"""(step, frames, crop_px) -> a batch; the same arguments give the same batch."""
+DECIDED_LOGIT = 3.2
+"""Coarse logit a solid cell is pushed beyond; coverage counts as decided from about 2.8."""
 
 
 class Trainer:
@@ -191,11 +191,12 @@ def objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]
     a8, a4, a1 = prediction.alpha8[valid], prediction.alpha4[valid], prediction.alpha1[valid]
     region = prediction.region[valid].float()
 
-    g8 = F.avg_pool2d(g, 8)
-    mixed = (g8 > 0.01) & (g8 < 0.99)
-    coarse = F.binary_cross_entropy_with_logits(
-        2 * prediction.logits8[valid], g8, weight=1 + 2 * mixed.float()
-    )
+    g8, logits8 = F.avg_pool2d(g, 8), prediction.logits8[valid]
+    mixed = ((g8 > 0.01) & (g8 < 0.99)).float()
+    # A margin, not a likelihood: a cell that is likely solid shall say so outright, or everything is undecided.
+    margin = F.relu(DECIDED_LOGIT - (2 * g8.round() - 1) * logits8) * (1 - mixed)
+    blend = F.binary_cross_entropy_with_logits(2 * logits8, g8, reduction="none") * mixed
+    coarse = 0.15 * margin.mean() + blend.sum() / (mixed.sum() + 1e-6)
 
     soft = undecided(g).float()
     w8 = 1 + (soft.bool() | undecided(a8)).float()
