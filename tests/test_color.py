@@ -301,3 +301,21 @@ def test_settings_out_of_range_are_refused():
         ColorSettings(exposure_ev=99)
     with pytest.raises(SettingsError, match="no frames to measure"):
         PlateView(ColorSettings(exposure_ev="auto"), example_path="a.exr")
+
+
+def test_scene_linear_keeps_a_linear_plates_own_values():
+    view = PlateView(ColorSettings(colorspace="lin_rec709"), example_path="plate.exr")
+    rgb = np.float32([[[0.18, 2.5, -0.1], [np.nan, 0.5, 1.0]]])
+
+    linear = view.scene_linear(rgb)
+
+    assert np.array_equal(linear[0, 0], rgb[0, 0])
+    assert linear[0, 1, 0] == 0
+
+
+def test_scene_linear_decodes_an_encoded_plate():
+    view = PlateView(ColorSettings(colorspace="sRGB - Texture"), example_path="plate.png")
+
+    linear = view.scene_linear(np.full((1, 1, 3), 0.5, np.float32))
+
+    assert linear.mean() == pytest.approx(0.214, abs=1e-3)  # IEC 61966-2-1, then neutral stays neutral

@@ -183,6 +183,14 @@ class PlateView:
         picture = np.clip(_applied(self._to_display, np.minimum(small, 1.0)), 0.0, 1.0)
         return picture, RepairCount(nan, inf, negative, above_one)
 
+    def scene_linear(self, rgb: np.ndarray) -> np.ndarray:
+        """(H, W, 3) file colour -> scene-linear, NaN and Inf repaired, values above 1 kept.
+
+        A plate that is linear keeps its own primaries, so that its colours stay the file's.
+        """
+        pixels, _, _ = _finite(rgb)
+        return pixels if self._is_linear else _applied(self._to_linear, pixels)
+
     def _is_bounded(self, code_max: float | None) -> bool:
         """Whether no value of such a file can be brighter than 1, so that there is nothing to roll off."""
         white = self._white * 2.0**self.exposure_ev

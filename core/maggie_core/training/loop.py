@@ -193,7 +193,7 @@ def objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]
 
     g8, logits8 = F.avg_pool2d(g, 8), prediction.logits8[valid]
     mixed = ((g8 > 0.01) & (g8 < 0.99)).float()
-    # A margin, not a likelihood: a cell that is likely solid shall say so outright, or everything is undecided.
+    # A margin, not a likelihood: a cell that is probably solid shall say so, or everything is undecided.
     margin = F.relu(DECIDED_LOGIT - (2 * g8.round() - 1) * logits8) * (1 - mixed)
     blend = F.binary_cross_entropy_with_logits(2 * logits8, g8, reduction="none") * mixed
     coarse = 0.15 * margin.mean() + blend.sum() / (mixed.sum() + 1e-6)
