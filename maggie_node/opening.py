@@ -155,11 +155,11 @@ def _gap_warnings(what: str, missing: Sequence[int], policy: str) -> tuple[Warni
 
 def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
     """See that the mattes have names of their own and a folder that takes files, before hours are spent."""
-    first = expand_output(job.output, frames[0], single=len(frames) == 1)
-    if first.suffix.lower() != ".exr":
+    if Path(job.output).suffix.lower() != ".exr" and not job.output.endswith(("/", "\\")):
         raise SettingsError(
             f"output {job.output} is no EXR: mattes are data and need float layers, name it matte.####.exr"
         )
+    first = expand_output(job.output, frames[0], single=len(frames) == 1)
     inputs = [job.plate, *(source.sequence for source in job.guidance)]
     if any(_same_file(first, expand_output(name, frames[0], single=True)) for name in inputs):
         raise SettingsError(f"output {job.output} is also an input: the mattes need a name of their own")

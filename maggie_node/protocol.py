@@ -39,7 +39,7 @@ class Repairs:
     """Pixels the network's own copy of the plate needed mended; the plate is untouched."""
 
     nan: int = 0
-    infinite: int = 0
+    inf: int = 0
     negative: int = 0
     above_one: int = 0
     """Values above one after exposure, compressed or clipped; not an error in a scene-linear plate."""

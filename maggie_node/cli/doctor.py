@@ -66,7 +66,7 @@ def _device() -> dict[str, Any]:
 
 
 def _weights() -> dict[str, Any]:
-    from maggie_core import load_model
+    from maggie_core.model import load_model
 
     info = load_model("default", device="cpu", precision="fp32").info
     return {
@@ -77,9 +77,14 @@ def _weights() -> dict[str, Any]:
 
 
 def _color() -> dict[str, Any]:
-    from maggie_core.color import describe_config
+    from maggie_core.color import ColorSettings, PlateView
 
-    return {"$OCIO": os.environ.get("OCIO"), **describe_config(None)}
+    view = PlateView(ColorSettings(), example_path="plate.exr")
+    return {
+        "$OCIO": os.environ.get("OCIO"),
+        "configuration": view.config_id,
+        "an EXR is read as": view.colorspace,
+    }
 
 
 def _files() -> dict[str, Any]:

@@ -111,5 +111,5 @@ def _check_sum(path: Path, found: str) -> None:
     expected = json.loads(config.read_text(encoding="utf-8")).get("sha256", found)
     if expected != found:
         raise ModelError(
-            f"{path} has sha256 {found[:12]}… but its config.json says {expected[:12]}…: fetch or copy it again"
+            f"{path} has sha256 {found[:12]}, its config.json says {expected[:12]}: fetch or copy it again"
         )

@@ -64,7 +64,7 @@ class Narrator:
             f"model {event.model} at {event.working_size} on {event.device}, {event.precision}; "
             f"plate is {event.colorspace}"
         )
-        for name in ("device", "precision", "working_px", "detail"):
+        for name in ("device", "precision", "detail"):
             asked, got = getattr(event.asked, name), getattr(event.effective, name)
             if asked not in ("auto", got):
                 self._line(f"{name} was asked as {asked} and is {got}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from command_line import Command
 from shots import TinyShot, write_deep_exr, write_image, write_shot
+from tiny_model import write_tiny_model
 
 from maggie_core.mattes import read_mattes
 
@@ -157,8 +159,6 @@ TABLE: list[tuple[Breaker, int, str]] = [
 def test_it_is_said_in_one_line_and_nothing_is_written(
     command: Command, shot: TinyShot, tmp_path: Path, spoil: Breaker, code: int, sentence: str
 ):
-    from tiny_model import write_tiny_model
-
     model = write_tiny_model(tmp_path / "model")
     args = [shot.plate, "-o", str(tmp_path / "out" / "m.####.exr"), "--model", str(model), *shot.guidance]
     spoil(shot, model, args)
@@ -170,8 +170,6 @@ def test_it_is_said_in_one_line_and_nothing_is_written(
     (line,) = result.stderr.splitlines()
     assert line.startswith("maggie-node: ")
     assert result.stdout == ""
-    import re
-
     assert re.search(sentence, line), line
     assert files_below(tmp_path) == before
 
@@ -186,8 +184,6 @@ def files_below(folder: Path) -> dict[str, bytes]:
 def test_weights_that_forbid_commercial_work_are_refused_before_anything_is_fetched(
     command: Command, kept_shot: TinyShot, tmp_path: Path, licence: str, model: str | None
 ):
-    from tiny_model import write_tiny_model
-
     spec = model or write_tiny_model(tmp_path / "model", licence="unknown", commercial=False)
     args = ("-o", tmp_path / "m.####.exr", *kept_shot.guidance, "--model", spec, "--commercial")
 

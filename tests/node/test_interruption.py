@@ -15,7 +15,7 @@ from shots import TinyShot, write_shot
 from maggie_core.mattes import read_mattes
 from maggie_node.protocol import Finished, FrameDone, from_line
 
-FRAMES = range(1, 61)
+FRAMES = range(1, 31)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from maggie_core.errors import SettingsError
+from maggie_core.io.exr import COMPRESSIONS
 from maggie_core.settings import DataWindow
 
 Layout = Literal["layers", "files", "multipart", "cryptomatte"]
@@ -39,6 +40,10 @@ class MatteFile:
             value = getattr(self, field)
             if value not in get_args(choices):
                 raise SettingsError(f"{field} is {value!r}: choose {' or '.join(get_args(choices))}")
+        if self.compression.partition(":")[0] not in COMPRESSIONS:
+            raise SettingsError(
+                f"compression is {self.compression!r}: choose {' or '.join(COMPRESSIONS)}, a level after a colon"
+            )
         if self.layout == "cryptomatte" and self.compression not in LOSSLESS:
             raise SettingsError(
                 f"compression {self.compression} would change Cryptomatte ids: choose {' or '.join(LOSSLESS)}"

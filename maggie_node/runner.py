@@ -1,0 +1,261 @@
+"""A job to files, with events: the only door to `maggie_core` for the command line and the worker."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from maggie_core.errors import LicenceError, MaggieError, OutputError
+from maggie_core.io.frame import Frame
+from maggie_core.io.frames import FrameSource, compact_frames, expand_output
+from maggie_core.mattes import is_complete, recipe_digest, write_mattes
+from maggie_core.model import MatteModel, licence_of, load_model
+from maggie_core.shot import FrameFailure, MatteResult, ShotMatter
+from maggie_node import __version__
+from maggie_node.job import MatteJob
+from maggie_node.opening import OpenShot, open_shot
+from maggie_node.protocol import (
+    Event,
+    Finished,
+    FrameDone,
+    FrameFailed,
+    InstanceInfo,
+    Repairs,
+    Started,
+    Terms,
+    Warning,
+)
+
+
+def run(
+    job: MatteJob, *, emit: Callable[[Event], None], cancelled: Callable[[], bool] = lambda: False
+) -> Finished:
+    """Matte what `job` asks for; every asked frame is delivered whole or reported.
+
+    Args:
+        emit: gets every event as it happens: warnings, one `Started`, a `FrameDone` or a `FrameFailed` for
+            each frame, one `Finished`.
+        cancelled: asked before each frame is read; once it is true the job ends. So does a KeyboardInterrupt.
+            Either way the files there are whole, and running the job again goes on where it stopped.
+
+    Returns:
+        The `Finished` event.
+
+    Raises:
+        MaggieError: nothing could be started (bad input, licence refused, output not writable); no event but
+            warnings was emitted and nothing was written.
+    """
+    if job.commercial:
+        _check_licence(job.model)
+    shot = open_shot(job)
+    model = load_model(job.model, device=job.device, precision=job.precision)
+    plate = cast(FrameSource, _StoppablePlate(shot.plate, cancelled))
+    matter = ShotMatter(model, plate, shot.guidance, shot.settings, shot_frames=shot.shot_frames)
+    shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
+    # The first frame is read here, so that a plate or a mask of a wrong kind stops the job before it starts.
+    shot.guidance.read(shot.frames[0], matter.geometry)
+    for warning in shot.warnings:
+        emit(warning)
+    return _Run(job, shot, model, matter, emit).run()
+
+
+class _StoppablePlate:
+    """A plate that ends the job when it is read after a cancellation, also in the middle of a warm-up."""
+
+    def __init__(self, plate: FrameSource, cancelled: Callable[[], bool]) -> None:
+        self._plate, self._cancelled = plate, cancelled
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plate, name)
+
+    def read(self, frame: int, **options: Any) -> Frame:
+        if self._cancelled():
+            raise KeyboardInterrupt
+        return self._plate.read(frame, **options)
+
+
+class _Run:
+    """One job under way."""
+
+    def __init__(
+        self,
+        job: MatteJob,
+        shot: OpenShot,
+        model: MatteModel,
+        matter: ShotMatter,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._job, self._shot, self._model, self._matter = job, shot, model, matter
+        self._emit = emit
+        self._done = self._failed = 0
+        self._skipped = len(shot.left_out)
+        self._broken: dict[int, Repairs] = {}
+
+    def run(self) -> Finished:
+        self._emit(_started(self._job, self._shot, self._model, self._matter))
+        stopped = False
+        try:
+            self._deliver(self._not_yet_there())
+        except KeyboardInterrupt:
+            stopped = True
+        finally:
+            self._shot.plate.close()
+        self._warn_of_repairs()
+        finished = Finished(self._done, self._skipped, self._failed, cancelled=stopped)
+        self._emit(finished)
+        return finished
+
+    def _not_yet_there(self) -> tuple[int, ...]:
+        """Frames to compute; tells of those that are there."""
+        waiting: list[int] = []
+        for frame in self._shot.frames:
+            path = self._path(frame)
+            if self._job.resume and is_complete(path, self._recipe(frame)):
+                self._skipped += 1
+                self._emit(FrameDone(frame, str(path), 0.0, cached=True))
+            else:
+                waiting.append(frame)
+        return tuple(waiting)
+
+    def _deliver(self, waiting: tuple[int, ...]) -> None:
+        since = time.monotonic()
+        for place, result in enumerate(self._matter.run(waiting)):
+            if isinstance(result, FrameFailure):
+                self._fail([result.frame], result.error)
+                continue
+            try:
+                paths = self._write(result)
+            except OutputError as error:
+                hopeless = not self._has_room(result)
+                self._fail(waiting[place:] if hopeless else [result.frame], error)
+                if hopeless:
+                    return
+                continue
+            now = time.monotonic()
+            self._tell_done(result, paths, seconds=now - since)
+            since = now
+
+    def _fail(self, frames: Iterable[int], error: MaggieError) -> None:
+        for frame in frames:
+            self._failed += 1
+            self._emit(FrameFailed(frame, str(error)))
+
+    def _write(self, result: MatteResult) -> tuple[Path, ...]:
+        return write_mattes(
+            self._path(result.frame),
+            result.alphas,
+            instances=self._shot.guidance.instances,
+            geometry=result.geometry,
+            plate=result.header,
+            provenance=self._provenance(result.frame),
+            settings=self._shot.files,
+            extra=result.extra,
+            scene_linear=self._matter.scene_linear(result.frame) if self._job.foreground else None,
+        )
+
+    def _has_room(self, result: MatteResult) -> bool:
+        """Whether the disk takes as much as a matte: if not, the frames to come are not worth computing."""
+        folder = self._path(result.frame).parent
+        bytes_needed = result.alphas.size * (2 if self._job.depth == "half" else 4)
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(bytes_needed))
+                file.flush()
+        except OSError:
+            return False
+        return True
+
+    def _tell_done(self, result: MatteResult, paths: tuple[Path, ...], *, seconds: float) -> None:
+        repairs = Repairs(**asdict(result.repairs))
+        if repairs.nan or repairs.inf:
+            self._broken[result.frame] = repairs
+        self._done += 1
+        names = tuple(str(path) for path in paths)
+        self._emit(FrameDone(result.frame, names[0], seconds, cached=False, paths=names, repairs=repairs))
+
+    def _warn_of_repairs(self) -> None:
+        if self._broken:
+            nan = sum(repairs.nan for repairs in self._broken.values())
+            inf = sum(repairs.inf for repairs in self._broken.values())
+            found = f"{nan} pixels with NaN and {inf} with Inf in plate frames {compact_frames(self._broken)}"
+            self._emit(
+                Warning("repaired-pixels", f"{found} were mended in the network's copy; the plate has them")
+            )
+
+    def _path(self, frame: int) -> Path:
+        return expand_output(self._job.output, frame, single=len(self._shot.frames) == 1)
+
+    def _recipe(self, frame: int) -> str:
+        """Changes with everything that decides the frame's files, and with nothing else."""
+        seen, view = self._matter.influence(frame), self._matter.view
+        return recipe_digest(
+            {
+                "version": __version__,
+                "weights": self._model.info.sha256,
+                "device": self._model.device.type,
+                "precision": self._model.precision,
+                "settings": asdict(self._shot.settings),
+                "files": asdict(self._shot.files),
+                "ocio": view.config_id,
+                "colorspace": view.colorspace,
+                "exposure_ev": view.exposure_ev,
+                "geometry": asdict(self._matter.geometry),
+                "instances": [instance.name for instance in self._shot.guidance.instances],
+                "frame": frame,
+                "plate": {str(f): self._shot.plate.digest(f) for f in seen},
+                "guidance": {str(f): self._shot.guidance.digest(f) for f in seen},
+            }
+        )
+
+    def _provenance(self, frame: int) -> dict[str, Any]:
+        info = self._model.info
+        return {
+            "version": __version__,
+            "model": info.name,
+            "weights_sha256": info.sha256,
+            "licence": info.licence,
+            "device": self._model.device.type,
+            "precision": self._model.precision,
+            "settings": asdict(self._shot.settings),
+            "ocio": self._matter.view.config_id,
+            "colorspace": self._matter.view.colorspace,
+            "plate": self._job.plate,
+            "guidance": [asdict(source) for source in self._job.guidance],
+            "recipe": self._recipe(frame),
+        }
+
+
+def _check_licence(model: str) -> None:
+    licence, commercial = licence_of(model)
+    if not commercial:
+        raise LicenceError(
+            f"model {model} has the licence {licence}, which does not allow commercial work: "
+            "take --model default, or drop --commercial"
+        )
+
+
+def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatter) -> Started:
+    width, height = matter.geometry.working_size
+    instances = tuple(
+        InstanceInfo(instance.name, instance.slug, f"{instance.layer}.alpha")
+        for instance in shot.guidance.instances
+    )
+    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto")
+    effective = Terms(str(model.device), model.precision, min(width, height), "working", "native")
+    return Started(
+        frames=shot.frames,
+        instances=instances,
+        device=effective.device,
+        model=model.info.name,
+        precision=effective.precision,
+        asked=asked,
+        effective=effective,
+        working_size=f"{width}x{height}",
+        licence=model.info.licence,
+        colorspace=matter.view.colorspace,
+        ocio=matter.view.config_id,
+    )
