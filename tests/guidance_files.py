@@ -16,6 +16,13 @@ def square(top: int, left: int, side: int = 8, *, size: tuple[int, int] = (32, 4
     return plane
 
 
+def soft_disc(x: float, y: float, radius: float, *, size: tuple[int, int] = (32, 48)) -> np.ndarray:
+    """(H, W) float32 coverage of a disc with an edge of four pixels."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    distance = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
+    return np.clip((radius - distance) / 4 + 0.5, 0, 1).astype(np.float32)
+
+
 def write_image(
     path: Path,
     pixels: np.ndarray,

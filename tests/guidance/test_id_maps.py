@@ -104,3 +104,8 @@ def test_what_is_no_id_map_is_refused_in_one_line(tmp_path, picture, message):
         _ = IdMapSequence(tmp_path / "ids.exr").names
 
     assert "\n" not in str(refused.value)
+
+
+def test_a_jpeg_is_refused_because_it_changes_ids(tmp_path):
+    with pytest.raises(GuidanceError, match="JPEG, which changes ids: write the id map as PNG or EXR"):
+        IdMapSequence(tmp_path / "ids.jpg")

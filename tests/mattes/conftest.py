@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from guidance_files import soft_disc
 
 from maggie_core.geometry import Geometry, Window
 from maggie_core.guidance import make_instances
@@ -17,13 +18,6 @@ from maggie_core.mattes import MatteFile, write_mattes
 DISPLAY = Window(0, 0, 48, 32)
 INSTANCES = make_instances(["Anna Maria", "ben"])
 PROVENANCE = {"version": "0.1.0", "recipe": "abc123", "settings": {"working_px": 576}, "model": "default"}
-
-
-def soft_disc(x: float, y: float, radius: float, *, size: tuple[int, int] = (32, 48)) -> np.ndarray:
-    """(H, W) float32 coverage of a disc with an edge of four pixels."""
-    rows, columns = np.mgrid[: size[0], : size[1]]
-    distance = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
-    return np.clip((radius - distance) / 4 + 0.5, 0, 1).astype(np.float32)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import OpenEXR
 import pytest
-from conftest import soft_disc
+from guidance_files import soft_disc
 
 from maggie_core.errors import SettingsError
 from maggie_core.mattes.foreground import unmixed_foreground

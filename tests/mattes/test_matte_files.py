@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import OpenEXR
@@ -14,6 +15,7 @@ from maggie_core.geometry import Geometry, Window
 from maggie_core.guidance import make_instances
 from maggie_core.guidance.crypto_ids import id_of
 from maggie_core.mattes import MatteFile, read_mattes, sum_to_one, write_mattes
+from maggie_core.mattes.layout import sibling
 
 
 def parts(path) -> list[OpenEXR.Part]:
@@ -76,6 +78,21 @@ def test_one_file_per_instance_holds_a_plain_alpha(write, alphas, tmp_path):
         (part,) = parts(path)
         assert list(part.channels) == ["A"]
         assert np.array_equal(part.channels["A"].pixels, alpha.astype(np.float16))
+
+
+@pytest.mark.parametrize(
+    ("name", "of_anna"),
+    [
+        ("out.1001.exr", "out_anna.1001.exr"),
+        ("sh010_0007.exr", "sh010_anna_0007.exr"),
+        ("out.-5.exr", "out_anna.-5.exr"),
+        ("1001.exr", "anna.1001.exr"),
+        ("shot01.exr", "shot01_anna.exr"),
+        ("sc.v02.1001.exr", "sc.v02_anna.1001.exr"),
+    ],
+)
+def test_the_frame_number_stays_at_the_end_of_the_name(name, of_anna):
+    assert sibling(Path("folder") / name, "anna") == Path("folder") / of_anna
 
 
 def test_a_part_per_instance_is_named_like_its_layer(write, alphas):

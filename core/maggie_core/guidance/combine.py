@@ -40,7 +40,7 @@ class Guidance:
         """See that every one of `frames` can be read, before the first is.
 
         Raises:
-            GuidanceError: files are missing and the policy is `error`; or a source has none at all.
+            GuidanceError: files are missing and the policy is `error`.
         """
         wanted = tuple(frames)
         for source in self._sources:

@@ -66,8 +66,7 @@ class CryptomatteSequence:
             ids = ids_in(picture.pixels[..., place[id_channel]])
             coverage = picture.pixels[..., place[coverage_channel]]
             for name, identity in wanted.items():
-                here = ids == identity
-                planes[name][here] += coverage[here]
+                np.add(planes[name], coverage, out=planes[name], where=ids == identity)
         return [
             Mask(name, coverage_of(plane), picture.data, picture.display, picture.pixel_aspect)
             for name, plane in planes.items()

@@ -52,8 +52,10 @@ class IdMapSequence:
             frames: the shot's frames, to look for ids in; None looks in every file there is.
 
         Raises:
-            GuidanceError: there is no such file.
+            GuidanceError: there is no such file, or it is of a format that changes values.
         """
+        if Path(pattern).suffix.lower() in (".jpg", ".jpeg"):
+            raise GuidanceError(f"{pattern} is a JPEG, which changes ids: write the id map as PNG or EXR")
         self._files = GuidanceFiles(pattern)
         self._channel = channel
         self._named = dict(names) if names else None

@@ -39,11 +39,13 @@ def encode(alphas: np.ndarray, instances: Sequence[Instance]) -> np.ndarray:
     ranks = np.zeros((height, width, len(rank_channels(count))), np.float32)
     for top in range(0, height, _BLOCK_ROWS):
         rows = slice(top, top + _BLOCK_ROWS)
-        block = np.moveaxis(alphas[:, rows], 0, -1)
-        order = np.argsort(-block, axis=-1, kind="stable")
-        coverage = np.take_along_axis(block, order, axis=-1)
-        ranks[rows, :, 0 : 2 * count : 2] = np.where(coverage > 0, ids[order], np.float32(0))
-        ranks[rows, :, 1 : 2 * count : 2] = coverage
+        somebody = alphas[:, rows].any(axis=0)
+        claims = alphas[:, rows][:, somebody].T  # (pixels, N); most of a picture is nobody
+        order = np.argsort(-claims, axis=-1, kind="stable")
+        pairs = np.zeros((len(claims), ranks.shape[-1]), np.float32)
+        coverage = pairs[:, 1 : 2 * count : 2] = np.take_along_axis(claims, order, axis=-1)
+        pairs[:, 0 : 2 * count : 2] = np.where(coverage > 0, ids[order], np.float32(0))
+        ranks[rows][somebody] = pairs
     return ranks
 
 

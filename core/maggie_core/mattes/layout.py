@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maggie_core.guidance.instances import LAYER_PREFIX
 
-_NAME = re.compile(r"(?P<stem>.*?)(?P<frame>[._]?-?\d+)?$")
+_NAME = re.compile(r"(?P<stem>.*?)(?P<frame>(?:^|[._])-?\d+)?$")
 COLOUR = ("R", "G", "B")
 
 

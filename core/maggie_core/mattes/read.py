@@ -67,8 +67,9 @@ def _decoded(picture: Frame, layer: CryptoLayer, path: Path) -> dict[str, np.nda
     for name, identity in layer.manifest(path.parent).items():
         plane = np.zeros(picture.pixels.shape[:2], np.float32)
         for id_channel, coverage_channel in layer.ranks:
-            here = ids_in(picture.pixels[..., picture.channels.index(id_channel)]) == identity
-            plane[here] += picture.pixels[..., picture.channels.index(coverage_channel)][here]
+            ids = ids_in(picture.pixels[..., picture.channels.index(id_channel)])
+            coverage = picture.pixels[..., picture.channels.index(coverage_channel)]
+            np.add(plane, coverage, out=plane, where=ids == identity)
         alphas[name] = reframe(plane, picture.data, picture.display)
     return alphas
 

@@ -20,8 +20,8 @@ def sum_to_one(alphas: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     total = alphas.sum(axis=0, dtype=np.float32)
     scaled = (alphas / np.maximum(total, 1.0)).astype(np.float32)
     residual = np.maximum(1.0 - scaled.sum(axis=0, dtype=np.float32), 0.0)
-    if len(alphas) < 2:
-        contested = np.zeros_like(residual)
-    else:
-        contested = np.partition(alphas, -2, axis=0)[-2].astype(np.float32)
+    largest, contested = np.zeros_like(residual), np.zeros_like(residual)
+    for alpha in alphas:
+        np.maximum(contested, np.minimum(largest, alpha), out=contested)
+        np.maximum(largest, alpha, out=largest)
     return scaled, {"residual": residual, "contested": contested}
