@@ -42,7 +42,7 @@ class MatteFile:
                 raise SettingsError(f"{field} is {value!r}: choose {' or '.join(get_args(choices))}")
         if self.compression.partition(":")[0] not in COMPRESSIONS:
             raise SettingsError(
-                f"compression is {self.compression!r}: choose {' or '.join(COMPRESSIONS)}, a level after a colon"
+                f"compression is {self.compression!r}: choose one of {', '.join(COMPRESSIONS)}"
             )
         if self.layout == "cryptomatte" and self.compression not in LOSSLESS:
             raise SettingsError(
