@@ -50,8 +50,8 @@ def load_model(spec: str = "default", *, device: str = "auto", precision: Precis
     Raises:
         ModelError: unknown name, no such file, damaged file, foreign weights, device not there.
     """
-    weights = find_weights(spec)
     chosen, kind = choose_device(device), precision
+    weights = find_weights(spec)
     if kind == "auto":
         kind = "bf16" if chosen.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     model = from_state_dict(read_state(weights))

@@ -1,0 +1,223 @@
+"""Loading and running a model: any widths, any number of people and frames, and weights that are not ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from golden_data import Case, state
+from safetensors.torch import save_file
+from tiny import WIDTHS, tiny_model, tiny_state
+
+from maggie_core.errors import ModelError
+from maggie_core.model import from_state_dict, load_model
+from maggie_core.model.widths import Widths, infer_widths
+
+
+def clip(frames: int, people: int, *, height: int = 64, width: int = 96) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(frames, 3, height, width, generator=generator)
+    guidance = torch.zeros(frames, people, height, width)
+    for k in range(people):
+        guidance[:, k, 8:56, (k * 8) % width : (k * 8) % width + 8] = 1
+    return image, guidance
+
+
+def test_the_published_widths_are_read_from_the_published_tensors():
+    assert infer_widths(state("image")) == Widths()
+    assert infer_widths(state("video")) == Widths(temporal=True)
+
+
+def test_a_narrower_network_loads_through_the_same_code():
+    model = from_state_dict(tiny_state())
+
+    assert model._network.widths == WIDTHS
+    assert model.is_video
+    assert model.info.parameters < 200_000
+
+
+def test_an_image_network_is_recognised_by_its_names():
+    assert not tiny_model(temporal=False).is_video
+
+
+def test_features_reused_across_windows_equal_features_computed_anew():
+    model, case = tiny_model(), Case("video_n2_128x160_l5")
+
+    composed = model.predict_clip(case.image, case.guidance)
+
+    previous, mattes = None, []
+    for start in range(3):
+        window = slice(start, start + 3)
+        result = model.predict_window(case.image[window], case.guidance[window], previous=previous)
+        previous = result.alpha[1]
+        mattes += [result.alpha[0]] if start == 0 else []
+        mattes += [previous] if start < 2 else [previous, result.alpha[2]]
+    torch.testing.assert_close(composed, torch.stack(mattes), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4])
+@pytest.mark.parametrize("temporal", [True, False])
+def test_a_clip_of_any_length_gives_a_matte_for_each_frame(frames: int, temporal: bool):
+    image, guidance = clip(frames, 2)
+
+    alphas = tiny_model(temporal=temporal).predict_clip(image, guidance)
+
+    assert alphas.shape == (frames, 2, 64, 96)
+    assert alphas.isfinite().all()
+
+
+def test_masks_that_are_empty_throughout_give_zeros():
+    image, guidance = clip(4, 2)
+
+    alphas = tiny_model().predict_clip(image, guidance * 0)
+
+    assert alphas.max() == 0
+
+
+def test_masks_that_are_empty_for_a_while_lose_no_frame():
+    image, guidance = clip(9, 1)
+    guidance[2:7] = 0
+
+    alphas = tiny_model().predict_clip(image, guidance)
+
+    assert alphas.shape[0] == 9
+    assert alphas[4].max() == 0
+    assert alphas[0].max() > 0.3 and alphas[8].max() > 0.3
+
+
+def test_more_people_than_slots_are_split_evenly_in_order():
+    model = tiny_model()
+
+    assert [len(group) for group in model._groups(10)] == [10]
+    assert [len(group) for group in model._groups(13)] == [7, 6]
+    assert [len(group) for group in model._groups(21)] == [7, 7, 7]
+    assert torch.cat(model._groups(21)).tolist() == list(range(21))
+
+
+def test_thirteen_people_are_matted_in_one_call():
+    image, guidance = clip(3, 13)
+
+    result = tiny_model().predict_window(image, guidance)
+
+    assert result.alpha.shape == (3, 13, 64, 96)
+    assert (result.alpha.amax(dim=(0, 2, 3)) > 0.2).all()
+
+
+def test_guidance_at_an_eighth_equals_its_enlargement():
+    image, guidance = clip(3, 2)
+    small = guidance[..., ::8, ::8]
+    large = small.repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
+
+    assert torch.equal(tiny_model().predict_clip(image, small), tiny_model().predict_clip(image, large))
+
+
+def test_a_size_that_is_no_multiple_of_the_stride_is_padded_and_cropped():
+    image, guidance = clip(3, 2, height=70, width=101)
+
+    result = tiny_model().predict_window(image, guidance, previous=torch.zeros(2, 70, 101))
+
+    assert result.alpha.shape == (3, 2, 70, 101)
+    assert result.change_forward is not None and result.change_forward.shape == (3, 70, 101)
+
+
+def test_a_call_leaves_nothing_behind():
+    image, guidance = clip(4, 2)
+    model = tiny_model()
+
+    first = model.predict_clip(image, guidance)
+    model.predict_clip(image.flip(0), guidance)
+
+    assert torch.equal(first, model.predict_clip(image, guidance))
+
+
+@pytest.mark.parametrize(
+    ("image", "guidance", "sentence"),
+    [
+        (torch.zeros(3, 64, 64), torch.zeros(3, 1, 64, 64), "needs to be \\(frames, 3, height, width\\)"),
+        (torch.zeros(3, 3, 64, 64), torch.zeros(2, 1, 64, 64), "needed is \\(3, instances, height, width\\)"),
+        (torch.zeros(3, 3, 64, 64), torch.zeros(3, 1, 30, 64), "needs the image's size or an eighth"),
+        (torch.zeros(2, 3, 64, 64), torch.zeros(2, 1, 64, 64), "predict_clip takes any"),
+    ],
+)
+def test_shapes_that_do_not_belong_together_are_refused(image, guidance, sentence: str):
+    with pytest.raises(ModelError, match=sentence):
+        tiny_model().predict_window(image, guidance)
+
+
+def test_missing_and_foreign_names_are_named_in_one_line():
+    weights = dict(tiny_state())
+    del weights["encoder.conv1.module.weight_bar"]
+    weights["classifier.weight"] = torch.zeros(3)
+
+    with pytest.raises(ModelError) as caught:
+        from_state_dict(weights)
+
+    message = str(caught.value)
+    assert "1 missing (encoder.conv1.module.weight_bar)" in message
+    assert "1 unknown (classifier.weight)" in message
+    assert "\n" not in message
+
+
+def test_a_wrong_shape_is_named_with_both_sizes():
+    weights = dict(tiny_state())
+    weights["aspp.conv2.weight"] = torch.zeros(3, 3, 1, 1)
+
+    with pytest.raises(ModelError, match=r"aspp.conv2.weight is \[3, 3, 1, 1\], needs \[24, 40, 1, 1\]"):
+        from_state_dict(weights)
+
+
+def test_tensors_no_result_depends_on_may_be_left_out():
+    weights = {name: tensor for name, tensor in state("image").items() if "dummy" not in name}
+
+    assert from_state_dict(weights).info.kind == "image"
+
+
+def test_a_model_loads_from_a_file_and_from_a_folder(tmp_path: Path):
+    save_file({k: v.half() for k, v in tiny_state().items() if v.ndim}, tmp_path / "narrow.safetensors")
+    (tmp_path / "config.json").write_text(
+        json.dumps({"name": "narrow", "licence": "MIT", "commercial": True})
+    )
+
+    by_folder = load_model(str(tmp_path), device="cpu")
+    by_file = load_model(str(tmp_path / "narrow.safetensors"), device="cpu")
+
+    assert (by_folder.info.name, by_folder.info.licence, by_folder.info.commercial) == ("narrow", "MIT", True)
+    assert by_folder.info.sha256 == by_file.info.sha256
+
+
+def test_a_pickled_checkpoint_loads_without_running_its_code(tmp_path: Path):
+    torch.save({"state_dict": tiny_state()}, tmp_path / "narrow.pth")
+
+    assert load_model(str(tmp_path / "narrow.pth"), device="cpu").is_video
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    torch.save({"state_dict": Trap()}, tmp_path / "trap.pth")
+
+    with pytest.raises(ModelError, match="cannot be read as weights"):
+        load_model(str(tmp_path / "trap.pth"), device="cpu")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_weights_cut_short_are_refused(tmp_path: Path):
+    save_file({k: v for k, v in tiny_state().items() if v.ndim}, tmp_path / "cut.safetensors")
+    whole = (tmp_path / "cut.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(ModelError, match="fetch or copy it again"):
+        load_model(str(tmp_path / "cut.safetensors"), device="cpu")
+
+
+def test_an_unknown_model_or_device_is_said(tmp_path: Path):
+    with pytest.raises(ModelError, match="no model called him51k: known are default, him50k, vim2k5"):
+        load_model("him51k")
+    with pytest.raises(ModelError, match="no device called gpu"):
+        load_model("default", device="gpu")
+    with pytest.raises(ModelError, match="has no config.json"):
+        load_model(str(tmp_path))
