@@ -118,5 +118,5 @@ def _has(source: GuidanceSource, frame: int) -> bool:
 def _absence(source: GuidanceSource, frames: Sequence[int]) -> GuidanceError:
     return GuidanceError(
         f"the guidance of {listing(source.names)} has no file for frame {compact_frames(frames)}: "
-        "render the masks for it, shorten --frames, or pass --on-missing-guidance hold or empty"
+        "render the masks for it, shorten --frames, or choose --guidance-missing hold or empty"
     )

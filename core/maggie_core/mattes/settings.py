@@ -44,7 +44,7 @@ class MatteFile:
             raise SettingsError(
                 f"compression is {self.compression!r}: choose one of {', '.join(COMPRESSIONS)}"
             )
-        if self.layout == "cryptomatte" and self.compression not in LOSSLESS:
+        if self.layout == "cryptomatte" and self.compression.partition(":")[0] not in LOSSLESS:
             raise SettingsError(
                 f"compression {self.compression} would change Cryptomatte ids: choose {' or '.join(LOSSLESS)}"
             )
