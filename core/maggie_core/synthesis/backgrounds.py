@@ -121,7 +121,10 @@ def _voronoi(rng: np.random.Generator, size: int) -> Plane:
     bend = rng.uniform(0, 6) * np.stack([value_noise(rng, half, half, cell_px=20) for _ in range(2)], -1)
     distance, nearest = KDTree(rng.uniform(0, half, (count, 2))).query(np.stack([x, y], -1) + bend, k=2)
     joint = smoothstep((distance[..., 1] - distance[..., 0]).astype(np.float32), 0.0, rng.uniform(1, 4))
-    colour = _palette(rng, count)[nearest[..., 0]] * (rng.uniform(0.1, 1.0) * (1 - joint) + joint)[..., None]
+    colour = (
+        _palette(rng, count)[np.asarray(nearest)[..., 0]]
+        * (rng.uniform(0.1, 1.0) * (1 - joint) + joint)[..., None]
+    )
     grain = rng.uniform(0, 0.12) * fractal_noise(rng, size, size, cell_px=12)
     return resize(colour.astype(np.float32), size, size) * (1 + grain[..., None]).astype(np.float32)
 

@@ -157,9 +157,7 @@ class Sheet:
         density: float,
         where: Plane | None = None,
     ) -> None:
-        """Let hair grow outwards from what is painted, in its own colours; `where` (S, S) limits the
-        roots.
-        """
+        """Let hair grow outwards from what is painted, in its colours; `where` (S, S) limits the roots."""
         region = self.alpha if where is None else where
         rows, columns = np.nonzero((region > 0.6) & (self.alpha > 0.6))
         if len(rows) < 20:
@@ -167,7 +165,8 @@ class Sheet:
         count = int(min(9000, density * len(rows) / max(3.0, 0.35 * length_px)))
         chosen = rng.integers(len(rows), size=count)
         row, column = rows[chosen], columns[chosen]
-        slope_y, slope_x = np.gradient(gaussian_blur(region, max(1.5, 0.6 * length_px), edge=False))
+        wide = gaussian_blur(region, max(1.5, 0.6 * length_px), edge=False)
+        slope_y, slope_x = np.gradient(wide, axis=0), np.gradient(wide, axis=1)
         outward = -np.stack([slope_x[row, column], slope_y[row, column]], -1)
         outward = outward / (np.linalg.norm(outward, axis=1, keepdims=True) + 1e-4)
         points = 8
