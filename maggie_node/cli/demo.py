@@ -1,5 +1,62 @@
+"""`maggie-node demo`: the shipped shot through the whole pipeline, with figures and a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
+from maggie_node.cli.commands import debug_option
+from maggie_node.cli.running import exit_code, run_and_keep
+from maggie_node.job import read_job, write_job
 
-@click.command()
-def demo() -> None: ...
+if TYPE_CHECKING:
+    from maggie_node.demo import Score
+
+JOB, MATTES, SHEET = "job.json", "matte.####.exr", "contact_sheet.png"
+
+
+@click.command(short_help="Matte the shipped sample shot, with pictures.")
+@click.option("-o", "--output", "--out", default="maggie-demo", show_default=True, metavar="DIR")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:n]|mps")
+@debug_option
+def demo(*, output: str, device: str) -> int:
+    """Matte the sample shot into DIR; compare with the truth; draw DIR/contact_sheet.png.
+
+    DIR/job.json is the job that ran: change it and run it with `maggie-node job`.
+    """
+    from maggie_node import demo as shipped
+
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_job(shipped.demo_job(MATTES), folder / JOB)
+    run = run_and_keep(dataclasses.replace(read_job(folder / JOB), device=device))
+    if exit_code(run.finished):
+        return exit_code(run.finished)
+    _print_table(shipped.scores(folder / MATTES))
+    subtitle = f"{len(run.started.frames)} frames at {run.started.working_size}, "
+    subtitle += f"{run.started.model} weights on {run.started.device}"
+    if run.finished.done:
+        subtitle += f", {run.seconds / run.finished.done:.2f} s a frame"
+    shipped.sheet(folder / MATTES, subtitle=subtitle).save(folder / SHEET)
+    click.echo(f"mattes, {JOB} and {SHEET} are in {folder}")
+    return 0
+
+
+def _print_table(scores: Sequence[Score]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    click.echo("errors against the truth, smaller is better")
+    table = Table(box=box.SIMPLE)
+    table.add_column("")
+    for column in scores[0].errors:
+        table.add_column(column, justify="right")
+    for score in scores:
+        table.add_row(score.name, *(f"{error:.2f}" for error in score.errors.values()))
+    Console().print(table)
+    click.echo("MAD and dtSSD are plain means times 1000, Grad the published sum in thousands.")

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import click
@@ -13,32 +14,45 @@ import click
 from maggie_node.cli.commands import CANCELLED, SOME_FAILED
 from maggie_node.cli.progress import Narrator
 from maggie_node.job import MatteJob
-from maggie_node.protocol import Event, Finished, to_line
+from maggie_node.protocol import Event, Finished, FrameDone, Started, to_line
 
 
 def run_job(job: MatteJob, *, json_events: bool) -> int:
     """Run `job`; returns the exit code. Events go to stdout as JSON lines, or to a person on stderr."""
-    outcome, _ = run_and_time(job, json_events=json_events)
-    return exit_code(outcome)
+    return exit_code(run_and_keep(job, json_events=json_events).finished)
 
 
-def run_and_time(job: MatteJob, *, json_events: bool = False) -> tuple[Finished, tuple[Event, ...]]:
-    """Run `job`; returns how it ended and every event on the way."""
+@dataclass(frozen=True)
+class JobRun:
+    """How a job began and ended."""
+
+    started: Started
+    finished: Finished
+    seconds: float
+    """Spent on the frames that were computed."""
+
+
+def run_and_keep(job: MatteJob, *, json_events: bool = False) -> JobRun:
+    """Run `job`, telling its events; returns the ones that sum it up."""
     # Imported here, because it brings the network with it and `--help` should not wait for that.
     from maggie_node import runner
 
-    events: list[Event] = []
+    began: list[Started] = []
+    seconds: list[float] = []
     with Narrator(quiet=json_events and not sys.stderr.isatty()) as narrator, stoppable() as stopped:
 
         def emit(event: Event) -> None:
-            events.append(event)
+            if isinstance(event, Started):
+                began.append(event)
+            if isinstance(event, FrameDone):
+                seconds.append(event.seconds)
             narrator.tell(event)
             if json_events:
                 click.echo(to_line(event))
                 sys.stdout.flush()
 
-        outcome = runner.run(job, emit=emit, cancelled=stopped)
-    return outcome, tuple(events)
+        finished = runner.run(job, emit=emit, cancelled=stopped)
+    return JobRun(began[0], finished, sum(seconds))
 
 
 def exit_code(outcome: Finished) -> int:

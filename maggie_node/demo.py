@@ -1,0 +1,105 @@
+"""The shipped sample shot: the job that mattes it, how good the mattes are, and a picture of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from maggie_core.color import BUILT_IN_CONFIG, compress_highlights
+from maggie_core.evaluation import video_errors
+from maggie_core.guidance import MaskSequence, combine
+from maggie_core.io.frames import open_source
+from maggie_core.mattes import read_mattes
+from maggie_core.mattes.foreground import unmixed_foreground
+from maggie_node.contact_sheet import Moment, Person, contact_sheet
+from maggie_node.job import MaskGuidance, MatteJob
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SHOT = Path(__file__).parent / "demo_shot"
+PEOPLE = ("ana", "ben")
+MEASURES = {"MAD": "MAD_e3", "Grad": "Grad", "dtSSD": "dtSSD_e3"}
+"""Column: metric. MAD and dtSSD are plain means times 1000, Grad is the published sum in thousands."""
+ROWS = 4
+"""Frames on the contact sheet, spread over the shot."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Errors of one kind of matte against the truth, means over people and frames; smaller is better."""
+
+    name: str
+    errors: dict[str, float]
+
+
+def demo_job(output: str, *, shot: Path = SHOT, **settings: str) -> MatteJob:
+    """The job that mattes the shipped shot; `settings` are further fields of it."""
+    guidance = tuple(MaskGuidance(name, str(shot / "guidance" / f"{name}.####.png")) for name in PEOPLE)
+    return MatteJob(
+        plate=str(shot / "plate.####.exr"),
+        output=output,
+        guidance=guidance,
+        # Named here, so that the demo looks the same whatever $OCIO says.
+        ocio=BUILT_IN_CONFIG,
+        colorspace="lin_rec709",
+        **settings,  # type: ignore[arg-type] - checked by the caller's options
+    )
+
+
+def scores(output: Path, *, shot: Path = SHOT) -> tuple[Score, Score]:
+    """The raw masks and the mattes at `output` (a sequence) against the shot's own truth."""
+    truth, masks, mattes = _stacks(output, shot)
+    return tuple(
+        Score(name, {column: float(errors[metric].mean()) for column, metric in MEASURES.items()})
+        for name, errors in (
+            ("raw mask", video_errors(masks, truth)),
+            ("maggie-node", video_errors(mattes, truth)),
+        )
+    )  # type: ignore[return-value] - two of them
+
+
+def _stacks(output: Path, shot: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth, masks and mattes, (T, N, H, W) each."""
+    truth, masks = open_source(shot / "truth.####.exr"), _guidance(shot)
+    frames = truth.frames
+    channels = [f"{name}.alpha" for name in PEOPLE]
+    return (
+        np.stack([np.moveaxis(truth.read(f, channels=channels).pixels, -1, 0) for f in frames]),
+        np.stack([[mask.pixels for mask in masks.masks(f)] for f in frames]),
+        np.stack([_alphas(output, f) for f in frames]),
+    )
+
+
+def sheet(output: Path, *, subtitle: str, shot: Path = SHOT) -> Image.Image:
+    """The contact sheet of the mattes at `output`."""
+    plate, guidance = open_source(shot / "plate.####.exr"), _guidance(shot)
+    spread = np.linspace(0, len(plate.frames) - 1, ROWS + 2)[1:-1]
+    moments = []
+    for frame in (plate.frames[round(place)] for place in spread):
+        linear = plate.read(frame, channels=("R", "G", "B")).pixels
+        alphas = _alphas(output, frame)
+        people = np.sum([unmixed_foreground(linear, alpha) for alpha in alphas], axis=0)
+        masks = np.stack([mask.pixels for mask in guidance.masks(frame)])
+        moments.append(Moment(frame, linear, masks, alphas, people))
+    named = [Person(instance.name, instance.color) for instance in guidance.instances]
+    return contact_sheet(moments, named, display=display, title="maggie-node demo", subtitle=subtitle)
+
+
+def display(linear: np.ndarray) -> np.ndarray:
+    """Scene-linear Rec.709 to sRGB-encoded [0, 1], highlights rolled off."""
+    rolled = compress_highlights(np.maximum(linear, 0.0).astype(np.float32))
+    return np.where(rolled <= 0.0031308, rolled * 12.92, 1.055 * np.power(rolled, 1 / 2.4) - 0.055)
+
+
+def _guidance(shot: Path):
+    return combine([MaskSequence(name, shot / "guidance" / f"{name}.####.png") for name in PEOPLE])
+
+
+def _alphas(output: Path, frame: int) -> np.ndarray:
+    """(N, H, W) alphas of one frame, in the order of `PEOPLE`."""
+    alphas, _ = read_mattes(open_source(output).path(frame))
+    return np.stack([alphas[name] for name in PEOPLE])
