@@ -4,7 +4,6 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 BLENDER_STAMP = .venv-blender/.installed
 BPY = bpy==4.5.15
-# One process, two cores is what the project promises to run on; more cores are used where there are more.
 PYTEST = $(BIN)/python -m pytest
 
 .PHONY: install demo test test-slow lint bench .venv-blender clean
