@@ -1,0 +1,25 @@
+"""Everything that is measured, one table after the other: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+RUNS = (
+    ("benchmarks.default_model", []),
+    ("benchmarks.pipeline", ["2k"]),
+    ("benchmarks.pipeline", ["long"]),
+)
+
+
+def main() -> int:
+    """Run each benchmark in a process of its own, so that none feels the memory of another."""
+    worst = 0
+    for module, arguments in RUNS:
+        print(f"== {module} {' '.join(arguments)}", flush=True)
+        worst = max(worst, subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The default model against what can be had without a network, on generated scenes it never learned from.
+
+    python -m benchmarks.default_model [--model default] [--count 48] [--sheet sheet.png]
+
+Every row is the mean over all instances and frames of the held-out set (hair styles, garments, backgrounds and mask
+faults that training does not draw). dtSSD is over the clips of the set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from maggie_core import load_model
+from maggie_core.evaluation import BASELINES, Averages, video_errors
+from maggie_core.io.picture import write_picture
+from maggie_core.synthesis import HeldOutSample, heldout_set
+
+METRICS = ("MAD_e3", "MSE_e3", "Grad", "dtSSD_e3")
+OURS = "default model"
+ALONE = "frame by frame"
+"""The same network without its neighbours: each frame as a clip of its own."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--count", type=int, default=48, help="samples; every fourth is a clip")
+    parser.add_argument("--size", type=int, default=384, help="side of the pictures in pixels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sheet", type=Path, help="write a picture of some samples here")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    model = load_model(args.model, device="cpu")
+    scores: dict[str, dict[str, Averages]] = {}
+    strips = []
+    for number, sample in enumerate(heldout_set(args.count, args.seed, args.size)):
+        image, guidance = torch.from_numpy(sample.image), torch.from_numpy(sample.guidance)
+        results = {OURS: model.predict_clip(image, guidance).numpy()}
+        if len(image) > 1:
+            alone = [model.predict_clip(i[None], g[None]) for i, g in zip(image, guidance, strict=True)]
+            results[ALONE] = torch.cat(alone).numpy()
+        results |= _baselines(sample)
+        for name, alphas in results.items():
+            errors = video_errors(alphas, sample.alphas)
+            if len(image) == 1:
+                errors = {metric: values for metric, values in errors.items() if "dtSSD" not in metric}
+            for group in (sample.severity, "all"):
+                scores.setdefault(group, {}).setdefault(name, Averages()).add(errors)
+        if args.sheet and number < 12:
+            strips.append(_strip(sample, results[OURS]))
+    if args.sheet:
+        write_picture(args.sheet, np.concatenate(strips, axis=1))
+    table = {
+        group: {name: _rounded(average) for name, average in rows.items()} for group, rows in scores.items()
+    }
+    print(json.dumps(table, indent=1) if args.json else _as_text(table))
+
+
+def _baselines(sample: HeldOutSample) -> dict[str, np.ndarray]:
+    return {
+        name: np.stack(
+            [
+                np.stack([baseline(picture, mask) for mask in masks])
+                for picture, masks in zip(sample.image, sample.guidance, strict=True)
+            ]
+        )
+        for name, baseline in BASELINES.items()
+    }
+
+
+def _rounded(average: Averages) -> dict[str, float]:
+    return {name: round(average.means([name])[name], 3) for name in METRICS if average.count(name)}
+
+
+def _strip(sample: HeldOutSample, alphas: np.ndarray) -> np.ndarray:
+    """Plate, guidance, ours and truth of a sample's first person, below each other."""
+    planes = [plane[0, 0][..., None].repeat(3, 2) for plane in (sample.guidance, alphas, sample.alphas)]
+    return np.concatenate([sample.image[0].transpose(1, 2, 0), *planes], axis=0)
+
+
+def _as_text(table: dict[str, dict[str, dict[str, float]]]) -> str:
+    lines = [f"{'guidance':10}{'':16}" + "".join(f"{metric:>10}" for metric in METRICS)]
+    for group, rows in table.items():
+        for name, row in rows.items():
+            cells = "".join(f"{row[metric]:10.2f}" if metric in row else f"{'':10}" for metric in METRICS)
+            lines.append(f"{group:10}{name:16}{cells}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
