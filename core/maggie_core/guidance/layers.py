@@ -80,8 +80,12 @@ class LayerSequence:
         self._wanted = None if instances is None else tuple(instances)
         self._shot = None if frames is None else frozenset(frames)
 
-    @cached_property
+    @property
     def names(self) -> tuple[str, ...]:
+        return self._names
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for frame in self._files.among(self._shot):
             found |= dict.fromkeys(layered_instances(*self._files.header(frame)))
