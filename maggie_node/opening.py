@@ -27,6 +27,7 @@ from maggie_core.io.frames import (
     open_source,
     parse_frames,
 )
+from maggie_core.io.pattern import parse_pattern
 from maggie_core.mattes import MatteFile
 from maggie_core.settings import MatteSettings
 from maggie_node import job as jobs
@@ -92,6 +93,10 @@ def open_shot(job: MatteJob) -> OpenShot:
     )
     if job.guidance_missing != "error":
         warnings += _gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
+    if job.cache is not None:
+        warnings += (
+            Warning("cache-unused", "temporal state is not kept on disk yet: --cache changes nothing"),
+        )
     frames = tuple(frame for frame in asked if frame in set(shot_frames))
     shot = OpenShot(
         plate,
@@ -161,7 +166,7 @@ def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
         )
     first = expand_output(job.output, frames[0], single=len(frames) == 1)
     inputs = [job.plate, *(source.sequence for source in job.guidance)]
-    if any(_same_file(first, expand_output(name, frames[0], single=True)) for name in inputs):
+    if first.resolve() in {_file_of(name, frames[0]).resolve() for name in inputs}:
         raise SettingsError(f"output {job.output} is also an input: the mattes need a name of their own")
     try:
         first.parent.mkdir(parents=True, exist_ok=True)
@@ -171,5 +176,6 @@ def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
         raise cannot_write(first, (error.strerror or str(error)).lower()) from error
 
 
-def _same_file(output: Path, name: Path) -> bool:
-    return output.resolve() == name.resolve()
+def _file_of(name: str, frame: int) -> Path:
+    pattern = parse_pattern(name)
+    return Path(name) if pattern is None else pattern.path(frame)

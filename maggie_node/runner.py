@@ -9,7 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from maggie_core.errors import LicenceError, MaggieError, OutputError
+import torch
+
+from maggie_core.errors import LicenceError, MaggieError, OutputError, SettingsError
 from maggie_core.io.frame import Frame
 from maggie_core.io.frames import FrameSource, compact_frames, expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
@@ -122,22 +124,37 @@ class _Run:
         return tuple(waiting)
 
     def _deliver(self, waiting: tuple[int, ...]) -> None:
-        since = time.monotonic()
-        for place, result in enumerate(self._matter.run(waiting)):
-            if isinstance(result, FrameFailure):
-                self._fail([result.frame], result.error)
-                continue
-            try:
-                paths = self._write(result)
-            except OutputError as error:
-                hopeless = not self._has_room(result)
-                self._fail(waiting[place:] if hopeless else [result.frame], error)
-                if hopeless:
-                    return
-                continue
-            now = time.monotonic()
-            self._tell_done(result, paths, seconds=now - since)
-            since = now
+        left, since = list(waiting), time.monotonic()
+        try:
+            for result in self._matter.run(waiting):
+                if isinstance(result, FrameFailure):
+                    self._fail([result.frame], result.error)
+                else:
+                    self._deliver_one(result, since)
+                left.remove(result.frame)
+                since = time.monotonic()
+        except OutputError as error:
+            self._fail(left, error)
+        except (MemoryError, torch.OutOfMemoryError):
+            size = "x".join(str(side) for side in self._matter.geometry.working_size)
+            self._fail(
+                left, SettingsError(f"no memory left at {size}: lower --working-px or take --device cpu")
+            )
+
+    def _deliver_one(self, result: MatteResult, since: float) -> None:
+        """Write one frame.
+
+        Raises:
+            OutputError: no further frame could be written either.
+        """
+        try:
+            paths = self._write(result)
+        except OutputError as error:
+            if not self._has_room(result):
+                raise
+            self._fail([result.frame], error)
+        else:
+            self._tell_done(result, paths, seconds=time.monotonic() - since)
 
     def _fail(self, frames: Iterable[int], error: MaggieError) -> None:
         for frame in frames:

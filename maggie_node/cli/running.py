@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -48,11 +49,21 @@ def run_and_keep(job: MatteJob, *, json_events: bool = False) -> JobRun:
                 seconds.append(event.seconds)
             narrator.tell(event)
             if json_events:
-                click.echo(to_line(event))
-                sys.stdout.flush()
+                _print_line(to_line(event))
 
         finished = runner.run(job, emit=emit, cancelled=stopped)
     return JobRun(began[0], finished, sum(seconds))
+
+
+def _print_line(line: str) -> None:
+    try:
+        click.echo(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the events is gone, so nobody waits for the rest. Later lines go nowhere, and so does
+        # Python's own flush at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise KeyboardInterrupt from None
 
 
 def exit_code(outcome: Finished) -> int:
