@@ -92,7 +92,7 @@ def draw_fault(
     cell = rng.uniform(low, high) * (2.0 if rough else 1.0)
     if name == "staircase":
         cell = rng.uniform(
-            *{"staircase_fine": (0.006, 0.012), "staircase": (0.02, 0.045)}.get(family, (0.035, 0.06))
+            *{"staircase_fine": (0.003, 0.007), "staircase": (0.02, 0.045)}.get(family, (0.035, 0.06))
         )
     jitter = {"near": 0.002, "low": rng.uniform(0.004, 0.018), "ragged": rng.uniform(0.006, 0.015)}.get(
         name, 0.006

@@ -18,7 +18,7 @@ from .seeds import FIGURES, generator
 from .shapes import Capsule, Ellipse, Shape
 from .sheet import Light, Sheet
 from .skeleton import Body, draw_body
-from .strands import Tuft, splat, splat_mass
+from .strands import Tuft, close_gaps, splat
 from .textures import hair_colours, skin_colour
 
 
@@ -222,20 +222,15 @@ def _paint_tuft(
     mass: float,
     thickness: float,
 ) -> None:
-    """The opaque body first, then every strand on top with its own sub-pixel width."""
-    unit, place = body.unit_px, _HeadFrame(body)
-    curves = place.curves(tuft.curves)
+    """Every strand with its own sub-pixel width, over an opaque body where strands are dense."""
+    unit = body.unit_px
+    width_px = np.float32(np.clip(0.0042 * unit * thickness, 0.08, 1.1))
+    placed = Tuft(_HeadFrame(body).curves(tuft.curves), tuft.width_px * width_px, tuft.shade, tuft.tone)
+    depth, shade, tone = splat(rng, placed, sheet.size_px, step_px=1.0)
     if mass > 0:
-        few = slice(None, None, 4)
-        # The body stops short of the tips: those belong to single strands.
-        wide = np.maximum(0, tuft.width_px[few] * np.float32(mass * unit * 0.75))
-        wide[:, int(wide.shape[1] * 0.8) :] *= np.float32(0.4)
-        body_tuft = Tuft(curves[few], wide, tuft.shade[few] * np.float32(0.85), tuft.tone[few])
-        alpha, shade, tone = splat_mass(rng, body_tuft, sheet.size_px, width_px=mass * unit)
-        sheet.over(sheet.everything, _hair_colour(shade, tone, tones), alpha)
-    width_px = np.clip(0.0042 * unit * thickness, 0.08, 1.1)
-    tuft = Tuft(curves, tuft.width_px * np.float32(width_px), tuft.shade, tuft.tone)
-    depth, shade, tone = splat(rng, tuft, sheet.size_px, step_px=1.0)
+        reach_px = max(0.5, 0.2 * mass * unit)
+        alpha, dim, soft = close_gaps(depth, shade, tone, reach_px=reach_px)
+        sheet.over(sheet.everything, _hair_colour(dim * np.float32(0.85), soft, tones), alpha)
     sheet.over(sheet.everything, _hair_colour(shade, tone, tones), 1 - np.exp(-depth))
 
 

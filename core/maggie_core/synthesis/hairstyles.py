@@ -35,7 +35,7 @@ class HairStyle:
     fly: float = 0.05
     """Share of stray strands."""
     mass: float = 0.07
-    """Width of the opaque body's strands; 0 for hair thin enough to see through."""
+    """How far hair closes to an opaque body between its strands; 0 for hair thin enough to see through."""
     back: bool = True
     """Whether hair also hangs behind the head and shoulders."""
     tie: str = ""
@@ -269,9 +269,8 @@ def _strands(
     turns = rng.uniform(*style.turns, locks)[lock].astype(np.float32)[:, None, None]
     size = rng.uniform(*style.curl, locks)[lock].astype(np.float32)[:, None, None]
     curves = curves + across * size * np.minimum(1, 4 * t) * np.sin(6.2832 * turns * t + phase)
-    wander = np.cumsum(rng.standard_normal((count, points, 2), dtype=np.float32), axis=1) / np.float32(
-        points**0.5
-    )
+    wander = np.cumsum(rng.standard_normal((count, 6, 2), dtype=np.float32), axis=1) / np.float32(6**0.5)
+    wander = _stretch(wander, points)
     drift = rng.standard_normal((count, 1, 2), dtype=np.float32)
     curves = curves + np.float32(style.frizz) * t * (0.6 * wander + 0.6 * drift) * (1 + 2.5 * stray)
     reach = rng.uniform(0.55, 1.0, (count, 1, 1)).astype(np.float32) * (1 + 0.15 * stray)
@@ -294,6 +293,15 @@ def _shorten(curves: Curves, reach: np.ndarray) -> Curves:
     part = (at - low)[..., None].astype(np.float32)
     rows = np.arange(len(curves))[:, None]
     return curves[rows, low] * (1 - part) + curves[rows, low + 1] * part
+
+
+def _stretch(nodes: Curves, points: int) -> Curves:
+    """Interpolate (S, n, 2) nodes smoothly at `points` places, so that hair bends and never kinks."""
+    at = np.linspace(0, nodes.shape[1] - 1.001, points)
+    low = at.astype(np.int64)
+    part = (at - low)[None, :, None].astype(np.float32)
+    part = part * part * (3 - 2 * part)
+    return nodes[:, low] * (1 - part) + nodes[:, low + 1] * part
 
 
 def _fringe(rng: np.random.Generator, style: HairStyle, density: float) -> Tuft:

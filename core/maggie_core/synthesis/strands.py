@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .fields import Plane, gaussian_blur, resize_planes
+from .fields import Plane, gaussian_blur, smoothstep
 
 Curves = NDArray[np.floating]
 """(S, K, 2): S strands of K control points (x, y) in canvas pixels, root first."""
@@ -73,38 +73,44 @@ def splat(
     return planes[0], planes[2] / weight, planes[3] / weight
 
 
-def splat_mass(
-    rng: np.random.Generator, tuft: Tuft, size_px: int, *, width_px: float
-) -> tuple[Plane, Plane, Plane]:
-    """Draw the opaque body of a head of hair: few strands, `width_px` wide, at half size with soft borders.
+def close_gaps(depth: Plane, shade: Plane, tone: Plane, *, reach_px: float) -> tuple[Plane, Plane, Plane]:
+    """The opaque body of a head of hair: solid where strands are dense within `reach_px`, nothing where they
+    thin.
 
     Returns:
-        (alpha, shade, tone) as `splat`, with alpha already in [0, 1].
+        (alpha, shade, tone), each as large as what `splat` returned; alpha in [0, 1].
     """
-    half = (size_px + 1) // 2
-    depth, shade, tone = splat(rng, tuft, half, step_px=1.5, scale=0.5)
-    sigma = max(0.4, width_px / 4.5)
-    depth, shade, tone = gaussian_blur(np.stack([depth, depth * shade, depth * tone]), sigma, edge=False)
+    depth, shade, tone = gaussian_blur(np.stack([depth, depth * shade, depth * tone]), reach_px, edge=False)
     weight = depth + np.float32(1e-6)
-    alpha = np.clip((1 - np.exp(-1.6 * depth) - np.float32(0.18)) / np.float32(0.66), 0, 1)
-    alpha, shade, tone = resize_planes(np.stack([alpha, shade / weight, tone / weight]), size_px, size_px)
-    return alpha, shade, tone
+    return smoothstep(depth, 0.2, 1.0), shade / weight, tone / weight
 
 
 def _resample(tuft: Tuft, *, step_px: float) -> tuple[Plane, Plane, Plane, Plane]:
     """Refine every strand so that neighbouring samples lie about `step_px` apart."""
     edges = np.hypot(*np.moveaxis(np.diff(tuft.curves, axis=1), -1, 0))
-    splits = int(np.clip(np.ceil(np.quantile(edges, 0.9) / step_px), 1, 24))
+    splits = int(np.clip(np.ceil(np.quantile(edges, 0.98) / step_px), 1, 24))
     if splits == 1:
         return tuft.curves, tuft.width_px, tuft.shade, tuft.tone
     part = (np.arange(splits, dtype=np.float32) / splits)[None, None, :]
 
-    def refine(values: Plane) -> Plane:
-        fine = values[:, :-1, None] * (1 - part) + values[:, 1:, None] * part
-        return fine.reshape(len(values), -1)
+    def refine(values: Plane, ramp: Plane) -> Plane:
+        fine = values[:, :-1, None] * (1 - ramp) + values[:, 1:, None] * ramp
+        return np.concatenate([fine.reshape(len(values), -1), values[:, -1:]], axis=1)
 
-    points = np.stack([refine(tuft.curves[..., 0]), refine(tuft.curves[..., 1])], -1)
-    return points, refine(tuft.width_px), refine(tuft.shade), refine(tuft.tone)
+    bend = part * (1 - part)
+
+    def bent(values: Plane) -> Plane:
+        """A cubic through the control points: curls stay round however few points they have."""
+        slope = np.gradient(values, axis=1)
+        edge = values[:, 1:] - values[:, :-1]
+        leave, arrive = slope[:, :-1] - edge, slope[:, 1:] - edge
+        curve = bend * (leave[..., None] * (1 - part) - arrive[..., None] * part)
+        smooth = refine(values, part)
+        smooth[:, :-1] += curve.reshape(len(values), -1)
+        return smooth
+
+    points = np.stack([bent(tuft.curves[..., 0]), bent(tuft.curves[..., 1])], -1)
+    return points, refine(tuft.width_px, part), refine(tuft.shade, part), refine(tuft.tone, part)
 
 
 def _accumulate(x: Plane, y: Plane, values: tuple[Plane, ...], size_px: int) -> list[Plane]:
