@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -109,46 +109,45 @@ class MatteModel:
             skip_first: leave the first frame's detail out; its matte is then `previous`.
         """
         count = frames[0].guidance.shape[0]
-        height, width = frames[0].picture.shape[-2:]
-        shape = (len(frames), count, height, width)
-        alpha8 = torch.zeros(shape, device=self.device)
-        alpha4, alpha1, single = torch.zeros_like(alpha8), torch.zeros_like(alpha8), torch.zeros_like(alpha8)
-        region = torch.zeros(shape, dtype=torch.bool, device=self.device)
-        states, ahead, behind = [], [], []
+        maps = _Maps.empty(len(frames), count, frames[0].picture.shape[-2:], self.device)
         groups = self._groups(count)
         carried = [None] * len(groups) if hidden is None else list(hidden.to(self.device).chunk(len(groups)))
-        for group, state in zip(groups, carried, strict=True):
-            coarse = self._coarse(frames, group, state)
-            states.append(coarse.hidden)
-            if coarse.logits is None:
-                continue
-            alpha8[:, group] = to_alpha(_enlarge_maps(coarse.logits))
-            ahead += coarse.change[:1]
-            behind += coarse.change[1:]
-            for t, frame in enumerate(frames):
-                a8 = tidy_coarse(alpha8[t, group]) if self.is_video else alpha8[t, group]
-                u = dilate(undecided(a8), REGION_PX)
-                if self.is_video:
-                    boxes = instance_boxes(a8)
-                    a8, u = a8 * boxes, u & boxes
-                alpha8[t, group], region[t, group] = a8, u
-                if t == 0 and skip_first:
-                    continue
-                detail = self._network.detail(frame, group, coarse.f8[t], coarse.queries, u)
-                alpha4[t, group], alpha1[t, group] = detail.alpha_os4, detail.alpha_os1
-                single[t, group] = fuse(a8, detail, u)
-        result = WindowResult(single, alpha8, alpha4, alpha1, region, single)
+        coarse = [self._coarse(frames, group, state) for group, state in zip(groups, carried, strict=True)]
+        for group, found in zip(groups, coarse, strict=True):
+            if found.logits is not None:
+                self._refine(frames, group, found, maps, first=1 if skip_first else 0)
+        single = maps.single
+        result = WindowResult(single, maps.alpha8, maps.alpha4, maps.alpha1, maps.region, single)
         if not self.is_video:
             return result
-        still = torch.full((len(frames), height, width), 0.5, device=self.device)
-        forward = torch.stack(ahead).amax(dim=0) if ahead else still
-        backward = torch.stack(behind).amax(dim=0) if behind else still
+        forward, backward = _changes([found.change for found in coarse if found.change], single)
         final = single
         if len(frames) == WINDOW:
-            previous = None if previous is None else previous.to(self.device)
-            final = fuse_window(single, previous, forward, backward)
-        merged = torch.cat([s for s in states if s is not None], dim=1)
-        return WindowResult(final, alpha8, alpha4, alpha1, region, single, merged, forward, backward)
+            earlier = None if previous is None else previous.to(self.device)
+            final = fuse_window(single, earlier, forward, backward)
+        states = torch.cat([found.hidden for found in coarse if found.hidden is not None], dim=1)
+        return replace(result, alpha=final, hidden=states, change_forward=forward, change_backward=backward)
+
+    def _refine(
+        self, frames: list[FrameFeatures], group: Tensor, coarse: _Coarse, maps: _Maps, *, first: int
+    ) -> None:
+        """Fill the maps of one group of instances, with detail from frame `first` on."""
+        assert coarse.logits is not None
+        alpha8 = to_alpha(_enlarge_maps(coarse.logits))
+        for t, frame in enumerate(frames):
+            a8 = tidy_coarse(alpha8[t]) if self.is_video else alpha8[t]
+            region = dilate(undecided(a8), REGION_PX)
+            if self.is_video:
+                boxes = instance_boxes(a8)
+                a8, region = a8 * boxes, region & boxes
+            maps.alpha8[t, group], maps.region[t, group] = a8, region
+            if t < first:
+                continue
+            detail = self._network.detail(
+                frame, group, coarse.f8[t], coarse.queries, coarse.logits[t], region
+            )
+            maps.alpha4[t, group], maps.alpha1[t, group] = detail.alpha_os4, detail.alpha_os1
+            maps.single[t, group] = fuse(a8, detail, region)
 
     def predict_window(
         self, image: Tensor, guidance: Tensor, *, previous: Tensor | None = None, hidden: Tensor | None = None
@@ -295,6 +294,30 @@ class _Coarse:
     change: tuple[Tensor, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Maps:
+    """(T, N, H, W) results of a window while its groups of instances are filled in."""
+
+    alpha8: Tensor
+    alpha4: Tensor
+    alpha1: Tensor
+    single: Tensor
+    region: Tensor
+
+    @classmethod
+    def empty(cls, frames: int, count: int, size: torch.Size, device: torch.device) -> _Maps:
+        alphas = [torch.zeros(frames, count, *size, device=device) for _ in range(4)]
+        return cls(*alphas, region=torch.zeros(frames, count, *size, dtype=torch.bool, device=device))
+
+
+def _changes(found: list[tuple[Tensor, ...]], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Change maps (T, H, W) of all groups together: changed where any of them changed."""
+    if not found:
+        still = torch.full_like(like[:, 0], 0.5)
+        return still, still
+    return torch.stack([c[0] for c in found]).amax(dim=0), torch.stack([c[1] for c in found]).amax(dim=0)
+
+
 def _enlarge_maps(logits: Tensor) -> Tensor:
     return F.interpolate(logits, scale_factor=8, mode="bilinear", align_corners=False)
 
@@ -325,8 +348,7 @@ _MAPS = (
 
 def _crop(result: WindowResult, height: int, width: int) -> WindowResult:
     maps = {name: getattr(result, name) for name in _MAPS}
-    cut = {name: None if m is None else m[..., :height, :width] for name, m in maps.items()}
-    return WindowResult(**cut, hidden=result.hidden)  # pyright: ignore[reportArgumentType]
+    return replace(result, **{name: m[..., :height, :width] for name, m in maps.items() if m is not None})
 
 
 def _stack(results: list[WindowResult]) -> WindowResult:

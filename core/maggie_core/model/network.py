@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from maggie_core.model.cues import LocalColours, local_colours
 from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, embed_guidance, up_stage
 from maggie_core.model.instances import InstanceDecoder
-from maggie_core.model.refinement import Detail, SparseStage, dense_detail
+from maggie_core.model.refinement import Detail, SparseStage, add_coarse, dense_detail
 from maggie_core.model.temporal import ConvGru, change_head
 from maggie_core.model.widths import CUE_CHANNELS, Widths
 from maggie_core.sparse import Sites
@@ -56,11 +56,18 @@ class Decoder(SparseStage):
         self.diff_module = change_head(w) if w.temporal else None
 
 
-class CoarsePrior(nn.Sequential):
-    """Added to the coarse logits of a small network: the guidance itself, corrected by the local colours.
+GATE_CELLS = 5
+"""How far from the guidance's edge a network with a prior may change its mind, in cells of 8 pixels."""
+GATE_LOGIT = 4.0
+"""Coarse logit beyond the gate: decided, with the guidance's sign."""
 
-    Its first output is `scale` times the guidance in [-1, 1], so training starts from the mask and not from
-    nothing. The published network has no such layer.
+
+class CoarsePrior(nn.Sequential):
+    """What a small network starts from: the guidance, corrected by the local colours.
+
+    `scale` times the guidance in [-1, 1] is added to the coarse logits, so training starts from the mask and
+    not from nothing; far from the guidance's edge the guidance is final; and the finer stages add to `carry`
+    times the coarse logits instead of beginning anew. The published network has no such layer.
     """
 
     def __init__(self, hidden: int):
@@ -68,11 +75,20 @@ class CoarsePrior(nn.Sequential):
             nn.Conv2d(CUE_CHANNELS, hidden, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden, 1, 3, padding=1)
         )
         self.scale = nn.Parameter(torch.tensor([3.0]))
+        self.carry = nn.Parameter(torch.ones(2))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name the base class gives it
         """(N, 6, h, w) cues at stride 8 -> (N, h, w) logits."""
-        cover = input[:, 4]
-        return self.scale * cover + super().forward(input).squeeze(1)
+        return self.scale * input[:, 4] + super().forward(input).squeeze(1)
+
+    def gated(self, logits: Tensor, cues: Tensor) -> Tensor:
+        """(..., h, w) logits, with the guidance's own decision where its edge is far."""
+        cover = (cues[..., 4, :, :] + 1) / 2
+        sides = torch.stack([cover, 1 - cover]).flatten(0, -3)
+        nearby = F.max_pool2d(sides, 2 * GATE_CELLS + 1, stride=1, padding=GATE_CELLS) > 0
+        has_inside, has_outside = nearby.view(2, *cover.shape)
+        decided = torch.where(has_inside, GATE_LOGIT, -GATE_LOGIT)
+        return torch.where(has_inside & has_outside, logits, decided)
 
 
 class Network(nn.Module):
@@ -162,11 +178,18 @@ class Network(nn.Module):
             fused = project(merged)
         logits = torch.einsum("nc,tchw->tnhw", queries, fused)
         if self.decoder.prior is not None and cues is not None:
-            logits = logits + torch.stack([self.decoder.prior(frame) for frame in cues])
+            prior = self.decoder.prior
+            logits = prior.gated(logits + torch.stack([prior(frame) for frame in cues]), torch.stack(cues))
         return logits, f8, states
 
     def detail(
-        self, frame: FrameFeatures, chosen: Tensor, f8: Tensor, queries: Tensor, region: Tensor
+        self,
+        frame: FrameFeatures,
+        chosen: Tensor,
+        f8: Tensor,
+        queries: Tensor,
+        coarse: Tensor,
+        region: Tensor,
     ) -> Detail:
         """Run the sparse stage on the undecided pixels of one frame.
 
@@ -174,6 +197,7 @@ class Network(nn.Module):
             chosen: (n,) int64 instances of the frame that take part.
             f8: (query, h, w).
             queries: (n, query).
+            coarse: (n, h, w) coarse logits.
             region: (n, H, W) bool.
         """
         sites = Sites.where(region)
@@ -191,4 +215,6 @@ class Network(nn.Module):
             queries,
             cues if self.widths.cues else None,
         )
+        if self.decoder.prior is not None:
+            logit4, logit1 = add_coarse(logit4, logit1, sites4, sites, coarse, self.decoder.prior.carry)
         return dense_detail(sites, sites4, logit4, logit1)

@@ -139,6 +139,19 @@ class SparseStage(nn.Module):
         return logit4, _run(self.refine_OS1, x, s1), s4
 
 
+def add_coarse(
+    logit4: Tensor, logit1: Tensor, sites4: Sites, sites: Sites, coarse: Tensor, carry: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Both sparse results as corrections of the coarse logits (M, h, w), enlarged to their strides."""
+
+    def at(where: Sites, factor: int) -> Tensor:
+        dense = F.interpolate(coarse.unsqueeze(1), scale_factor=factor, mode="bilinear", align_corners=False)
+        m, y, x = where.coords.unbind(1)
+        return dense[m, 0, y, x].unsqueeze(1)
+
+    return logit4 + carry[0] * at(sites4, 2), logit1 + carry[1] * at(sites, 8)
+
+
 def dense_detail(sites: Sites, sites4: Sites, logit4: Tensor, logit1: Tensor) -> Detail:
     """Bring the two sparse results back to (M, H, W) alphas."""
     coarse = sites4.scatter(logit4 - ABSENT_LOGIT) + ABSENT_LOGIT

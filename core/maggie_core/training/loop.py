@@ -63,7 +63,7 @@ class TrainSettings:
     weight_decay: float = 0.02
     clip: float = 1.0
     ema: float = 0.998
-    video_from: float = 0.72
+    video_from: float = 0.78
     """Progress at which windows of three frames replace single frames."""
     bf16: bool = True
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.cues import local_colours
 from maggie_core.model.network import Network
-from maggie_core.model.refinement import REGION_PX, dense_detail, dilate, to_alpha, undecided
+from maggie_core.model.refinement import REGION_PX, add_coarse, dense_detail, dilate, to_alpha, undecided
 from maggie_core.model.temporal import change_logits, enlarge
 from maggie_core.sparse import Sites
 
@@ -76,6 +76,9 @@ def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: b
     logit4, logit1, sites4 = net.decoder.detail_rows(
         sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, cues
     )
+    if net.decoder.prior is not None:
+        coarse = logits8.flatten(0, 2)
+        logit4, logit1 = add_coarse(logit4, logit1, sites4, sites, coarse, net.decoder.prior.carry)
     detail = dense_detail(sites, sites4, logit4, logit1)
     ahead = behind = None
     if t > 1 and net.decoder.diff_module is not None:
@@ -115,6 +118,7 @@ def _coarse(
                 ]
             )
         logits = logits + net.decoder.prior(cues.flatten(0, 1)).view_as(logits)
+        logits = net.decoder.prior.gated(logits, cues.view(b, t, *cues.shape[1:]))
     return logits, f8.view(b, t, *f8.shape[1:])
 
 
