@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -250,6 +251,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
+@cache
 def _shapes(widths: Widths) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         state = Network(widths).state_dict()
