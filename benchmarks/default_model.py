@@ -2,8 +2,8 @@
 
     python -m benchmarks.default_model [--model default] [--count 48] [--sheet sheet.png]
 
-Every row is the mean over all instances and frames of the held-out set (hair styles, garments, backgrounds and mask
-faults that training does not draw). dtSSD is over the clips of the set.
+Every row is the mean over all instances and frames of the held-out set (hair styles, garments, backgrounds
+and mask faults that training does not draw). dtSSD is over the clips of the set.
 """
 
 from __future__ import annotations
