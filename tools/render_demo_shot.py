@@ -15,8 +15,8 @@ import time
 import traceback
 from pathlib import Path
 
-PLATE_SAMPLES = 26
-COVERAGE_SAMPLES = 320
+PLATE_SAMPLES = 16
+COVERAGE_SAMPLES = 256
 
 
 def main() -> int:

@@ -70,7 +70,7 @@ def _within_one(ana: np.ndarray, ben: np.ndarray) -> np.ndarray:
 def _write_plate(path: Path, planes: dict[str, np.ndarray], frame: int) -> None:
     rgb = np.stack([planes[f"Combined.{c}"] for c in "RGB"], -1)
     rgb = np.clip(rgb, 0.0, 65504.0).astype(np.float16)
-    spec = _spec(rgb, ("R", "G", "B"), "half", "dwaa:45", frame)
+    spec = _spec(rgb, ("R", "G", "B"), "half", "dwaa:110", frame)
     spec.attribute("oiio:ColorSpace", "lin_rec709_scene")
     spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), REC709)
     _write(path, spec, rgb)
@@ -90,7 +90,7 @@ def _write_cryptomatte(
     names = [name for name in planes if name.startswith(CRYPTOMATTE)]
     pixels = np.stack([planes[name] for name in names], -1).astype(np.float32)
     upper = tuple(name[:-1] + name[-1].upper() for name in names)
-    spec = _spec(pixels, upper, "float", "zips", frame)
+    spec = _spec(pixels, upper, "float", "zip", frame)
     key = f"cryptomatte/{mmh3.hash(CRYPTOMATTE, signed=False):08x}"[:-1]
     kept = {name: manifest[name] for name in (*PEOPLE, "set")}
     spec.attribute(f"{key}/name", CRYPTOMATTE)

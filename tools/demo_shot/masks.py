@@ -33,8 +33,7 @@ def rough_mask(alphas: dict[int, np.ndarray], frame: int, *, name: str) -> np.nd
     edge = (coarse > 0.02) & (coarse < 0.98)
     coarse = np.where(edge, coarse + wobble, coarse)
     full = _enlarge(_blur(coarse, 0.55), (height, width))
-    shift = rng.integers(-2, 3, 2)
-    mask = np.roll(full, shift, (0, 1)) > 0.5 if alpha.max() > 0.5 else np.zeros(alpha.shape, bool)
+    mask = _shift(full, rng.integers(-2, 3, 2)) > 0.5 if alpha.max() > 0.5 else np.zeros(alpha.shape, bool)
     if frame in LOST_HAND[name]:
         mask &= ~_foremost_hand(mask, radius_px=46, side=1 if name == "ana" else -1)
     return mask
@@ -58,6 +57,15 @@ def _helmet(coarse: np.ndarray) -> np.ndarray:
     share = np.clip((head - down) / 3.0, 0.0, 1.0)
     rounded = np.clip(0.5 + 2.2 * (_blur(coarse, 1.4) - 0.46), 0.0, 1.0)
     return share * rounded + (1.0 - share) * coarse
+
+
+def _shift(plane: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Move by whole pixels (down, right); what enters repeats the border."""
+    down, right = (int(n) for n in by)
+    reach = max(abs(down), abs(right))
+    height, width = plane.shape
+    padded = np.pad(plane, reach, mode="edge")
+    return padded[reach - down : reach - down + height, reach - right : reach - right + width]
 
 
 def _foremost_hand(mask: np.ndarray, *, radius_px: int, side: int) -> np.ndarray:

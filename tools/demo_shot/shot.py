@@ -90,6 +90,7 @@ def render_plate(frame: int, path: Path, *, samples: int, scale: int = 100) -> N
     layer.use_pass_cryptomatte_asset = True
     cycles.samples, cycles.use_denoising = samples, True
     cycles.denoiser, cycles.denoising_prefilter = "OPENIMAGEDENOISE", "ACCURATE"
+    cycles.denoising_quality = "BALANCED"
     cycles.use_adaptive_sampling, cycles.adaptive_threshold = True, 0.12
     cycles.adaptive_min_samples = 8
     _render(frame, path, scale)
