@@ -15,6 +15,10 @@ from maggie_core.model.temporal import change_logits, enlarge
 from maggie_core.sparse import Sites
 
 
+MOST_SITES = 100_000
+"""Undecided pixels one step works through; half the time of a step goes there."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingBatch:
     """B windows of T frames with N instances each; slots beyond a sample's own instances stay empty.
@@ -152,6 +156,21 @@ def _region(batch: TrainingBatch, alpha8: Tensor, *, guide_by_truth: bool) -> Te
     seed = truth if guide_by_truth else undecided(alpha8)
     region = dilate(seed, REGION_PX) & present
     if not region.any():
-        region[..., 200:250, 200:250] = True
-        region[..., :8, :8] = True
-    return region
+        region[..., :48, :48] = True
+    return _thinned(region)
+
+
+def _thinned(region: Tensor) -> Tensor:
+    """The same region in a random window of each map, where all of it were too much for one step."""
+    total = int(region.sum())
+    if total <= MOST_SITES:
+        return region
+    height, width = region.shape[-2:]
+    share = (MOST_SITES / total) ** 0.5
+    tall, wide = int(height * share), int(width * share)
+    kept = torch.zeros_like(region)
+    for source, target in zip(region.flatten(0, 2), kept.flatten(0, 2), strict=True):
+        top = int(torch.randint(height - tall + 1, ()))
+        left = int(torch.randint(width - wide + 1, ()))
+        target[top : top + tall, left : left + wide] = source[top : top + tall, left : left + wide]
+    return kept if kept.any() else region
