@@ -86,14 +86,14 @@ def test_a_stopped_job_leaves_whole_files_and_goes_on_from_them(
 def test_a_job_whose_events_nobody_reads_any_more_stops(
     long_shot: TinyShot, tiny_model: Path, tmp_path: Path
 ):
-    process = start(long_shot, tiny_model, tmp_path)
-    wait_for_frame(process, 2)
+    with start(long_shot, tiny_model, tmp_path) as process:
+        wait_for_frame(process, 2)
 
-    assert process.stdout is not None
-    process.stdout.close()
-    process.wait(timeout=60)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        complaint = process.stderr.read()
 
-    assert process.stderr is not None
     assert process.returncode == 130
-    assert "Traceback" not in process.stderr.read()
+    assert "Traceback" not in complaint
     assert len(list(tmp_path.glob("*.exr"))) < len(FRAMES)
