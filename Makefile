@@ -4,6 +4,8 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 BLENDER_STAMP = .venv-blender/.installed
 BPY = bpy==4.5.15
+# Threads sleep, not spin, while they wait for each other: the machine may have other work.
+export OMP_WAIT_POLICY ?= PASSIVE
 PYTEST = $(BIN)/python -m pytest
 
 .PHONY: install demo test test-slow lint bench .venv-blender clean

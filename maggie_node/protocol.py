@@ -19,6 +19,7 @@ class InstanceInfo:
     name: str
     slug: str
     channel: str
+    """Full channel name of the alpha; in a Cryptomatte the name of its layer."""
 
 
 @dataclass(frozen=True)

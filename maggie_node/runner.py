@@ -15,6 +15,9 @@ from maggie_core.errors import LicenceError, MaggieError, OutputError, SettingsE
 from maggie_core.io.frame import Frame
 from maggie_core.io.frames import FrameSource, compact_frames, expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
+from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
+from maggie_core.mattes.layout import places
+from maggie_core.mattes.provenance import stored_files
 from maggie_core.model import MatteModel, licence_of, load_model
 from maggie_core.shot import FrameFailure, MatteResult, ShotMatter
 from maggie_node import __version__
@@ -118,7 +121,8 @@ class _Run:
             path = self._path(frame)
             if self._job.resume and is_complete(path, self._recipe(frame)):
                 self._skipped += 1
-                self._emit(FrameDone(frame, str(path), 0.0, cached=True))
+                names = tuple(str(file) for file in stored_files(path))
+                self._emit(FrameDone(frame, names[0], 0.0, cached=True, paths=names))
             else:
                 waiting.append(frame)
         return tuple(waiting)
@@ -257,10 +261,12 @@ def _check_licence(model: str) -> None:
 
 def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatter) -> Started:
     width, height = matter.geometry.working_size
-    instances = tuple(
-        InstanceInfo(instance.name, instance.slug, f"{instance.layer}.alpha")
-        for instance in shot.guidance.instances
-    )
+    slugs = tuple(instance.slug for instance in shot.guidance.instances)
+    if job.layout == "cryptomatte":
+        channels = dict.fromkeys(slugs, CRYPTOMATTE_LAYER)
+    else:
+        channels = {slug: place.alpha for slug, place in places(Path(job.output), slugs, job.layout).items()}
+    instances = tuple(InstanceInfo(i.name, i.slug, channels[i.slug]) for i in shot.guidance.instances)
     asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto")
     effective = Terms(str(model.device), model.precision, min(width, height), "working", "native")
     return Started(

@@ -35,6 +35,9 @@ class JobRun:
 
 def run_and_keep(job: MatteJob, *, json_events: bool = False) -> JobRun:
     """Run `job`, telling its events; returns the ones that sum it up."""
+    # Threads that spin while they wait for each other cost a shared machine most of its time: a job beside
+    # another was 17 times slower. OpenMP reads this once, when the network's library is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Imported here, because it brings the network with it and `--help` should not wait for that.
     from maggie_node import runner
 

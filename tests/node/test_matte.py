@@ -118,6 +118,44 @@ def test_a_job_document_gives_the_same_bytes_as_the_command_line_it_came_from(
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("layout", "files", "channel"),
+    [
+        ("layers", ["m.1001.exr"], "maggie_ana.alpha"),
+        ("multipart", ["m.1001.exr"], "maggie_ana.alpha"),
+        ("files", ["m_ana.1001.exr", "m_ben.1001.exr"], "A"),
+        ("cryptomatte", ["m.1001.exr"], "CryptoMaggie"),
+    ],
+)
+def test_events_say_which_files_a_layout_makes_and_where_the_alpha_is(
+    command: Command,
+    kept_shot: TinyShot,
+    tiny_model: Path,
+    tmp_path: Path,
+    layout: str,
+    files: list[str],
+    channel: str,
+):
+    args = (
+        "matte",
+        kept_shot.plate,
+        "-o",
+        tmp_path / "m.####.exr",
+        *kept_shot.guidance,
+        "--model",
+        tiny_model,
+    )
+
+    for cached in (False, True):
+        result = command(*args, "--frames", "1001", "--layout", layout, "--json")
+
+        started, done, _ = events_of(result.stdout)
+        assert started.instances[0].channel == channel
+        assert done.cached is cached
+        assert list(done.paths) == [str(tmp_path / name) for name in files]
+        assert all(Path(path).is_file() for path in done.paths)
+
+
 def test_print_job_runs_nothing(command: Command, tmp_path: Path):
     result = command(
         "matte", "nowhere.####.exr", "-o", tmp_path / "m.####.exr", "--guidance", "a=b.exr", "--print-job"
