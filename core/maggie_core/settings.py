@@ -41,12 +41,12 @@ class MatteSettings:
     sum_to_one: bool = False
     """Scale the alphas where they exceed one together; adds `residual` and `contested`."""
     data_window: DataWindow = "display"
-    """Pixels matted and written: the display window, only where there is alpha, or the plate's overscan too."""
+    """Pixels matted and written: the display window, only where there is alpha, or overscan too."""
 
     def __post_init__(self) -> None:
         if self.working_px < 64:
             raise SettingsError(f"working size is {self.working_px} px: it needs at least 64")
         if self.segment_frames is not None and self.segment_frames < 1:
-            raise SettingsError(f"a segment has {self.segment_frames} frames: it needs at least 1, or 'whole'")
+            raise SettingsError(f"a segment has {self.segment_frames} frames: needed is at least 1, or 'whole'")
         if self.warmup_frames < 0:
             raise SettingsError(f"warm-up is {self.warmup_frames} frames: it cannot be negative")

@@ -93,7 +93,6 @@ def test_the_sparse_stage_gives_the_golden_rows():
             sites,
             [x[None] for x in (frame.fea1, frame.fea2, frame.fea3, case["F8"][0])],
             case["Q"][0, :3],
-            None,
         )
 
     assert torch.equal(sites4.coords, case["S4_coords"].long())

@@ -6,7 +6,9 @@ gets
     t = (I - b) . (f - b) / |f - b|^2      and      |f - b|
 
 in two window sizes: the local, mask-weighted form of the colour line that closed-form matting rests on
-(Levin et al., "A Closed-Form Solution to Natural Image Matting", 2008). The published network takes none.
+(Levin et al., "A Closed-Form Solution to Natural Image Matting", 2008). Beside them stand the guidance itself
+and its guided filter, fitted on the coarser grid and applied to the pixel's own colour (He and Sun, "Fast
+Guided Filter", 2015). The published network takes none.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ STRIDE = 4
 """The local means live on a grid four times coarser than the picture."""
 RADII = (5, 14)
 """Window half sizes in cells of that grid: about 44 and 116 pixels across."""
+GUIDED_RADIUS = 2
+GUIDED_EPS = 3e-4
+"""Window half size and regularisation of the guided filter: 20 pixels across."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +37,10 @@ class LocalColours:
     inside: list[Tensor]
     """(N, 3, h, w) each, mean colour where the guidance claims the pixel."""
     outside: list[Tensor]
-    share: list[Tensor]
-    """(N, 1, h, w) each, share of the window the guidance claims, in [0, 1]."""
+    slope: Tensor
+    """(N, 3, h, w): the guided filter is slope . colour + offset."""
+    offset: Tensor
+    """(N, 1, h, w)."""
 
     def at(self, picture: Tensor, guidance: Tensor, sites: Sites, chosen: Tensor, *, stride: int) -> Tensor:
         """The six cues at sites of a grid at `stride` (1, 2 or 4).
@@ -44,7 +51,7 @@ class LocalColours:
             sites: map m is instance `chosen[m]`.
 
         Returns:
-            (n, 6): t and |f - b| for each window, the guidance and its local share, each around [-1, 1].
+            (n, 6): t and |f - b| for each window, the guidance and its guided filter, each around [-1, 1].
         """
         m, y, x = sites.coords.unbind(1)
         m = chosen[m]
@@ -57,7 +64,8 @@ class LocalColours:
         parts = []
         for inside, outside in zip(self.inside, self.outside, strict=True):
             parts += _colour_line(colour, inside[m, :, cy, cx], outside[m, :, cy, cx], dim=1)
-        parts += [guidance[m, y, x].unsqueeze(1) * 2 - 1, self.share[0][m, :, cy, cx] * 2 - 1]
+        filtered = (self.slope[m, :, cy, cx] * colour).sum(1, keepdim=True) + self.offset[m, :, cy, cx]
+        parts += [guidance[m, y, x].unsqueeze(1) * 2 - 1, filtered.clamp(0, 1) * 2 - 1]
         return torch.cat(parts, dim=1)
 
     def coarse(self, picture: Tensor, guidance: Tensor, *, stride: int = 8) -> Tensor:
@@ -68,8 +76,9 @@ class LocalColours:
             f, b = F.avg_pool2d(inside, stride // STRIDE), F.avg_pool2d(outside, stride // STRIDE)
             parts += _colour_line(colour, f, b, dim=1)
         cover = F.avg_pool2d(guidance, stride).unsqueeze(1)
-        share = F.avg_pool2d(self.share[0], stride // STRIDE)
-        return torch.cat([*parts, cover * 2 - 1, share * 2 - 1], dim=1)
+        fine = F.avg_pool2d(picture, STRIDE).unsqueeze(0)
+        filtered = ((self.slope * fine).sum(1, keepdim=True) + self.offset).clamp(0, 1)
+        return torch.cat([*parts, cover * 2 - 1, F.avg_pool2d(filtered, stride // STRIDE) * 2 - 1], dim=1)
 
 
 def local_colours(picture: Tensor, guidance: Tensor) -> LocalColours:
@@ -81,7 +90,7 @@ def local_colours(picture: Tensor, guidance: Tensor) -> LocalColours:
     """
     colour = F.avg_pool2d(picture, STRIDE).unsqueeze(0)
     claimed = F.avg_pool2d(guidance, STRIDE).unsqueeze(1)
-    inside, outside, share = [], [], []
+    inside, outside = [], []
     everything = torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1)
     weighted = torch.cat([claimed * colour, claimed], dim=1)
     for radius in RADII:
@@ -89,8 +98,28 @@ def local_colours(picture: Tensor, guidance: Tensor) -> LocalColours:
         rest = total - part
         inside.append(_mean(part))
         outside.append(_mean(rest))
-        share.append(part[:, 3:] / total[:, 3:])
-    return LocalColours(inside, outside, share)
+    return LocalColours(inside, outside, *_guided_filter(colour, claimed))
+
+
+def _guided_filter(colour: Tensor, claimed: Tensor) -> tuple[Tensor, Tensor]:
+    """Local linear functions of colour that fit the guidance: slopes (N, 3, h, w), offsets (N, 1, h, w).
+
+    Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, the colour version.
+    """
+    ones = _box(torch.ones_like(colour[:, :1]), GUIDED_RADIUS)
+
+    def mean(x: Tensor) -> Tensor:
+        return _box(x, GUIDED_RADIUS) / ones
+
+    level, cover = mean(colour), mean(claimed)
+    pairs = mean((colour.unsqueeze(2) * colour.unsqueeze(1)).flatten(1, 2)).unflatten(1, (3, 3))
+    covariance = pairs - level.unsqueeze(2) * level.unsqueeze(1)
+    covariance = covariance + GUIDED_EPS * torch.eye(3, device=colour.device).view(1, 3, 3, 1, 1)
+    inverse = torch.linalg.inv(covariance.permute(0, 3, 4, 1, 2)).permute(0, 3, 4, 1, 2)
+    together = mean(claimed * colour) - cover * level
+    slope = (inverse * together.unsqueeze(1)).sum(2)
+    offset = cover - (slope * level).sum(1, keepdim=True)
+    return mean(slope), mean(offset)
 
 
 def _mean(summed: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from maggie_core.model.cues import LocalColours, local_colours
 from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, embed_guidance, up_stage
 from maggie_core.model.instances import InstanceDecoder
-from maggie_core.model.refinement import Detail, SparseStage, add_coarse, dense_detail
+from maggie_core.model.refinement import Detail, SparseStage, dense_detail
 from maggie_core.model.temporal import ConvGru, change_head
 from maggie_core.model.widths import CUE_CHANNELS, Widths
 from maggie_core.sparse import Sites
@@ -55,6 +55,16 @@ class Decoder(SparseStage):
         self.os8_temp_module = ConvGru(w.attention) if w.temporal else None
         self.diff_module = change_head(w) if w.temporal else None
 
+    def base_logits(self, sites: Sites, coarse: Tensor, hints: Tensor, stride: int) -> Tensor:
+        """(n, 1) what the finer stages correct, from coarse logits (M, h, w) and the last of (n, 6) cues."""
+        if self.prior is None:
+            return super().base_logits(sites, coarse, hints, stride)
+        m, y, x = sites.coords.unbind(1)
+        dense = F.interpolate(
+            coarse.unsqueeze(1), scale_factor=8 // stride, mode="bilinear", align_corners=False
+        )
+        return self.prior.base(dense[m, 0, y, x].unsqueeze(1), hints[:, 5:], stride)
+
 
 GATE_CELLS = 5
 """How far from the guidance's edge a network with a prior may change its mind, in cells of 8 pixels."""
@@ -66,8 +76,9 @@ class CoarsePrior(nn.Sequential):
     """What a small network starts from: the guidance, corrected by the local colours.
 
     `scale` times the guidance in [-1, 1] is added to the coarse logits, so training starts from the mask and
-    not from nothing; far from the guidance's edge the guidance is final; and the finer stages add to `carry`
-    times the coarse logits instead of beginning anew. The published network has no such layer.
+    not from nothing; far from the guidance's edge the guidance is final; and the finer stages correct a
+    mixture (`carry`, `trust`) of the coarse logits and the guided filter. The published network has no such
+    layer.
     """
 
     def __init__(self, hidden: int):
@@ -75,11 +86,17 @@ class CoarsePrior(nn.Sequential):
             nn.Conv2d(CUE_CHANNELS, hidden, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden, 1, 3, padding=1)
         )
         self.scale = nn.Parameter(torch.tensor([3.0]))
-        self.carry = nn.Parameter(torch.ones(2))
+        self.carry = nn.Parameter(torch.tensor([0.4, 0.4]))
+        self.trust = nn.Parameter(torch.tensor([0.8, 0.8]))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name the base class gives it
         """(N, 6, h, w) cues at stride 8 -> (N, h, w) logits."""
         return self.scale * input[:, 4] + super().forward(input).squeeze(1)
+
+    def base(self, coarse: Tensor, filtered: Tensor, stride: int) -> Tensor:
+        """Logits at `stride` 4 or 1 from coarse logits and the guided filter in [-1, 1], both at the sites."""
+        level = 0 if stride == 4 else 1
+        return self.carry[level] * coarse + self.trust[level] * torch.atanh(0.995 * filtered)
 
     def gated(self, logits: Tensor, cues: Tensor) -> Tensor:
         """(..., h, w) logits, with the guidance's own decision where its edge is far."""
@@ -213,8 +230,7 @@ class Network(nn.Module):
             sites,
             [dense.unsqueeze(0) for dense in (frame.fea1, frame.fea2, frame.fea3, f8)],
             queries,
-            cues if self.widths.cues else None,
+            coarse=coarse if self.decoder.prior is not None else None,
+            cues=cues if self.widths.cues else None,
         )
-        if self.decoder.prior is not None:
-            logit4, logit1 = add_coarse(logit4, logit1, sites4, sites, coarse, self.decoder.prior.carry)
         return dense_detail(sites, sites4, logit4, logit1)

@@ -106,7 +106,9 @@ class SparseStage(nn.Module):
         sites: Sites,
         features: list[Tensor],
         queries: Tensor,
-        cues: Callable[[Sites, int], Tensor] | None,
+        *,
+        coarse: Tensor | None = None,
+        cues: Callable[[Sites, int], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Sites]:
         """Logits at strides 4 and 1 of the undecided pixels.
 
@@ -114,6 +116,7 @@ class SparseStage(nn.Module):
             sites: undecided pixels at full resolution; map m is instance m % N of frame m // N.
             features: fea1, fea2, fea3 and the unfused F8: (F, C, ..) at strides 1, 2, 4 and 8.
             queries: (M, query) the instances' tokens.
+            coarse: (M, h, w) coarse logits, for a network whose finer stages correct them.
             cues: (sites, stride) -> (n, 6) local colour cues, for a network that takes them.
 
         Returns:
@@ -126,30 +129,26 @@ class SparseStage(nn.Module):
         def hints(at: Sites, stride: int) -> list[Tensor]:
             return [] if cues is None else [cues(at, stride)]
 
+        hints4, hints1 = hints(s4, 4), hints(s1, 1)
         x = self.inst_spec_layer(s8.gather(f8) * queries[s8.coords[:, 0]])
         x = _run(self.layer3, x, s8, s4)
         d = s4.gather(fea3)
         gate = _run(self.guidance_layer, torch.cat([d, x], dim=1), s4)
-        x = self.layer3_smooth(torch.cat([d * torch.sigmoid(gate), *hints(s4, 4)], dim=1))
+        x = self.layer3_smooth(torch.cat([d * torch.sigmoid(gate), *hints4], dim=1))
         logit4 = _run(self.refine_OS4, x, s4)
         x = _run(self.layer4, x, s4, s2)
         x = self.layer4_smooth(torch.cat([s2.gather(fea2), x, *hints(s2, 2)], dim=1))
         x = _run(self.layer5, x, s2, s1)
-        x = self.layer5_smooth(torch.cat([s1.gather(fea1), x, *hints(s1, 1)], dim=1))
-        return logit4, _run(self.refine_OS1, x, s1), s4
+        x = self.layer5_smooth(torch.cat([s1.gather(fea1), x, *hints1], dim=1))
+        logit1 = _run(self.refine_OS1, x, s1)
+        if coarse is not None:
+            logit4 = logit4 + self.base_logits(s4, coarse, hints4[0], 4)
+            logit1 = logit1 + self.base_logits(s1, coarse, hints1[0], 1)
+        return logit4, logit1, s4
 
-
-def add_coarse(
-    logit4: Tensor, logit1: Tensor, sites4: Sites, sites: Sites, coarse: Tensor, carry: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Both sparse results as corrections of the coarse logits (M, h, w), enlarged to their strides."""
-
-    def at(where: Sites, factor: int) -> Tensor:
-        dense = F.interpolate(coarse.unsqueeze(1), scale_factor=factor, mode="bilinear", align_corners=False)
-        m, y, x = where.coords.unbind(1)
-        return dense[m, 0, y, x].unsqueeze(1)
-
-    return logit4 + carry[0] * at(sites4, 2), logit1 + carry[1] * at(sites, 8)
+    def base_logits(self, sites: Sites, coarse: Tensor, hints: Tensor, stride: int) -> Tensor:
+        """(n, 1) what the finer stages of a small network correct; overridden where there is a prior."""
+        raise ValueError("this network's finer stages begin anew: give no coarse logits")
 
 
 def dense_detail(sites: Sites, sites4: Sites, logit4: Tensor, logit1: Tensor) -> Detail:

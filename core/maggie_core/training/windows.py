@@ -10,10 +10,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.cues import local_colours
 from maggie_core.model.network import Network
-from maggie_core.model.refinement import REGION_PX, add_coarse, dense_detail, dilate, to_alpha, undecided
+from maggie_core.model.refinement import REGION_PX, dense_detail, dilate, to_alpha, undecided
 from maggie_core.model.temporal import change_logits, enlarge
 from maggie_core.sparse import Sites
-
 
 MOST_SITES = 100_000
 """Undecided pixels one step works through; half the time of a step goes there."""
@@ -77,12 +76,10 @@ def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: b
     sites = Sites.where(region.flatten(0, 2))
     maps_queries = queries.unsqueeze(1).expand(b, t, n, -1).flatten(0, 2)
     cues = _CueSource(batch) if net.widths.cues else None
+    coarse = logits8.flatten(0, 2) if net.decoder.prior is not None else None
     logit4, logit1, sites4 = net.decoder.detail_rows(
-        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, cues
+        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, coarse=coarse, cues=cues
     )
-    if net.decoder.prior is not None:
-        coarse = logits8.flatten(0, 2)
-        logit4, logit1 = add_coarse(logit4, logit1, sites4, sites, coarse, net.decoder.prior.carry)
     detail = dense_detail(sites, sites4, logit4, logit1)
     ahead = behind = None
     if t > 1 and net.decoder.diff_module is not None:
