@@ -47,6 +47,6 @@ class MatteSettings:
         if self.working_px < 64:
             raise SettingsError(f"working size is {self.working_px} px: it needs at least 64")
         if self.segment_frames is not None and self.segment_frames < 1:
-            raise SettingsError(f"a segment has {self.segment_frames} frames: needed is at least 1, or 'whole'")
+            raise SettingsError(f"a segment has {self.segment_frames} frames: give at least 1, or 'whole'")
         if self.warmup_frames < 0:
             raise SettingsError(f"warm-up is {self.warmup_frames} frames: it cannot be negative")

@@ -63,7 +63,7 @@ def test_timecode_and_rate_are_written_as_such(tmp_path):
     header, _ = independent(tmp_path / "m.exr")
     timecode = header["timeCode"]
     assert (timecode.hours, timecode.minutes, timecode.seconds, timecode.frame) == (1, 2, 3, 4)
-    assert header["FramesPerSecond"] == Fraction(24000, 1001)
+    assert header["framesPerSecond"] == Fraction(24000, 1001)
     assert header["maggie/version"] == "1"
 
 
@@ -90,7 +90,7 @@ def test_header_attributes_survive_a_round_trip(tmp_path):
 def test_a_rate_may_be_given_as_fraction_pair_or_number(tmp_path, rate):
     write_exr(tmp_path / "m.exr", [matte(metadata={"FramesPerSecond": rate})])
 
-    assert independent(tmp_path / "m.exr")[0]["FramesPerSecond"] == Fraction(24000, 1001)
+    assert independent(tmp_path / "m.exr")[0]["framesPerSecond"] == Fraction(24000, 1001)
 
 
 def test_each_channel_may_have_its_own_type(tmp_path):

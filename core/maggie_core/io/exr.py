@@ -154,7 +154,8 @@ def _set_attribute(spec: Any, name: str, value: Any) -> None:
         pair = (
             value if isinstance(value, tuple) else Fraction(value).limit_denominator(1001).as_integer_ratio()
         )
-        spec.attribute(name, oiio.TypeDesc("rational"), pair)
+        # By OpenImageIO's own name it would not become OpenEXR's standard attribute.
+        spec.attribute("framesPerSecond", oiio.TypeDesc("rational"), pair)
     elif name == "smpte:TimeCode":  # as a string it would be dropped without a word
         spec.attribute(name, oiio.TypeTimeCode, tuple(value))
     elif name == "smpte:KeyCode":

@@ -26,6 +26,10 @@ READ_ACROSS = 4
 """Unwanted channels read along between two wanted ones: cheaper than decompressing the file once more."""
 
 
+STANDARD_NAMES = {"framesPerSecond": "FramesPerSecond"}
+"""Attributes that files spell as OpenEXR does, and we as OpenImageIO does."""
+
+
 @dataclass(frozen=True)
 class PartInfo:
     """What the header of one part (or of a plain image) says."""
@@ -163,7 +167,11 @@ def _part_info(index: int, name: str, names: tuple[str, ...], spec: Any) -> Part
         display=display,
         pixel_aspect=_pixel_aspect(spec),
         compression=spec.get_string_attribute("compression"),
-        metadata={each.name: each.value for each in spec.extra_attribs if _is_plain(each.value)},
+        metadata={
+            STANDARD_NAMES.get(each.name, each.name): each.value
+            for each in spec.extra_attribs
+            if _is_plain(each.value)
+        },
         code_max={"uint8": 255.0, "uint16": 65535.0}.get(str(spec.format)),
         tiled=spec.tile_width > 0,
         own_channels=tuple(spec.channelnames),

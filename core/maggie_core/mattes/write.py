@@ -22,8 +22,6 @@ from maggie_core.mattes.settings import MatteFile
 _LARGEST_HALF = 65504.0
 _OF_THE_COLOUR = ("chromaticities", "whiteLuminance", "adoptedNeutral", "acesImageContainerFlag")
 """Attributes that are true of the plate's colours; alpha has none, and the foreground is scene-linear."""
-_RATE = {"framesPerSecond": "FramesPerSecond"}
-"""EXR's own spelling, which the library does not translate, to the one `write_exr` stores as a rational."""
 _Pixels = tuple[str | None, tuple[str, ...], np.ndarray]
 """(part name, channels, (H, W, C) pixels)"""
 
@@ -174,6 +172,6 @@ def _metadata(
     if settings.layout == "files":
         ours["slugs"] = list(where)
     carried = carried_metadata(plate.metadata)
-    header = {_RATE.get(k, k): v for k, v in carried.items() if k not in _OF_THE_COLOUR}
+    header = {name: value for name, value in carried.items() if name not in _OF_THE_COLOUR}
     header |= attributes(ours)
     return header | cryptomatte.header(instances) if settings.layout == "cryptomatte" else header

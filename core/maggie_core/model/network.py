@@ -56,7 +56,7 @@ class Decoder(SparseStage):
         self.diff_module = change_head(w) if w.temporal else None
 
     def base_logits(self, sites: Sites, coarse: Tensor, hints: Tensor, stride: int) -> Tensor:
-        """(n, 1) what the finer stages correct, from coarse logits (M, h, w) and the last of (n, 6) cues."""
+        """(n, 1) what the finer stages correct: coarse logits (M, h, w) and the last of (n, 6) cues."""
         if self.prior is None:
             return super().base_logits(sites, coarse, hints, stride)
         m, y, x = sites.coords.unbind(1)
