@@ -56,7 +56,7 @@ class Decoder(SparseStage):
         self.diff_module = change_head(w) if w.temporal else None
 
     def base_logits(self, sites: Sites, coarse: Tensor, hints: Tensor, stride: int) -> Tensor:
-        """(n, 1) what the finer stages correct: coarse logits (M, h, w) and the last of (n, 6) cues."""
+        """(n, 1) what the finer stages correct: coarse logits (M, h, w), and the last of (n, 6) cues."""
         if self.prior is None:
             return super().base_logits(sites, coarse, hints, stride)
         m, y, x = sites.coords.unbind(1)
@@ -94,7 +94,7 @@ class CoarsePrior(nn.Sequential):
         return self.scale * input[:, 4] + super().forward(input).squeeze(1)
 
     def base(self, coarse: Tensor, filtered: Tensor, stride: int) -> Tensor:
-        """Logits at `stride` 4 or 1 from coarse logits and the guided filter in [-1, 1], both at the sites."""
+        """Logits at `stride` 4 or 1, from coarse logits and the guided filter in [-1, 1], at the sites."""
         level = 0 if stride == 4 else 1
         return self.carry[level] * coarse + self.trust[level] * torch.atanh(0.995 * filtered)
 
