@@ -60,7 +60,7 @@ class Narrator:
         self._total = len(event.frames)
         names = ", ".join(instance.name for instance in event.instances)
         self._line(
-            f"{self._total} frames, {len(event.instances)} instances ({names})\n"
+            f"{_count(self._total, 'frame')}, {_count(len(event.instances), 'instance')} ({names})\n"
             f"model {event.model} at {event.working_size} on {event.device}, {event.precision}; "
             f"plate is {event.colorspace}"
         )
@@ -96,7 +96,7 @@ class Narrator:
         if self._bar is not None:
             self._bar.stop()
         there = f", {event.skipped} skipped" if event.skipped else ""
-        self._line(f"{event.done} mattes written{there} in {_clock(self._seconds)}")
+        self._line(f"{_count(event.done, 'matte')} written{there} in {_clock(self._seconds)}")
         for error, frames in self._failures.items():
             complain(f"{frames_text(frames)} failed: {error}")
 
@@ -114,6 +114,10 @@ def frames_text(frames: Iterable[int]) -> str:
     numbers = sorted(frames)
     text = fileseq.framesToFrameRange(numbers)
     return f"frame {text}" if len(numbers) == 1 else f"frames {text}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _clock(seconds: float) -> str:
