@@ -226,11 +226,12 @@ class Network(nn.Module):
             assert frame.colours is not None
             return frame.colours.at(frame.picture, frame.guidance, at, chosen, stride=stride)
 
+        base = coarse if self.decoder.prior is not None else None
         logit4, logit1, sites4 = self.decoder.detail_rows(
             sites,
             [dense.unsqueeze(0) for dense in (frame.fea1, frame.fea2, frame.fea3, f8)],
             queries,
-            coarse=coarse if self.decoder.prior is not None else None,
+            coarse=base,
             cues=cues if self.widths.cues else None,
         )
-        return dense_detail(sites, sites4, logit4, logit1)
+        return dense_detail(sites, sites4, logit4, logit1, base)

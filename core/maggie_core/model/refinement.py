@@ -151,14 +151,22 @@ class SparseStage(nn.Module):
         raise ValueError("this network's finer stages begin anew: give no coarse logits")
 
 
-def dense_detail(sites: Sites, sites4: Sites, logit4: Tensor, logit1: Tensor) -> Detail:
-    """Bring the two sparse results back to (M, H, W) alphas."""
-    coarse = sites4.scatter(logit4 - ABSENT_LOGIT) + ABSENT_LOGIT
-    coarse = F.interpolate(coarse.unsqueeze(1), scale_factor=4, mode="bilinear", align_corners=False).squeeze(
-        1
-    )
-    coarse = coarse[:, : sites.height, : sites.width]
-    return Detail(to_alpha(coarse), sites.scatter(to_alpha(logit1)))
+def dense_detail(
+    sites: Sites, sites4: Sites, logit4: Tensor, logit1: Tensor, coarse: Tensor | None = None
+) -> Detail:
+    """Bring the two sparse results back to (M, H, W) alphas.
+
+    Where stride 4 has no site, `coarse` logits (M, h, w) stand in for a network whose finer stages correct them;
+    the published network takes a logit that means empty.
+    """
+    if coarse is None:
+        dense = sites4.scatter(logit4 - ABSENT_LOGIT) + ABSENT_LOGIT
+    else:
+        stand_in = F.interpolate(coarse.unsqueeze(1), scale_factor=2, mode="bilinear", align_corners=False)
+        filled = stand_in.flatten().index_copy(0, sites4.flat, logit4.flatten())
+        dense = filled.view(len(coarse), *stand_in.shape[2:])
+    dense = F.interpolate(dense.unsqueeze(1), scale_factor=4, mode="bilinear", align_corners=False).squeeze(1)
+    return Detail(to_alpha(dense[:, : sites.height, : sites.width]), sites.scatter(to_alpha(logit1)))
 
 
 def fuse(alpha8: Tensor, detail: Detail, region: Tensor) -> Tensor:

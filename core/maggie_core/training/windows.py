@@ -80,7 +80,7 @@ def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: b
     logit4, logit1, sites4 = net.decoder.detail_rows(
         sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, coarse=coarse, cues=cues
     )
-    detail = dense_detail(sites, sites4, logit4, logit1)
+    detail = dense_detail(sites, sites4, logit4, logit1, coarse)
     ahead = behind = None
     if t > 1 and net.decoder.diff_module is not None:
         pairs = [change_logits(net.decoder.diff_module, x.detach()) for x in f8]
