@@ -156,8 +156,8 @@ def dense_detail(
 ) -> Detail:
     """Bring the two sparse results back to (M, H, W) alphas.
 
-    Where stride 4 has no site, `coarse` logits (M, h, w) stand in for a network whose finer stages correct them;
-    the published network takes a logit that means empty.
+    Where stride 4 has no site, `coarse` logits (M, h, w) stand in, if the finer stages correct them; the
+    published network takes a logit that means empty.
     """
     if coarse is None:
         dense = sites4.scatter(logit4 - ABSENT_LOGIT) + ABSENT_LOGIT
