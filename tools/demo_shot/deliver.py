@@ -22,7 +22,6 @@ def write_shot(work: Path, output: Path) -> None:
     """Write every frame found in `work` to `output`, see the README there for what each file is."""
     frames = sorted(int(path.suffixes[-2][1:]) for path in work.glob("coverage.*.exr"))
     (output / "guidance").mkdir(parents=True, exist_ok=True)
-    alphas: dict[str, dict[int, np.ndarray]] = {name: {} for name in PEOPLE}
     for frame in frames:
         planes, manifest = _read(work / f"plate.{frame}.exr")
         _write_plate(output / f"plate.{frame}.exr", planes, frame)
@@ -31,10 +30,7 @@ def write_shot(work: Path, output: Path) -> None:
         truth = _within_one(coverage["Combined.R"], coverage["Combined.G"])
         _write_truth(output / f"truth.{frame}.exr", truth, frame)
         for name, alpha in zip(PEOPLE, truth, strict=True):
-            alphas[name][frame] = alpha.astype(np.float32)
-    for name in PEOPLE:
-        for frame in frames:
-            mask = masks.rough_mask(alphas[name], frame, name=name)
+            mask = masks.rough_mask(alpha.astype(np.float32), frame, name=name)
             _write_mask(output / "guidance" / f"{name}.{frame}.png", mask)
 
 
@@ -70,7 +66,7 @@ def _within_one(ana: np.ndarray, ben: np.ndarray) -> np.ndarray:
 def _write_plate(path: Path, planes: dict[str, np.ndarray], frame: int) -> None:
     rgb = np.stack([planes[f"Combined.{c}"] for c in "RGB"], -1)
     rgb = np.clip(rgb, 0.0, 65504.0).astype(np.float16)
-    spec = _spec(rgb, ("R", "G", "B"), "half", "dwaa:110", frame)
+    spec = _spec(rgb, ("R", "G", "B"), "half", "dwaa:140", frame)
     spec.attribute("oiio:ColorSpace", "lin_rec709_scene")
     spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), REC709)
     _write(path, spec, rgb)

@@ -7,24 +7,25 @@ import numpy as np
 BLOCK_PX = 8
 """Plate pixels per pixel of the coarse map that the mask is drawn on."""
 LAGGING = {"ana": (1006, 1012, 1018), "ben": (1009, 1014)}
-"""Frames whose mask is the previous frame's."""
-LOST_HAND = {"ana": (1016,), "ben": (1011,)}
-"""Frames whose foremost hand is missing."""
+"""Frames whose mask lies where the person was a moment ago."""
+LAG_PX = {"ana": -5, "ben": 9}
+"""How far a lagging mask is off, to the right."""
+LOST_LIMB = {"ana": (1016,), "ben": (1011,)}
+"""Frames in which the foremost hand or knee is missing."""
 
 
-def rough_mask(alphas: dict[int, np.ndarray], frame: int, *, name: str) -> np.ndarray:
+def rough_mask(alpha: np.ndarray, frame: int, *, name: str) -> np.ndarray:
     """Degrade one person's true alpha into a rough guidance mask.
 
     Args:
-        alphas: true alpha (H, W) in [0, 1] by frame; the previous frame is used where the mask lags.
-        name: the person, which selects the mistakes and the noise.
+        alpha: (H, W) in [0, 1].
+        name: the person, which with the frame selects the mistakes and the noise.
 
     Returns:
         (H, W) bool. Hair is a smooth helmet; edges wander by some pixels and drift over the frames.
     """
-    lags = frame in LAGGING[name] and frame - 1 in alphas
-    alpha = alphas[frame - 1 if lags else frame]
-    height, width = alpha.shape
+    if alpha.max() <= 0.5:
+        return np.zeros(alpha.shape, bool)
     coarse = _shrink(alpha)
     coarse = _helmet(coarse)
     seed = {"ana": 100, "ben": 200}[name]
@@ -32,10 +33,10 @@ def rough_mask(alphas: dict[int, np.ndarray], frame: int, *, name: str) -> np.nd
     wobble = 0.26 * _drifting_noise(coarse.shape, frame, seed=seed) + 0.10 * rng.standard_normal(coarse.shape)
     edge = (coarse > 0.02) & (coarse < 0.98)
     coarse = np.where(edge, coarse + wobble, coarse)
-    full = _enlarge(_blur(coarse, 0.55), (height, width))
-    mask = _shift(full, rng.integers(-2, 3, 2)) > 0.5 if alpha.max() > 0.5 else np.zeros(alpha.shape, bool)
-    if frame in LOST_HAND[name]:
-        mask &= ~_foremost_hand(mask, radius_px=46, side=1 if name == "ana" else -1)
+    lag = LAG_PX[name] if frame in LAGGING[name] else 0
+    mask = _shift(_enlarge(_blur(coarse, 0.55), alpha.shape), rng.integers(-2, 3, 2) + [0, lag]) > 0.5
+    if frame in LOST_LIMB[name]:
+        mask &= ~_foremost_limb(mask, radius_px=46, side=1 if name == "ana" else -1)
     return mask
 
 
@@ -68,7 +69,7 @@ def _shift(plane: np.ndarray, by: np.ndarray) -> np.ndarray:
     return padded[reach - down : reach - down + height, reach - right : reach - right + width]
 
 
-def _foremost_hand(mask: np.ndarray, *, radius_px: int, side: int) -> np.ndarray:
+def _foremost_limb(mask: np.ndarray, *, radius_px: int, side: int) -> np.ndarray:
     """A disc around the outermost pixel of the lower half."""
     height, width = mask.shape
     y, x = np.nonzero(mask & (np.arange(height)[:, None] > height // 2))
