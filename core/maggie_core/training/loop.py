@@ -65,6 +65,9 @@ class TrainSettings:
     ema: float = 0.998
     video_from: float = 0.78
     """Progress at which windows of three frames replace single frames."""
+    freeze_norms_from: float = 0.5
+    """Progress from which batch norms use their running statistics: crops differ so much from each other that a
+    network does badly with statistics it never trained under."""
     bf16: bool = True
 
 
@@ -110,6 +113,9 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * self.rate()
         p = self.progress
+        if p >= self.settings.freeze_norms_from:
+            for norm in _norms(self.net):
+                norm.eval()
         by_truth = 1.0 if p < 0.2 else 0.5 if p < 0.5 else 0.2
         guide = torch.rand((), generator=torch.Generator().manual_seed(self.step)).item() < by_truth
         prediction = predict(self.net, batch, guide_by_truth=guide, bf16=self.settings.bf16)
@@ -183,6 +189,10 @@ class Trainer:
                 return
 
 
+def _norms(net: torch.nn.Module) -> list[torch.nn.BatchNorm1d | torch.nn.BatchNorm2d]:
+    return [m for m in net.modules() if isinstance(m, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d))]
+
+
 def objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]:
     """The weighted terms of the loss; their sum is minimised."""
     t = batch.alpha.shape[1]
@@ -236,8 +246,7 @@ def objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]
 @torch.no_grad()
 def settle_norms(net: Network, batches: Iterator[TrainingBatch], count: int) -> None:
     """Re-estimate every batch norm's statistics on `count` batches, weighted equally."""
-    norms = [m for m in net.modules() if isinstance(m, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d))]
-    for norm in norms:
+    for norm in _norms(net):
         norm.reset_running_stats()
         norm.momentum = None
     net.train()
