@@ -30,6 +30,8 @@ class Moment:
     """(N, H, W) in [0, 1]."""
     people: np.ndarray
     """(H, W, 3) scene-linear colour of everybody, unmixed and premultiplied."""
+    worth: np.ndarray | None = None
+    """(N, H, W) bool: pixels worth enlarging, per person; None = wherever the alpha is neither 0 nor 1."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def contact_sheet(
     rows = [[picture.resize(tile, Image.Resampling.LANCZOS) for picture in row] for row in tiles]
     labels = [str(moment.frame) for moment in moments]
     for who in range(len(people)):
-        mixed = [_mixed(moment.alphas[who]) for moment in moments]
+        mixed = [_mixed(m.alphas[who]) if m.worth is None else m.worth[who] for m in moments]
         at = max(range(len(moments)), key=lambda i: mixed[i].sum())
         box = _detail_box(mixed[at], tile)
         rows.append([picture.crop(box).resize(tile, Image.Resampling.BICUBIC) for picture in tiles[at]])

@@ -76,7 +76,8 @@ def _stacks(output: Path, shot: Path) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def sheet(output: Path, *, subtitle: str, shot: Path = SHOT) -> Image.Image:
     """The contact sheet of the mattes at `output`."""
-    plate, guidance = open_source(shot / "plate.####.exr"), _guidance(shot)
+    plate, truth = open_source(shot / "plate.####.exr"), open_source(shot / "truth.####.exr")
+    guidance = _guidance(shot)
     spread = np.linspace(0, len(plate.frames) - 1, ROWS + 2)[1:-1]
     moments = []
     for frame in (plate.frames[round(place)] for place in spread):
@@ -84,9 +85,19 @@ def sheet(output: Path, *, subtitle: str, shot: Path = SHOT) -> Image.Image:
         alphas = _alphas(output, frame)
         people = np.sum([unmixed_foreground(linear, alpha) for alpha in alphas], axis=0)
         masks = np.stack([mask.pixels for mask in guidance.masks(frame)])
-        moments.append(Moment(frame, linear, masks, alphas, people))
+        true = np.moveaxis(truth.read(frame, channels=[f"{name}.alpha" for name in PEOPLE]).pixels, -1, 0)
+        moments.append(Moment(frame, linear, masks, alphas, people, np.stack([_hair(a) for a in true])))
     named = [Person(instance.name, instance.color) for instance in guidance.instances]
     return contact_sheet(moments, named, display=display, title="maggie-node demo", subtitle=subtitle)
+
+
+def _hair(alpha: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the mixed pixels in the upper third of a person, which is where the hair is."""
+    rows = np.flatnonzero((alpha > 0.5).any(axis=1))
+    mixed = (alpha > 0.05) & (alpha < 0.95)
+    if len(rows):
+        mixed[int(rows[0] + 0.33 * (rows[-1] - rows[0])) :] = False
+    return mixed
 
 
 def display(linear: np.ndarray) -> np.ndarray:
