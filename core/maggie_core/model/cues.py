@@ -14,6 +14,7 @@ Guided Filter", 2015). The published network takes none.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -59,14 +60,37 @@ class LocalColours:
             picture = F.avg_pool2d(picture, stride)
             guidance = F.avg_pool2d(guidance, stride)
         colour = picture[:, y, x].t()
-        step = STRIDE // stride
-        cy, cx = y // step, x // step
+        local = self._interpolated(
+            m, (y + 0.5) * (stride / STRIDE) - 0.5, (x + 0.5) * (stride / STRIDE) - 0.5
+        )
+        means, slope, offset = local[:, : 6 * len(RADII)], local[:, -4:-1], local[:, -1:]
         parts = []
-        for inside, outside in zip(self.inside, self.outside, strict=True):
-            parts += _colour_line(colour, inside[m, :, cy, cx], outside[m, :, cy, cx], dim=1)
-        filtered = (self.slope[m, :, cy, cx] * colour).sum(1, keepdim=True) + self.offset[m, :, cy, cx]
+        for pair in means.split(6, dim=1):
+            parts += _colour_line(colour, pair[:, :3], pair[:, 3:], dim=1)
+        filtered = (slope * colour).sum(1, keepdim=True) + offset
         parts += [guidance[m, y, x].unsqueeze(1) * 2 - 1, filtered.clamp(0, 1) * 2 - 1]
         return torch.cat(parts, dim=1)
+
+    @cached_property
+    def _rows(self) -> Tensor:
+        """(N h w, C): inside and outside means by window, slope and offset of every cell side by side."""
+        pairs = [side for pair in zip(self.inside, self.outside, strict=True) for side in pair]
+        packed = torch.cat([*pairs, self.slope, self.offset], dim=1)
+        return packed.permute(0, 2, 3, 1).reshape(-1, packed.shape[1])
+
+    def _interpolated(self, m: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """(n, C) rows at fractional cells, bilinearly, so that no grid shows in the picture."""
+        height, width = self.offset.shape[2:]
+        y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
+        top, left = y.long(), x.long()
+        bottom, right = (top + 1).clamp(max=height - 1), (left + 1).clamp(max=width - 1)
+        down, across = (y - top).unsqueeze(1), (x - left).unsqueeze(1)
+
+        def at(row: Tensor, column: Tensor) -> Tensor:
+            return self._rows.index_select(0, (m * height + row) * width + column)
+
+        upper = torch.lerp(at(top, left), at(top, right), across)
+        return torch.lerp(upper, torch.lerp(at(bottom, left), at(bottom, right), across), down)
 
     def coarse(self, picture: Tensor, guidance: Tensor, *, stride: int = 8) -> Tensor:
         """(N, 6, H/stride, W/stride): the same cues on a dense coarse grid (stride 8)."""
