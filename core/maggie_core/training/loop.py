@@ -66,8 +66,8 @@ class TrainSettings:
     video_from: float = 0.78
     """Progress at which windows of three frames replace single frames."""
     freeze_norms_from: float = 0.5
-    """Progress from which batch norms use their running statistics: crops differ so much from each other that a
-    network does badly with statistics it never trained under."""
+    """Progress from which batch norms use their running statistics. Crops differ so much from each other that
+    a network does badly with statistics it never trained under."""
     bf16: bool = True
 
 
