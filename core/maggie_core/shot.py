@@ -25,6 +25,7 @@ from maggie_core.io.frames import FrameSource
 from maggie_core.io.pattern import compact_frames
 from maggie_core.io.plate import read_plate
 from maggie_core.mattes import sum_to_one
+from maggie_core.memory import give_back
 from maggie_core.model import MatteModel
 from maggie_core.settings import MatteSettings
 
@@ -150,6 +151,7 @@ class ShotMatter:
         try:
             for frame, matte in zip(chain, mattes, strict=False):
                 header, repairs, present = seen.pop(frame)
+                give_back()
                 if frame in remaining:
                     yield self._result(frame, matte, header, repairs, present)
                     remaining.discard(frame)
