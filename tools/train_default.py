@@ -56,18 +56,20 @@ def train(args: argparse.Namespace, bank: Path) -> None:
 
 
 def export(args: argparse.Namespace, bank: Path) -> None:
-    """Average weights, norms settled on larger scenes, as float16 under the published names."""
+    """The averaged weights as float16 under the published names; unfrozen norms are settled first."""
     trainer = _trainer(args)
     net = trainer.average
-    video, crop = multiprocessing.Value("i", 1), multiprocessing.Value("i", 384)
-    larger = scene_batches(
-        bank, seed=args.seed + 7, batch=9, video=video.get_obj(), crop_px=crop.get_obj(), workers=0
-    )
-    settle_norms(net, larger, 60)
+    if trainer.progress < trainer.settings.freeze_norms_from:
+        video, crop = multiprocessing.Value("i", 0), multiprocessing.Value("i", 224)
+        scenes = scene_batches(
+            bank, seed=args.seed + 7, batch=8, video=video.get_obj(), crop_px=crop.get_obj(), workers=0
+        )
+        settle_norms(net, scenes, 16)
     state = {name: tensor for name, tensor in net.state_dict().items() if "num_batches_tracked" not in name}
     args.output.mkdir(parents=True, exist_ok=True)
     path = args.output / "maggie-default.safetensors"
     save_file({name: tensor.half().contiguous() for name, tensor in state.items()}, path)
+    path.chmod(0o644)
     about = {
         "name": "maggie-default",
         "kind": "video",
