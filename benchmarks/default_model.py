@@ -42,11 +42,11 @@ def main() -> None:
     strips = []
     for number, sample in enumerate(heldout_set(args.count, args.seed, args.size)):
         image, guidance = torch.from_numpy(sample.image), torch.from_numpy(sample.guidance)
-        results = {OURS: model.predict_clip(image, guidance).numpy()}
-        if len(image) > 1:
-            alone = [model.predict_clip(i[None], g[None]) for i, g in zip(image, guidance, strict=True)]
-            results[ALONE] = torch.cat(alone).numpy()
-        results |= _baselines(sample)
+        pairs = list(zip(image, guidance, strict=True))
+        results = {
+            OURS: torch.stack(list(model.stream(pairs, carry_last=False))).numpy(),
+            ALONE: torch.cat([model.predict_clip(i[None], g[None]) for i, g in pairs]).numpy(),
+        } | _baselines(sample)
         for name, alphas in results.items():
             errors = video_errors(alphas, sample.alphas)
             if len(image) == 1:

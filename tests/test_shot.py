@@ -68,10 +68,19 @@ def test_one_segment_for_the_whole_shot_is_the_published_clip(shot):
 
     clip = tiny_model().predict_clip(torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs]))
 
-    for frame, alphas in mattes(engine).items():
+    for frame, alphas in mattes(engine, list(FRAMES[:-1])).items():
         ours = clip[frame - 1001].numpy().copy()
         ours[1] *= frame != 1002
         np.testing.assert_allclose(alphas, ours[:, :64, :96], atol=1e-6)
+
+
+def test_the_last_frame_keeps_its_own_matte(shot):
+    engine = matter(shot, segment_frames=None)
+    pairs = list(engine._inputs(engine.shot_frames[-3:], {}))
+
+    own = tiny_model().predict_window(torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs]))
+
+    np.testing.assert_allclose(mattes(engine, [1009])[1009], own.single[2].numpy()[:, :64, :96], atol=1e-6)
 
 
 def test_influence_is_bounded_and_true(shot, tmp_path: Path):

@@ -147,7 +147,7 @@ class ShotMatter:
         chain = self.shot_frames[start : end + 1]
         remaining = set(asked)
         seen: dict[int, tuple[Frame, RepairCount, np.ndarray]] = {}
-        mattes = self.model.stream(self._inputs(chain, seen))
+        mattes = self.model.stream(self._inputs(chain, seen), carry_last=False)
         try:
             for frame, matte in zip(chain, mattes, strict=False):
                 header, repairs, present = seen.pop(frame)

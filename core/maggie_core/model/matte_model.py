@@ -203,12 +203,14 @@ class MatteModel:
         return torch.stack(mattes)[..., :height, :width]
 
     def stream(
-        self, pairs: Iterable[tuple[Tensor, Tensor]], *, carry_hidden: bool = False
+        self, pairs: Iterable[tuple[Tensor, Tensor]], *, carry_hidden: bool = False, carry_last: bool = True
     ) -> Iterator[Tensor]:
         """Matte frames as they come, one (N, H, W) for each, holding three frames' features at most.
 
         Args:
             pairs: (image (3, H, W), guidance (N, H, W)) per frame, H and W multiples of 32.
+            carry_last: take the frame before wherever the last one is thought unchanged, as published. It has
+                no second neighbour to confirm that, so a change that is overlooked leaves a ghost.
         """
         if not self.is_video:
             for image, guidance in pairs:
@@ -229,7 +231,7 @@ class MatteModel:
             previous = result.alpha[1]
             hidden = result.hidden[0] if carry_hidden and result.hidden is not None else None
         if result is not None:
-            yield result.alpha[2]
+            yield result.alpha[2] if carry_last else result.single[2]
         elif frames:
             padded = list(frames) + [frames[-1]] * (WINDOW - seen)
             yield from self._step(padded, None, None).alpha[:seen]
