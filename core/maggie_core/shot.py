@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.color import ColorSettings, PlateView, RepairCount
 from maggie_core.errors import FrameError, InputError, MaggieError
@@ -30,7 +31,8 @@ from maggie_core.model import MatteModel
 from maggie_core.settings import MatteSettings
 
 PAD_PX = 64
-"""The network sees the working grid padded right and bottom, with black, to a multiple of this."""
+"""The network sees the working grid grown right and bottom to a multiple of this. The last row and column go
+on, so that a person cut by the picture's border does not seem to end there; published is black."""
 LOOK_AHEAD = 1
 """Frames after a frame that its matte depends on."""
 
@@ -166,7 +168,7 @@ class ShotMatter:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Picture and guidance of each frame as the network takes them; notes the rest in `seen`."""
         width, height = self.geometry.working_size
-        padded = (-(-height // PAD_PX) * PAD_PX, -(-width // PAD_PX) * PAD_PX)
+        margin = (0, -width % PAD_PX, 0, -height % PAD_PX)
         for frame in chain:
             plate = self._read(frame)
             if plate.display != self.geometry.display:
@@ -181,10 +183,8 @@ class ShotMatter:
             masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
             bare = replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
             seen[frame] = (bare, repairs, np.asarray(masks.any(axis=(1, 2))))
-            image, guidance = torch.zeros(3, *padded), torch.zeros(len(masks), *padded)
-            image[:, :height, :width] = torch.from_numpy(picture).permute(2, 0, 1)
-            guidance[:, :height, :width] = torch.from_numpy(masks)
-            yield image, guidance
+            image = torch.from_numpy(picture).permute(2, 0, 1)
+            yield _grown(image, margin), _grown(torch.from_numpy(masks), margin)
 
     def _result(
         self, frame: int, matte: Tensor, header: Frame, repairs: RepairCount, present: np.ndarray
@@ -216,3 +216,8 @@ class ShotMatter:
             return 0, last
         start = index // length * length
         return max(0, start - self.settings.warmup_frames), min(last, start + length - 1 + LOOK_AHEAD)
+
+
+def _grown(planes: Tensor, margin: tuple[int, int, int, int]) -> Tensor:
+    """(C, h, w) with its last column and row repeated."""
+    return F.pad(planes.unsqueeze(0), margin, mode="replicate").squeeze(0)

@@ -168,7 +168,7 @@ def _part_info(index: int, name: str, names: tuple[str, ...], spec: Any) -> Part
         pixel_aspect=_pixel_aspect(spec),
         compression=spec.get_string_attribute("compression"),
         metadata={
-            STANDARD_NAMES.get(each.name, each.name): each.value
+            STANDARD_NAMES.get(str(each.name), str(each.name)): each.value
             for each in spec.extra_attribs
             if _is_plain(each.value)
         },
