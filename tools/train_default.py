@@ -75,7 +75,7 @@ def export(args: argparse.Namespace, bank: Path) -> None:
         "kind": "video",
         "licence": "Apache-2.0",
         "commercial": True,
-        "trained": {"steps": trainer.step, "minutes": round(trainer.elapsed_s / 60, 1), "seed": args.seed},
+        "trained": {"steps": trainer.step},
     }
     (args.output / "config.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB after {trainer.step} steps")
