@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from shots import write_shot
-from tiny_model import write_tiny_model
+from tiny import write_tiny_model
 
 from maggie_core.mattes import read_mattes
 from maggie_core.model import checkpoint

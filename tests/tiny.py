@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from maggie_core.geometry import Window
 from maggie_core.io.exr import Part, write_exr
@@ -24,14 +26,26 @@ WIDTHS = Widths(
 
 
 def tiny_state(widths: Widths = WIDTHS, *, seed: int = 0) -> dict[str, torch.Tensor]:
-    torch.manual_seed(seed)
-    return Network(widths).eval().state_dict()
+    """Weights of a tiny network; the same for the same seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        state = Network(widths).state_dict()
+    return {name: tensor.contiguous() for name, tensor in state.items()}
 
 
 @cache
 def tiny_model(*, temporal: bool = True) -> MatteModel:
     widths = WIDTHS if temporal else Widths(**{**WIDTHS.__dict__, "temporal": False})
     return from_state_dict(tiny_state(widths))
+
+
+def write_tiny_model(folder: Path, *, licence: str = "Apache-2.0", commercial: bool = True) -> Path:
+    """A model folder (`config.json` and weights) to name as `--model`; the same bytes every time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tiny_state(seed=2), folder / "tiny.safetensors")
+    config = {"name": "tiny", "licence": licence, "commercial": commercial}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
 
 
 def disc(width: int, height: int, x: float, y: float, radius: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import Command, run_command
 from shots import TinyShot, write_shot
-from tiny_model import write_tiny_model
+from tiny import write_tiny_model
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from command_line import Command
 from shots import TinyShot, write_deep_exr, write_image, write_shot
-from tiny_model import write_tiny_model
+from tiny import write_tiny_model
 
 from maggie_core.mattes import read_mattes
 

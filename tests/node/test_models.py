@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from command_line import Command
-from tiny_model import write_tiny_model
+from tiny import write_tiny_model
 
 
 def test_the_known_models_are_listed_with_their_licences(command: Command):
