@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from command_line import Command
@@ -64,6 +65,34 @@ def test_one_frame_may_go_to_one_file(
 
     assert result.exit_code == 0, result.stderr
     assert list(read_mattes(tmp_path / "m.exr")[0]) == ["ana"]
+
+
+def test_a_movie_is_matted_frame_by_frame_from_one(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    with av.open(str(tmp_path / "plate.mov"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for frame in range(1, 6):
+            pixels = np.full((64, 96, 3), 40 * frame, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+            shutil.copy(kept_shot.folder / f"ana.{1000 + frame}.png", tmp_path / f"ana.{frame:04d}.png")
+        container.mux(stream.encode())
+    mask = f"ana={tmp_path / 'ana.####.png'}"
+
+    result = command(
+        "matte",
+        tmp_path / "plate.mov",
+        "-o",
+        tmp_path / "m.####.exr",
+        "--guidance",
+        mask,
+        "--model",
+        tiny_model,
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert frames_written(tmp_path) == [1, 2, 3, 4, 5]
 
 
 def test_events_are_lines_of_json_that_begin_end_and_name_every_frame_once(
