@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -55,16 +56,6 @@ class Decoder(SparseStage):
         self.os8_temp_module = ConvGru(w.attention) if w.temporal else None
         self.diff_module = change_head(w) if w.temporal else None
 
-    def base_logits(self, sites: Sites, coarse: Tensor, hints: Tensor, stride: int) -> Tensor:
-        """(n, 1) what the finer stages correct: coarse logits (M, h, w), and the last of (n, 6) cues."""
-        if self.prior is None:
-            return super().base_logits(sites, coarse, hints, stride)
-        m, y, x = sites.coords.unbind(1)
-        dense = F.interpolate(
-            coarse.unsqueeze(1), scale_factor=8 // stride, mode="bilinear", align_corners=False
-        )
-        return self.prior.base(dense[m, 0, y, x].unsqueeze(1), hints[:, 5:], stride)
-
 
 GATE_CELLS = 5
 """How far from the guidance's edge a network with a prior may change its mind, in cells of 8 pixels."""
@@ -93,10 +84,23 @@ class CoarsePrior(nn.Sequential):
         """(N, 6, h, w) cues at stride 8 -> (N, h, w) logits."""
         return self.scale * input[:, 4] + super().forward(input).squeeze(1)
 
-    def base(self, coarse: Tensor, filtered: Tensor, stride: int) -> Tensor:
-        """Logits at `stride` 4 or 1, from coarse logits and the guided filter in [-1, 1], at the sites."""
+    def base(self, coarse: Tensor, sites: Sites, cues: Tensor, stride: int) -> Tensor:
+        """What the finer stages correct, at sites of a grid at `stride` 4 or 1.
+
+        Args:
+            coarse: (M, h, w) coarse logits.
+            cues: (n, 6) at the sites; the last is the guided filter in [-1, 1].
+
+        Returns:
+            (n, 1) logits.
+        """
+        enlarged = F.interpolate(
+            coarse.unsqueeze(1), scale_factor=8 // stride, mode="bilinear", align_corners=False
+        )
+        m, y, x = sites.coords.unbind(1)
         level = 0 if stride == 4 else 1
-        return self.carry[level] * coarse + self.trust[level] * torch.atanh(0.995 * filtered)
+        filtered = torch.atanh(0.995 * cues[:, 5:])
+        return self.carry[level] * enlarged[m, 0, y, x].unsqueeze(1) + self.trust[level] * filtered
 
     def gated(self, logits: Tensor, cues: Tensor) -> Tensor:
         """(..., h, w) logits, with the guidance's own decision where its edge is far."""
@@ -226,12 +230,12 @@ class Network(nn.Module):
             assert frame.colours is not None
             return frame.colours.at(frame.picture, frame.guidance, at, chosen, stride=stride)
 
-        base = coarse if self.decoder.prior is not None else None
+        prior = self.decoder.prior
         logit4, logit1, sites4 = self.decoder.detail_rows(
             sites,
             [dense.unsqueeze(0) for dense in (frame.fea1, frame.fea2, frame.fea3, f8)],
             queries,
-            coarse=base,
             cues=cues if self.widths.cues else None,
+            base=None if prior is None else partial(prior.base, coarse),
         )
-        return dense_detail(sites, sites4, logit4, logit1, base)
+        return dense_detail(sites, sites4, logit4, logit1, None if prior is None else coarse)

@@ -107,8 +107,8 @@ class SparseStage(nn.Module):
         features: list[Tensor],
         queries: Tensor,
         *,
-        coarse: Tensor | None = None,
         cues: Callable[[Sites, int], Tensor] | None = None,
+        base: Callable[[Sites, Tensor, int], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Sites]:
         """Logits at strides 4 and 1 of the undecided pixels.
 
@@ -116,8 +116,8 @@ class SparseStage(nn.Module):
             sites: undecided pixels at full resolution; map m is instance m % N of frame m // N.
             features: fea1, fea2, fea3 and the unfused F8: (F, C, ..) at strides 1, 2, 4 and 8.
             queries: (M, query) the instances' tokens.
-            coarse: (M, h, w) coarse logits, for a network whose finer stages correct them.
             cues: (sites, stride) -> (n, 6) local colour cues, for a network that takes them.
+            base: (sites, their cues, stride) -> (n, 1) logits that the results correct.
 
         Returns:
             (n4, 1) and (n1, 1) logits, and the sites at stride 4.
@@ -141,14 +141,10 @@ class SparseStage(nn.Module):
         x = _run(self.layer5, x, s2, s1)
         x = self.layer5_smooth(torch.cat([s1.gather(fea1), x, *hints1], dim=1))
         logit1 = _run(self.refine_OS1, x, s1)
-        if coarse is not None:
-            logit4 = logit4 + self.base_logits(s4, coarse, hints4[0], 4)
-            logit1 = logit1 + self.base_logits(s1, coarse, hints1[0], 1)
+        if base is not None:
+            logit4 = logit4 + base(s4, hints4[0], 4)
+            logit1 = logit1 + base(s1, hints1[0], 1)
         return logit4, logit1, s4
-
-    def base_logits(self, sites: Sites, coarse: Tensor, hints: Tensor, stride: int) -> Tensor:
-        """(n, 1) what the finer stages of a small network correct; overridden where there is a prior."""
-        raise ValueError("this network's finer stages begin anew: give no coarse logits")
 
 
 def dense_detail(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -76,9 +77,12 @@ def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: b
     sites = Sites.where(region.flatten(0, 2))
     maps_queries = queries.unsqueeze(1).expand(b, t, n, -1).flatten(0, 2)
     cues = _CueSource(batch) if net.widths.cues else None
-    coarse = logits8.flatten(0, 2) if net.decoder.prior is not None else None
+    prior, coarse, base = net.decoder.prior, None, None
+    if prior is not None:
+        coarse = logits8.flatten(0, 2)
+        base = partial(prior.base, coarse)
     logit4, logit1, sites4 = net.decoder.detail_rows(
-        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, coarse=coarse, cues=cues
+        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, cues=cues, base=base
     )
     detail = dense_detail(sites, sites4, logit4, logit1, coarse)
     ahead = behind = None
