@@ -1,0 +1,17 @@
+"""Published data sets and a user's own: found on disk, read as arrays, made by the paper's recipes."""
+
+from .layouts import DATASETS, find_samples
+from .matching import match_masks
+from .sample import MOST_INSTANCES, Sample, SampleArrays, load_sample, read_grey, read_picture
+
+__all__ = [
+    "DATASETS",
+    "MOST_INSTANCES",
+    "Sample",
+    "SampleArrays",
+    "find_samples",
+    "load_sample",
+    "match_masks",
+    "read_grey",
+    "read_picture",
+]
