@@ -7,6 +7,7 @@ from maggie_core.model.checkpoint import (
     load_model,
     local_weights,
     model_names,
+    save_weights,
 )
 from maggie_core.model.matte_model import MatteModel, ModelInfo, WindowResult
 
@@ -20,4 +21,5 @@ __all__ = [
     "load_model",
     "local_weights",
     "model_names",
+    "save_weights",
 ]

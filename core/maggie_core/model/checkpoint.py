@@ -1,4 +1,4 @@
-"""From files to a `MatteModel`: names, folders, hub repositories, and the checks a damaged file fails."""
+"""Weights files: names, folders, hub repositories, the checks a damaged file fails, and writing one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ import torch
 from torch import Tensor
 
 from maggie_core.errors import ModelError
+from maggie_core.io.atomic import atomic_file
+from maggie_core.model.alone import OneByOne
 from maggie_core.model.layers import fold
 from maggie_core.model.matte_model import MatteModel, ModelInfo
 from maggie_core.model.network import Network
-from maggie_core.model.widths import Widths, infer_widths
+from maggie_core.model.widths import Widths, infer_widths, recognise, unseen
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Instances = Literal["together", "alone"]
 
 OFFICIAL = {
     "him50k": "chuonghm/maggie-image-him50k-cvpr24",
@@ -38,7 +41,13 @@ def model_names() -> tuple[str, ...]:
     return ("default", *OFFICIAL)
 
 
-def load_model(spec: str = "default", *, device: str = "auto", precision: Precision = "auto") -> MatteModel:
+def load_model(
+    spec: str = "default",
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    instances: Instances = "together",
+) -> MatteModel:
     """Load a model by name or path.
 
     Args:
@@ -47,6 +56,7 @@ def load_model(spec: str = "default", *, device: str = "auto", precision: Precis
             or a pickled checkpoint (read with `weights_only=True`).
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: of the dense stages. `auto` is float32 on a CPU and bfloat16 or float32 elsewhere.
+        instances: all of them in one pass, or each in a pass of its own (`OneByOne`), for comparison.
 
     Raises:
         ModelError: unknown name, no such file, damaged file, foreign weights, device not there.
@@ -55,16 +65,23 @@ def load_model(spec: str = "default", *, device: str = "auto", precision: Precis
     weights = find_weights(spec)
     if kind == "auto":
         kind = "bf16" if chosen.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    model = from_state_dict(read_state(weights))
+    model = from_state_dict(read_state(weights), said=_said(weights), instances=instances)
     model.info = replace(model.info, **_about(spec, weights), sha256=_sha256(weights))
     return model.to(chosen, kind)
 
 
-def from_state_dict(state: Mapping[str, Tensor]) -> MatteModel:
+def from_state_dict(
+    state: Mapping[str, Tensor],
+    *,
+    said: Mapping[str, str] | None = None,
+    instances: Instances = "together",
+) -> MatteModel:
     """Build the network `state` belongs to: image or video, of whatever widths its tensors have.
 
     Args:
         state: the published names; float16 and bfloat16 tensors are read as float32.
+        said: what no tensor says (`widths.unseen`), for a variant of the published video network.
+        instances: as in `load_model`.
 
     Returns:
         A model in evaluation mode, on the CPU, in float32.
@@ -73,16 +90,14 @@ def from_state_dict(state: Mapping[str, Tensor]) -> MatteModel:
         ModelError: names are missing, unknown, or a shape does not fit; all are named in one line.
     """
     state = {name: tensor for name, tensor in state.items() if not any(part in name for part in UNUSED)}
-    temporal = any(name.startswith(("decoder.os8_temp_module.", "decoder.diff_module.")) for name in state)
-    prior = 1 if "decoder.prior.0.weight" in state else 0
-    expected = _shapes(Widths(temporal=temporal, prior=prior))
+    expected = _shapes(recognise(state, said))
     missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     if missing or unknown:
         raise ModelError(
             f"these are not weights of this network: {_names(missing, 'missing')}{_names(unknown, 'unknown')}"
         )
     try:
-        widths = infer_widths(state)
+        widths = infer_widths(state, said)
         expected = _shapes(widths)
     except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
         raise ModelError(f"these weights have no consistent widths: {str(error).splitlines()[0]}") from error
@@ -98,7 +113,27 @@ def from_state_dict(state: Mapping[str, Tensor]) -> MatteModel:
     network.eval().requires_grad_(False)
     parameters = sum(tensor.numel() for name, tensor in state.items() if "running_" not in name)
     fold(network)
-    return MatteModel(network, ModelInfo("custom", "video" if temporal else "image", parameters))
+    kind = MatteModel if instances == "together" else OneByOne
+    return kind(network, ModelInfo("custom", "video" if widths.temporal else "image", parameters))
+
+
+def save_weights(network: Network, path: Path) -> None:
+    """Write a trained network as a `.safetensors` file that `load_model` takes by its path, variant and all.
+
+    Tensors are rounded to float16, which halves the file.
+
+    Raises:
+        OutputError: the file cannot be written; what was there before is untouched.
+    """
+    from safetensors.torch import save
+
+    tensors = {
+        name: tensor.detach().cpu().half().contiguous()
+        for name, tensor in network.state_dict().items()
+        if not any(part in name for part in UNUSED)
+    }
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(save(tensors, metadata=unseen(network.widths)))
 
 
 def find_weights(spec: str) -> Path:
@@ -169,6 +204,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise ModelError(f"{path} holds no table of tensors: it needs to be a state_dict")
     return loaded
+
+
+def _said(path: Path) -> dict[str, str]:
+    """What stands beside the tensors of a `.safetensors` file; a pickled checkpoint says nothing."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as weights:
+        return weights.metadata() or {}
 
 
 def choose_device(name: str) -> torch.device:

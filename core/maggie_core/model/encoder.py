@@ -14,29 +14,49 @@ STD = (0.229, 0.224, 0.225)
 """The statistics the picture is normalised with, in sRGB-encoded [0, 1]."""
 
 
-def embed_guidance(table: Tensor, guidance: Tensor, ids: Tensor) -> Tensor:
-    """Mean embedding of the instances that claim a pixel; zero where none does.
+class EmbeddedGuidance(nn.Module):
+    """Mean embedding of the instances that claim a pixel; zero where none does. Row 0 is never used."""
 
-    Args:
-        table: (slots + 1, E); row 0 is never used.
-        guidance: (F, N, H, W) coverage; id * coverage is truncated to an integer, so binarise soft masks.
-        ids: (N,) int64 row of `table` for each instance, from 1.
+    def __init__(self, slots: int, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(slots + 1, channels))
 
-    Returns:
-        (F, E, H, W).
-    """
-    frames, _, height, width = guidance.shape
-    total = guidance.new_zeros(frames, table.shape[1], height, width)
-    count = guidance.new_zeros(frames, 1, height, width)
-    for index, slot in enumerate(ids.tolist()):
-        claimed = (guidance[:, index : index + 1] * slot).long()
-        if slot > 1 and not torch.equal(claimed, claimed.clamp(max=1) * slot):
-            # A soft mask names another instance's row, as published.
-            total = total + table[claimed.squeeze(1)].permute(0, 3, 1, 2) * (claimed > 0)
-        else:
-            total = total + table[slot].view(1, -1, 1, 1) * (claimed > 0)
-        count = count + (claimed > 0)
-    return total / (count + 1e-6)
+    def forward(self, guidance: Tensor, ids: Tensor) -> Tensor:
+        """(F, N, H, W) -> (F, E, H, W).
+
+        Args:
+            guidance: coverage; id * coverage is truncated to an integer, so binarise soft masks.
+            ids: (N,) int64 row for each instance, from 1.
+        """
+        table = self.weight
+        frames, _, height, width = guidance.shape
+        total = guidance.new_zeros(frames, table.shape[1], height, width)
+        count = guidance.new_zeros(frames, 1, height, width)
+        for index, slot in enumerate(ids.tolist()):
+            claimed = (guidance[:, index : index + 1] * slot).long()
+            if slot > 1 and not torch.equal(claimed, claimed.clamp(max=1) * slot):
+                # A soft mask names another instance's row, as published.
+                total = total + table[claimed.squeeze(1)].permute(0, 3, 1, 2) * (claimed > 0)
+            else:
+                total = total + table[slot].view(1, -1, 1, 1) * (claimed > 0)
+            count = count + (claimed > 0)
+        return total / (count + 1e-6)
+
+
+class StackedGuidance(nn.Module):
+    """Every instance in a channel of its own; instances that share an id share its channel."""
+
+    def __init__(self, slots: int):
+        super().__init__()
+        self.slots = slots
+
+    def forward(self, guidance: Tensor, ids: Tensor) -> Tensor:
+        """(F, N, H, W) coverage, (N,) int64 ids from 1 -> (F, slots, H, W)."""
+        frames, _, height, width = guidance.shape
+        planes = guidance.new_zeros(frames, self.slots, height, width)
+        for mask, slot in zip(guidance.unbind(1), (ids - 1).tolist(), strict=True):
+            planes[:, slot] = torch.maximum(planes[:, slot], mask)
+        return planes
 
 
 class BasicBlock(nn.Module):
@@ -67,7 +87,8 @@ class Encoder(nn.Module):
 
     def __init__(self, w: Widths):
         super().__init__()
-        self.conv1 = SpectralConv(3 + w.embed, w.s2, 3, stride=2)
+        inputs = 3 + w.guidance_channels
+        self.conv1 = SpectralConv(inputs, w.s2, 3, stride=2)
         self.conv2 = SpectralConv(w.s2, w.s2, 3)
         self.conv3 = SpectralConv(w.s2, w.s4, 3, stride=2)
         self.bn1, self.bn2, self.bn3 = nn.BatchNorm2d(w.s2), nn.BatchNorm2d(w.s2), nn.BatchNorm2d(w.s4)
@@ -76,19 +97,25 @@ class Encoder(nn.Module):
         self.layer3 = _stage(w.s8, w.s16, 4)
         self.layer_bottleneck = _stage(w.s16, w.s32, 2)
         self.shortcut = nn.ModuleList(
-            _shortcut(inputs, outputs)
-            for inputs, outputs in (
-                (3 + w.embed, w.detail),
+            _shortcut(entering, outputs)
+            for entering, outputs in (
+                (inputs, w.detail),
                 (w.s2, w.s2),
                 (w.s4, w.s4),
                 (w.s8, w.s8),
                 (w.s16, w.s16),
             )
         )
-        self.mask_embed_layer = nn.Embedding(w.slots + 1, w.embed)
+        self.mask_embed_layer = (
+            EmbeddedGuidance(w.slots, w.embed) if w.guidance == "embedded" else StackedGuidance(w.slots)
+        )
 
     def forward(self, picture: Tensor, embedding: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Returns ([fea1 .. fea5] at strides 1 to 16, x5 at stride 32)."""
+        """(F, 3, H, W) normalised picture and (F, E, H, W) guidance, as `mask_embed_layer` gives it.
+
+        Returns:
+            [fea1 .. fea5] at strides 1 to 16, and x5 at stride 32.
+        """
         x = torch.cat([picture, embedding], dim=1)
         features = [self.shortcut[0](x)]
         x = F.relu(self.bn1(self.conv1(x)))

@@ -1,4 +1,4 @@
-"""The instance matte decoder: one token per instance, attention at stride 8, coarse logits.
+"""The instance matte decoder: one token per instance, attention at stride 8, queries for the coarse logits.
 
 Source: Huynh et al., "MaGGIe: Masked Guided Gradual Human Instance Matting", CVPR 2024.
 """
@@ -102,14 +102,7 @@ class InstanceDecoder(nn.Module):
         self.decoder_norm = nn.LayerNorm(w.query)
         self.query_feat = nn.Embedding(w.slots, dim)
         self.id_embedding = nn.Embedding(w.slots + 1, dim)
-        self.conv = nn.Sequential(
-            nn.Conv2d(dim, dim, 3, padding=1, bias=False),
-            nn.BatchNorm2d(dim),
-            nn.LeakyReLU(SLOPE),
-            nn.Conv2d(dim, w.query, 1, bias=False),
-            nn.BatchNorm2d(w.query),
-            nn.LeakyReLU(SLOPE),
-        )
+        self.conv = _to_query_space(dim, w.query)
 
     def attend(self, d8: Tensor, cells: Tensor, slots: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Attention over the frames of one window.
@@ -147,3 +140,33 @@ class InstanceDecoder(nn.Module):
         scores.append(weights)
         queries = self.decoder_norm(self.final_mlp(tokens))
         return feat.view(frames, height, width, -1).permute(0, 3, 1, 2), queries, scores
+
+
+class PlaneDecoder(nn.Module):
+    """`refine_OS8` without attention: a query of each slot is the same for every picture.
+
+    The coarse logits are then a last layer with one plane per slot, as when MGM is widened to take all masks
+    stacked and to give all mattes at once (MGM* in the paper). It answers `attend` as `InstanceDecoder` does.
+    """
+
+    def __init__(self, w: Widths):
+        super().__init__()
+        self.feat_proj = Projection(w.s8, w.attention)
+        self.fixed_queries = nn.Embedding(w.slots, w.query)
+        self.conv = _to_query_space(w.attention, w.query)
+
+    def attend(self, d8: Tensor, cells: Tensor, slots: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Features (T, dim, h, w), queries (n, query), and no attention weights."""
+        features = self.feat_proj(d8.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return features, self.fixed_queries(slots), []
+
+
+def _to_query_space(dim: int, query: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(dim, dim, 3, padding=1, bias=False),
+        nn.BatchNorm2d(dim),
+        nn.LeakyReLU(SLOPE),
+        nn.Conv2d(dim, query, 1, bias=False),
+        nn.BatchNorm2d(query),
+        nn.LeakyReLU(SLOPE),
+    )

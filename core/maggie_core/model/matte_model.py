@@ -59,6 +59,9 @@ class MatteModel:
     embedding's identities, start again in each.
     """
 
+    instances: Literal["together", "alone"] = "together"
+    """`OneByOne` (alone.py) gives every instance a pass of its own."""
+
     def __init__(self, network: Network, info: ModelInfo):
         self._network = network
         self.info = info
@@ -122,11 +125,18 @@ class MatteModel:
             return result
         forward, backward = _changes([found.change for found in coarse if found.change], single)
         final = single
-        if len(frames) == WINDOW:
+        widths = self._network.widths
+        if len(frames) == WINDOW and widths.fuses:
             earlier = None if previous is None else previous.to(self.device)
-            final = fuse_window(single, earlier, forward, backward)
-        states = torch.cat([found.hidden for found in coarse if found.hidden is not None], dim=1)
-        return replace(result, alpha=final, hidden=states, change_forward=forward, change_backward=backward)
+            final = fuse_window(single, earlier, forward, backward, fusion=widths.fusion)
+        states = [found.hidden for found in coarse if found.hidden is not None]
+        return replace(
+            result,
+            alpha=final,
+            hidden=torch.cat(states, dim=1) if states else None,
+            change_forward=forward,
+            change_backward=backward,
+        )
 
     def _refine(
         self, frames: list[FrameFeatures], group: Tensor, coarse: _Coarse, maps: _Maps, *, first: int
@@ -252,7 +262,7 @@ class MatteModel:
         if not cells.any():
             h, w = cells.shape[-2:]
             empty = torch.zeros(len(frames), net.widths.attention, h, w, device=self.device)
-            return _Coarse(None, torch.empty(0), torch.empty(0), empty if self.is_video else None, ())
+            return _Coarse(None, torch.empty(0), torch.empty(0), empty if net.widths.has_gru else None, ())
         slots = torch.arange(len(group), device=self.device)
         d8 = torch.stack([frame.d8 for frame in frames])
         features, queries, _ = net.decoder.refine_OS8.attend(d8, cells, slots)
@@ -336,23 +346,16 @@ def _pad(image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:
     return F.pad(image, margin), F.pad(guidance, margin)
 
 
-_MAPS = (
-    "alpha",
-    "alpha_os8",
-    "alpha_os4",
-    "alpha_os1",
-    "undecided",
-    "single",
-    "change_forward",
-    "change_backward",
-)
+MAPS = ("alpha", "alpha_os8", "alpha_os4", "alpha_os1", "undecided", "single")
+"""Results with one map per instance."""
+CHANGES = ("change_forward", "change_backward")
+"""Results of a video network with one map per frame."""
 
 
 def _crop(result: WindowResult, height: int, width: int) -> WindowResult:
-    maps = {name: getattr(result, name) for name in _MAPS}
+    maps = {name: getattr(result, name) for name in (*MAPS, *CHANGES)}
     return replace(result, **{name: m[..., :height, :width] for name, m in maps.items() if m is not None})
 
 
 def _stack(results: list[WindowResult]) -> WindowResult:
-    names = _MAPS[:6]
-    return WindowResult(**{name: torch.cat([getattr(r, name) for r in results]) for name in names})
+    return WindowResult(**{name: torch.cat([getattr(r, name) for r in results]) for name in MAPS})

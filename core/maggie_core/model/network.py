@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.cues import LocalColours, local_colours
-from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, embed_guidance, up_stage
-from maggie_core.model.instances import InstanceDecoder
+from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, up_stage
+from maggie_core.model.instances import InstanceDecoder, PlaneDecoder
 from maggie_core.model.refinement import Detail, SparseStage, dense_detail
 from maggie_core.model.temporal import ConvGru, change_head
 from maggie_core.model.widths import CUE_CHANNELS, Widths
@@ -51,10 +51,10 @@ class Decoder(SparseStage):
         self.build_sparse_stage(w)
         self.layer1 = up_stage(w.s32, w.s16, 2)
         self.layer2 = up_stage(w.s16, w.s8, 3)
-        self.refine_OS8 = InstanceDecoder(w)
+        self.refine_OS8 = InstanceDecoder(w) if w.queries == "attended" else PlaneDecoder(w)
         self.prior = CoarsePrior(w.prior) if w.prior else None
-        self.os8_temp_module = ConvGru(w.attention) if w.temporal else None
-        self.diff_module = change_head(w) if w.temporal else None
+        self.os8_temp_module = ConvGru(w.attention, bidirectional=w.gru == "both") if w.has_gru else None
+        self.diff_module = change_head(w) if w.fuses else None
 
 
 GATE_CELLS = 5
@@ -113,7 +113,7 @@ class CoarsePrior(nn.Sequential):
 
 
 class Network(nn.Module):
-    """MaGGIe, image or video, of any widths.
+    """MaGGIe, image or video, of any widths and variants.
 
     Source: Huynh et al., "MaGGIe: Masked Guided Gradual Human Instance Matting", CVPR 2024.
     """
@@ -135,8 +135,8 @@ class Network(nn.Module):
         return bool(self.widths.cues or self.widths.prior)
 
     def embed(self, guidance: Tensor, ids: Tensor) -> Tensor:
-        """(F, N, H, W) guidance -> (F, E, H, W)."""
-        return embed_guidance(self.encoder.mask_embed_layer.weight, guidance, ids)
+        """(F, N, H, W) guidance, (N,) ids from 1 -> (F, E, H, W) as the encoder takes it."""
+        return self.encoder.mask_embed_layer(guidance, ids)
 
     def features(self, picture: Tensor, embedding: Tensor) -> tuple[list[Tensor], Tensor]:
         """Per-frame features of a batch of frames.

@@ -1,4 +1,4 @@
-"""What the video network adds: a bidirectional Conv-GRU at stride 8, the change head, and matte fusion."""
+"""What the video network adds: a Conv-GRU at stride 8, the change head, and matte fusion."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.layers import SpectralConv
-from maggie_core.model.widths import Widths
+from maggie_core.model.widths import Fusion, Widths
 
 
 class ConvGru(nn.Module):
-    """One convolutional GRU cell, run forwards and then backwards over a window."""
+    """One convolutional GRU cell, run forwards over a window and, if it is `bidirectional`, back again."""
 
-    def __init__(self, dim: int):
+    def __init__(self, dim: int, *, bidirectional: bool = True):
         super().__init__()
+        self.bidirectional = bidirectional
         self.ih = nn.Sequential(nn.Conv2d(2 * dim, 2 * dim, 3, padding=1))
         self.hh = nn.Sequential(nn.Conv2d(2 * dim, dim, 3, padding=1))
 
@@ -24,7 +25,7 @@ class ConvGru(nn.Module):
         return (1 - z) * h + z * candidate
 
     def forward(self, x: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(T, C, h, w) features -> their temporal mean of both directions, and the forward states.
+        """(T, C, h, w) features -> their temporal states (mean of both directions), and the forward ones.
 
         Args:
             hidden: (C, h, w) state before the first frame; None means zeros, the published behaviour.
@@ -34,6 +35,8 @@ class ConvGru(nn.Module):
         for frame in x.split(1):
             state = self.cell(frame, state)
             forward.append(state)
+        if not self.bidirectional:
+            return torch.cat(forward), torch.cat(forward)
         merged = [forward[-1]]
         for frame, ahead in zip(reversed(x.split(1)[:-1]), reversed(forward[:-1]), strict=True):
             state = self.cell(frame, state)
@@ -82,18 +85,25 @@ def enlarge(logits: Tensor, factor: int = 8) -> Tensor:
 
 
 def fuse_window(
-    alphas: Tensor, previous: Tensor | None, change_forward: Tensor, change_backward: Tensor
+    alphas: Tensor,
+    previous: Tensor | None,
+    change_forward: Tensor,
+    change_backward: Tensor,
+    *,
+    fusion: Fusion = "both",
 ) -> Tensor:
     """Carry mattes through a window of three frames where nothing changed.
 
     The middle frame takes what its neighbours agree on exactly; elsewhere, and wherever something changed, it
-    keeps its own matte.
+    keeps its own matte. With one direction alone that neighbour is believed, and `backward` leaves the last
+    frame, which has none behind it, as it is.
 
     Args:
         alphas: (3, N, H, W) mattes of the single frames.
         previous: (N, H, W) final matte of frame 0, or None for a first window.
         change_forward: (3, H, W) in [0, 1].
         change_backward: (3, H, W) in [0, 1].
+        fusion: `forward` or `backward` for the paper's ablation.
 
     Returns:
         (3, N, H, W).
@@ -103,7 +113,9 @@ def fuse_window(
     df, db = (change_forward > 0.5).to(alphas.dtype), (change_backward > 0.5).to(alphas.dtype)
     ahead = p * (1 - df[1]) + a1 * df[1]
     behind = a2 * (1 - db[1]) + a1 * db[1]
-    out1 = torch.where(ahead == behind, ahead, a1)
+    if fusion == "backward":
+        return torch.stack([a0, behind, a2])
+    out1 = ahead if fusion == "forward" else torch.where(ahead == behind, ahead, a1)
     out2 = out1 * (1 - df[2]) + a2 * df[2]
     return torch.stack([a0, out1, out2])
 

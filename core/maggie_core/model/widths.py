@@ -1,22 +1,36 @@
-"""Every width of a network of the family, read from its tensors.
+"""Every width and variant of a network of the family, read from its tensors.
 
-The published network and a narrower one differ in these numbers alone, so one code path loads both.
+The published network and a narrower one differ in these alone, so one code path loads both. What no tensor
+says, how a temporal network is run, stands beside the tensors in a weights file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from torch import Tensor
+
+from maggie_core.errors import ModelError
 
 CUE_CHANNELS = 6
 """Parameter-free local colour cues per undecided pixel (`cues.py`); the published network has none."""
 
+GuidanceInput = Literal["embedded", "stacked"]
+Queries = Literal["attended", "fixed"]
+Gru = Literal["none", "single", "both"]
+Fusion = Literal["none", "forward", "backward", "both"]
+_CHOICES = {"guidance": GuidanceInput, "queries": Queries, "gru": Gru, "fusion": Fusion}
+
 
 @dataclass(frozen=True)
 class Widths:
-    """Channel counts. The defaults are the published network's; `s32` is the feature at stride 32."""
+    """Channel counts and variants, the published network's by default; `s32` is the feature at stride 32.
+
+    Raises:
+        ModelError: a variant of an unknown name.
+    """
 
     embed: int = 3
     slots: int = 10
@@ -44,23 +58,96 @@ class Widths:
     prior: int = 0
     temporal: bool = False
     change: tuple[int, int] = (64, 32)
+    guidance: GuidanceInput = "embedded"
+    """How masks reach the encoder: in `embed` channels however many they are, or in one channel per slot."""
+    queries: Queries = "attended"
+    """What finds an instance in the features: a token that has looked at them, or a fixed row for each slot,
+    which is a last layer with one plane per slot."""
+    gru: Gru = "both"
+    """Directions the Conv-GRU runs in; only a temporal network has one."""
+    fusion: Fusion = "both"
+    """Neighbours in time a matte may be taken over from; only a temporal network has any."""
+
+    def __post_init__(self) -> None:
+        for name, kind in _CHOICES.items():
+            if getattr(self, name) not in get_args(kind):
+                raise ModelError(
+                    f"the network's {name} is {getattr(self, name)}: known are {', '.join(get_args(kind))}"
+                )
+
+    @property
+    def guidance_channels(self) -> int:
+        """Channels the encoder takes beside the picture's three."""
+        return self.embed if self.guidance == "embedded" else self.slots
+
+    @property
+    def has_gru(self) -> bool:
+        return self.temporal and self.gru != "none"
+
+    @property
+    def fuses(self) -> bool:
+        return self.temporal and self.fusion != "none"
 
 
-def infer_widths(state: Mapping[str, Tensor]) -> Widths:
-    """Read the widths of the network that `state` belongs to.
+def unseen(widths: Widths) -> dict[str, str]:
+    """What no tensor of the network says, to stand beside them in a weights file."""
+    if not widths.temporal:
+        return {"kind": "image"}
+    return {"kind": "video", "gru": widths.gru, "fusion": widths.fusion}
+
+
+def recognise(state: Mapping[str, Tensor], said: Mapping[str, str] | None = None) -> Widths:
+    """The variant `state` belongs to, in the published widths.
+
+    Args:
+        said: what `unseen` gave; without it, any temporal tensor means the published temporal network.
+
+    Raises:
+        ModelError: `said` names an unknown variant.
+    """
+    said = said or {}
+    temporal = any(name.startswith(("decoder.os8_temp_module.", "decoder.diff_module.")) for name in state)
+    variants = {
+        "guidance": "stacked" if _is_stacked(state) else "embedded",
+        "queries": "fixed" if _FIXED in state else "attended",
+        **{name: said[name] for name in ("gru", "fusion") if name in said},
+    }
+    return Widths(
+        prior=1 if "decoder.prior.0.weight" in state else 0,
+        temporal=said.get("kind") == "video" or (temporal and "kind" not in said),
+        **variants,  # pyright: ignore[reportArgumentType] - checked by the class
+    )
+
+
+def infer_widths(state: Mapping[str, Tensor], said: Mapping[str, str] | None = None) -> Widths:
+    """Read the widths of the network that `state` belongs to; `said` as in `recognise`.
 
     Raises:
         KeyError: a tensor the widths are read from is missing.
+        ModelError: `said` names an unknown variant.
     """
 
     def size(name: str, dim: int = 0) -> int:
         return int(state[name].shape[dim])
 
-    temporal = any(name.startswith("decoder.os8_temp_module.") for name in state)
+    kind = recognise(state, said)
+    found: dict[str, int | tuple[int, int]] = {}
+    if kind.guidance == "embedded":
+        found["embed"] = size("encoder.mask_embed_layer.weight", 1)
+    if kind.queries == "attended":
+        found["attention_hidden"] = size("decoder.refine_OS8.mlp_layers.0.linear1.weight")
+    if kind.prior:
+        found["prior"] = size("decoder.prior.0.weight")
+    if kind.fuses:
+        found["change"] = (
+            size("decoder.diff_module.0.module.weight_bar"),
+            size("decoder.diff_module.3.module.weight_bar"),
+        )
     s4 = size("encoder.conv3.module.weight_bar")
-    return Widths(
-        embed=size("encoder.mask_embed_layer.weight", 1),
-        slots=size("decoder.refine_OS8.query_feat.weight"),
+    return replace(
+        kind,
+        **found,
+        slots=size(_FIXED if kind.queries == "fixed" else _TOKENS),
         detail=size("encoder.shortcut.0.0.module.weight_bar"),
         s2=size("encoder.conv1.module.weight_bar"),
         s4=s4,
@@ -68,9 +155,8 @@ def infer_widths(state: Mapping[str, Tensor]) -> Widths:
         s16=size("encoder.layer3.0.conv1.module.weight_bar"),
         s32=size("encoder.layer_bottleneck.0.conv1.module.weight_bar"),
         aspp=size("aspp.aspp1.weight"),
-        attention=size("decoder.refine_OS8.query_feat.weight", 1),
-        attention_hidden=size("decoder.refine_OS8.mlp_layers.0.linear1.weight"),
-        query=size("decoder.refine_OS8.final_mlp.layers.0.weight"),
+        attention=size("decoder.refine_OS8.feat_proj.layers.0.weight"),
+        query=size("decoder.inst_spec_layer.linear2.weight"),
         query_hidden=size("decoder.inst_spec_layer.linear1.weight"),
         sparse4=size("decoder.layer3.0.weight"),
         gate=size("decoder.guidance_layer.0.weight"),
@@ -82,12 +168,15 @@ def infer_widths(state: Mapping[str, Tensor]) -> Widths:
         smooth1=size("decoder.layer5_smooth.0.weight"),
         head1=size("decoder.refine_OS1.0.weight"),
         cues=size("decoder.layer3_smooth.0.weight", 3) - s4,
-        prior=size("decoder.prior.0.weight") if "decoder.prior.0.weight" in state else 0,
-        temporal=temporal,
-        change=(
-            size("decoder.diff_module.0.module.weight_bar"),
-            size("decoder.diff_module.3.module.weight_bar"),
-        )
-        if temporal
-        else (64, 32),
     )
+
+
+_TOKENS, _FIXED = "decoder.refine_OS8.query_feat.weight", "decoder.refine_OS8.fixed_queries.weight"
+
+
+def _is_stacked(state: Mapping[str, Tensor]) -> bool:
+    """No embedding, and a first convolution that takes one channel per slot: one alone is a damaged file."""
+    first, rows = state.get("encoder.conv1.module.weight_bar"), state.get(_FIXED, state.get(_TOKENS))
+    if "encoder.mask_embed_layer.weight" in state or first is None or rows is None:
+        return False
+    return first.shape[1] == 3 + len(rows)
