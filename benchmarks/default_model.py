@@ -49,8 +49,6 @@ def main() -> None:
         } | _baselines(sample)
         for name, alphas in results.items():
             errors = video_errors(alphas, sample.alphas)
-            if len(image) == 1:
-                errors = {metric: values for metric, values in errors.items() if "dtSSD" not in metric}
             for group in (sample.severity, "all"):
                 scores.setdefault(group, {}).setdefault(name, Averages()).add(errors)
         if args.sheet and number < 12:

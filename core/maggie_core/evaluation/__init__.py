@@ -1,21 +1,32 @@
 """Metrics and baselines: what a matte is worth, and what it must be worth at least."""
 
 from .baselines import BASELINES, blurred_mask, guided_filter, mask_itself
-from .metrics import IMAGE_METRICS, Averages, dtssd, dtssd_e3, grad, image_errors, mad, mse, sad, video_errors
+from .metrics import (
+    FLICKER_METRICS,
+    IMAGE_METRICS,
+    PROTOCOLS,
+    Averages,
+    Protocol,
+    image_errors,
+    image_metrics,
+    video_errors,
+    video_metrics,
+)
+from .trimap import truth_trimap
 
 __all__ = [
     "BASELINES",
+    "FLICKER_METRICS",
     "IMAGE_METRICS",
+    "PROTOCOLS",
     "Averages",
+    "Protocol",
     "blurred_mask",
-    "dtssd",
-    "dtssd_e3",
-    "grad",
     "guided_filter",
     "image_errors",
-    "mad",
+    "image_metrics",
     "mask_itself",
-    "mse",
-    "sad",
+    "truth_trimap",
     "video_errors",
+    "video_metrics",
 ]
