@@ -1,0 +1,117 @@
+"""Layers over a background, in the numbers that are stored: mattes that add up, and a picture made of them.
+
+Mattes are rounded to 8 bits before anything is composed, so that a picture is exactly the sum of what is on
+the disk, and whoever recomputes occlusion from the files finds what the recipe found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One person on the canvas; `x`, `y` is the top left pixel of the patch, which may reach outside."""
+
+    colour: np.ndarray
+    """(h, w, 3) uint8, sRGB-encoded, not multiplied by alpha."""
+    alpha: np.ndarray
+    """(h, w) uint8."""
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Composite:
+    """One frame; layers in the order they were pasted, later ones in front."""
+
+    picture: np.ndarray
+    """(H, W, 3) uint8."""
+    alphas: np.ndarray
+    """(N, H, W) uint8: what is seen of each; sums to 255 at most."""
+    whole: np.ndarray
+    """(N, H, W) uint8: each as if nobody stood before it."""
+    colours: np.ndarray
+    """(N, H, W, 3) uint8."""
+    background: np.ndarray
+    """(H, W, 3) uint8."""
+
+
+def whole_mattes(layers: list[Layer], size: tuple[int, int]) -> np.ndarray:
+    """The layers' alphas on a canvas of `size` (H, W): (N, H, W) uint8."""
+    return np.stack([_placed(layer.alpha, layer, size) for layer in layers])
+
+
+def _placed(patch: np.ndarray, layer: Layer, size: tuple[int, int]) -> np.ndarray:
+    canvas = np.zeros((*size, *patch.shape[2:]), np.uint8)
+    top, left = max(layer.y, 0), max(layer.x, 0)
+    bottom, right = min(layer.y + patch.shape[0], size[0]), min(layer.x + patch.shape[1], size[1])
+    if bottom > top and right > left:
+        canvas[top:bottom, left:right] = patch[
+            top - layer.y : bottom - layer.y, left - layer.x : right - layer.x
+        ]
+    return canvas
+
+
+def visible_mattes(whole: np.ndarray) -> np.ndarray:
+    """What is seen of each layer: its matte times `1 - alpha` of all in front of it.
+
+    What the background keeps is rounded after each layer, front to back, and a layer gets the difference:
+    every value is within 1 / 255 of the product and no pixel sums to more than 255.
+
+    Args:
+        whole: (N, H, W) uint8, later layers in front.
+
+    Returns:
+        (N, H, W) uint8.
+    """
+    visible = np.zeros_like(whole)
+    kept = np.ones(whole.shape[1:], np.float32)
+    before = np.full(whole.shape[1:], 255, np.uint8)
+    for n in reversed(range(len(whole))):
+        kept = kept * (1 - whole[n] * np.float32(1 / 255))
+        after = np.minimum(np.rint(kept * 255).astype(np.uint8), before)
+        visible[n] = before - after
+        before = after
+    return visible
+
+
+def compose(background: np.ndarray, layers: list[Layer]) -> Composite:
+    """Put layers over an (H, W, 3) uint8 background: `sum alpha_i F_i + (1 - sum alpha_i) B`, as encoded."""
+    whole = whole_mattes(layers, background.shape[:2])
+    alphas = visible_mattes(whole)
+    colours = np.stack([_placed(layer.colour, layer, background.shape[:2]) for layer in layers])
+    return Composite(recompose(background, colours, alphas), alphas, whole, colours, background)
+
+
+def recompose(background: np.ndarray, colours: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+    """The picture of stored foregrounds (N, H, W, 3), mattes (N, H, W) and background: (H, W, 3) uint8."""
+    share = 255 - alphas.sum(0, dtype=np.int32)
+    total = background * share[..., None]
+    for colour, alpha in zip(colours, alphas, strict=True):
+        total = total + colour * alpha[..., None].astype(np.int32)
+    return np.clip((total + 127) // 255, 0, 255).astype(np.uint8)
+
+
+def occlusions(whole: np.ndarray) -> np.ndarray:
+    """How much of what was seen of a layer each later paste hid.
+
+    Args:
+        whole: (N, H, W) uint8, later layers in front.
+
+    Returns:
+        (N, N) float64; [i, k] is 1 - area after / area before the paste of k, for i before k; else 0.
+    """
+    count = len(whole)
+    hidden = np.zeros((count, count))
+    for i in range(count):
+        seen = whole[i].astype(np.float32)
+        area = float(seen.sum(dtype=np.float64))
+        for k in range(i + 1, count):
+            seen = seen * (1 - whole[k] * np.float32(1 / 255))
+            after = float(seen.sum(dtype=np.float64))
+            hidden[i, k] = 1 - after / area if area else 0.0
+            area = after
+    return hidden

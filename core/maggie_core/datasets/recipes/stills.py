@@ -1,0 +1,71 @@
+"""Stills as I-HIM50K has them: people pasted at random places, none hidden too much by the next.
+
+Source: the recipe of I-HIM50K as its authors' program runs it; Huynh et al., "MaGGIe", CVPR 2024.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .compositing import occlusions, whole_mattes
+from .footage import OpenFootage
+from .scene import Background, Person, Placed, Pool, Scene
+
+TRIES = 3
+"""Places tried for one person before it is left out."""
+
+
+@dataclass(frozen=True)
+class StillRecipe:
+    """How stills are composed."""
+
+    people: tuple[int, int] = (2, 4)
+    """Least and most people drawn; the paper says 2 to 5. Who fits nowhere is left out."""
+    canvas: tuple[int, int] | None = None
+    """(W, H); None is the background's own size."""
+    scale: tuple[float, float] = (0.5, 0.9)
+    """Least and most height of a person, in heights of the canvas."""
+    most_hidden: float = 0.3
+    """The most that one paste may hide of what was seen of anybody before it."""
+    unmix: bool = False
+    """Estimate each person's own colour instead of taking the picture's, which shows its old background at
+    soft edges."""
+
+
+def draw_still(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Scene | None:
+    """Draw one still; None where nobody could be placed."""
+    footage = pool.draw(rng, int(rng.integers(recipe.people[0], recipe.people[1] + 1)))
+    background = _draw_background(recipe, pool, rng)
+    width, height = background.canvas
+    people: list[Placed] = []
+    for each in footage:
+        opened = OpenFootage(each)
+        person = Person(each, opened, [int(rng.integers(opened.frames))], unmix=recipe.unmix)
+        opened.close()
+        tall = round(float(rng.uniform(*recipe.scale)) * height)
+        wide = round(tall * person.width / max(person.height, 1))
+        if person.box is None or not (1 <= wide <= width and 1 <= tall <= height):
+            continue
+        patches = person.patches(wide, tall)
+        for _ in range(TRIES):
+            x, y = int(rng.integers(width - wide + 1)), int(rng.integers(height - tall + 1))
+            placed = Placed(person, patches, x, y)
+            if _hidden([*people, placed], (height, width)) <= recipe.most_hidden:
+                people.append(placed)
+                break
+    if not people:
+        return None
+    return Scene(background, people, 1, _hidden(people, (height, width)))
+
+
+def _draw_background(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Background:
+    footage = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
+    opened = OpenFootage(footage)
+    canvas = recipe.canvas or opened.size()
+    return Background(footage, opened, int(rng.integers(opened.frames)), canvas)
+
+
+def _hidden(people: list[Placed], size: tuple[int, int]) -> float:
+    return float(occlusions(whole_mattes([placed.layer(0) for placed in people], size)).max())
