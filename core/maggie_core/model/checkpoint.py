@@ -65,7 +65,7 @@ def load_model(
     weights = find_weights(spec)
     if kind == "auto":
         kind = "bf16" if chosen.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    model = from_state_dict(read_state(weights), said=_said(weights), instances=instances)
+    model = from_state_dict(read_state(weights), said=read_said(weights), instances=instances)
     model.info = replace(model.info, **_about(spec, weights), sha256=_sha256(weights))
     return model.to(chosen, kind)
 
@@ -206,7 +206,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return loaded
 
 
-def _said(path: Path) -> dict[str, str]:
+def read_said(path: Path) -> dict[str, str]:
     """What stands beside the tensors of a `.safetensors` file; a pickled checkpoint says nothing."""
     if path.suffix != ".safetensors":
         return {}
