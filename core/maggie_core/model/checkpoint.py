@@ -282,6 +282,7 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
             "name": str(about.get("name", spec)),
             "licence": str(about.get("licence", "unknown")),
             "commercial": about.get("commercial") is True,
+            "polish": about.get("polish", "none"),
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
 

@@ -15,6 +15,7 @@ from maggie_core.errors import ModelError
 from maggie_core.model.network import STRIDE, FrameFeatures, Network
 from maggie_core.model.refinement import REGION_PX, dilate, fuse, to_alpha, undecided
 from maggie_core.model.temporal import change_logits, enlarge, fuse_window, instance_boxes, tidy_coarse
+from maggie_core.polish import Polish
 
 WINDOW = 3
 """Frames the video network looks at together."""
@@ -30,6 +31,8 @@ class ModelInfo:
     licence: str = "unknown"
     commercial: bool = False
     sha256: str = ""
+    polish: Polish = "none"
+    """The last step it was made to end in (`maggie_core.polish`)."""
 
 
 @dataclass(frozen=True, eq=False)
