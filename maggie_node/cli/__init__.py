@@ -10,6 +10,7 @@ from maggie_node.cli.explain import explain
 from maggie_node.cli.job import job
 from maggie_node.cli.matte import matte
 from maggie_node.cli.models import models
+from maggie_node.cli.train import train
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,5 +19,5 @@ def main() -> None:
     """A plate and rough masks in, one clean, soft, steady alpha per person out."""
 
 
-for command in (demo, matte, job, doctor, models, explain):
+for command in (demo, matte, job, train, doctor, models, explain):
     main.add_command(command)

@@ -1,255 +1,313 @@
-"""Train a network of the family from scratch on generated people.
-
-Progress is measured in time: the schedules run over the minutes they are given, so the same command ends well
-on a slow and on a busy machine. Everything needed to go on is in one checkpoint file.
-"""
+"""A network in training: one step, the loop around it, and the one file it goes on from."""
 
 from __future__ import annotations
 
 import copy
-import json
-import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, cast
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch import Tensor, nn
 
+from maggie_core.errors import ModelError, SettingsError
+from maggie_core.io.atomic import atomic_file
+from maggie_core.model.checkpoint import choose_device
 from maggie_core.model.network import Network
-from maggie_core.model.refinement import undecided
-from maggie_core.model.widths import CUE_CHANNELS, Widths
-from maggie_core.training import losses
-from maggie_core.training.windows import Prediction, TrainingBatch, predict
+from maggie_core.training.initial import publish_start
+from maggie_core.training.log import TrainingLog
+from maggie_core.training.objectives import TERMS, objective
+from maggie_core.training.schedule import rate, truth_share
+from maggie_core.training.settings import TrainSettings
+from maggie_core.training.windows import TrainingBatch, predict
 
-DEFAULT_WIDTHS = Widths(
-    detail=12,
-    s2=24,
-    s4=32,
-    s8=64,
-    s16=96,
-    s32=160,
-    aspp=64,
-    attention=64,
-    attention_hidden=64,
-    query=32,
-    query_hidden=64,
-    sparse4=32,
-    gate=32,
-    smooth4=32,
-    head4=24,
-    sparse2=24,
-    smooth2=24,
-    sparse1=20,
-    smooth1=20,
-    head1=16,
-    cues=CUE_CHANNELS,
-    prior=16,
-    temporal=True,
-    change=(32, 16),
-)
-"""The shipped model's: its dense features take a fifth of the published network's multiply-adds."""
+CHECKPOINT = "checkpoint.pt"
+SAVE_EVERY_S = 300.0
+"""A checkpoint is written at least this often, beside those at each validation."""
+
+Validate = Callable[[Network], dict[str, float]]
 
 
-@dataclass(frozen=True)
-class TrainSettings:
-    """How to train. Every field may be left alone."""
+class Step(nn.Module):
+    """Forward pass and objective as one module, which is what several processes share gradients of."""
 
-    minutes: float = 80.0
-    seed: int = 1
-    learning_rate: float = 1.2e-3
-    weight_decay: float = 0.02
-    clip: float = 1.0
-    ema: float = 0.998
-    video_from: float = 0.78
-    """Progress at which windows of three frames replace single frames."""
-    freeze_norms_from: float = 0.5
-    """Progress from which batch norms use their running statistics. Crops differ so much from each other that
-    a network does badly with statistics it never trained under."""
-    bf16: bool = True
+    def __init__(self, net: Network, settings: TrainSettings):
+        super().__init__()
+        self.net, self.settings = net, settings
 
-
-DECIDED_LOGIT = 3.2
-"""Coarse logit a solid cell is pushed beyond; coverage counts as decided from about 2.8."""
+    def forward(self, batch: TrainingBatch, by_truth: bool) -> dict[str, Tensor]:
+        s = self.settings
+        prediction = predict(
+            self.net, batch, guide_by_truth=by_truth, faults_guide=s.faults_guide, most_sites=s.most_sites
+        )
+        return objective(prediction, batch, s)
 
 
 class Trainer:
-    """A network in training: weights, their running average, optimiser and position."""
+    """A network in training: weights, their running average, optimiser and position.
 
-    def __init__(self, settings: TrainSettings, widths: Widths = DEFAULT_WIDTHS):
-        torch.manual_seed(settings.seed)
-        self.settings = settings
-        self.net = Network(widths).train()
-        self.average = copy.deepcopy(self.net)
+    Under `torchrun` each process has one; they share gradients and norms, and the first writes the files.
+    All randomness of a step is a function of the seed and of the position, so a resumed run is the same run.
+
+    Args:
+        net: what is trained, in place; any widths or variant.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        about: what the files written shall say beside the settings (recipe, data, licence).
+
+    Raises:
+        ModelError: the device is not there.
+        SettingsError: the precision is not possible on the device.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        net: Network,
+        *,
+        device: str = "auto",
+        about: dict[str, Any] | None = None,
+    ):
+        self.settings, self.about = settings, about or {}
+        if settings.published_start:
+            torch.manual_seed(settings.seed)
+            publish_start(net)
+        self.accelerator = _accelerator(settings, device)
+        self.net = net.train().to(self.accelerator.device)
+        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        if self.accelerator.num_processes > 1 and self.accelerator.device.type == "cuda":
+            self.net = cast(Network, nn.SyncBatchNorm.convert_sync_batchnorm(self.net))
         decay = [p for p in self.net.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.requires_grad and p.ndim <= 1]
-        self.optimiser = torch.optim.AdamW(
+        optimiser = torch.optim.AdamW(
             [
                 {"params": decay, "weight_decay": settings.weight_decay},
                 {"params": plain, "weight_decay": 0.0},
             ],
             lr=settings.learning_rate,
-            betas=(0.9, 0.99),
+            betas=settings.betas,
         )
+        self.model, self.optimiser = self.accelerator.prepare(Step(self.net, settings), optimiser)
         self.step = 0
         self.elapsed_s = 0.0
+        self.best: float | None = None
+        """Smallest MAD of a validation so far."""
 
     @property
     def progress(self) -> float:
-        """Share of the training time used, 0..1."""
-        return min(1.0, self.elapsed_s / (60 * self.settings.minutes))
+        """Share of the training that is done, 0..1."""
+        if self.settings.steps is not None:
+            return min(1.0, self.step / self.settings.steps)
+        return min(1.0, self.elapsed_s / (60 * (self.settings.minutes or 0)))
 
-    def rate(self) -> float:
-        """Warm-up over the first 4 %, then a cosine to a hundredth."""
-        p = self.progress
-        if p < 0.04:
-            return max(0.02, p / 0.04)
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (p - 0.04) / 0.96))
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files."""
+        return self.accelerator.is_main_process
 
-    def train_step(self, batch: TrainingBatch) -> dict[str, float]:
-        """One optimiser step; returns the terms of the loss."""
+    def train_step(self, batches: list[TrainingBatch]) -> dict[str, float]:
+        """One optimiser step over `accumulate` batches; returns the terms of the loss, their sum, the
+        gradient's norm and the learning rate, of all processes together.
+        """
+        s, place = self.settings, {"step": self.step, "progress": self.progress}
+        factor = rate(s, **place)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * self.rate()
-        p = self.progress
-        if p >= self.settings.freeze_norms_from:
-            for norm in _norms(self.net):
+            group["lr"] = s.learning_rate * factor
+        if place["progress"] >= s.freeze_norms_from:
+            for norm in norms_of(self.net):
                 norm.eval()
-        by_truth = 1.0 if p < 0.2 else 0.5 if p < 0.5 else 0.2
-        guide = torch.rand((), generator=torch.Generator().manual_seed(self.step)).item() < by_truth
-        prediction = predict(self.net, batch, guide_by_truth=guide, bf16=self.settings.bf16)
-        terms = objective(prediction, batch)
-        total = torch.stack(list(terms.values())).sum()
+        chance = torch.rand((), generator=torch.Generator().manual_seed(self.step)).item()
+        by_truth = chance < truth_share(s, **place)
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
-        if bool(torch.isfinite(norm)):
+        sums = torch.zeros(len(TERMS))
+        for micro, batch in enumerate(batches):
+            torch.manual_seed(s.seed * 1_000_003 + self._number(micro))
+            last = micro == len(batches) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                terms = self.model(batch.to(self.accelerator.device), by_truth)
+                total = torch.stack(list(terms.values())).sum() / len(batches)
+                self.accelerator.backward(total)
+            for name, term in terms.items():
+                sums[TERMS.index(name)] += float(term.detach()) / len(batches)
+        norm = self.accelerator.clip_grad_norm_(self.net.parameters(), s.clip)
+        scaled = self.accelerator.scaler is not None
+        if scaled or bool(torch.isfinite(cast(Tensor, norm))):
             self.optimiser.step()
         self.step += 1
         self._update_average()
-        return {name: float(term.detach()) for name, term in terms.items()} | {"norm": float(norm)}
+        shared = self._mean(sums.tolist())
+        values = dict(zip(TERMS, shared, strict=True))
+        return {
+            "loss": sum(shared),
+            **values,
+            "norm": float(cast(Tensor, norm)),
+            "rate": s.learning_rate * factor,
+        }
+
+    def run(
+        self,
+        batches: Iterator[TrainingBatch],
+        folder: Path,
+        *,
+        validate: Validate | None = None,
+        keep_best: Callable[[Network, dict[str, float]], None] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        tell: Callable[[dict[str, float]], None] = lambda row: None,
+        log_every: int = 25,
+        save_every_s: float = SAVE_EVERY_S,
+    ) -> bool:
+        """Train until the steps or minutes are used; returns whether they are (False: stopped before).
+
+        Writes `folder/checkpoint.pt`, `log.csv` and `log.png`.
+
+        Args:
+            validate: metrics of the averaged network; asked every `validate_every` steps and at the end.
+            keep_best: called when its `MAD` is the smallest so far.
+            stopped: asked between steps; then the position is saved and the run ends.
+            tell: gets every row of the log.
+        """
+        log = TrainingLog(folder, self.step) if self.is_first else None
+        sums: dict[str, float] = {}
+        count, saved, mark = 0, time.monotonic(), time.monotonic()
+        halt = 0.0
+        while self.progress < 1 and not halt:
+            values = self.train_step([next(batches) for _ in range(self.settings.accumulate)])
+            now = time.monotonic()
+            spent, halt, due = self._mean([now - mark, float(stopped()), float(now - saved > save_every_s)])
+            self.elapsed_s += spent
+            count += 1
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value
+            ends = self.progress >= 1 and not halt
+            every = self.settings.validate_every
+            looks = validate is not None and every > 0 and (ends or self.step % every == 0)
+            found = self._validated(validate, keep_best) if looks and validate else {}
+            if log is not None and (found or ends or self.step % log_every == 0):
+                row = {"step": self.step, "minutes": self.elapsed_s / 60}
+                row |= {name: value / count for name, value in sums.items()} | found
+                log.add(row)
+                tell(row)
+                sums, count = {}, 0
+            if looks or ends or halt or due:
+                self.save(folder / CHECKPOINT)
+                saved = time.monotonic()
+            mark = time.monotonic()
+        return not halt
+
+    def save(self, path: Path) -> None:
+        """Write everything needed to go on, whole or not at all."""
+        if not self.is_first:
+            return
+        scaler = self.accelerator.scaler
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "best": self.best,
+            "settings": asdict(self.settings),
+            "widths": asdict(self.net.widths),
+            "about": self.about,
+        }
+        with atomic_file(path) as temporary:
+            torch.save(state, temporary)
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from what `read_checkpoint` read."""
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if state.get("scaler") and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.step, self.elapsed_s, self.best = state["step"], state["elapsed_s"], state.get("best")
+
+    def _validated(
+        self, validate: Validate, keep_best: Callable[[Network, dict[str, float]], None] | None
+    ) -> dict[str, float]:
+        found: dict[str, float] = {}
+        if self.is_first:
+            found = validate(self.average)
+            if self.best is None or found["MAD"] < self.best:
+                self.best = found["MAD"]
+                if keep_best is not None:
+                    keep_best(self.average, found)
+        self.accelerator.wait_for_everyone()
+        return found
+
+    def _number(self, micro: int) -> int:
+        """Number of a batch among those of all processes since the beginning."""
+        return (self.step * self.settings.accumulate + micro) * self.accelerator.num_processes + (
+            self.accelerator.process_index
+        )
+
+    def _mean(self, values: list[float]) -> list[float]:
+        """Over all processes, so that they all decide alike."""
+        if self.accelerator.num_processes == 1:
+            return values
+        gathered = torch.tensor(values, dtype=torch.float32, device=self.accelerator.device)
+        return cast(Tensor, self.accelerator.reduce(gathered, "mean")).tolist()
 
     @torch.no_grad()
     def _update_average(self) -> None:
         keep = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        for ours, theirs in zip(
-            self.average.state_dict().values(), self.net.state_dict().values(), strict=True
-        ):
+        pairs = zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True)
+        for ours, theirs in pairs:
             if ours.dtype.is_floating_point:
                 ours.lerp_(theirs, 1 - keep)
             else:
                 ours.copy_(theirs)
 
-    def save(self, path: Path) -> None:
-        """Write everything needed to go on, whole or not at all."""
-        temporary = path.with_suffix(".tmp")
-        torch.save(
-            {
-                "net": self.net.state_dict(),
-                "average": self.average.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "elapsed_s": self.elapsed_s,
-                "settings": asdict(self.settings),
-            },
-            temporary,
-        )
-        temporary.replace(path)
 
-    def resume(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What `Trainer.save` wrote.
 
-    def run(self, batches: Iterator[TrainingBatch], folder: Path, *, log_every: int = 25) -> None:
-        """Train until the time is used; a checkpoint every five minutes, a line of JSON every few steps."""
-        folder.mkdir(parents=True, exist_ok=True)
-        log = (folder / "log.jsonl").open("a", encoding="utf-8")
-        sums: dict[str, float] = {}
-        saved = mark = time.monotonic()
-        for batch in batches:
-            terms = self.train_step(batch)
-            now = time.monotonic()
-            self.elapsed_s += now - mark
-            mark = now
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value / log_every
-            if self.step % log_every == 0:
-                line = {"step": self.step, "minutes": round(self.elapsed_s / 60, 2)}
-                log.write(json.dumps(line | {k: round(v, 5) for k, v in sums.items()}) + "\n")
-                log.flush()
-                sums = {}
-            if now - saved > 300 or self.progress >= 1:
-                self.save(folder / "checkpoint.pt")
-                saved = now
-            if self.progress >= 1:
-                return
+    Raises:
+        ModelError: the file is damaged or no checkpoint of a training.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelError(f"{path} cannot be read as a checkpoint: begin again in another folder") from error
+    if not isinstance(state, dict) or not {"net", "average", "optimiser", "step"} <= state.keys():
+        raise ModelError(f"{path} is no checkpoint of a training: begin again in another folder")
+    return state
 
 
-def _norms(net: torch.nn.Module) -> list[torch.nn.BatchNorm1d | torch.nn.BatchNorm2d]:
-    return [m for m in net.modules() if isinstance(m, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d))]
-
-
-def objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]:
-    """The weighted terms of the loss; their sum is minimised."""
-    t = batch.alpha.shape[1]
-    valid = batch.guidance.flatten(3).any(dim=3)
-    g = batch.alpha[valid]
-    a8, a4, a1 = prediction.alpha8[valid], prediction.alpha4[valid], prediction.alpha1[valid]
-    region = prediction.region[valid].float()
-
-    g8, logits8 = F.avg_pool2d(g, 8), prediction.logits8[valid]
-    mixed = ((g8 > 0.01) & (g8 < 0.99)).float()
-    # A margin, not a likelihood: a cell that is probably solid shall say so, or everything is undecided.
-    margin = F.relu(DECIDED_LOGIT - (2 * g8.round() - 1) * logits8) * (1 - mixed)
-    blend = F.binary_cross_entropy_with_logits(2 * logits8, g8, reduction="none") * mixed
-    coarse = 0.15 * margin.mean() + blend.sum() / (mixed.sum() + 1e-6)
-
-    soft = undecided(g).float()
-    w8 = 1 + (soft.bool() | undecided(a8)).float()
-    w1 = region * (1 + soft)
-    # Outside the region the fine mattes say nothing; the truth there leaves no false edge for the pyramids.
-    fine1, fine4 = torch.where(region > 0, a1, g), torch.where(region > 0, a4, g)
-    terms = {
-        "coarse": 0.5 * coarse,
-        "l1": 2 * losses.l1(fine1, g, w1) + losses.l1(fine4, g, region) + losses.l1(a8, g, w8),
-        "l2": 2 * ((fine1 - g) ** 2 * w1).sum() / (w1.sum() + 1e-8),
-        "lap": 0.15 * (2 * losses.laplacian(fine1, g, w1) + losses.laplacian(fine4, g, region)),
-        "grad": 0.1 * (2 * losses.gradient(fine1, g, w1) + losses.gradient(fine4, g, region)),
-    }
-    if t == 1:
-        return terms
-    stay = valid.all(dim=1)
-    if stay.any():
-
-        def over_time(x: Tensor) -> Tensor:
-            """(B, T, N, H, W) -> (T, instances that stay, H, W)."""
-            return x.transpose(1, 2)[stay].transpose(0, 1)
-
-        truth, region = over_time(batch.alpha), over_time(prediction.region.float())
-        fine = torch.where(region > 0, over_time(prediction.alpha1), truth)
-        still = losses.dtssd(over_time(prediction.alpha8), truth, torch.ones_like(region))
-        terms["dtssd"] = 2 * losses.dtssd(fine, truth, region) + 0.5 * still
-    if prediction.change_forward is not None and prediction.change_backward is not None:
-        change = ((batch.alpha[:, 1:] - batch.alpha[:, :-1]).abs() > 5 / 255).any(dim=2).float()
-        change = F.max_pool2d(change, 9, stride=1, padding=4)
-        terms["change"] = 0.25 * (
-            F.binary_cross_entropy_with_logits(prediction.change_forward[:, 1:], change)
-            + F.binary_cross_entropy_with_logits(prediction.change_backward[:, :-1], change)
-        )
-    return terms
+def norms_of(net: nn.Module) -> list[nn.Module]:
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
+    return [module for module in net.modules() if isinstance(module, kinds)]
 
 
 @torch.no_grad()
 def settle_norms(net: Network, batches: Iterator[TrainingBatch], count: int) -> None:
     """Re-estimate every batch norm's statistics on `count` batches, weighted equally."""
-    for norm in _norms(net):
+    for norm in norms_of(net):
+        assert isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))
         norm.reset_running_stats()
         norm.momentum = None
     net.train()
     for _, batch in zip(range(count), batches, strict=False):
-        predict(net, batch, guide_by_truth=False, bf16=False)
+        predict(net, batch, guide_by_truth=False)
     net.eval()
+
+
+def _accelerator(settings: TrainSettings, device: str) -> Any:
+    """Devices, precision and processes, from the options and from what `torchrun` set."""
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+    from accelerate.state import AcceleratorState
+
+    chosen = choose_device("auto" if device == "cuda" and torch.cuda.is_available() else device)
+    if settings.precision == "fp16" and chosen.type != "cuda":
+        raise SettingsError(f"fp16 needs a CUDA device and this is {chosen.type}: take bf16 or fp32")
+    # Accelerate keeps its precision for the whole process; a second training may want another.
+    AcceleratorState._reset_state()
+    return Accelerator(
+        cpu=chosen.type == "cpu",
+        mixed_precision="no" if settings.precision == "fp32" else settings.precision,
+        # The change head has no gradient in a step of stills.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )

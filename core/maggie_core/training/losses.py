@@ -1,7 +1,7 @@
-"""Objectives of the published training, on any set of maps.
+"""Terms of the published objective, on any set of maps.
 
 Throughout, `a` is a prediction, `g` the true alpha and `w` a weight map, all (M, H, W) with values in [0, 1]
-(weights may be larger).
+(weights may be larger); a term over time takes (T, ..., H, W). Every term is a scalar.
 
 Source: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
 """
@@ -38,6 +38,55 @@ def dtssd(a: Tensor, g: Tensor, w: Tensor) -> Tensor:
     """Squared difference of temporal derivatives over (T, ...) maps."""
     change = (a[1:] - a[:-1]) - (g[1:] - g[:-1])
     return (change**2 * w[1:]).sum() / (w[1:] + 1e-6).sum()
+
+
+def coarse_weights(a8: Tensor, g: Tensor) -> Tensor:
+    """W8: 1 where the instance exists in the frame, and 1 more where it or its coarse matte is undecided."""
+    exists = (g > 0).flatten(-2).any(dim=-1)[..., None, None]
+    return exists.to(a8.dtype) + (_between(g) | _between(a8)).to(a8.dtype)
+
+
+def attention(weights: Tensor, inside: Tensor, *, frames: int) -> Tensor:
+    """What tokens look at outside their own instance; 0 for an instance that is nowhere.
+
+    Args:
+        weights: (B, N, K) attention of each token over the K cells of its window; rows sum to 1.
+        inside: (B, N, K) bool, cells that hold a pixel of the true instance.
+        frames: of the window, by which the sum is divided as published.
+    """
+    outside = 1 - (weights * inside).sum(dim=-1)
+    return (outside * inside.any(dim=-1)).sum() / (frames * len(weights))
+
+
+def temporal(ahead: Tensor, behind: Tensor, change: Tensor) -> Tensor:
+    """Loss of the change head.
+
+    Args:
+        ahead: (T, ..., H, W) logits of frame t against t-1; the first says nothing.
+        behind: the same of frame t against t+1; the last says nothing.
+        change: 1 where the true alphas changed from the frame before.
+    """
+    return (change_likelihood(ahead, behind, change) + change_steadiness(ahead, behind, change)) / 4
+
+
+def change_likelihood(ahead: Tensor, behind: Tensor, change: Tensor) -> Tensor:
+    """Binary cross entropy of both directions, added up."""
+    return F.binary_cross_entropy_with_logits(ahead[1:], change[1:]) + F.binary_cross_entropy_with_logits(
+        behind[:-1], change[1:]
+    )
+
+
+def change_steadiness(ahead: Tensor, behind: Tensor, change: Tensor) -> Tensor:
+    """dtSSD of both directions' change maps, added up."""
+    even = torch.ones_like(change[1:])
+    return dtssd(torch.sigmoid(ahead[1:]), change[1:], even) + dtssd(
+        torch.sigmoid(behind[:-1]), change[1:], even
+    )
+
+
+def _between(alpha: Tensor) -> Tensor:
+    # Both bounds belong to it here, unlike in the region the network refines.
+    return (alpha >= 1 / 255) & (alpha <= 254 / 255)
 
 
 def _sobel(x: Tensor) -> Tensor:

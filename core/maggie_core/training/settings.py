@@ -1,7 +1,7 @@
 """How to train: every choice a recipe makes, and the recipes.
 
-`default` is the shipped model's: generated people, a coarse stage that is pushed to decide, schedules over the
-time or the steps it is given. `paper-image` and `paper-video` are the published recipes, one stage each.
+`default` is the shipped model's: generated people, a coarse stage that is pushed to decide, schedules over
+the time or the steps it is given. `paper-image` and `paper-video` are the published recipes, one stage each.
 
 Source of the published values: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
 """

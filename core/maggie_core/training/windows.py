@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from functools import partial
 
 import torch
@@ -15,22 +16,35 @@ from maggie_core.model.refinement import REGION_PX, dense_detail, dilate, to_alp
 from maggie_core.model.temporal import change_logits, enlarge
 from maggie_core.sparse import Sites
 
-MOST_SITES = 100_000
-"""Undecided pixels one step works through; half the time of a step goes there."""
+FALLBACK_START_PX, FALLBACK_PX = 200, 50
+"""Rows and columns that are looked at where nothing is undecided, so that every weight has a gradient."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingBatch:
-    """B windows of T frames with N instances each; slots beyond a sample's own instances stay empty.
-
-    `image` (B, T, 3, H, W) sRGB-encoded [0, 1]; `guidance` and `alpha` (B, T, N, H, W); `slots` (B, N) int64,
-    which of the network's identities each instance plays.
-    """
+    """B windows of T frames with N instances each; slots beyond a sample's own instances stay empty."""
 
     image: Tensor
+    """(B, T, 3, H, W) sRGB-encoded [0, 1]."""
     guidance: Tensor
+    """(B, T, N, H, W) binary."""
     alpha: Tensor
+    """(B, T, N, H, W) true coverage."""
     slots: Tensor
+    """(B, N) int64, which of the network's identities each instance plays."""
+    valid: Tensor | None = None
+    """(B, T, N) bool: frames of an instance that count; None is those with guidance."""
+    change: Tensor | None = None
+    """(B, T, H, W) in 0, 1: where any true alpha differs from the frame before."""
+
+    @property
+    def present(self) -> Tensor:
+        """(B, T, N) bool: the instance has guidance in the frame."""
+        return self.guidance.flatten(3).any(dim=3)
+
+    def to(self, device: torch.device) -> TrainingBatch:
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return TrainingBatch(**{name: x if x is None else x.to(device) for name, x in moved.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,28 +56,67 @@ class Prediction:
     alpha4: Tensor
     alpha1: Tensor
     region: Tensor
+    by_truth: bool
     change_forward: Tensor | None
     change_backward: Tensor | None
+    attention: list[Tensor]
+    """(B, N, T h w) per supervised layer: what each instance's token looks at."""
 
 
-def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: bool = True) -> Prediction:
+def predict(
+    net: Network,
+    batch: TrainingBatch,
+    *,
+    guide_by_truth: bool,
+    faults_guide: bool = True,
+    most_sites: int | None = None,
+) -> Prediction:
     """Forward pass of a batch.
 
+    An ambient `torch.autocast` rules the dense stages; everything behind them runs in float32.
+
     Args:
-        guide_by_truth: take the undecided region from the true alpha and the guidance's errors, not from the
-            network's own coarse matte, as the first part of a training does.
-        bf16: run the dense stages in bfloat16.
+        guide_by_truth: take the undecided region from the true alpha, not from the network's own coarse
+            matte, as the first part of a training does.
+        faults_guide: with it, also look where the guidance is wrong.
+        most_sites: undecided pixels to work through at most; None is all of them.
     """
-    b, t, n, height, width = batch.guidance.shape
     image = batch.image.flatten(0, 1)
-    embedding = torch.cat(
-        [net.embed(guidance, slots + 1) for guidance, slots in zip(batch.guidance, batch.slots, strict=True)]
+    with torch.autocast(image.device.type, enabled=False):
+        embedding = torch.cat(
+            [
+                net.embed(guidance, slots + 1)
+                for guidance, slots in zip(batch.guidance, batch.slots, strict=True)
+            ]
+        )
+    shortcuts, d8 = net.features(
+        image.to(memory_format=torch.channels_last), embedding.to(memory_format=torch.channels_last)
     )
-    kind = torch.bfloat16
-    with torch.autocast(image.device.type, dtype=kind, enabled=bf16):
-        channels_last = image.to(memory_format=torch.channels_last)
-        shortcuts, d8 = net.features(channels_last, embedding.to(memory_format=torch.channels_last))
-    shortcuts, d8 = [x.float() for x in shortcuts], d8.float().view(b, t, -1, height // 8, width // 8)
+    with torch.autocast(image.device.type, enabled=False):
+        return _from_features(
+            net,
+            batch,
+            [x.float() for x in shortcuts],
+            d8.float(),
+            partial(
+                _region,
+                batch,
+                guide_by_truth=guide_by_truth,
+                faults_guide=faults_guide,
+                most_sites=most_sites,
+            ),
+        )
+
+
+def _from_features(
+    net: Network,
+    batch: TrainingBatch,
+    shortcuts: list[Tensor],
+    d8: Tensor,
+    region_of: Callable[[Tensor], tuple[Tensor, bool]],
+) -> Prediction:
+    b, t, n, height, width = batch.guidance.shape
+    d8 = d8.view(b, t, -1, height // 8, width // 8)
     cells = F.max_pool2d(batch.guidance.flatten(0, 1), 8).view(b, t, n, height // 8, width // 8) > 0
 
     attended = [net.decoder.refine_OS8.attend(d8[i], cells[i], batch.slots[i]) for i in range(b)]
@@ -72,8 +125,9 @@ def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: b
     alpha8 = to_alpha(
         F.interpolate(logits8.flatten(0, 1), scale_factor=8, mode="bilinear", align_corners=False)
     ).view_as(batch.alpha)
+    alpha8 = alpha8 * batch.present[..., None, None]
 
-    region = _region(batch, alpha8.detach(), guide_by_truth=guide_by_truth)
+    region, by_truth = region_of(alpha8.detach())
     sites = Sites.where(region.flatten(0, 2))
     maps_queries = queries.unsqueeze(1).expand(b, t, n, -1).flatten(0, 2)
     cues = _CueSource(batch) if net.widths.cues else None
@@ -96,8 +150,10 @@ def predict(net: Network, batch: TrainingBatch, *, guide_by_truth: bool, bf16: b
         detail.alpha_os4.view_as(alpha8),
         detail.alpha_os1.view_as(alpha8),
         region,
+        by_truth,
         ahead,
         behind,
+        [torch.stack(layer) for layer in zip(*(scores for _, _, scores in attended), strict=True)],
     )
 
 
@@ -151,23 +207,29 @@ class _CueSource:
         return torch.cat(parts)
 
 
-def _region(batch: TrainingBatch, alpha8: Tensor, *, guide_by_truth: bool) -> Tensor:
-    present = batch.guidance.flatten(3).any(dim=3)[..., None, None]
-    truth = undecided(batch.alpha) | ((batch.alpha > 0.5) != (batch.guidance > 0.5))
-    seed = truth if guide_by_truth else undecided(alpha8)
-    region = dilate(seed, REGION_PX) & present
+def _region(
+    batch: TrainingBatch, alpha8: Tensor, *, guide_by_truth: bool, faults_guide: bool, most_sites: int | None
+) -> tuple[Tensor, bool]:
+    """(B, T, N, H, W) where the sparse stage looks, and whether the truth told it."""
+    by_truth = guide_by_truth or not bool(alpha8.any())
+    seed = undecided(batch.alpha if by_truth else alpha8)
+    if by_truth and faults_guide:
+        seed = seed | ((batch.alpha > 0.5) != (batch.guidance > 0.5))
+    region = dilate(seed, REGION_PX) & batch.present[..., None, None]
     if not region.any():
-        region[..., :48, :48] = True
-    return _thinned(region)
+        fits = min(region.shape[-2:]) >= FALLBACK_START_PX + FALLBACK_PX
+        start = FALLBACK_START_PX if fits else 0
+        region[..., start : start + FALLBACK_PX, start : start + FALLBACK_PX] = True
+    return (region if most_sites is None else _thinned(region, most_sites)), by_truth
 
 
-def _thinned(region: Tensor) -> Tensor:
+def _thinned(region: Tensor, most_sites: int) -> Tensor:
     """The same region in a random window of each map, where all of it were too much for one step."""
     total = int(region.sum())
-    if total <= MOST_SITES:
+    if total <= most_sites:
         return region
     height, width = region.shape[-2:]
-    share = (MOST_SITES / total) ** 0.5
+    share = (most_sites / total) ** 0.5
     tall, wide = int(height * share), int(width * share)
     kept = torch.zeros_like(region)
     for source, target in zip(region.flatten(0, 2), kept.flatten(0, 2), strict=True):

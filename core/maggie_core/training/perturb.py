@@ -1,0 +1,120 @@
+"""Guidance for training, made from true alphas the way the published pipeline does.
+
+Masks are (H, W) bool or (N, H, W), (T, N, H, W) stacks of them. Sizes are of a 512-pixel crop and shrink with
+smaller ones, so that a mask is never wrong by more than what its crop shows.
+
+Source: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+THRESHOLDS = (0.1, 0.95)
+LARGEST_KERNEL_PX = 29
+CROP_PX = 512
+HALF = 127 / 255
+BLOCK = 8
+
+
+def perturbed(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Guidance of a still or clip; every frame and instance goes wrong by itself, so clips flicker.
+
+    Args:
+        alphas: (T, N, H, W) float32 in [0, 1].
+
+    Returns:
+        (T, N, H, W) bool.
+    """
+    clip = len(alphas) > 1
+    masks = np.zeros(alphas.shape, bool)
+    for t, frame in enumerate(alphas):
+        for n, alpha in enumerate(frame):
+            masks[t, n] = binarised(alpha > HALF if clip else alpha, rng)
+            if rng.random() < 0.5:
+                masks[t, n] = down_up(masks[t, n])
+        masks[t] = cut(masks[t], rng)
+    return dropped_out(masks, rng) if clip else masks
+
+
+def binarised(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Cut at a random threshold, then grown and shrunk, in either order, or one of them alone."""
+    mask = (alpha > rng.uniform(*THRESHOLDS)).astype(np.uint8)
+    largest = max(1, round(LARGEST_KERNEL_PX * min(1.0, min(alpha.shape) / CROP_PX)))
+    grow, shrink = (np.ones([int(rng.integers(1, largest + 1))] * 2, np.uint8) for _ in range(2))
+    order = int(rng.integers(4))
+    if order in (0, 2):
+        mask = cv2.dilate(mask, grow)
+    if order != 2:
+        mask = cv2.erode(mask, shrink)
+    if order == 1:
+        mask = cv2.dilate(mask, grow)
+    return mask > 0
+
+
+def down_up(mask: np.ndarray) -> np.ndarray:
+    """An eighth of the size and back, both bilinear, and cut at one half."""
+    height, width = mask.shape
+    small = cv2.resize(mask.astype(np.float32), (max(1, width // BLOCK), max(1, height // BLOCK)))
+    return cv2.resize(small, (width, height)) > HALF
+
+
+def cut(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(N, H, W): copy a patch to elsewhere in its own mask, or swap one between two masks, or neither."""
+    masks = masks.copy()
+    count, height, width = masks.shape
+    if rng.random() < 0.5:
+        for mask in masks:
+            if rng.random() < 0.5 and mask.any():
+                tall, wide = _patch(height, width, rng, 1 / 8, 1 / 4)
+                (from_y, from_x), (to_y, to_x) = (_corner(mask, tall, wide, rng) for _ in range(2))
+                patch = mask[from_y : from_y + tall, from_x : from_x + wide].copy()
+                mask[to_y : to_y + tall, to_x : to_x + wide] = patch
+    elif rng.random() < 0.5 and count > 1:
+        a, b = rng.choice(count, 2, replace=False)
+        tall, wide = _patch(height, width, rng, 1 / 8, 1 / 4)
+        y, x = _corner(masks[a] if masks[a].any() else masks[b], tall, wide, rng)
+        place = (slice(y, y + tall), slice(x, x + wide))
+        masks[a][place], masks[b][place] = masks[b][place].copy(), masks[a][place].copy()
+    return masks
+
+
+def dropped_out(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(T, N, H, W): up to half of a clip's masks lose a small patch, half of the time."""
+    masks = masks.copy()
+    flat = masks.reshape(-1, *masks.shape[2:])
+    there = np.flatnonzero(flat.any((1, 2)))
+    if len(there) < 6 or rng.random() >= 0.5:
+        return masks
+    for index in rng.choice(there, int(rng.integers(1, len(there) // 2 + 1)), replace=False):
+        mask = flat[index]
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        box = (rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1)
+        tall, wide = _patch(*box, rng, 1 / 16, 1 / 8)
+        y, x = _corner(mask, tall, wide, rng)
+        mask[y : y + tall, x : x + wide] = False
+    return masks
+
+
+def blocky(masks: np.ndarray) -> np.ndarray:
+    """(..., H, W) with every 8 x 8 cell saying what its top-left pixel says, as the image model is fed."""
+    height, width = masks.shape[-2:]
+    small = masks[..., ::BLOCK, ::BLOCK]
+    return small.repeat(BLOCK, -2).repeat(BLOCK, -1)[..., :height, :width]
+
+
+def _patch(height: int, width: int, rng: np.random.Generator, low: float, high: float) -> tuple[int, int]:
+    tall, wide = (max(1, round(side * rng.uniform(low, high))) for side in (height, width))
+    return tall, wide
+
+
+def _corner(mask: np.ndarray, tall: int, wide: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Top left of a patch around a random pixel of the mask, inside the picture."""
+    places = np.argwhere(mask)
+    y, x = places[int(rng.integers(len(places)))] if len(places) else (0, 0)
+    height, width = mask.shape
+    return (
+        int(np.clip(y - tall // 2, 0, height - tall)),
+        int(np.clip(x - wide // 2, 0, width - wide)),
+    )

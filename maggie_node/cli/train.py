@@ -1,0 +1,156 @@
+"""`maggie-node train`: a network from data, or the default fitted to one shot."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from maggie_node.cli.commands import CANCELLED, complain, debug_option
+
+_LENGTHS = ("minutes", "steps")
+
+
+@click.command(short_help="Train weights, or fit them to one shot.")
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--recipe", metavar="default|paper-image|paper-video", help="What and how; default: default.")
+@click.option("--experiment", metavar="NAME", help="A row of the paper's tables instead of a recipe.")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="KIND:DIR",
+    help="bank:DIR, i-him50k:DIR, v-him2k5:DIR ... Repeatable; several are mixed evenly.",
+)
+@click.option("--validate", multiple=True, metavar="KIND:DIR", help="Data to validate with; repeatable.")
+@click.option(
+    "--from", "start", metavar="WEIGHTS", help="Start from these: as for --model, or checkpoint.pt."
+)
+@click.option("--minutes", type=float, help="Length of the training in time.")
+@click.option("--steps", type=int, help="Length of the training in steps.")
+@click.option("--batch", type=int, help="Stills a step and process.")
+@click.option("--clips", "clip_batch", type=int, help="Clips a step and process.")
+@click.option("--accumulate", type=int, help="Batches a step and process.")
+@click.option("--crop", "crop_px", type=int, metavar="PX", help="Side of the crops.")
+@click.option("--rate", "learning_rate", type=float, help="Highest learning rate.")
+@click.option("--clip", type=float, help="Largest norm of the gradient.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Of the dense stages.")
+@click.option("--seed", type=int)
+@click.option("--validate-every", type=int, metavar="STEPS", help="0 is never.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that make batches.")
+@click.option("--licence", metavar="TEXT", help="Of the weights that are made.")
+@click.option(
+    "--commercial", is_flag=True, help="Data and start allow commercial work: say so in the weights."
+)
+@debug_option
+def train(
+    *,
+    run: Path,
+    recipe: str | None,
+    experiment: str | None,
+    data: tuple[str, ...],
+    validate: tuple[str, ...],
+    start: str | None,
+    crop_px: int | None,
+    device: str,
+    workers: int,
+    licence: str | None,
+    commercial: bool,
+    **settings: Any,
+) -> int:
+    """Train in the folder RUN; run it again to go on where it stopped.
+
+    \b
+    RUN/best and RUN/last are weights for --model, RUN/log.csv and log.png
+    the losses. Several GPUs: torchrun --nproc-per-node 4 -m maggie_node train ...
+    For example:
+      maggie-node synthesize bank bank
+      maggie-node train runs/mine --data bank:bank --minutes 120
+    """
+    from maggie_core.training.loop import CHECKPOINT
+    from maggie_core.training.run import resumed
+    from maggie_core.training.run import train as train_run
+
+    asked = {name: value for name, value in settings.items() if value is not None}
+    if crop_px is not None:
+        asked["crops"] = ((0.0, crop_px),)
+    if "minutes" in asked and "steps" in asked:
+        raise click.UsageError("--minutes and --steps exclude each other")
+    for one, other in (_LENGTHS, _LENGTHS[::-1]):
+        if one in asked:
+            asked[other] = None
+    if (run / CHECKPOINT).is_file():
+        options = {"recipe": experiment or recipe, "data": data, "validate": validate, "start": start}
+        plan = resumed(run / CHECKPOINT, asked | {name: x for name, x in options.items() if x})
+    else:
+        plan = _plan(asked, recipe, experiment, data, validate, start, licence, commercial)
+    with stop_asked() as stopped:
+        done = train_run(run, plan, device=device, workers=workers, stopped=stopped, tell=tell)
+    if not done:
+        complain(f"stopped; run it again to go on from {run / CHECKPOINT}")
+        return CANCELLED
+    click.echo(f"weights are in {run}: best and last")
+    return 0
+
+
+def _plan(
+    asked: dict[str, Any],
+    recipe: str | None,
+    experiment: str | None,
+    data: tuple[str, ...],
+    validate: tuple[str, ...],
+    start: str | None,
+    licence: str | None,
+    commercial: bool,
+) -> Any:
+    from dataclasses import replace
+
+    from maggie_core.training.experiments import find_experiment
+    from maggie_core.training.run import Plan
+    from maggie_core.training.settings import find_recipe
+
+    if recipe and experiment:
+        raise click.UsageError("--recipe and --experiment exclude each other")
+    chosen = find_experiment(experiment).recipe if experiment else find_recipe(recipe or "default")
+    return Plan(
+        replace(chosen.settings, **asked),
+        chosen.widths,
+        data,
+        experiment or recipe or "default",
+        validate,
+        start,
+        chosen.needs_weights,
+        licence,
+        commercial,
+    )
+
+
+def tell(row: dict[str, float]) -> None:
+    """A line of the log, for a person."""
+    parts = [f"step {row['step']:.0f}", f"{row['minutes']:.1f} min", f"loss {row['loss']:.4f}"]
+    parts += [f"held-out {name} {row[name]:.2f}" for name in ("MAD", "MSE") if name in row]
+    click.echo("  ".join(parts), err=True)
+
+
+@contextmanager
+def stop_asked() -> Iterator[Callable[[], bool]]:
+    """The first SIGINT or SIGTERM is noted, so that the step under way can end; the next one interrupts."""
+    asked = False
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,137 @@
+"""`maggie-node train`: what a training leaves in its folder, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from command_line import Command
+from PIL import Image
+
+from maggie_core.model import load_model
+from maggie_core.training.log import read_log
+from maggie_core.training.loop import read_checkpoint
+
+SMALL = ("--crop", 64, "--batch", 2, "--clips", 1, "--precision", "fp32", "--workers", 0)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return read_checkpoint(folder / "checkpoint.pt")["net"]
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], **tolerance: float) -> bool:
+    return all(torch.allclose(a[name], b[name], **tolerance) for name in a)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, stills: Path, tiny_model: Path) -> Path:
+    """Six steps with the tiny network; the last two are on windows of three frames."""
+    from command_line import run_command
+
+    folder = tmp_path_factory.mktemp("runs") / "mine"
+    result = run_command(
+        "train", folder, "--data", f"i-him50k:{stills}", "--from", tiny_model, "--steps", 6,
+        "--validate-every", 3, *SMALL,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    return folder
+
+
+def test_a_training_leaves_weights_that_matte(trained: Path):
+    for name in ("best", "last"):
+        model = load_model(str(trained / name), device="cpu")
+
+        alphas = model.predict_clip(torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64))
+        assert alphas.shape == (1, 1, 64, 64)
+
+
+def test_the_weights_say_how_they_were_made(trained: Path, tiny_model: Path, stills: Path):
+    about = json.loads((trained / "last" / "config.json").read_text(encoding="utf-8"))
+
+    assert (about["name"], about["kind"], about["from"]) == ("mine", "video", str(tiny_model))
+    assert about["data"] == [f"i-him50k:{stills}"]
+    assert about["trained"]["steps"] == about["trained"]["settings"]["steps"] == 6
+    assert len(about["from_sha256"]) == 64
+
+
+def test_weights_from_a_users_data_allow_no_commercial_work_unless_said(trained: Path):
+    about = json.loads((trained / "last" / "config.json").read_text(encoding="utf-8"))
+
+    assert (about["licence"], about["commercial"]) == ("unknown", False)
+
+
+def test_the_log_has_losses_and_held_out_errors_and_a_picture_of_them(trained: Path):
+    rows = read_log(trained / "log.csv")
+
+    assert [row["step"] for row in rows] == [3, 6]
+    assert all(row["loss"] > 0 and row["MAD"] > 0 and row["norm"] > 0 for row in rows)
+    assert all(row["dtssd"] > 0 for row in rows[1:])
+    with Image.open(trained / "log.png") as picture:
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 50
+
+
+def test_going_on_changes_no_setting(trained: Path, command: Command):
+    result = command("train", trained, "--seed", 5)
+
+    assert result.exit_code == 2
+    assert "has begun with seed 1, not 5" in result.stderr
+
+
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(
+    tmp_path: Path, stills: Path, tiny_model: Path, command: Command
+):
+    options = ["--data", f"i-him50k:{stills}", "--from", tiny_model, "--steps", 24, "--validate-every", 4]
+    straight = command("train", tmp_path / "straight", *options, *SMALL)
+    assert straight.exit_code == 0, straight.stderr
+
+    killed = tmp_path / "killed"
+    arguments = [sys.executable, "-m", "maggie_node", "train", killed, *options, *SMALL]
+    process = subprocess.Popen([str(a) for a in arguments], stderr=subprocess.DEVNULL, env=one_thread())
+    until(lambda: (killed / "checkpoint.pt").is_file() or process.poll() is not None)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    assert read_checkpoint(killed / "checkpoint.pt")["step"] < 24
+    resumed = command("train", killed)
+
+    assert resumed.exit_code == 0, resumed.stderr
+    assert same(weights(killed), weights(tmp_path / "straight"), rtol=0, atol=0)
+    kept, whole = (read_log(folder / "log.csv") for folder in (killed, tmp_path / "straight"))
+    assert [row["loss"] for row in kept] == [row["loss"] for row in whole]
+
+
+def test_two_processes_train_like_one_with_both_batches(
+    tmp_path: Path, stills: Path, tiny_model: Path, command: Command
+):
+    options = ["--data", f"i-him50k:{stills}", "--from", tiny_model, "--steps", 3, "--validate-every", 0]
+    one = command("train", tmp_path / "one", *options, *SMALL, "--accumulate", 2)
+    assert one.exit_code == 0, one.stderr
+
+    arguments = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517"]
+    arguments += ["-m", "maggie_node", "train", tmp_path / "two", *options, *SMALL, "--device", "cpu"]
+    run = subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, env=one_thread()
+    )
+
+    assert run.returncode == 0, run.stderr
+    (alone,), (both,) = (read_log(tmp_path / name / "log.csv") for name in ("one", "two"))
+    assert both["loss"] == pytest.approx(alone["loss"], rel=1e-4)
+    assert both["norm"] == pytest.approx(alone["norm"], rel=1e-3)
+
+
+def one_thread() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([".", "core"])}
+
+
+def until(true, *, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
