@@ -2,8 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from maggie_core.evaluation import BASELINES, blurred_mask, guided_filter, mask_itself
+from maggie_core.evaluation import (
+    BASELINES,
+    blurred_mask,
+    closed_form,
+    guided_filter,
+    mask_itself,
+    solve_trimap,
+)
 
 Scene = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -51,3 +59,45 @@ def test_an_empty_mask_stays_empty(disc: Scene):
 
     for baseline in BASELINES.values():
         assert not baseline(image, np.zeros_like(mask)).any()
+
+
+def test_the_closed_form_finds_the_edge_of_a_mask_that_is_off(disc: Scene):
+    image, truth, mask = disc
+
+    alpha = closed_form(image, mask, band_px=5)
+
+    assert np.abs(alpha - truth).max() < 0.02
+
+
+def test_the_closed_form_keeps_the_mask_away_from_its_edge(disc: Scene):
+    image, _, mask = disc
+    noisy = np.clip(image + np.random.default_rng(1).normal(0, 0.3, image.shape), 0, 1)
+
+    alpha = closed_form(noisy, mask, band_px=3)
+
+    near = ndimage.binary_dilation(mask, iterations=3) & ~ndimage.binary_erosion(mask, iterations=3)
+    assert np.array_equal(alpha[~near], mask[~near])
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_gives_the_same_matte_every_time(name: str, disc: Scene):
+    image, _, mask = disc
+
+    assert np.array_equal(BASELINES[name](image, mask), BASELINES[name](image, mask))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (40, 2), (3, 3)])
+def test_a_picture_of_a_few_pixels_has_a_baseline_too(size: tuple[int, int]):
+    mask = np.zeros(size, np.float32)
+    mask[0, 0] = 1
+
+    for baseline in BASELINES.values():
+        alpha = baseline(np.full((3, *size), 0.5, np.float32), mask)
+
+        assert np.isfinite(alpha).all()
+
+
+def test_a_trimap_without_unknown_is_its_own_solution(disc: Scene):
+    image, _, mask = disc
+
+    assert np.array_equal(solve_trimap(image, mask), mask)

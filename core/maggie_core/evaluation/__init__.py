@@ -1,6 +1,6 @@
 """Metrics and baselines: what a matte is worth, and what it must be worth at least."""
 
-from .baselines import BASELINES, blurred_mask, guided_filter, mask_itself
+from .baselines import BASELINES, blurred_mask, closed_form, guided_filter, mask_itself, solve_trimap
 from .metrics import (
     FLICKER_METRICS,
     IMAGE_METRICS,
@@ -22,10 +22,12 @@ __all__ = [
     "Averages",
     "Protocol",
     "blurred_mask",
+    "closed_form",
     "guided_filter",
     "image_errors",
     "image_metrics",
     "mask_itself",
+    "solve_trimap",
     "truth_trimap",
     "video_errors",
     "video_metrics",
