@@ -35,6 +35,14 @@ def test_grey_pictures_are_clamped_and_written(tmp_path):
     assert np.array_equal(read_image(tmp_path / "a.png").pixels, np.ones((4, 4, 1)))
 
 
+def test_pixels_may_lie_in_memory_in_any_order(tmp_path):
+    pixels = np.random.default_rng(0).random((3, 7, 9)).transpose(2, 1, 0)
+
+    write_picture(tmp_path / "a.png", pixels)
+
+    np.testing.assert_allclose(read_image(tmp_path / "a.png").pixels, pixels, atol=0.51 / 255)
+
+
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"pictures are \.png"):
         write_picture(tmp_path / "a.exr", np.zeros((4, 4)))

@@ -64,7 +64,7 @@ def _is_readable(path: Path) -> bool:
 
 
 def _codes(pixels: np.ndarray, bits: int) -> np.ndarray:
-    if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(pixels)
-    top = (1 << bits) - 1
-    return np.round(np.clip(pixels, 0, 1) * top).astype(np.uint8 if bits == 8 else np.uint16)
+    if pixels.dtype != np.uint8:
+        top = (1 << bits) - 1
+        pixels = np.round(np.clip(pixels, 0, 1) * top).astype(np.uint8 if bits == 8 else np.uint16)
+    return np.ascontiguousarray(pixels)

@@ -12,7 +12,8 @@ import numpy as np
 
 from .compositing import occlusions, whole_mattes
 from .footage import Footage, OpenFootage
-from .scene import Background, Person, Placed, Pool, Scene
+from .pools import Pool
+from .scene import Background, Person, Placed, Scene
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,13 +81,24 @@ class OpenFootage:
         """(H, W, 3) float32, as encoded, [0, 1]."""
         return read_plate(self._pictures, self._pictures.frames[frame]).pixels
 
-    def alpha(self, frame: int) -> np.ndarray:
-        """(H, W) float32 in [0, 1].
+    def cut_out(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        """(H, W, 3) colour and (H, W) alpha of a foreground, float32 in [0, 1].
 
         Raises:
-            FrameError: there is no matte.
+            FrameError: there is no matte, or it has another size.
         """
-        source, number = self._mattes or self._pictures, (self._mattes or self._pictures).frames[frame]
+        colour, alpha = self.colour(frame), self._alpha(frame)
+        if alpha.shape != colour.shape[:2]:
+            (height, width), (tall, wide) = alpha.shape, colour.shape[:2]
+            raise FrameError(
+                f"the matte of {self._footage.pictures[0]} is {width}x{height} but its picture is "
+                f"{wide}x{tall}: a matte needs the size of its picture"
+            )
+        return colour, alpha
+
+    def _alpha(self, frame: int) -> np.ndarray:
+        source = self._mattes or self._pictures
+        number = source.frames[frame]
         names = source.channels(number)
         if self._mattes is not None:
             names = rgb_channels(names, path=source.path(number))[:1]
@@ -96,12 +107,6 @@ class OpenFootage:
         else:
             raise no_matte(source.path(number))
         return source.read(number, channels=names).pixels[..., 0]
-
-    def sizes_differ(self, alpha: np.ndarray, colour: np.ndarray) -> FrameError:
-        return FrameError(
-            f"the matte of {self._footage.pictures[0]} is {alpha.shape[1]}x{alpha.shape[0]} but the picture is "
-            f"{colour.shape[1]}x{colour.shape[0]}: a matte needs the size of its picture"
-        )
 
     def close(self) -> None:
         for source in (self._pictures, self._mattes):
@@ -163,7 +168,7 @@ def _below(folder: Path, root: Path) -> Iterator[Footage]:
     folders = [folder / name for name in entries if (folder / name).is_dir()]
     files = [folder / name for name in entries if _is_footage(folder / name)]
     by_stem = {path.stem: path for path in files}
-    pictures = [path for path in files if _pictured(path.stem) not in by_stem]
+    pictures = [path for path in files if not _is_matte(path.stem, by_stem)]
     stills = [path for path in pictures if path.suffix.lower() not in MOVIE_SUFFIXES]
     if folder != root and _is_numbered(stills):
         matte_folder = folder.with_name(folder.name + MATTE)
@@ -180,7 +185,7 @@ def _below(folder: Path, root: Path) -> Iterator[Footage]:
         matte = by_stem.get(path.stem + MATTE)
         yield _footage(path.with_suffix(""), root, [path], [matte] if matte else [])
     for each in folders:
-        if each.with_name(_pictured(each.name)) not in folders:
+        if not _is_matte(each.name, {other.name for other in folders}):
             yield from _below(each, root)
 
 
@@ -189,9 +194,9 @@ def _footage(path: Path, root: Path, pictures: list[Path], mattes: list[Path]) -
     return Footage(name.as_posix(), name.parts[0], tuple(pictures), tuple(mattes))
 
 
-def _pictured(name: str) -> str:
-    """The name of what a matte of this name belongs to; "" where it is no matte's name."""
-    return name.removesuffix(MATTE) if name.endswith(MATTE) else ""
+def _is_matte(name: str, names: Collection[str]) -> bool:
+    """Whether this is the name of another one's matte."""
+    return name.endswith(MATTE) and name.removesuffix(MATTE) in names
 
 
 def _is_footage(path: Path) -> bool:

@@ -8,33 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from maggie_core.errors import InputError
 from maggie_core.mattes.foreground import unmixed_foreground
 from maggie_core.synthesis.camera import to_encoded, to_linear
 
 from ..sample import resized
-from .compositing import Composite, Layer, compose
+from .compositing import Composite, Layer, compose, whole_mattes
 from .footage import Footage, OpenFootage
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom."""
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The footage one split may use."""
-
-    foregrounds: tuple[Footage, ...]
-    backgrounds: tuple[Footage, ...]
-
-    def draw(self, rng: np.random.Generator, people: int) -> list[Footage]:
-        """Footage of as many different sources, or of all where there are fewer."""
-        by_source: dict[str, list[Footage]] = {}
-        for footage in self.foregrounds:
-            by_source.setdefault(footage.source, []).append(footage)
-        sources = list(by_source)
-        chosen = rng.choice(len(sources), min(people, len(sources)), replace=False)
-        return [by_source[sources[k]][int(rng.integers(len(by_source[sources[k]])))] for k in chosen]
 
 
 class Person:
@@ -68,9 +50,7 @@ class Person:
 
 def _cut(opened: OpenFootage, frame: int, *, unmix: bool) -> tuple[Box | None, np.ndarray]:
     """The box of `alpha > 0` and its (h, w, 4) codes."""
-    alpha, colour = opened.alpha(frame), opened.colour(frame)
-    if alpha.shape != colour.shape[:2]:
-        raise opened.sizes_differ(alpha, colour)
+    colour, alpha = opened.cut_out(frame)
     rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
     if not len(rows):
         return None, np.zeros((0, 0, 4), np.uint8)
@@ -152,6 +132,11 @@ class Scene:
     occlusion: float
     """The most that one paste hid of what was seen of anybody, in any frame."""
 
+    def whole(self, frame: int) -> np.ndarray:
+        """(N, H, W) uint8: everybody's matte as if alone."""
+        width, height = self.background.canvas
+        return whole_mattes([placed.layer(frame) for placed in self.people], (height, width))
+
     def render(self, frame: int) -> Composite:
         return compose(self.background.codes(frame), [placed.layer(frame) for placed in self.people])
 
@@ -167,9 +152,3 @@ class Scene:
             "people": [placed.described() for placed in self.people],
             "occlusion": round(self.occlusion, 4),
         }
-
-
-def exhausted(what: str, tries: int) -> InputError:
-    return InputError(
-        f"no {what} came out of {tries} tries: give more foregrounds and backgrounds, or wider limits"
-    )

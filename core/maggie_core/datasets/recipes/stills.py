@@ -11,7 +11,8 @@ import numpy as np
 
 from .compositing import occlusions, whole_mattes
 from .footage import OpenFootage
-from .scene import Background, Person, Placed, Pool, Scene
+from .pools import Pool
+from .scene import Background, Person, Placed, Scene
 
 TRIES = 3
 """Places tried for one person before it is left out."""
