@@ -2,10 +2,10 @@
 
 from .backgrounds import make_background
 from .bank import Bank, BankPlan, DrawnBank, build_bank
+from .compose import Sample, compose, compose_clip
 from .faults import degrade
 from .figures import make_figure
 from .heldout import HeldOutSample, heldout_set
-from .scene import Sample, compose, compose_clip
 from .seeds import sample_generator
 
 __all__ = [

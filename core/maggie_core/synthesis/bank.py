@@ -1,9 +1,10 @@
-"""Banks: figures and backgrounds drawn once, composed endlessly.
+"""Banks: figures, puppets and backgrounds drawn once, composed endlessly.
 
 Strands are dear, scenes are cheap. A bank is a folder of plain `.npy` arrays that many processes map at once:
 
-    figures-<first>.npy       (K, S, S, 4) uint8: straight sRGB-encoded colour and alpha
+    figures-<first>.npy       (K, S, S, 5) uint8: straight sRGB-encoded colour, alpha, share of alpha held
     backgrounds-<first>.npy   (K, S, S, 3) uint8
+    puppet-<index>.npz        one figure in pieces
     bank.json                 what the folder holds, written first
 
 Several processes may build disjoint ranges of one bank; what item `i` is depends on the seed and on `i`
@@ -25,7 +26,9 @@ from numpy.typing import NDArray
 from ..errors import SettingsError
 from .backgrounds import make_background
 from .fields import Plane, gaussian_blur
-from .figures import draw_figure
+from .figures import draw_figure, draw_puppet
+from .pictures import read_background, read_cutout
+from .puppet import Puppet
 
 Codes = NDArray[np.uint8]
 
@@ -42,6 +45,12 @@ class BankPlan:
     size_px: int = 384
     seed: int = 0
     held_out: bool = False
+    puppets: int = 0
+    """Figures in pieces that clips and embraces pose anew; without any, clips bend flat figures."""
+    pictures: str = ""
+    """Folder of pictures to cut backgrounds from; every second background is one of them."""
+    cutouts: str = ""
+    """Folder of RGBA pictures of single subjects; every second figure is one of them."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def build_bank(folder: Path, plan: BankPlan, *, part: int = 0, parts: int = 1) -
     """
     folder.mkdir(parents=True, exist_ok=True)
     described = folder / "bank.json"
-    if described.exists() and json.loads(described.read_text()) != asdict(plan):
+    if described.exists() and BankPlan(**json.loads(described.read_text())) != plan:
         raise SettingsError(
             f"{folder}: holds a bank made by another plan; choose an empty folder, or remove that bank first."
         )
@@ -83,6 +92,11 @@ def build_bank(folder: Path, plan: BankPlan, *, part: int = 0, parts: int = 1) -
         draw = _figure_codes if kind == "figures" else _background_codes
         items = np.stack([draw(plan, index) for index in range(first, last)])
         _write(target, lambda temporary, items=items: _save(temporary, items))
+    for index in range(part, plan.puppets, parts):
+        target = folder / f"puppet-{index:05d}.npz"
+        if not target.exists():
+            puppet = draw_puppet(plan.seed + index, plan.size_px, held_out=plan.held_out)
+            _write(target, lambda temporary, puppet=puppet: _save(temporary, puppet))
 
 
 def _write(target: Path, write: Callable[[Path], object]) -> None:
@@ -91,17 +105,21 @@ def _write(target: Path, write: Callable[[Path], object]) -> None:
     os.replace(temporary, target)
 
 
-def _save(path: Path, items: Codes) -> None:
+def _save(path: Path, items: Codes | Puppet) -> None:
     with path.open("wb") as stream:
-        np.save(stream, items)
+        items.save(stream) if isinstance(items, Puppet) else np.save(stream, items)
 
 
 def _figure_codes(plan: BankPlan, index: int) -> Codes:
+    if plan.cutouts and index % 2:
+        return read_cutout(plan.cutouts, index // 2, plan.size_px)
     figure = draw_figure(plan.seed + index, plan.size_px, held_out=plan.held_out)
-    return np.concatenate([_codes(figure.colour), _codes(figure.alpha)[..., None]], -1)
+    return np.concatenate([_codes(figure.colour), _codes(np.stack([figure.alpha, figure.held], -1))], -1)
 
 
 def _background_codes(plan: BankPlan, index: int) -> Codes:
+    if plan.pictures and index % 2:
+        return read_background(plan.pictures, index // 2, plan.size_px, seed=plan.seed)
     return _codes(make_background(plan.seed + index, plan.size_px, held_out=plan.held_out))
 
 
@@ -114,28 +132,50 @@ class Figures(Protocol):
 
     figures: int
     backgrounds: int
+    puppets: int
     size_px: int
 
     def figure(self, index: int) -> Codes:
-        """Figure `index`: (S, S, 4) codes of straight sRGB-encoded colour and alpha."""
+        """Figure `index`: (S, S, 5) codes of straight sRGB-encoded colour, alpha and what of it is held."""
         ...
 
     def background(self, index: int) -> Codes:
         """Background `index`: (S, S, 3) codes of sRGB-encoded colour."""
         ...
 
+    def puppet(self, index: int) -> Puppet:
+        """Figure number `index` of those in pieces."""
+        ...
+
     def anchors(self, index: int) -> Anchors:
         """Where to aim a crop at figure `index`; measured once."""
         ...
 
+    def puppet_anchors(self, index: int) -> Anchors:
+        """As `anchors`, of puppet `index` in its painted pose."""
+        ...
 
-class Bank:
+
+class _Measured:
+    """Anchors of what a bank holds, found when first asked for."""
+
+    def __init__(self) -> None:
+        self._anchors: dict[tuple[str, int], Anchors] = {}
+
+    def _anchors_of(self, kind: str, index: int, codes: Callable[[int], Codes]) -> Anchors:
+        if (kind, index) not in self._anchors:
+            self._anchors[kind, index] = _find_anchors(codes(index)[..., 3])
+        return self._anchors[kind, index]
+
+
+class Bank(_Measured):
     """A bank on disk; read-only, safe to open in any number of processes.
 
     A bank that is still being built can be opened: it holds what is complete at that moment.
     """
 
     def __init__(self, folder: Path | str) -> None:
+        super().__init__()
         folder = Path(folder)
         self._figures = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("figures-*.npy"))]
         self._backgrounds = [
@@ -145,29 +185,39 @@ class Bank:
             raise SettingsError(f"{folder}: no figures or no backgrounds here; build the bank first.")
         self.figures = sum(len(chunk) for chunk in self._figures)
         self.backgrounds = sum(len(chunk) for chunk in self._backgrounds)
+        self._puppets = sorted(folder.glob("puppet-*.npz"))
+        self.puppets = len(self._puppets)
         self.size_px = int(self._figures[0].shape[1])
-        self._anchors: dict[int, Anchors] = {}
 
     def figure(self, index: int) -> Codes:
-        return _item(self._figures, index)
+        codes = _item(self._figures, index)
+        if codes.shape[-1] == 4:  # a bank from before held things were told apart
+            codes = np.concatenate([codes, np.zeros_like(codes[..., :1])], -1)
+        return codes
 
     def background(self, index: int) -> Codes:
         return _item(self._backgrounds, index)
 
+    def puppet(self, index: int) -> Puppet:
+        return Puppet.load(self._puppets[index])
+
     def anchors(self, index: int) -> Anchors:
-        if index not in self._anchors:
-            self._anchors[index] = _find_anchors(_item(self._figures, index)[..., 3])
-        return self._anchors[index]
+        return self._anchors_of("figure", index, self.figure)
+
+    def puppet_anchors(self, index: int) -> Anchors:
+        return self._anchors_of("puppet", index, lambda number: self.puppet(number).flat())
 
 
-class DrawnBank:
+class DrawnBank(_Measured):
     """The same items as a bank built by `plan`, drawn when first asked for and kept in memory."""
 
     def __init__(self, plan: BankPlan) -> None:
+        super().__init__()
         self.plan = plan
         self.figures, self.backgrounds, self.size_px = plan.figures, plan.backgrounds, plan.size_px
+        self.puppets = plan.puppets
         self._drawn: dict[tuple[str, int], Codes] = {}
-        self._anchors: dict[int, Anchors] = {}
+        self._puppets: dict[int, Puppet] = {}
 
     def figure(self, index: int) -> Codes:
         key = ("figure", index)
@@ -181,10 +231,17 @@ class DrawnBank:
             self._drawn[key] = _background_codes(self.plan, index)
         return self._drawn[key]
 
+    def puppet(self, index: int) -> Puppet:
+        if index not in self._puppets:
+            plan = self.plan
+            self._puppets[index] = draw_puppet(plan.seed + index, plan.size_px, held_out=plan.held_out)
+        return self._puppets[index]
+
     def anchors(self, index: int) -> Anchors:
-        if index not in self._anchors:
-            self._anchors[index] = _find_anchors(self.figure(index)[..., 3])
-        return self._anchors[index]
+        return self._anchors_of("figure", index, self.figure)
+
+    def puppet_anchors(self, index: int) -> Anchors:
+        return self._anchors_of("puppet", index, lambda number: self.puppet(number).flat())
 
 
 def _item(chunks: list[Codes], index: int) -> Codes:

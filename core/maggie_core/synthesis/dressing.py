@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .details import Details
 from .fields import Plane, value_noise
 from .seeds import pick
 from .shapes import Capsule, Ellipse, Patch, Polygon, Shape
@@ -20,6 +21,7 @@ def dress(
     body: Body,
     light: Light,
     skin: np.ndarray,
+    details: Details,
     *,
     held_out: bool,
     paint_head: Callable[[], None],
@@ -32,25 +34,29 @@ def dress(
     lower = pick(rng, {"trousers": 0.55, "skirt": 0.22, "shorts": 0.13, "coat": 0.1})
     before = [rng.random() < (0.8 if body.faces_us else 0.3) for _ in range(2)]
     raised = [body[f"wrist{side}"][1] < body["neck"][1] for side in range(2)]
+    if details.cape:
+        _cape(details, sheet, body, light)
     if _shows(body["pelvis"][1] - unit, size):
         for side in rng.permutation(2):
             _leg(rng, sheet, body, light, skin, bottom, int(side), lower)
         if lower in ("skirt", "coat"):
-            _skirt(rng, sheet, body, light, top if lower == "coat" else bottom)
-    for side in range(2):
-        if not before[side] and not raised[side]:
-            _arm(rng, sheet, body, light, skin, top, side, sleeve)
+            _skirt(rng, sheet, body, light, top if lower == "coat" else bottom, details)
+
+    def arms(wanted: Callable[[int], bool]) -> None:
+        for side in range(2):
+            if wanted(side):
+                _arm(rng, sheet, body, light, skin, top, side, sleeve, details)
+
+    arms(lambda side: not before[side] and not raised[side])
     _neck(rng, sheet, body, light, skin)
     torso = _torso(rng, sheet, body, light, top)
     if torso is not None:
-        _collar(rng, sheet, body, light, torso, top, skin, held_out=held_out)
-    for side in range(2):
-        if before[side] and not raised[side]:
-            _arm(rng, sheet, body, light, skin, top, side, sleeve)
+        _collar(rng, sheet, body, light, torso, top, skin, details, held_out=held_out)
+    arms(lambda side: before[side] and not raised[side])
+    if details.hood:
+        _hood(details, sheet, body, light)
     paint_head()
-    for side in range(2):
-        if raised[side]:
-            _arm(rng, sheet, body, light, skin, top, side, sleeve)
+    arms(lambda side: raised[side])
     if rng.random() < 0.12:
         _hat(rng, sheet, body, light, held_out=held_out)
     if rng.random() < 0.025:
@@ -79,7 +85,9 @@ def _arm(
     top: Plane,
     side: int,
     sleeve: str,
+    details: Details,
 ) -> None:
+    sheet.begin(f"arm{side}")
     unit = body.unit_px
     bare: list[Shape] = [
         _limb(body, f"shoulder{side}", f"elbow{side}", 0.21, 0.165),
@@ -99,7 +107,9 @@ def _arm(
         end = _between(body[f"elbow{side}"], body[f"wrist{side}"], cuff)
         shapes.append(_limb(body, f"shoulder{side}", f"elbow{side}", 0.24, 0.17 * loose))
         shapes.append(Capsule(body[f"elbow{side}"], end, 0.18 * loose * unit, 0.13 * loose * unit))
-    sheet.paint_cloth(rng, shapes, light, unit_px=unit, blend_px=0.08 * unit, colour=top)
+    sheet.paint_cloth(
+        rng, shapes, light, unit_px=unit, blend_px=0.08 * unit, colour=top, opacity=details.sheer or 1.0
+    )
 
 
 def _hand(rng: np.random.Generator, body: Body, side: int) -> list[Shape]:
@@ -139,6 +149,7 @@ def _leg(
     unit = body.unit_px
     if not _shows(body[f"hip{side}"][1] - unit, sheet.size_px):
         return
+    sheet.begin(f"leg{side}")
     thigh = _limb(body, f"hip{side}", f"knee{side}", 0.34, 0.24)
     shin = _limb(body, f"knee{side}", f"ankle{side}", 0.23, 0.13)
     if lower != "trousers":
@@ -160,8 +171,11 @@ def _leg(
         sheet.paint_cloth(rng, shapes, light, unit_px=unit, colour=bottom)
 
 
-def _skirt(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, colour: Plane) -> None:
+def _skirt(
+    rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, colour: Plane, details: Details
+) -> None:
     """A skirt or the tails of a coat, with a wavy hem; now and then thin enough to see through."""
+    sheet.begin("skirt")
     unit, girth = body.unit_px, body.girth
     pelvis = np.array(body["pelvis"])
     length, flare = rng.uniform(0.9, 3.0), rng.uniform(0.55, 1.3)
@@ -176,10 +190,55 @@ def _skirt(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, col
         folds = value_noise(rng, sheet.size_px, sheet.size_px, cell_px=0.4 * unit)
         opacity = np.clip(rng.uniform(0.4, 0.8) + 0.15 * folds, 0.15, 1).astype(np.float32)
     shape: list[Shape] = [Polygon(points, 0.06 * unit)]
-    sheet.paint_cloth(rng, shape, light, unit_px=unit, colour=colour, opacity=opacity)
+    patch = sheet.paint_cloth(rng, shape, light, unit_px=unit, colour=colour, opacity=opacity)
+    if patch is not None and details.frayed:
+        _fray(details, sheet, patch, unit)
+
+
+def _fray(details: Details, sheet: Sheet, patch: Patch, unit: float) -> None:
+    """Threads hanging from the lower edge of what `patch` covers."""
+    where = np.zeros_like(sheet.alpha)
+    covered = patch.coverage()
+    where[patch.box] = covered
+    rows = np.flatnonzero(covered.max(1) > 0.5)
+    if len(rows):
+        where[: patch.top + int(rows[-1]) - int(max(3.0, 0.12 * unit))] = 0
+        sheet.fur(details.rng, length_px=max(2.0, details.frayed * unit), density=0.8, where=where)
+
+
+def _cape(details: Details, sheet: Sheet, body: Body, light: Light) -> None:
+    """A sheet of cloth from the shoulders down the back, seen at both sides of the body."""
+    sheet.begin("skirt")
+    rng, unit = details.rng, body.unit_px
+    (left, left_y), (right, right_y) = sorted((body["shoulder0"], body["shoulder1"]))
+    middle, reach = 0.5 * (left + right), 0.5 * (right - left) + rng.uniform(0.3, 1.0) * unit
+    phase = rng.uniform(0, 6)
+    hem = [
+        (middle + s * reach, left_y + (details.cape + 0.15 * np.sin(8 * s + phase)) * unit)
+        for s in np.linspace(1, -1, 11)
+    ]
+    corners = [(left - 0.1 * unit, left_y), (right + 0.1 * unit, right_y), *hem]
+    points = tuple((float(x), float(y)) for x, y in corners)
+    patch = sheet.paint_cloth(rng, [Polygon(points, 0.08 * unit)], light, unit_px=unit)
+    if patch is not None and details.frayed:
+        _fray(details, sheet, patch, unit)
+
+
+def _hood(details: Details, sheet: Sheet, body: Body, light: Light) -> None:
+    """Cloth standing around the back of the head."""
+    sheet.begin("head")
+    rng, unit = details.rng, body.unit_px
+    x, y = body["head"]
+    wide, high = rng.uniform(0.46, 0.6) * unit, rng.uniform(0.55, 0.7) * unit
+    hood: list[Shape] = [
+        Ellipse((x, y - 0.02 * unit), wide, high, body.head_angle),
+        Ellipse((x, y + 0.6 * unit), 1.1 * wide, 0.3 * unit),
+    ]
+    sheet.paint_cloth(rng, hood, light, unit_px=unit, blend_px=0.15 * unit)
 
 
 def _neck(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, skin: np.ndarray) -> None:
+    sheet.begin("torso")
     unit = body.unit_px
     (hx, hy), (nx, ny) = body["head"], body["neck"]
     neck = Capsule((hx, hy + 0.25 * unit), (nx, ny + 0.15 * unit), 0.2 * unit, 0.24 * unit)
@@ -216,6 +275,7 @@ def _collar(
     torso: Patch,
     top: Plane,
     skin: np.ndarray,
+    details: Details,
     *,
     held_out: bool,
 ) -> None:
@@ -242,7 +302,14 @@ def _collar(
         ring.append(Capsule((x, y + 0.2 * unit), end, 0.15 * unit, 0.17 * unit))
     own = top if kind == "collar" else None
     patch = sheet.paint_cloth(
-        rng, ring, light, unit_px=unit, blend_px=0.06 * unit, held_out=held_out, colour=own
+        rng,
+        ring,
+        light,
+        unit_px=unit,
+        blend_px=0.06 * unit,
+        held_out=held_out,
+        colour=own,
+        opacity=details.sheer or 1.0,
     )
     if patch is not None and kind in ("scarf", "fur"):
         where = np.zeros_like(sheet.alpha)
@@ -252,6 +319,7 @@ def _collar(
 
 
 def _hat(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, *, held_out: bool) -> None:
+    sheet.begin("head")
     unit = body.unit_px
     x, y = body["head"]
     high, low = rng.uniform(0.3, 0.5), rng.uniform(0.14, 0.24)
@@ -276,6 +344,7 @@ def _hat(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, *, he
 
 def _veil(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light) -> None:
     """Thin cloth falling from the head: true translucency over figure and background."""
+    sheet.begin("hair")
     unit = body.unit_px
     x, y = body["head"]
     reach, wide = rng.uniform(0.8, 2.2), rng.uniform(0.45, 0.8)

@@ -1,7 +1,7 @@
 """How real guidance differs from the truth, in proportion to the subject.
 
-A `Fault` is drawn once and applied to as many frames as wanted: its noise wanders slowly with time and a
-share of frames gets an extra, independent error, as masks from trackers and hurried roto do.
+A `Fault` is drawn once and applied to as many frames as wanted: its noise wanders slowly with time. What
+needs more than one frame or one person, lags and swaps, leaks and key frames, is in `guides`.
 """
 
 from __future__ import annotations
@@ -9,27 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from .fields import Plane, gaussian_blur, resize, value_noise
+from .outlines import between, drawn_by_hand, filled, outline
 from .seeds import pick
-from .shapes import Polygon, union
 
 SEVERITIES: dict[str, dict[str, float]] = {
     "good": {"near": 1.0},
     "typical": {"low": 0.7, "shift": 0.3},
-    "rough": {"low_rough": 0.4, "shift_rough": 0.2, "polygon": 0.2, "bites": 0.1, "swollen": 0.1},
+    "rough": {"low_rough": 0.4, "shift_rough": 0.2, "roto": 0.2, "bites": 0.1, "swollen": 0.1},
     "mixed": {
-        "near": 0.35,
-        "low": 0.30,
+        "near": 0.1,
+        "soft": 0.1,
+        "low": 0.25,
         "low_rough": 0.05,
-        "shift": 0.11,
-        "shift_rough": 0.04,
-        "polygon": 0.06,
-        "bites": 0.04,
-        "swollen": 0.03,
-        "crude": 0.02,
+        "morph": 0.15,
+        "roto": 0.12,
+        "tracked": 0.13,
+        "bites": 0.03,
+        "swollen": 0.02,
+        "crude": 0.05,
     },
 }
+"""Families by severity. "mixed" is what people train on: nearly perfect and soft masks, segmenters ("low"),
+thresholds and morphology as the published training has them, outlines, trackers, and a few crude ones.
+"""
+CRUDE = {"box": 1.0, "ellipse": 1.0, "coarse": 1.0, "scribble": 1.0, "part": 1.5}
 HELD_OUT: dict[str, dict[str, float]] = {
     "good": {"staircase_fine": 1.0},
     "typical": {"staircase": 0.5, "ragged": 0.5},
@@ -61,7 +68,7 @@ def degrade(
         held_out: use fault families that training never sees.
 
     Returns:
-        (H, W) binary mask, float32. Never empty where the alpha is not.
+        (H, W) mask, float32, binary but for a tenth of "mixed". Never empty where the alpha is not.
     """
     fault = draw_fault(rng, severity, subject_px=subject_px or subject_size(alpha), held_out=held_out)
     return fault.apply(alpha, rng, time=0.0)
@@ -82,11 +89,14 @@ def draw_fault(
     family = pick(rng, (HELD_OUT if held_out else SEVERITIES)[severity])
     rough = family.endswith("_rough")
     name = family.removesuffix("_rough").removesuffix("_fine")
+    if name == "crude":
+        name = pick(rng, CRUDE)
     cells = {
         "near": (1 / 260, 1 / 110),
         "low": (0.009, 0.027),
         "shift": (0.004, 0.012),
         "ragged": (0.006, 0.014),
+        "coarse": (0.04, 0.09),
     }
     low, high = cells.get(name, (0.008, 0.02))
     cell = rng.uniform(low, high) * (2.0 if rough else 1.0)
@@ -101,6 +111,8 @@ def draw_fault(
     if name == "shift":
         shift = _heading(rng) * rng.uniform(0.008, 0.03) * (1.7 if rough else 1.0)
     swell = rng.normal(0, 0.004)
+    if name == "roto":
+        swell = rng.choice([-1, 1], p=[0.3, 0.7]) * rng.uniform(0, 0.02)
     if name == "swollen":
         swell = rng.choice([-1, 1]) * rng.uniform(0.02, 0.05)
     return Fault(
@@ -125,6 +137,7 @@ class Fault:
     """One way of being wrong.
 
     Attributes:
+        family: its name, without the severity.
         cell_px: the mask is known on cells this wide.
         jitter_px: how far the edge wanders (one standard deviation).
         wave_px: how long the waves of that wandering are.
@@ -143,15 +156,25 @@ class Fault:
     noise_seed: int
 
     def apply(self, alpha: Plane, rng: np.random.Generator, *, time: float) -> Plane:
-        """Make this fault's mask of (H, W) `alpha` at `time` in frames; `rng` adds what differs per frame."""
+        """Make this fault's mask of (H, W) `alpha` at `time` in frames; `rng` adds what differs per frame.
+
+        Binary, but for the family "soft", which keeps fractions.
+        """
         height, width = alpha.shape
+        if self.family == "soft":
+            soft = gaussian_blur(np.ascontiguousarray(alpha, np.float32), max(0.5, 0.5 * self.cell_px))
+            return np.where(soft < 0.05, np.float32(0), soft)
+        if self.family in _WHOLE:
+            mask = _WHOLE[self.family](self, np.ascontiguousarray(alpha, np.float32), time)
+            return self._not_lost(mask, alpha)
         rows, columns = (max(3, round(length / self.cell_px)) for length in (height, width))
         small = resize(np.ascontiguousarray(alpha, dtype=np.float32), min(rows, height), min(columns, width))
         mask = self._threshold(small, height / small.shape[0], time)
-        mask = self._deform(mask, rng, height, width)
-        if not (mask > 0.5).any() and (alpha > 0.5).any():
-            return (alpha > 0.5).astype(np.float32)
-        return (mask > 0.5).astype(np.float32)
+        return self._not_lost(self._deform(mask, rng, height, width), alpha)
+
+    def _not_lost(self, mask: Plane, alpha: Plane) -> Plane:
+        seen = alpha if not (mask > 0.5).any() and (alpha > 0.5).any() else mask
+        return (seen > 0.5).astype(np.float32)
 
     def _threshold(self, small: Plane, cell_px: float, time: float) -> Plane:
         """Blur so that the edge becomes a ramp, then move the level that counts as inside."""
@@ -176,14 +199,18 @@ class Fault:
 
     def _deform(self, mask: Plane, rng: np.random.Generator, height: int, width: int) -> Plane:
         """What happens at plate size: up-sampling, moving, cutting."""
-        if self.family == "polygon":
-            return self._polygon(resize(mask, height, width))
         mode = "nearest" if self.family == "staircase" else "bilinear"
         full = _enlarge(mask, height, width, mode)
         if self.family == "bites":
             full = self._bite(full)
-        elif self.family == "crude":
+        elif self.family == "ellipse":
             full = self._ellipse(full)
+        elif self.family == "box":
+            full = self._box(full)
+        elif self.family == "scribble":
+            full = self._scribble(full)
+        elif self.family == "part":
+            full = self._without_part(full)
         elif self.family == "hull":
             full = np.maximum(full, self._stretch(full))
         shift = np.round(np.array(self.shift_px)).astype(int)
@@ -204,42 +231,31 @@ class Fault:
             mask = np.where(inside, np.float32(index % 3 == 1), mask)
         return mask
 
-    def _polygon(self, mask: Plane) -> Plane:
-        """A hand-drawn outline: few points, placed not quite on the edge."""
+    def _drawn(self, alpha: Plane) -> Plane:
+        """One outline by hand, drawn at this very frame."""
+        return self.outline_between(alpha, alpha, 0.0, keys=(0, 0))
+
+    def outline_between(self, before: Plane, after: Plane, share: float, *, keys: tuple[int, int]) -> Plane:
+        """The mask of an outline drawn at two key frames and carried along between them.
+
+        Args:
+            before, after: (H, W) coverage at the key frames.
+            share: how far from the first to the second, in [0, 1].
+            keys: numbers of the key frames: each is drawn once and looks the same ever after.
+        """
         rng = np.random.default_rng(self.noise_seed + 2)
-        count = int(rng.integers(14, 60))
-        height, width = mask.shape
-        inside = mask > 0.5
-        if not inside.any():
-            return mask
-        ys, xs = np.nonzero(inside)
-        centre = np.array([xs.mean(), ys.mean()])
-        cell = max(2.0, self.subject_px * rng.uniform(0.025, 0.06))
-        rows, columns = max(3, round(height / cell)), max(3, round(width / cell))
-        grid = resize(inside.astype(np.float32), min(rows, height), min(columns, width))
-        if rng.random() < 0.5 or inside.mean() > 0.6:
-            # An outline drawn with straight segments: linear interpolation of a coarse grid, cut hard.
-            jitter = np.float32(0.12) * rng.standard_normal(grid.shape, dtype=np.float32)
-            return resize(grid + jitter * (np.abs(grid - 0.5) < 0.45), height, width)
-        angle = np.arctan2(ys - centre[1], xs - centre[0])
-        reach = np.hypot(xs - centre[0], ys - centre[1])
-        sector = ((angle + np.pi) / (2 * np.pi) * count).astype(int) % count
-        far = np.full(count, 2.0)
-        np.maximum.at(far, sector, reach)
-        far = far * (1 + rng.normal(0, 0.02, count)) + rng.normal(0, 0.01, count) * self.subject_px
-        middle = (np.arange(count) + 0.5) / count * 2 * np.pi - np.pi
-        points = tuple(
-            (float(centre[0] + r * np.cos(a)), float(centre[1] + r * np.sin(a)))
-            for a, r in zip(middle, far, strict=True)
-        )
-        patch = union([Polygon(points)], max(height, width))
-        drawn = np.zeros((max(height, width),) * 2, np.float32)
-        if patch is not None:
-            drawn[patch.box] = patch.coverage()
-        drawn = drawn[:height, :width]
-        # A star-shaped outline of a person with spread limbs is no one's roto: keep it near the subject.
-        near = gaussian_blur(mask, max(1.0, 0.05 * self.subject_px)) > 0.12
-        return drawn * near
+        count, smooth = int(rng.integers(12, 81)), bool(rng.random() < 0.6)
+        cell = max(1.0, self.subject_px / 200)
+        drawn = [
+            drawn_by_hand(
+                outline(alpha, count, cell_px=cell),
+                np.random.default_rng((self.noise_seed, key % 2**31)),
+                jitter_px=0.5 * self.jitter_px,
+                swell_px=self.swell_px,
+            )
+            for alpha, key in zip((before, after), keys, strict=True)
+        ]
+        return filled(between(*drawn, share), *before.shape, smooth=smooth)
 
     def _ellipse(self, mask: Plane) -> Plane:
         rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
@@ -251,9 +267,87 @@ class Fault:
         ry, rx = (rows[-1] - rows[0] + 2) / 1.9, (columns[-1] - columns[0] + 2) / 1.9
         return (np.hypot((x - cx) / rx, (y - cy) / ry) < 1).astype(np.float32)
 
+    def _box(self, mask: Plane) -> Plane:
+        rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
+        if not len(rows):
+            return mask
+        rng = np.random.default_rng(self.noise_seed + 1)
+        around = (rng.normal(0, 0.03, 4) * self.subject_px).astype(int)
+        top, left = max(0, rows[0] + around[0]), max(0, columns[0] + around[1])
+        box = np.zeros_like(mask)
+        box[top : rows[-1] + 1 + around[2], left : columns[-1] + 1 + around[3]] = 1
+        return box
+
+    def _scribble(self, mask: Plane) -> Plane:
+        """A body filled with strokes of a fat pen that mostly stays inside."""
+        rng = np.random.default_rng(self.noise_seed + 1)
+        inside = np.argwhere(gaussian_blur(mask, max(1.0, 0.02 * self.subject_px)) > 0.8)
+        if len(inside) < 4:
+            return mask
+        chosen = inside[rng.integers(len(inside), size=int(rng.integers(12, 40)))]
+        chosen = chosen[np.argsort(chosen[:, 0] // max(1, int(0.15 * self.subject_px)), kind="stable")]
+        picture = Image.new("L", mask.shape[::-1])
+        pen = max(2, int(rng.uniform(0.06, 0.14) * self.subject_px))
+        line = [(float(column), float(row)) for row, column in chosen]
+        ImageDraw.Draw(picture).line(line, fill=1, width=pen, joint="curve")
+        drawn = np.asarray(picture).astype(np.float32)
+        return drawn * (gaussian_blur(mask, max(1.0, 0.03 * self.subject_px)) > 0.3)
+
+    def _without_part(self, mask: Plane) -> Plane:
+        """A head, a side or 10 to 40 % of the area in any direction is missing."""
+        rng = np.random.default_rng(self.noise_seed + 1)
+        rows, columns = np.nonzero(mask > 0.5)
+        if len(rows) < 4:
+            return mask
+        angle = rng.choice([-np.pi / 2, 0, np.pi, rng.uniform(0, 2 * np.pi)]) + rng.normal(0, 0.1)
+        far = columns * np.cos(angle) + rows * np.sin(angle)
+        gone = far > np.quantile(far, 1 - rng.uniform(0.1, 0.4))
+        mask = mask.copy()
+        mask[rows[gone], columns[gone]] = 0
+        return mask
+
+    def _morph(self, alpha: Plane, time: float) -> Plane:
+        """The published training's masks: a threshold, squares grown and shrunk, an eighth of the size and
+        back, a rectangle copied elsewhere, a rectangle lost. Sizes are those of a subject 576 pixels large.
+        """
+        rng = np.random.default_rng(self.noise_seed)
+        mask = (alpha > rng.uniform(0.1, 0.95)).astype(np.float32)
+        order = ["grow", "shrink"][:: rng.choice([-1, 1])][: int(rng.integers(1, 3))]
+        for step in order:
+            wander = 1 + 0.3 * np.sin(0.2 * time + rng.uniform(0, 6))
+            side = max(1, round(rng.uniform(1, 29) * wander * self.subject_px / 576))
+            change = ndimage.maximum_filter if step == "grow" else ndimage.minimum_filter
+            mask = change(mask, size=side, mode="nearest")
+        height, width = mask.shape
+        if rng.random() < 0.5:
+            cell = max(1.0, 8 * self.subject_px / 576)
+            small = resize(mask, max(4, round(height / cell)), max(4, round(width / cell)))
+            mask = (resize(small, height, width) > 0.5).astype(np.float32)
+        if rng.random() < 0.25:
+            rows, columns = (int(rng.uniform(0.06, 0.2) * min(self.subject_px, s)) for s in (height, width))
+            (top, left), (down, right) = (
+                (int(rng.integers(height - rows)), int(rng.integers(width - columns))) for _ in range(2)
+            )
+            mask[down : down + rows, right : right + columns] = mask[top : top + rows, left : left + columns]
+        if rng.random() < 0.25 and (mask > 0).any():
+            row, column = np.argwhere(mask > 0)[int(rng.random() * (mask > 0).sum())]
+            side = int(rng.uniform(1 / 16, 1 / 8) * self.subject_px)
+            mask[
+                max(0, row - side // 2) : row + side // 2 + 1,
+                max(0, column - side // 2) : column + side // 2 + 1,
+            ] = 0
+        return mask
+
     def _stretch(self, mask: Plane) -> Plane:
         """Fill hollows: wherever a wide neighbourhood is mostly inside."""
         return (gaussian_blur(mask, max(1.0, 0.04 * self.subject_px)) > 0.38).astype(np.float32)
+
+
+_WHOLE = {
+    "morph": Fault._morph,
+    "roto": lambda fault, alpha, time: fault._drawn(alpha),
+}
+"""Families that look at the plate's own pixels; all others at cells."""
 
 
 def _enlarge(mask: Plane, height: int, width: int, mode: str) -> Plane:

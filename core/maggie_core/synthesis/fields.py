@@ -124,3 +124,36 @@ def smoothstep(x: Plane, low: float, high: float) -> Plane:
     """0 below `low`, 1 above `high`, a smooth cubic between."""
     t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
     return t * t * (3 - 2 * t)
+
+
+def disc_blur(planes: Plane, sigma_px: float) -> Plane:
+    """Blur planes (..., H, W) with a disc as wide as a Gaussian of `sigma_px`: what a lens does to what is out
+    of focus.
+    """
+    radius = 2.0 * sigma_px
+    if radius < 0.5:
+        return planes
+    factor, (height, width) = int(sigma_px // 1.5), planes.shape[-2:]
+    if factor > 1 and min(height, width) >= 4 * factor:
+        small = resize_planes(planes, max(2, height // factor), max(2, width // factor))
+        return resize_planes(disc_blur(small, sigma_px / factor * 0.95), height, width)
+    # A disc that covers part of a pixel covers it in part: the mean of three discs is smooth enough.
+    kernel = np.zeros((2 * int(np.ceil(radius)) + 1,) * 2)
+    offsets = np.arange(len(kernel)) - len(kernel) // 2
+    for inner in (radius - 0.33, radius, radius + 0.33):
+        kernel += np.hypot(offsets[:, None], offsets[None]) <= inner
+    kernel /= kernel.sum()
+    reach = len(kernel) // 2
+    padded = np.pad(planes, [(0, 0)] * (planes.ndim - 2) + [(reach, reach)] * 2, mode="edge")
+    sums = np.cumsum(padded, axis=-1, dtype=np.float64)
+    sums = np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
+    total = np.zeros(planes.shape, np.float64)
+    for row, weights in enumerate(kernel):
+        for level in np.unique(weights[weights > 0]):
+            # Rows of a disc are runs of equal weight, the heaviest in the middle.
+            below = weights[weights < level].max(initial=0.0)
+            run = np.flatnonzero(weights >= level)
+            first, last = int(run[0]), int(run[-1]) + 1
+            lines = sums[..., row : row + height, :]
+            total += (level - below) * (lines[..., last : last + width] - lines[..., first : first + width])
+    return total.astype(np.float32)

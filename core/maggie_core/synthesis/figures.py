@@ -6,15 +6,17 @@ premultiplied.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .details import Details, draw_details
 from .dressing import dress
 from .fields import Plane, fractal_noise, value_noise
 from .hairstyles import HEAD_X, Hair, draw_style, grow
 from .props import draw_prop
-from .seeds import FIGURES, generator
+from .puppet import Puppet, cut_out
+from .seeds import DETAILS, FIGURES, PUPPETS, generator
 from .shapes import Capsule, Ellipse, Shape
 from .sheet import Light, Sheet
 from .skeleton import Body, draw_body
@@ -29,10 +31,12 @@ class Figure:
     Attributes:
         colour: (S, S, 3) straight sRGB-encoded colour in [0, 1], continued where alpha is 0.
         alpha: (S, S) coverage in [0, 1].
+        held: (S, S) share of it that is something in the hands, not the person.
     """
 
     colour: Plane
     alpha: Plane
+    held: Plane
 
 
 def make_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Plane:
@@ -54,18 +58,38 @@ def draw_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Fig
         if rng.random() < 0.04:
             _paint_plush(rng, sheet, held_out=held_out)
         else:
-            _paint_person(rng, sheet, held_out=held_out)
+            _paint_person(rng, sheet, _details(seed, attempt, held_out=held_out), held_out=held_out)
         if (sheet.alpha > 0.5).mean() > 0.03:
             break
-    return Figure(sheet.straight_colour(), np.clip(sheet.alpha, 0, 1))
+    alpha = np.clip(sheet.alpha, 0, 1)
+    return Figure(sheet.straight_colour(), alpha, np.clip(sheet.held, 0, alpha))
 
 
-def _paint_person(rng: np.random.Generator, sheet: Sheet, *, held_out: bool) -> None:
+def draw_puppet(seed: int, size_px: int = 384, *, held_out: bool = False) -> Puppet:
+    """Draw person number `seed` in pieces that can be posed anew; other people than those of `draw_figure`."""
+    for attempt in range(8):
+        rng = generator(PUPPETS, int(held_out), seed, attempt)
+        sheet = Sheet(size_px, in_pieces=True)
+        details = _details(seed, attempt, held_out=held_out, kind=PUPPETS)
+        body = _paint_person(rng, sheet, details, held_out=held_out)
+        sheet.begin("")
+        pieces = tuple(cut_out(painted) for painted in sheet.pieces)
+        puppet = Puppet(size_px, body.unit_px, body.joints, tuple(p for p in pieces if p is not None))
+        if (puppet.flat()[..., 3] > 127).mean() > 0.03:
+            break
+    return puppet
+
+
+def _details(seed: int, attempt: int, *, held_out: bool, kind: int = FIGURES) -> Details:
+    return Details() if held_out else draw_details(generator(DETAILS, kind, seed, attempt))
+
+
+def _paint_person(rng: np.random.Generator, sheet: Sheet, details: Details, *, held_out: bool) -> Body:
     body = draw_body(rng, sheet.size_px)
-    light = Light.draw(rng)
+    light = replace(Light.draw(rng), fills=details.fills, sky=details.sky)
     skin = skin_colour(rng)
     style = draw_style(rng, held_out=held_out)
-    density = float(np.clip(body.unit_px / 120, 0.25, 1.6))
+    density = float(np.clip(body.unit_px / 120, 0.25, 1.6) * details.strands)
     hair = grow(rng, style, faces_us=body.faces_us, density=density)
     tones = hair_colours(rng)
     hair_over_torso = not body.faces_us
@@ -73,9 +97,10 @@ def _paint_person(rng: np.random.Generator, sheet: Sheet, *, held_out: bool) -> 
         _paint_hair(rng, sheet, body, hair.behind, hair, tones)
     if rng.random() < 0.3:
         draw_prop(rng, sheet, body, light, held_out=held_out)
-    dress(rng, sheet, body, light, skin, held_out=held_out, paint_head=lambda: _paint_head(
-        rng, sheet, body, light, skin, hair, tones, hair_over_torso
+    dress(rng, sheet, body, light, skin, details, held_out=held_out, paint_head=lambda: _paint_head(
+        rng, sheet, body, light, skin, hair, tones, hair_over_torso, details
     ))  # fmt: skip
+    return body
 
 
 def _paint_head(
@@ -87,7 +112,9 @@ def _paint_head(
     hair: Hair,
     tones: tuple[np.ndarray, np.ndarray],
     hair_over_torso: bool,
+    details: Details,
 ) -> None:
+    sheet.begin("head")
     unit = body.unit_px
     place = _HeadFrame(body)
     skull: list[Shape] = [
@@ -102,7 +129,7 @@ def _paint_head(
     else:
         sheet.paint_plain(rng, skull, light, colour=tones[0], unit_px=unit, blend_px=0.06 * unit)
     if body.faces_us and unit > 22:
-        _paint_face(rng, sheet, body, light, skin, tones[0])
+        _paint_face(rng, sheet, body, light, skin, tones[0], details)
         if rng.random() < 0.14:
             _paint_beard(rng, sheet, body, tones)
     if hair_over_torso:
@@ -134,7 +161,13 @@ class _HeadFrame:
 
 
 def _paint_face(
-    rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, skin: np.ndarray, brow: np.ndarray
+    rng: np.random.Generator,
+    sheet: Sheet,
+    body: Body,
+    light: Light,
+    skin: np.ndarray,
+    brow: np.ndarray,
+    details: Details,
 ) -> None:
     """Weak cues: enough contrast inside the face that the network learns to leave it whole."""
     unit, place = body.unit_px, _HeadFrame(body)
@@ -154,6 +187,9 @@ def _paint_face(
         )
         if glasses:
             rim = Ellipse(place(x, -0.01), 0.105 * unit, 0.085 * unit, body.head_angle)
+            if details.lenses:
+                tint = details.rng.uniform(0, 0.6, 3)
+                sheet.paint_flat([rim], colour=tint, opacity=details.lenses)
             sheet.paint_ring(rim, width_px=0.02 * unit, colour=rng.uniform(0, 0.3, 3))
     nose = [Capsule(place(shift, 0.0), place(shift * 1.5, 0.12), 0.02 * unit, 0.045 * unit)]
     sheet.paint_flat(nose, colour=np.clip(skin * 1.08, 0, 1), opacity=0.55)
@@ -207,6 +243,7 @@ def _paint_hair(
     hair: Hair,
     tones: tuple[np.ndarray, np.ndarray],
 ) -> None:
+    sheet.begin("hair")
     thickness = float(np.exp(rng.normal(0, 0.25)))
     for tuft in tufts:
         _paint_tuft(rng, sheet, body, tuft, tones, mass=hair.style.mass, thickness=thickness)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .bank import BankPlan, DrawnBank, Figures
+from .compose import compose_clip
 from .fields import Plane
-from .scene import compose_clip
 from .seeds import HELD_OUT_SET, generator
 
 SEVERITIES = ("good", "typical", "rough")
@@ -66,6 +66,7 @@ def heldout_set(
             figures,
             frames=(3, 5) if is_clip else 1,
             crop_px=size_px,
+            instances=(1, 4),
             severity=severity,
             held_out=True,
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from .fields import Plane
-from .placing import Place, soft_warp
+from .layer import Place
+from .placing import soft_warp
+from .puppet import Bend
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,113 @@ def draw_sway(rng: np.random.Generator, crop_px: int, subject_px: float) -> Sway
     cell = max(24.0, 0.35 * subject_px)
     fields = [soft_warp(rng, crop_px, strength_px=strength, cell_px=cell) for _ in range(2)]
     return Sway(fields[0], fields[1], float(rng.uniform(0.2, 0.8)))
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A sum of sines of time, and at most one smooth jump: `size`, `pace` (radians per frame) and `phase` per
+    sine; `jump` as (height, time, duration).
+    """
+
+    size: tuple[float, ...] = ()
+    pace: tuple[float, ...] = ()
+    phase: tuple[float, ...] = ()
+    jump: tuple[float, float, float] = (0.0, 0.0, 1.0)
+
+    def at(self, time: float) -> float:
+        sines = sum(
+            a * np.sin(w * time + p) for a, w, p in zip(self.size, self.pace, self.phase, strict=True)
+        )
+        height, start, duration = self.jump
+        t = float(np.clip((time - start) / duration, 0, 1))
+        return float(sines) + height * t * t * (3 - 2 * t)
+
+
+@dataclass(frozen=True)
+class Pendulum:
+    """What hangs from something that moves: the steady answer of a damped pendulum to every sine of its
+    `drivers`, and the ringing after their jumps. Closed forms, so that it can be asked for any time.
+
+    Attributes:
+        pace: natural pace, radians per frame.
+        damping: share of critical damping.
+    """
+
+    drivers: tuple[Wave, ...]
+    pace: float
+    damping: float
+
+    def at(self, time: float) -> float:
+        total = 0.0
+        for wave in self.drivers:
+            for size, pace, phase in zip(wave.size, wave.pace, wave.phase, strict=True):
+                stiff, lossy = self.pace**2 - pace**2, 2 * self.damping * self.pace * pace
+                gain = self.pace**2 / np.hypot(stiff, lossy)
+                total -= size * gain * np.sin(pace * time + phase - np.arctan2(lossy, stiff))
+            height, start, _ = wave.jump
+            if time > start and height:
+                since = time - start
+                swing = np.sqrt(1 - self.damping**2) * self.pace
+                total -= height * np.exp(-self.damping * self.pace * since) * np.sin(swing * since)
+        return float(np.clip(total, -0.9, 0.9))
+
+
+@dataclass(frozen=True)
+class Gestures:
+    """How the limbs of a puppet move; joints move by themselves, hair and skirts follow."""
+
+    arms: tuple[tuple[Wave, Wave], tuple[Wave, Wave]]
+    legs: tuple[tuple[Wave, Wave], tuple[Wave, Wave]]
+    head: Wave
+    hair: Pendulum
+    skirt: Pendulum
+
+    def at(self, time: float) -> Bend:
+        def both(pair: tuple[Wave, Wave]) -> tuple[float, float]:
+            return pair[0].at(time), pair[1].at(time)
+
+        return Bend(
+            arms=(both(self.arms[0]), both(self.arms[1])),
+            legs=(both(self.legs[0]), both(self.legs[1])),
+            head=self.head.at(time),
+            hair=self.hair.at(time),
+            skirt=self.skirt.at(time),
+        )
+
+
+def draw_gestures(rng: np.random.Generator, *, loose: Callable[[str], float]) -> Gestures:
+    """Draw gestures; `loose` says by what factor a limb may move: less where its picture is cut off."""
+    vigour = float(np.exp(rng.normal(0, 0.5)))
+    walks, pace, phase = rng.random() < 0.4, float(rng.uniform(0.15, 0.5)), float(rng.uniform(0, 2 * np.pi))
+
+    def limb(name: str, side: int, upper: float, lower: float) -> tuple[Wave, Wave]:
+        free = vigour * loose(f"{name}{side}")
+        if walks:
+            start = phase + np.pi * (side == (name == "leg"))
+            step = Wave((upper * free,), (pace,), (float(start),))
+            return step, Wave((0.6 * lower * free,), (pace,), (float(start + 0.8),))
+        return draw_wave(rng, upper * free), draw_wave(rng, lower * free)
+
+    arms = (limb("arm", 0, 0.22, 0.35), limb("arm", 1, 0.22, 0.35))
+    legs = (limb("leg", 0, 0.14, 0.12), limb("leg", 1, 0.14, 0.12))
+    head = draw_wave(rng, 0.08 * vigour * loose("head"))
+    wind = draw_wave(rng, float(rng.choice([0.02, 0.15], p=[0.7, 0.3])))
+    return Gestures(
+        arms=arms,
+        legs=legs,
+        head=head,
+        hair=Pendulum((head, wind), float(rng.uniform(0.3, 0.9)), float(rng.uniform(0.1, 0.4))),
+        skirt=Pendulum((legs[0][0], wind), float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.2, 0.5))),
+    )
+
+
+def draw_wave(rng: np.random.Generator, size: float) -> Wave:
+    """Two sines of about `size` together, one time in six with a jump of that height within 30 frames."""
+    parts = np.abs(rng.normal(0, 0.7, 2)) * size
+    height = float(rng.normal(0, 1.5)) * size if rng.random() < 1 / 6 else 0.0
+    return Wave(
+        size=(float(parts[0]), float(parts[1])),
+        pace=(float(rng.uniform(0.08, 0.3)), float(rng.uniform(0.3, 0.8))),
+        phase=(float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0, 2 * np.pi))),
+        jump=(height, float(rng.uniform(0, 30)), float(rng.uniform(3, 8))),
+    )

@@ -1,4 +1,6 @@
-"""Things people hold. They belong to the holder's matte."""
+"""Things people hold. The sheet remembers which part of a figure they are: scenes decide whose matte they
+are in.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .fields import value_noise
 from .seeds import pick
 from .shapes import Capsule, Ellipse, Patch, Polygon, Shape, union
 from .sheet import Light, Sheet
@@ -18,6 +21,7 @@ Prop = Callable[[np.random.Generator, Sheet, tuple[float, float], float, Light, 
 def draw_prop(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, *, held_out: bool) -> None:
     """Put something into one of the hands."""
     side = int(rng.integers(2))
+    sheet.begin(f"held{side}")
     prop = pick(rng, HELD_OUT if held_out else TRAINING)
     prop(rng, sheet, body[f"hand{side}"], body.unit_px, light, held_out)
 
@@ -126,6 +130,51 @@ def _umbrella(
     sheet.paint_cloth(rng, [Polygon(corners, 0.02 * unit)], light, unit_px=unit, held_out=held_out)
 
 
+def _phone(
+    rng: np.random.Generator, sheet: Sheet, at: tuple[float, float], unit: float, light: Light, held_out: bool
+) -> None:
+    """A dark slab with a bright screen, seen more or less from the side."""
+    high, turn = rng.uniform(0.2, 0.32) * unit, rng.normal(0, 0.5)
+    wide = high * rng.uniform(0.1, 0.55)
+    for part, colour in ((1.0, rng.uniform(0, 0.15, 3)), (0.85, random_colour(rng))):
+        w, h = part * wide, part * high
+        corners = _turned(at, [(-w, -h), (w, -h), (w, h), (-w, h)], turn)
+        sheet.paint_plain(rng, [Polygon(corners, 0.02 * unit)], light, colour=colour, unit_px=unit)
+
+
+def _bottle(
+    rng: np.random.Generator, sheet: Sheet, at: tuple[float, float], unit: float, light: Light, held_out: bool
+) -> None:
+    """Clear glass or plastic: the background shows through."""
+    high, girth = rng.uniform(0.3, 0.5) * unit, rng.uniform(0.1, 0.18) * unit
+    body: list[Shape] = [
+        Capsule((at[0], at[1] - 0.5 * high), (at[0], at[1] + high), girth, girth),
+        Capsule((at[0], at[1] - 1.4 * high), (at[0], at[1] - 0.5 * high), 0.35 * girth, 0.7 * girth),
+    ]
+    _paint_sheer(rng, sheet, body, light, unit)
+
+
+def _parasol(
+    rng: np.random.Generator, sheet: Sheet, at: tuple[float, float], unit: float, light: Light, held_out: bool
+) -> None:
+    """A sheer round screen on a stick."""
+    turn = rng.normal(0, 0.5)
+    centre = (at[0] + 1.6 * unit * np.sin(turn), at[1] - 1.6 * unit * np.cos(turn))
+    stick: list[Shape] = [Capsule(at, centre, 0.03 * unit, 0.02 * unit)]
+    sheet.paint_plain(rng, stick, light, colour=random_colour(rng), unit_px=unit)
+    screen = Ellipse(centre, rng.uniform(0.8, 1.3) * unit, rng.uniform(0.3, 1.0) * unit, turn)
+    _paint_sheer(rng, sheet, [screen], light, unit)
+
+
+def _paint_sheer(
+    rng: np.random.Generator, sheet: Sheet, shapes: list[Shape], light: Light, unit: float
+) -> None:
+    """Cloth or glass that lets 20 to 85 % through, more where it is thin."""
+    folds = value_noise(rng, sheet.size_px, sheet.size_px, cell_px=max(3.0, 0.2 * unit))
+    density = np.clip(rng.uniform(0.25, 0.7) + 0.1 * folds, 0.15, 0.8).astype(np.float32)
+    sheet.paint_cloth(rng, shapes, light, unit_px=unit, blend_px=0.05 * unit, opacity=density)
+
+
 def _turned(
     centre: tuple[float, float], offsets: list[tuple[float, float]], turn: float
 ) -> tuple[tuple[float, float], ...]:
@@ -137,5 +186,8 @@ def _mid(a: tuple[float, float], b: tuple[float, float], t: float = 0.5) -> tupl
     return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
 
 
-TRAINING: dict[Prop, float] = {_ball: 1.0, _box: 1.2, _bag: 1.0, _stick: 0.8, _balloon: 0.4, _flowers: 0.6}
+TRAINING: dict[Prop, float] = {
+    _ball: 1.0, _box: 1.0, _bag: 1.0, _stick: 0.8, _balloon: 0.4, _flowers: 0.6,
+    _phone: 0.6, _bottle: 0.2, _parasol: 0.15,
+}  # fmt: skip
 HELD_OUT: dict[Prop, float] = {_racket: 1.0, _umbrella: 1.0}

@@ -1,40 +1,40 @@
-"""Scenes: figures, background, light and camera put together, with exact mattes and imperfect guidance.
+"""Scenes: figures, background, light and camera as functions of continuous time, with exact mattes.
 
-`compose` makes one frame, `compose_clip` several. Everything random is drawn once per scene; what moves is a
-smooth function of time, so a clip of one frame and a still are the same thing.
+Everything random is drawn before the first frame; what a scene looks like at a time depends on that time
+alone, so that clips can be played at any rate and in either direction, and motion blur is the mean of what
+the shutter sees.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .bank import Figures
-from .camera import Camera, draw_camera, to_encoded, to_linear
-from .faults import Fault, draw_fault
-from .fields import Plane, convolve_separable, gaussian_blur
-from .motion import Motion, Sway, draw_motion, draw_sway
-from .placing import Layer, Place, aim, hide_cuts
-from .seeds import pick
+from .camera import Camera, to_encoded, to_linear
+from .fields import Plane, convolve_separable, disc_blur, gaussian_blur
+from .layer import Layer, Place
+from .motion import Gestures, Motion, Sway, Wave
+from .puppet import REST, Bend, Box, Puppet
 
-Sample = dict[str, Plane]
-"""`image` (3, H, W) sRGB-encoded [0, 1], `alphas` (N, H, W) visible mattes, `guidance` (N, H, W) binary;
-float32. Clips have a leading T axis."""
 
-MIN_VISIBLE = 0.002
-"""Share of the crop an instance must fill to be one; less is not worth a plane."""
+@dataclass(frozen=True)
+class Hold:
+    """A hand kept on somebody: arm `side` reaches for `joint` of the puppet `other`, `offset` (x, y) heads away
+    from it.
+    """
 
-VIEWS = {"whole": 0.24, "edge": 0.2, "soft": 0.21, "core": 0.2, "rim": 0.15}
-"""What a crop looks at. More than a third is deep inside or nearly plain: without those a network learns to
-find holes in faces."""
+    side: int
+    other: Actor
+    joint: str
+    offset: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass
 class Actor:
-    """One figure of the scene with everything that was drawn for it."""
+    """One figure of the scene, or some limbs of one, with everything that was drawn for it."""
 
-    layer: Layer
+    picture: Layer | Puppet
     place: Place
     motion: Motion
     sway: Sway
@@ -42,10 +42,58 @@ class Actor:
     """Gain and offset on its encoded colour, each (3,)."""
     blur_px: float
     streak: tuple[float, float]
-    """Motion blur as a vector in crop pixels."""
-    has_matte: bool
+    """Motion blur of the held-out set, as a vector in crop pixels."""
     subject_px: float
-    fault: Fault
+    instance: int | None = None
+    """Whose matte it adds to; None for strangers."""
+    disc: bool = False
+    """Whether its defocus is a disc, as a lens makes it, or a Gaussian."""
+    gestures: Gestures | None = None
+    turning: Wave | None = None
+    holds: tuple[Hold, ...] = ()
+    limbs: frozenset[str] | None = None
+    """The limbs to draw; None for all. An arm around a neighbour is drawn after the neighbour."""
+    held_counts: bool = True
+    """Whether what it holds is in its matte; otherwise it is background."""
+
+    def place_at(self, time: float, shake: Motion | None) -> Place:
+        place = self.motion.at(self.place, time)
+        if shake is not None:
+            place = shake.at(place, time)
+        if self.turning is not None:
+            place = replace(place, narrow=float(np.clip(1 - abs(self.turning.at(time)), 0.35, 1)))
+        return place
+
+    def bend_at(self, time: float, shake: Motion | None) -> Bend:
+        """The pose of a puppet, with its hands where they hold on."""
+        bend = REST if self.gestures is None else self.gestures.at(time)
+        for hold in self.holds:
+            assert isinstance(self.picture, Puppet) and isinstance(hold.other.picture, Puppet)
+            joint, unit = hold.other.picture.joints[hold.joint], hold.other.picture.unit_px
+            target = (joint[0] + hold.offset[0] * unit, joint[1] + hold.offset[1] * unit)
+            x, y = hold.other.place_at(time, shake).into_crop(*target)
+            u, v = self.place_at(time, shake).into_picture(np.float32(x), np.float32(y))
+            turn = self.picture.reaching(hold.side, (float(u), float(v)), raised=False)
+            arms = (turn, bend.arms[1]) if hold.side == 0 else (bend.arms[0], turn)
+            bend = replace(bend, arms=arms)
+        return bend
+
+
+@dataclass
+class Exposure:
+    """What the shutter saw, before the camera's faults.
+
+    Attributes:
+        light: (3, H, W) in linear light or sRGB-encoded, as the scene says.
+        mattes: (N, H, W) visible coverage of each instance; their sum is at most 1.
+        bodies: (N, H, W) the same without what is held.
+        paint: (N, 3, H, W) what each instance adds to `light`; empty unless the scene `keeps_paint`.
+    """
+
+    light: Plane
+    mattes: Plane
+    bodies: Plane
+    paint: Plane
 
 
 @dataclass
@@ -60,246 +108,123 @@ class Scene:
     shadow: float
     camera: Camera
     crop_px: int
+    instances: int = 0
+    background_disc: bool = False
+    grounded: bool = False
+    """Whether shadows and bounced colour fall on the background alone, not on people behind."""
+    bounce: float = 0.0
+    shake: Motion | None = None
+    """Movement of the camera, which carries everything along."""
+    shutter: float = 0.0
+    """How long the shutter is open, in frames."""
+    moments: int = 1
+    """Instants that an exposure is the mean of."""
+    noise_seed: int = 0
+    keeps_paint: bool = False
+    _exposures: dict[float, Exposure] = field(default_factory=dict)
+
+    def expose(self, time: float) -> Exposure:
+        """The mean of what is there while the shutter is open around `time`; kept, as guidance looks at
+        neighbouring times.
+        """
+        if time not in self._exposures:
+            self._exposures[time] = self._exposed(time)
+        return self._exposures[time]
+
+    def _exposed(self, time: float) -> Exposure:
+        if self.moments == 1:
+            return self._instant(time)
+        offsets = self.shutter * (np.arange(self.moments) / (self.moments - 1) - 0.5)
+        total = self._instant(time + float(offsets[0]))
+        planes = (total.light, total.mattes, total.bodies, total.paint)
+        for offset in offsets[1:]:
+            more = self._instant(time + float(offset))
+            for plane, other in zip(planes, (more.light, more.mattes, more.bodies, more.paint), strict=True):
+                plane += other
+        for plane in planes:
+            plane *= np.float32(1 / self.moments)
+        return total
+
+    def _instant(self, time: float) -> Exposure:
+        size = self.crop_px
+        drawn = [self._draw(actor, time) for actor in self.actors]
+        frame = self._background(time)
+        if self.grounded:
+            frame = self._lit_by(drawn, frame)
+        mattes = np.zeros((self.instances, size, size), np.float32)
+        bodies = np.zeros_like(mattes)
+        paint = np.zeros((self.instances if self.keeps_paint else 0, 3, size, size), np.float32)
+        for actor, planes in zip(self.actors, drawn, strict=True):
+            colour, alpha = planes[:3], np.clip(planes[3], 0, 1)
+            if self.shadow > 0 and not self.grounded:
+                cast = gaussian_blur(np.roll(alpha, (4, 3), (0, 1)), 0.03 * size)
+                frame = frame * (1 - np.float32(self.shadow) * cast * (1 - alpha))
+            keep = 1 - alpha
+            frame = frame * keep + colour
+            mattes *= keep
+            bodies *= keep
+            paint *= keep
+            if actor.instance is None:
+                continue
+            body = alpha - np.clip(planes[4], 0, alpha)
+            own = alpha if actor.held_counts else body
+            mattes[actor.instance] += own
+            bodies[actor.instance] += body
+            if self.keeps_paint:
+                paint[actor.instance] += colour * (own / np.maximum(alpha, np.float32(1e-6)))
+        return Exposure(np.clip(frame, 0, 1), mattes, bodies, paint)
+
+    def _background(self, time: float) -> Plane:
+        place = self.background_motion.at(self.background_place, time)
+        if self.shake is not None:
+            place = self.shake.at(place, time)
+        frame = self.background.sample(place, self.crop_px)
+        if self.background_blur_px > 0:
+            blur = disc_blur if self.background_disc else gaussian_blur
+            frame = blur(frame, self.background_blur_px)
+        frame = np.clip(frame, 0, 1)
+        return to_linear(frame) if self.linear else frame
+
+    def _lit_by(self, drawn: list[Plane], frame: Plane) -> Plane:
+        """Contact shadows below people, and their colour thrown onto what is behind them."""
+        if not self.shadow and not self.bounce:
+            return frame
+        size = self.crop_px
+        alpha = np.clip(np.max([planes[3] for planes in drawn], axis=0), 0, 1)
+        down = np.concatenate([np.zeros((size // 40, size), np.float32), alpha[: size - size // 40]])
+        frame = frame * (1 - np.float32(self.shadow) * gaussian_blur(down, 0.025 * size))
+        glow = gaussian_blur(np.max([planes[:3] for planes in drawn], axis=0), 0.08 * size)
+        return frame + np.float32(self.bounce) * glow * frame
+
+    def _draw(self, actor: Actor, time: float) -> Plane:
+        """(5, H, W): premultiplied colour, alpha and what is held, softened by the lens before anything is
+        composited.
+        """
+        gain, offset = (values[:, None, None] for values in actor.tint)
+
+        def shade(colour: Plane, _: Box) -> Plane:
+            colour = np.clip(colour * gain + offset, 0, 1)
+            return to_linear(colour) if self.linear else colour
+
+        warp, place, size = actor.sway.at(time), actor.place_at(time, self.shake), self.crop_px
+        if isinstance(actor.picture, Puppet):
+            bend = actor.bend_at(time, self.shake)
+            planes = actor.picture.draw(place, size, bend=bend, shade=shade, warp=warp, limbs=actor.limbs)
+        else:
+            planes = actor.picture.sample(place, size, warp=warp)
+            planes[:3] = shade(planes[:3], (slice(0, size), slice(0, size))) * planes[3]
+        if actor.blur_px > 0:
+            planes = (disc_blur if actor.disc else gaussian_blur)(planes, actor.blur_px)
+        return planes if actor.streak == (0.0, 0.0) else _streak(planes, actor.streak)
 
 
-def compose(
-    rng: np.random.Generator,
-    bank: Figures,
-    *,
-    crop_px: int = 256,
-    instances: tuple[int, int] = (1, 4),
-    severity: str = "mixed",
-    held_out: bool = False,
-) -> Sample:
-    """Compose one frame.
-
-    Args:
-        crop_px: side of the square crop; a multiple of 16.
-        instances: least and most people with a matte. Hidden ones are dropped, so fewer may remain, never
-        none. severity: of the guidance faults, see `faults.degrade`.
-
-    Returns:
-        `image` (3, H, W), `alphas` (N, H, W) with a sum of at most 1, `guidance` (N, H, W).
-    """
-    clip = compose_clip(
-        rng, bank, frames=1, crop_px=crop_px, instances=instances, severity=severity, held_out=held_out
-    )
-    return {name: planes[0] for name, planes in clip.items()}
-
-
-def compose_clip(
-    rng: np.random.Generator,
-    bank: Figures,
-    *,
-    frames: int | tuple[int, int] = (3, 8),
-    crop_px: int = 256,
-    instances: tuple[int, int] = (1, 4),
-    severity: str = "mixed",
-    held_out: bool = False,
-) -> Sample:
-    """Compose a clip of smoothly moving people; `frames` is a number or the least and most to draw from.
-
-    Returns:
-        `image` (T, 3, H, W), `alphas` (T, N, H, W), `guidance` (T, N, H, W).
-    """
-    count = frames if isinstance(frames, int) else int(rng.integers(frames[0], frames[1] + 1))
-    brief = _Brief(bank, crop_px, severity, held_out, moves=count > 1)
-    for _ in range(20):
-        scene = _draw_scene(rng, brief, instances)
-        shots = [_render(scene, float(time), rng) for time in range(count)]
-        alphas = np.stack([alphas for _, alphas in shots])
-        kept = alphas.mean((2, 3)).max(0) > MIN_VISIBLE
-        kept &= (alphas > 0.5).mean((2, 3)).max(0) > MIN_VISIBLE / 2
-        if kept.any():
-            break
-    else:  # twenty scenes with nobody in them: the bank is broken, and that must be seen
-        raise RuntimeError("no scene with a visible figure could be drawn from this bank")
-    images = np.stack([scene.camera.shoot(frame, rng) for frame, _ in shots])
-    alphas = np.ascontiguousarray(alphas[:, kept])
-    faults = [actor.fault for actor in scene.actors if actor.has_matte]
-    faults = [fault for fault, keep in zip(faults, kept, strict=True) if keep]
-    guidance = _guide(rng, alphas, faults, held_out=held_out)
-    order = rng.permutation(alphas.shape[1])
-    return {
-        "image": images,
-        "alphas": np.ascontiguousarray(alphas[:, order]),
-        "guidance": np.ascontiguousarray(guidance[:, order]),
-    }
-
-
-def _guide(rng: np.random.Generator, alphas: Plane, faults: list[Fault], *, held_out: bool) -> Plane:
-    """Masks with a steady fault that wanders; some frames of a clip flicker to another, or lag behind."""
-    masks = np.zeros_like(alphas)
-    for index, fault in enumerate(faults):
-        other = draw_fault(rng, "typical", subject_px=fault.subject_px, held_out=held_out)
-        for time in range(len(alphas)):
-            flickers = len(alphas) > 1 and rng.random() < 0.15
-            lag = 1 if flickers and time > 0 and rng.random() < 0.4 else 0
-            chosen = other if flickers and not lag else fault
-            masks[time, index] = chosen.apply(alphas[time - lag, index], rng, time=float(time))
-    return masks
-
-
-@dataclass(frozen=True)
-class _Brief:
-    """What all figures of a scene have in common."""
-
-    bank: Figures
-    crop_px: int
-    severity: str
-    held_out: bool
-    moves: bool
-
-    @property
-    def margin_px(self) -> float:
-        """How far outside the crop the cut side of a figure stays: far enough not to be carried into view."""
-        return 0.12 * self.crop_px if self.moves else 4.0
-
-
-def _draw_scene(rng: np.random.Generator, brief: _Brief, instances: tuple[int, int]) -> Scene:
-    crop_px = brief.crop_px
-    weights = {
-        n: {1: 0.46, 2: 0.3, 3: 0.15, 4: 0.09}.get(n, 0.05) for n in range(instances[0], instances[1] + 1)
-    }
-    count = pick(rng, weights)
-    view = pick(rng, VIEWS)
-    background, background_place = _draw_background(rng, brief.bank, crop_px)
-    first = _draw_actor(rng, brief, view)
-    others = [_draw_actor(rng, brief, view, beside=first) for _ in range(count - 1)]
-    people = [first, *others]
-    if rng.random() < 0.25:
-        for _ in range(int(rng.integers(1, 3))):
-            stranger = _draw_actor(rng, brief, view, beside=first)
-            stranger.has_matte = False
-            people.append(stranger)
-    order = rng.permutation(len(people))
-    actors = [people[i] for i in order]
-    # A stranger never stands in front of the one the crop is about.
-    actors.sort(key=lambda actor: actor.has_matte)
-    if rng.random() < 0.3:
-        camouflage(rng, first, background, background_place, crop_px)
-    deep = rng.random()
-    blur = float(np.exp(rng.uniform(np.log(0.6), np.log(9.0)))) if deep < 0.45 else 0.0
-    return Scene(
-        actors=actors,
-        background=background,
-        background_place=background_place,
-        background_motion=draw_motion(rng, crop_px, calm=0.7),
-        background_blur_px=blur * crop_px / 256,
-        linear=bool(rng.random() < 0.5),
-        shadow=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.25 else 0.0,
-        camera=draw_camera(rng),
-        crop_px=crop_px,
-    )
-
-
-def _draw_background(rng: np.random.Generator, bank: Figures, crop_px: int) -> tuple[Layer, Place]:
-    picture = bank.background(int(rng.integers(bank.backgrounds)))
-    size = bank.size_px
-    scale = crop_px / size * float(np.exp(rng.uniform(np.log(0.8), np.log(2.2))))
-    pivot = rng.uniform(0.3, 0.7, 2) * size
-    flip = int(rng.choice([-1, 1]))
-    place = Place(
-        (float(pivot[0]), float(pivot[1])), (crop_px / 2, crop_px / 2), scale, float(rng.normal(0, 0.1)), flip
-    )
-    return Layer(picture, closed=False), place
-
-
-def _draw_actor(rng: np.random.Generator, brief: _Brief, view: str, *, beside: Actor | None = None) -> Actor:
-    """Draw a figure: the one the crop looks at, or one `beside` it at about its scale."""
-    bank, crop_px = brief.bank, brief.crop_px
-    index = int(rng.integers(bank.figures))
-    codes, anchors = bank.figure(index), bank.anchors(index)
-    if beside is not None:
-        view = "edge"
-    place = aim(rng, anchors, picture_px=bank.size_px, crop_px=crop_px, view=view, margin_px=brief.margin_px)
-    if beside is not None:
-        near = rng.normal(0, 0.3, 2) * crop_px + crop_px / 2
-        scale = beside.place.scale * float(rng.uniform(0.75, 1.3))
-        place = Place(place.pivot, (float(near[0]), float(near[1])), scale, place.angle, place.flip)
-        place = hide_cuts(place, anchors, picture_px=bank.size_px, crop_px=crop_px, margin_px=brief.margin_px)
-    left, top, right, bottom = anchors.box
-    subject_px = float(np.sqrt((right - left) * (bottom - top)) * place.scale)
-    defocused = rng.random() < 0.25
-    streaked = rng.random() < 0.1
-    angle, reach = rng.uniform(0, np.pi), rng.uniform(2, 9) * crop_px / 256
-    gain = np.exp(rng.normal(0, 0.12, 3) + rng.normal(0, 0.15))
-    return Actor(
-        layer=Layer(codes, closed=True),
-        place=place,
-        motion=draw_motion(rng, crop_px, calm=0.25),
-        sway=draw_sway(rng, crop_px, subject_px),
-        tint=(gain.astype(np.float32), rng.normal(0, 0.02, 3).astype(np.float32)),
-        blur_px=float(np.exp(rng.uniform(np.log(0.4), np.log(3.5)))) * crop_px / 256 if defocused else 0.0,
-        streak=(float(reach * np.cos(angle)), float(reach * np.sin(angle))) if streaked else (0.0, 0.0),
-        has_matte=True,
-        subject_px=subject_px,
-        fault=draw_fault(rng, brief.severity, subject_px=subject_px, held_out=brief.held_out),
-    )
-
-
-def camouflage(rng: np.random.Generator, actor: Actor, background: Layer, place: Place, crop_px: int) -> None:
-    """Pull a figure's colours towards those of the background behind it."""
-    step = 8
-    small = Place(
-        place.pivot, (place.centre[0] / step, place.centre[1] / step), place.scale / step, 0.0, place.flip
-    )
-    behind = background.sample(small, crop_px // step).reshape(3, -1).T
-    own = actor.layer.codes[::step, ::step].reshape(-1, 4).astype(np.float32) / 255
-    own = own[own[:, 3] > 0.5, :3]
-    if len(own) < 4:
-        return
-    share = rng.uniform(0.4, 1.0)
-    gain = 1 + share * (np.clip(behind.std(0) / (own.std(0) + 0.03), 0.5, 1.6) - 1)
-    offset = share * (behind.mean(0) - own.mean(0) * gain) + (1 - share) * own.mean(0) * (1 - gain)
-    actor.tint = (gain.astype(np.float32), offset.astype(np.float32))
-
-
-def _render(scene: Scene, time: float, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """The frame before the camera (3, H, W) and the visible mattes (N, H, W) at `time`."""
-    size = scene.crop_px
-    place = scene.background_motion.at(scene.background_place, time)
-    frame = scene.background.sample(place, size)
-    if scene.background_blur_px > 0:
-        frame = gaussian_blur(frame, scene.background_blur_px)
-    frame = np.clip(frame, 0, 1)
-    if scene.linear:
-        frame = to_linear(frame)
-    mattes: list[Plane] = []
-    for actor in scene.actors:
-        colour, alpha = _draw(actor, scene, time)
-        if scene.shadow > 0:
-            cast = gaussian_blur(np.roll(alpha, (4, 3), (0, 1)), 0.03 * size)
-            frame = frame * (1 - np.float32(scene.shadow) * cast * (1 - alpha))
-        keep = 1 - alpha
-        frame = frame * keep + colour
-        mattes = [matte * keep for matte in mattes]
-        if actor.has_matte:
-            mattes.append(alpha)
-    frame = to_encoded(frame) if scene.linear else np.clip(frame, 0, 1)
-    return frame, np.stack(mattes)
-
-
-def _draw(actor: Actor, scene: Scene, time: float) -> tuple[Plane, Plane]:
-    """Premultiplied colour and alpha of one figure, softened by lens and motion before anything is
-    composited.
-    """
-    warp = actor.sway.at(time)
-    planes = actor.layer.sample(actor.motion.at(actor.place, time), scene.crop_px, warp=warp)
-    gain, offset = (values[:, None, None] for values in actor.tint)
-    colour = np.clip(planes[:3] * gain + offset, 0, 1)
-    if scene.linear:
-        colour = to_linear(colour)
-    planes[:3] = colour * planes[3]
-    if actor.blur_px > 0:
-        planes = gaussian_blur(planes, actor.blur_px)
-    if actor.streak != (0.0, 0.0):
-        planes = _streak(planes, actor.streak)
-    return planes[:3], np.clip(planes[3], 0, 1)
+def encoded(light: Plane, *, linear: bool) -> Plane:
+    """What a scene's light looks like, sRGB-encoded [0, 1]."""
+    return to_encoded(light) if linear else np.clip(light, 0, 1)
 
 
 def _streak(planes: Plane, vector: tuple[float, float]) -> Plane:
-    """Average along a line: motion blur over one exposure."""
+    """Average along a line: motion blur over one exposure, of a figure alone."""
     steps = int(min(9, max(3, np.ceil(np.hypot(*vector)))))
     total = np.zeros_like(planes)
     height, width = planes.shape[-2:]

@@ -12,7 +12,7 @@ import numpy as np
 
 T = TypeVar("T")
 
-FIGURES, BACKGROUNDS, SCENES, HELD_OUT_SET = range(4)
+FIGURES, BACKGROUNDS, SCENES, HELD_OUT_SET, DETAILS, PUPPETS, FRAMES = range(7)
 """First step of a path: things of two kinds with the same seed must not share their draws."""
 
 

@@ -1,4 +1,7 @@
-"""The canvas a figure is painted on, part over part, and the light that models it."""
+"""The canvas a figure is painted on, part over part, and the light that models it.
+
+A sheet can be painted flat, or in pieces that hang on one limb each and are put over each other later.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,19 @@ from .textures import cloth, skin
 
 @dataclass(frozen=True)
 class Light:
-    """One key light, an ambient term and a rim; directions in canvas axes, z towards us."""
+    """One key light, an ambient term and a rim; directions in canvas axes, z towards us.
+
+    `fills` are further lights as (x, y, z, strength); `sky` is how much lighter the ambient term is from
+    above than from below.
+    """
 
     key: tuple[float, float, float]
     ambient: float
     strength: float
     rim: tuple[float, float]
     rim_strength: float
+    fills: tuple[tuple[float, float, float, float], ...] = ()
+    sky: float = 0.0
 
     @staticmethod
     def draw(rng: np.random.Generator) -> Light:
@@ -44,7 +53,21 @@ class Light:
         nz = np.sqrt(np.clip(1 - nx * nx - ny * ny, 0, 1))
         lambert = np.maximum(0, nx * self.key[0] + ny * self.key[1] + nz * self.key[2])
         rim = np.maximum(0, nx * self.rim[0] + ny * self.rim[1]) ** 3
-        return (self.ambient + self.strength * lambert + self.rim_strength * rim).astype(np.float32)
+        total = self.ambient + self.strength * lambert + self.rim_strength * rim
+        for x, y, z, strength in self.fills:
+            total = total + strength * np.maximum(0, nx * x + ny * y + nz * z)
+        if self.sky:
+            total = total - self.sky * ny
+        return total.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class PaintedPiece:
+    """One limb of a figure on the whole canvas: (S, S, 3) straight colour and (S, S) coverage."""
+
+    limb: str
+    colour: Plane
+    alpha: Plane
 
 
 class Sheet:
@@ -53,19 +76,35 @@ class Sheet:
     Attributes:
         rgb: (S, S, 3) premultiplied sRGB-encoded colour.
         alpha: (S, S) coverage.
+        held: (S, S) share of that coverage that is something held and not the person.
+        pieces: finished pieces, back to front, of a sheet painted `in_pieces`.
     """
 
-    def __init__(self, size_px: int) -> None:
+    def __init__(self, size_px: int, *, in_pieces: bool = False) -> None:
         self.size_px = size_px
-        self.rgb = np.zeros((size_px, size_px, 3), np.float32)
-        self.alpha = np.zeros((size_px, size_px), np.float32)
         self.everything = (slice(0, size_px), slice(0, size_px))
+        self.pieces: list[PaintedPiece] = []
+        self._in_pieces, self._limb = in_pieces, ""
+        self._clear()
+
+    def _clear(self) -> None:
+        self.rgb = np.zeros((self.size_px, self.size_px, 3), np.float32)
+        self.alpha = np.zeros((self.size_px, self.size_px), np.float32)
+        self.held = np.zeros_like(self.alpha)
+
+    def begin(self, limb: str) -> None:
+        """Say what the next strokes hang on: a limb's name, "held0" and "held1" for things in the hands."""
+        if self._in_pieces and limb != self._limb and self.alpha.any():
+            self.pieces.append(PaintedPiece(self._limb, self.straight_colour(), np.clip(self.alpha, 0, 1)))
+            self._clear()
+        self._limb = limb
 
     def over(self, box: tuple[slice, slice], colour: Plane, alpha: Plane) -> None:
         """Composite straight `colour` (h, w, 3) with `alpha` (h, w) over what is in `box`."""
         keep = 1 - alpha
         self.rgb[box] = self.rgb[box] * keep[..., None] + colour * alpha[..., None]
         self.alpha[box] = self.alpha[box] * keep + alpha
+        self.held[box] = self.held[box] * keep + (alpha if self._limb.startswith("held") else 0)
 
     def paint_cloth(
         self,
