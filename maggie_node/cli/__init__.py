@@ -10,6 +10,7 @@ from maggie_node.cli.explain import explain
 from maggie_node.cli.job import job
 from maggie_node.cli.matte import matte
 from maggie_node.cli.models import models
+from maggie_node.cli.synthesize import synthesize
 from maggie_node.cli.train import train
 
 
@@ -19,5 +20,5 @@ def main() -> None:
     """A plate and rough masks in, one clean, soft, steady alpha per person out."""
 
 
-for command in (demo, matte, job, train, doctor, models, explain):
+for command in (demo, matte, job, train, synthesize, doctor, models, explain):
     main.add_command(command)

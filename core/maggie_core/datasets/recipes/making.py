@@ -194,18 +194,18 @@ def _make(task: _Task) -> None:
 
 
 def _write(task: _Task, scene: Scene, rng: np.random.Generator, tried: int) -> None:
-    writer = SampleWriter(task.shelf, task.name, keep_layers=task.keep_layers)
     clip_masks = _clip_masks(scene, rng) if task.shelf.is_clip and task.shelf.masks else None
-    for frame in range(scene.frames):
-        composite = scene.render(frame)
-        if clip_masks is not None:
-            masks = [clip_masks[frame]]
-        else:
-            masks = [_still_masks(composite, rng) for _ in task.shelf.masks]
-        writer.write(frame, composite, masks)
-    scene.background.opened.close()
-    made = {"name": task.name, "level": task.level.name if task.level else None, "seed": task.path[1]}
-    writer.finish({**made, "generator": [*task.path, tried], **scene.described()})
+    with SampleWriter(task.shelf, task.name, keep_layers=task.keep_layers) as writer:
+        for frame in range(scene.frames):
+            composite = scene.render(frame)
+            if clip_masks is not None:
+                masks = [clip_masks[frame]]
+            else:
+                masks = [_still_masks(composite, rng) for _ in task.shelf.masks]
+            writer.write(frame, composite, masks)
+        scene.background.opened.close()
+        made = {"name": task.name, "level": task.level.name if task.level else None, "seed": task.path[1]}
+        writer.finish({**made, "generator": [*task.path, tried], **scene.described()})
 
 
 def _still_masks(composite: Composite, rng: np.random.Generator) -> np.ndarray:

@@ -12,8 +12,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from PIL import Image
 
 from maggie_core.errors import SettingsError
 from maggie_core.io.atomic import atomic_file, cannot_write
-from maggie_core.io.picture import write_picture
 
 from ..layouts import MASKS
 from .compositing import Composite
@@ -104,64 +103,71 @@ def clip_name(level: str, index: int) -> str:
             return f"{numbers[left]:05d}"
         left -= len(numbers)
     raise SettingsError(
-        f"V-HIM2K5 has names for {index - left} {level} clips: ask for fewer, or make two sets"
+        f"V-HIM2K5 has names for {index - left} {level} clips only: ask for fewer, or make two sets"
     )
 
 
 class SampleWriter:
-    """Writes one sample so that a reader finds all of it or nothing.
+    """Writes one sample so that a reader finds all of it or nothing; use it as a context.
 
-    Pictures, by which readers find samples, are kept aside until everything else is there.
+    Everything is written aside and moved to its place by `finish`: pictures last, as readers find samples by
+    them, then the record. What a run that was stopped left behind is removed first.
     """
 
     def __init__(self, shelf: Shelf, name: str, *, keep_layers: bool) -> None:
         self._shelf, self._name, self._keep_layers = shelf, name, keep_layers
         self._suffix = ".png" if keep_layers else ".jpg"
-        self._aside = shelf.base / f".making-{shelf.part}-{name}"
-        with _writing(shelf.base):
-            for path in (self._aside, *self._places()):
-                _remove(path)
+        self._aside = replace(shelf, base=shelf.base / f".making-{shelf.part}{name}")
 
-    def _places(self) -> Iterator[Path]:
-        """What an earlier run that was stopped may have left of this sample."""
-        shelf = self._shelf
-        for kind in (shelf.pictures, "bg"):
-            for suffix in (".png", ".jpg"):
-                path = shelf.picture(kind, self._name, 0, suffix)
-                yield path.parent if shelf.is_clip else path
+    def __enter__(self) -> SampleWriter:
+        with _writing(self._shelf.base):
+            for path in (self._aside.base, *self._places(self._shelf)):
+                _remove(path)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with suppress(OSError):
+            _remove(self._aside.base)
+
+    def _places(self, shelf: Shelf) -> Iterator[Path]:
+        """Files and folders of this sample and no other, pictures last."""
         for kind in (shelf.alphas, "whole", "fg", *shelf.masks):
             path = shelf.plane(kind, self._name, 0, 0)
             yield path.parent.parent if shelf.is_clip else path.parent
+        for kind in ("bg", shelf.pictures):
+            for suffix in (".png", ".jpg"):
+                path = shelf.picture(kind, self._name, 0, suffix)
+                yield path.parent if shelf.is_clip else path
 
     def write(self, frame: int, composite: Composite, masks: list[np.ndarray]) -> None:
-        """Write one frame; `masks` has one (N, H, W) array for each folder of guidance."""
-        shelf, name = self._shelf, self._name
+        """Write one frame; `masks` has (N, H, W) uint8 for each folder of guidance.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        shelf, name = self._aside, self._name
         for n in range(len(composite.alphas)):
-            write_picture(shelf.plane(shelf.alphas, name, frame, n), composite.alphas[n])
-            write_picture(shelf.plane("whole", name, frame, n), composite.whole[n])
+            _write(shelf.plane(shelf.alphas, name, frame, n), composite.alphas[n])
+            _write(shelf.plane("whole", name, frame, n), composite.whole[n])
             for kind, planes in zip(shelf.masks, masks, strict=True):
-                write_picture(shelf.plane(kind, name, frame, n), planes[n])
+                _write(shelf.plane(kind, name, frame, n), planes[n])
             if self._keep_layers:
-                write_picture(shelf.plane("fg", name, frame, n), composite.colours[n])
+                _write(shelf.plane("fg", name, frame, n), composite.colours[n])
         if self._keep_layers:
-            write_picture(shelf.picture("bg", name, frame), composite.background)
-        aside = self._aside / f"{frame:05d}{self._suffix}"
-        if self._keep_layers:
-            write_picture(aside, composite.picture)
-        else:
-            _write_jpeg(aside, composite.picture)
+            _write(shelf.picture("bg", name, frame), composite.background)
+        _write(shelf.picture(shelf.pictures, name, frame, self._suffix), composite.picture)
 
     def finish(self, description: dict[str, Any]) -> None:
-        """Put the pictures in their place and say that the sample is complete."""
-        target = self._shelf.picture(self._shelf.pictures, self._name, 0, self._suffix)
-        with _writing(target):
-            if self._shelf.is_clip:
-                target.parent.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(self._aside, target.parent)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(self._aside / f"00000{self._suffix}", target)
-                self._aside.rmdir()
+        """Move the sample to its place and say that it is complete.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        for written, place in zip(self._places(self._aside), self._places(self._shelf), strict=True):
+            if written.exists():
+                with _writing(place):
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(written, place)
         write_text(self._shelf.record(self._name), json.dumps(description) + "\n")
 
 
@@ -180,12 +186,16 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_jpeg(path: Path, pixels: np.ndarray) -> None:
-    # Encoded in memory: on a full disk the library ends the whole process.
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(encoded.getvalue())
+def _write(path: Path, pixels: np.ndarray) -> None:
+    """Write (H, W) or (H, W, 3) uint8. The sample is moved as one, so that files need no flush each."""
+    encoded = io.BytesIO()  # in memory: on a full disk the JPEG library ends the whole process
+    if path.suffix == ".jpg":
+        Image.fromarray(pixels).save(encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    else:
+        Image.fromarray(pixels).save(encoded, "PNG", compress_level=3)
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded.getvalue())
 
 
 def write_text(path: Path, text: str) -> None:
