@@ -30,6 +30,19 @@ _LENGTHS = ("minutes", "steps")
 @click.option(
     "--from", "start", metavar="WEIGHTS", help="Start from these: as for --model, or checkpoint.pt."
 )
+@click.option(
+    "--shot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="JOB.json",
+    help="Fit to this job's shot, from --approved alphas of --frames.",
+)
+@click.option(
+    "--approved",
+    multiple=True,
+    metavar="NAME=SEQUENCE[:CHANNEL]",
+    help="With --shot: approved alphas of one instance. Repeatable.",
+)
+@click.option("--frames", metavar="RANGE", help="With --shot: the approved frames, e.g. 1001,1010,1020.")
 @click.option("--minutes", type=float, help="Length of the training in time.")
 @click.option("--steps", type=int, help="Length of the training in steps.")
 @click.option("--batch", type=int, help="Stills a step and process.")
@@ -56,6 +69,9 @@ def train(
     data: tuple[str, ...],
     validate: tuple[str, ...],
     start: str | None,
+    shot: Path | None,
+    approved: tuple[str, ...],
+    frames: str | None,
     crop_px: int | None,
     device: str,
     workers: int,
@@ -71,6 +87,8 @@ def train(
     For example:
       maggie-node synthesize bank bank
       maggie-node train runs/mine --data bank:bank --minutes 120
+      maggie-node train runs/sh010 --from default --shot job.json \\
+        --approved ana=ana.####.exr --frames 1001,1010,1020
     """
     from maggie_core.training.loop import CHECKPOINT
     from maggie_core.training.run import resumed
@@ -84,6 +102,12 @@ def train(
     for one, other in (_LENGTHS, _LENGTHS[::-1]):
         if one in asked:
             asked[other] = None
+    if shot is not None:
+        if recipe or experiment or data or validate:
+            raise click.UsageError("--shot takes no recipe, experiment or data: the shot is the data")
+        return _train_shot(run, shot, approved, frames, start or "default", asked, device)
+    if approved or frames:
+        raise click.UsageError("--approved and --frames belong to --shot")
     if (run / CHECKPOINT).is_file():
         options = {"recipe": experiment or recipe, "data": data, "validate": validate, "start": start}
         plan = resumed(run / CHECKPOINT, asked | {name: x for name, x in options.items() if x})
@@ -91,10 +115,50 @@ def train(
         plan = _plan(asked, recipe, experiment, data, validate, start, licence, commercial)
     with stop_asked() as stopped:
         done = train_run(run, plan, device=device, workers=workers, stopped=stopped, tell=tell)
+    return _ended(run, done)
+
+
+def _train_shot(
+    run: Path,
+    shot: Path,
+    approved: tuple[str, ...],
+    frames: str | None,
+    start: str,
+    asked: dict[str, Any],
+    device: str,
+) -> int:
+    from maggie_core.guidance import MaskSequence, combine
+    from maggie_core.io.pattern import parse_frames
+    from maggie_core.model import load_model
+    from maggie_core.shot import ShotMatter
+    from maggie_core.training.per_shot import approved_frames, shot_settings
+    from maggie_core.training.run import train_shot
+    from maggie_node.cli.guidance import parse_mask
+    from maggie_node.job import read_job
+    from maggie_node.opening import open_shot
+
+    if not approved or not frames:
+        raise click.UsageError("--shot needs --approved NAME=SEQUENCE and --frames, e.g. 1001,1010,1020")
+    job = read_job(shot)
+    opened = open_shot(job)
+    masks = [parse_mask(each) for each in approved]
+    truths = combine([MaskSequence(mask.name, mask.sequence, channel=mask.channel) for mask in masks])
+    model = load_model(start, device="cpu")
+    matter = ShotMatter(model, opened.plate, opened.guidance, opened.settings, shot_frames=opened.shot_frames)
+    known = approved_frames(matter, truths, parse_frames(frames))
+    settings = shot_settings(**asked)
+    with stop_asked() as stopped:
+        done = train_shot(
+            run, known, start, settings, shot=job.plate, device=device, stopped=stopped, tell=tell
+        )
+    return _ended(run, done)
+
+
+def _ended(run: Path, done: bool) -> int:
     if not done:
-        complain(f"stopped; run it again to go on from {run / CHECKPOINT}")
+        complain(f"stopped; run it again to go on from {run / 'checkpoint.pt'}")
         return CANCELLED
-    click.echo(f"weights are in {run}: best and last")
+    click.echo(f"weights are in {run}: {' and '.join(x for x in ('best', 'last') if (run / x).is_dir())}")
     return 0
 
 

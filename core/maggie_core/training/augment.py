@@ -219,7 +219,7 @@ def _each(planes: np.ndarray, change) -> np.ndarray:
     return np.stack(flat).reshape(*planes.shape[:2], *flat[0].shape)
 
 
-def toto_codes(values: np.ndarray) -> np.ndarray:
+def to_codes(values: np.ndarray) -> np.ndarray:
     """Values in [0, 1] as uint8."""
     return _rounded(values * 255)
 

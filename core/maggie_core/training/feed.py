@@ -34,7 +34,10 @@ class Source(Protocol):
     """Where samples come from; workers get a copy each."""
 
     def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
-        """`image` (T, 3, H, W), `alphas` and `guidance` (T, N, H, W), float32 in [0, 1]; None: try again."""
+        """`image` (T, 3, H, W), `alphas` and `guidance` (T, N, H, W), float32 in [0, 1]; None: try again.
+
+        `valid` (T, N) bool may say which alphas are known.
+        """
         ...
 
 
@@ -150,7 +153,9 @@ def collate(samples: list[Arrays], rng: np.random.Generator, *, maps: bool = Fal
         "alpha": stack([filled(sample["alphas"].astype(np.float32)) for sample in samples]),
         "slots": stack([rng.permutation(SLOTS)[:most] for _ in samples]),
     }
-    if maps:
+    if "valid" in samples[0]:
+        batch["valid"] = stack([filled(sample["valid"]) for sample in samples])
+    elif maps:
         changes = [change_map(sample["alphas"], rng) for sample in samples]
         frames = [valid_frames(s["alphas"], c, rng) for s, c in zip(samples, changes, strict=True)]
         batch |= {"change": stack(changes), "valid": stack([filled(each) for each in frames])}

@@ -57,7 +57,7 @@ def set_apart(samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
     return [sample for sample in samples if sample.name not in names], held
 
 
-def held_out(samples: list[Sample], *, seed: int, frames: int = 3, short_px: int = SHORT_PX) -> list[HeldOut]:
+def held_out(samples: list[Sample], *, frames: int = 3, short_px: int = SHORT_PX) -> list[HeldOut]:
     """Stills, or the first `frames` frames of clips, at the size the network works at; guidance is the set's
     own, or made from the alphas without any error.
     """

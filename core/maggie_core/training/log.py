@@ -51,8 +51,9 @@ def draw_log(rows: list[dict[str, float]], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 9), layout="constrained")
+    figure = Figure(figsize=(9, 9))
     losses, errors, pace = figure.subplots(3, 1, sharex=True)
+    figure.subplots_adjust(left=0.09, right=0.98, top=0.98, bottom=0.06, hspace=0.08)
     for name in ("loss", *TERMS):
         points = [(row["step"], row[name]) for row in rows if row.get(name, 0.0) > 0]
         if points:

@@ -90,6 +90,7 @@ class Trainer:
             betas=settings.betas,
         )
         self.model, self.optimiser = self.accelerator.prepare(Step(self.net, settings), optimiser)
+        self.start = [p.detach().clone() for p in self.net.parameters()] if settings.pull else []
         self.step = 0
         self.elapsed_s = 0.0
         self.best: float | None = None
@@ -135,6 +136,7 @@ class Trainer:
         scaled = self.accelerator.scaler is not None
         if scaled or bool(torch.isfinite(cast(Tensor, norm))):
             self.optimiser.step()
+            self._pull_back(s.pull * factor)
         self.step += 1
         self._update_average()
         shared = self._mean(sums.tolist())
@@ -209,6 +211,7 @@ class Trainer:
             "step": self.step,
             "elapsed_s": self.elapsed_s,
             "best": self.best,
+            "start": [p.cpu() for p in self.start],
             "settings": asdict(self.settings),
             "widths": asdict(self.net.widths),
             "about": self.about,
@@ -223,6 +226,8 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         if state.get("scaler") and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
+        for mine, stored in zip(self.start, state.get("start", ()), strict=True):
+            mine.copy_(stored)
         self.step, self.elapsed_s, self.best = state["step"], state["elapsed_s"], state.get("best")
 
     def _validated(
@@ -250,6 +255,11 @@ class Trainer:
             return values
         gathered = torch.tensor(values, dtype=torch.float32, device=self.accelerator.device)
         return cast(Tensor, self.accelerator.reduce(gathered, "mean")).tolist()
+
+    @torch.no_grad()
+    def _pull_back(self, share: float) -> None:
+        if self.start:
+            torch._foreach_lerp_(list(self.net.parameters()), self.start, share)
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -8,7 +8,7 @@ RUN/last/            weights at the end
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,14 @@ from maggie_core.training.folders import (
     set_apart,
 )
 from maggie_core.training.loop import CHECKPOINT, SAVE_EVERY_S, Trainer, Validate, read_checkpoint
+from maggie_core.training.per_shot import SHOT_SETTINGS, ApprovedFrame, ShotSource
 from maggie_core.training.settings import TrainSettings, settings_from
 from maggie_core.training.validation import HeldOut, validation
 from maggie_core.training.weights import Start, export, network_of, start_from, with_temporal
 from maggie_core.training.windows import TrainingBatch
 
 BEST, LAST = "best", "last"
+SHOT_RECIPE = "shot"
 BANK = "bank"
 HELD_OUT_SCENES, HELD_OUT_PX = 12, 256
 """Generated scenes a training on a bank is validated with, drawn by generators that no bank draws from."""
@@ -145,6 +147,54 @@ def train(
         stopped=stopped,
         tell=tell,
         save_every_s=save_every_s,
+    )
+
+
+def train_shot(
+    folder: Path,
+    frames: Sequence[ApprovedFrame],
+    start: str,
+    settings: TrainSettings = SHOT_SETTINGS,
+    *,
+    shot: str,
+    device: str = "auto",
+    stopped: Callable[[], bool] = lambda: False,
+    tell: Callable[[dict[str, float]], None] = lambda row: None,
+) -> bool:
+    """Fit the weights `start` to a shot; `folder/last` is what `--model` takes afterwards.
+
+    The new weights have the licence of those they start from.
+
+    Args:
+        frames: from `approved_frames`.
+        shot: what the weights shall say they were fitted to: the plate's name.
+
+    Returns:
+        Whether the training is over; False: stopped before.
+
+    Raises:
+        InputError, OutputError: as `train`.
+    """
+    source = ShotSource(frames)
+    checkpoint = folder / CHECKPOINT
+    state = read_checkpoint(checkpoint) if checkpoint.is_file() else None
+    if state is not None:
+        about, network = state["about"], network_of(state["net"], Widths(**state["widths"]))
+    else:
+        begun = start_from(start)
+        network = begun.network
+        about = {
+            "name": folder.resolve().name,
+            "licence": begun.licence,
+            "commercial": begun.commercial,
+            "polish": begun.polish,
+            "recipe": SHOT_RECIPE,
+            "data": [shot],
+            "approved_frames": [each.frame for each in frames],
+            "validate": [],
+        } | begun.provenance()
+    return train_on(
+        source, network, folder, settings, about=about, state=state, device=device, stopped=stopped, tell=tell
     )
 
 
@@ -271,6 +321,7 @@ def _about(folder: Path, plan: Plan, start: Start | None) -> dict[str, Any]:
         "recipe": plan.name,
         "data": list(plan.data),
         "validate": list(plan.validate),
+        "polish": "none" if start is None else start.polish,
     } | ({} if start is None else start.provenance())
 
 

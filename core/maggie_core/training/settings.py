@@ -72,6 +72,8 @@ class TrainSettings:
 
     learning_rate: float = 1.2e-3
     weight_decay: float = 0.02
+    pull: float = 0.0
+    """Share of its way from the start that each weight is taken back at every step, at the highest rate."""
     betas: tuple[float, float] = (0.9, 0.99)
     schedule: Literal["cosine", "one-cycle"] = "cosine"
     """`cosine`: up over the first 4 % of the progress, then down to a hundredth. `one-cycle`: from a 25th up
@@ -105,6 +107,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:
             raise SettingsError("a training has no length: give minutes or steps")
+        if self.schedule == "one-cycle" and self.steps is None:
+            raise SettingsError("the one-cycle schedule counts steps: give steps, not minutes")
         for name in ("minutes", "steps", "batch", "clip_batch", "accumulate", "learning_rate", "clip"):
             value = getattr(self, name)
             if value is not None and value <= 0:

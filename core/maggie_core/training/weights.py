@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maggie_core.errors import ModelError
 from maggie_core.io.atomic import atomic_file
-from maggie_core.model import find_weights, from_state_dict, licence_of, save_weights
+from maggie_core.model import find_weights, load_model, save_weights
 from maggie_core.model.checkpoint import read_said, read_state
 from maggie_core.model.network import Network
 from maggie_core.model.widths import Widths, infer_widths
@@ -31,6 +31,8 @@ class Start:
     licence: str = "unknown"
     commercial: bool = False
     sha256: str = ""
+    polish: str = "none"
+    """The last step they were made to end in."""
 
     def provenance(self) -> dict[str, str]:
         return {"from": self.name, "from_sha256": self.sha256}
@@ -53,12 +55,12 @@ def start_from(spec: str) -> Start:
             str(about.get("licence", "unknown")),
             about.get("commercial") is True,
             _sha256(path),
+            str(about.get("polish", "none")),
         )
-    licence, commercial = licence_of(spec)
-    tensors, said = read_state(path), read_said(path)
-    from_state_dict(tensors, said=said)  # says in one line what is wrong with foreign weights
-    network = network_of(tensors, infer_widths(tensors, said))
-    return Start(network, spec, licence, commercial, _sha256(path))
+    info = load_model(spec, device="cpu").info  # says in one line what is wrong with foreign weights
+    tensors = read_state(path)
+    network = network_of(tensors, infer_widths(tensors, read_said(path)))
+    return Start(network, spec, info.licence, info.commercial, info.sha256, info.polish)
 
 
 def network_of(tensors: dict[str, Tensor], widths: Widths) -> Network:
