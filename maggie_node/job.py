@@ -118,6 +118,8 @@ class MatteJob:
     overlap: Literal["first", "last", "shared"] = "first"
     segment_frames: Union[int, Literal["whole"]] = 48
     warmup_frames: int = 4
+    polish: Literal["auto", "none", "guided", "closed-form"] = "auto"
+    """The last step on edges; auto takes what the model was made to end in."""
     sum_to_one: bool = False
 
     layout: Literal["layers", "multipart", "files", "cryptomatte"] = "layers"

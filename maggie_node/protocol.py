@@ -33,6 +33,8 @@ class Terms:
     detail: str
     backend: str
     """Which sparse convolutions run; `auto` when nothing was asked."""
+    polish: str = "none"
+    """The last step on edges."""
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,7 @@ class _Run:
                 "device": self._model.device.type,
                 "precision": self._model.precision,
                 "settings": asdict(self._shot.settings),
+                "polish": self._matter.polish,
                 "files": asdict(self._shot.files),
                 "ocio": view.config_id,
                 "colorspace": view.colorspace,
@@ -241,7 +242,7 @@ class _Run:
             "licence": info.licence,
             "device": self._model.device.type,
             "precision": self._model.precision,
-            "settings": asdict(self._shot.settings),
+            "settings": asdict(self._shot.settings) | {"polish": self._matter.polish},
             "ocio": self._matter.view.config_id,
             "colorspace": self._matter.view.colorspace,
             "plate": self._job.plate,
@@ -267,8 +268,10 @@ def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatte
     else:
         channels = {slug: place.alpha for slug, place in places(Path(job.output), slugs, job.layout).items()}
     instances = tuple(InstanceInfo(i.name, i.slug, channels[i.slug]) for i in shot.guidance.instances)
-    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto")
-    effective = Terms(str(model.device), model.precision, min(width, height), "working", "native")
+    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto", job.polish)
+    effective = Terms(
+        str(model.device), model.precision, min(width, height), "working", "native", matter.polish
+    )
     return Started(
         frames=shot.frames,
         instances=instances,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maggie_core.errors import SettingsError
+from maggie_core.polish import Polish
 
 Highlights = Literal["compress", "clip"]
 Overlap = Literal["first", "last", "shared"]
@@ -38,6 +39,8 @@ class MatteSettings:
     """Frames that share one chain of temporal state, counted from the shot's first; None = whole shot."""
     warmup_frames: int = 4
     """Frames computed before a segment and thrown away, so that its chain has settled."""
+    polish: Polish | Literal["auto"] = "auto"
+    """The last step, at working size; auto takes what the model was made to end in."""
     sum_to_one: bool = False
     """Scale the alphas where they exceed one together; adds `residual` and `contested`."""
     data_window: DataWindow = "display"

@@ -28,6 +28,7 @@ from maggie_core.io.plate import read_plate
 from maggie_core.mattes import sum_to_one
 from maggie_core.memory import give_back
 from maggie_core.model import MatteModel
+from maggie_core.polish import Polish, polish
 from maggie_core.settings import MatteSettings
 
 PAD_PX = 64
@@ -59,6 +60,18 @@ class FrameFailure:
 
     frame: int
     error: MaggieError
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What is kept of a frame between reading it and delivering its matte."""
+
+    header: Frame
+    repairs: RepairCount
+    present: np.ndarray
+    """(N,) bool: who has guidance."""
+    picture: np.ndarray
+    """(3, h, w): what the network saw, without its margin."""
 
 
 class ShotMatter:
@@ -93,6 +106,9 @@ class ShotMatter:
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
         self._place = {frame: index for index, frame in enumerate(self.shot_frames)}
+        asked = self.settings.polish
+        self.polish: Polish = model.info.polish if asked == "auto" else asked
+        """The last step that takes effect."""
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -148,14 +164,14 @@ class ShotMatter:
     def _run_chain(self, start: int, end: int, asked: list[int]) -> Iterator[MatteResult | FrameFailure]:
         chain = self.shot_frames[start : end + 1]
         remaining = set(asked)
-        seen: dict[int, tuple[Frame, RepairCount, np.ndarray]] = {}
+        seen: dict[int, _Seen] = {}
         mattes = self.model.stream(self._inputs(chain, seen), carry_last=False)
         try:
             for frame, matte in zip(chain, mattes, strict=False):
-                header, repairs, present = seen.pop(frame)
+                about = seen.pop(frame)
                 give_back()
                 if frame in remaining:
-                    yield self._result(frame, matte, header, repairs, present)
+                    yield self._result(frame, matte, about)
                     remaining.discard(frame)
                 if not remaining:
                     return
@@ -163,9 +179,7 @@ class ShotMatter:
             said = error if isinstance(error, MaggieError) else FrameError(str(error))
             yield from (FrameFailure(frame, said) for frame in sorted(remaining))
 
-    def _inputs(
-        self, chain: Sequence[int], seen: dict[int, tuple[Frame, RepairCount, np.ndarray]]
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    def _inputs(self, chain: Sequence[int], seen: dict[int, _Seen]) -> Iterator[tuple[Tensor, Tensor]]:
         """Picture and guidance of each frame as the network takes them; notes the rest in `seen`."""
         width, height = self.geometry.working_size
         margin = (0, -width % PAD_PX, 0, -height % PAD_PX)
@@ -182,21 +196,21 @@ class ShotMatter:
             )
             masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
             bare = replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
-            seen[frame] = (bare, repairs, np.asarray(masks.any(axis=(1, 2))))
             image = torch.from_numpy(picture).permute(2, 0, 1)
+            seen[frame] = _Seen(bare, repairs, np.asarray(masks.any(axis=(1, 2))), image.numpy())
             yield _grown(image, margin), _grown(torch.from_numpy(masks), margin)
 
-    def _result(
-        self, frame: int, matte: Tensor, header: Frame, repairs: RepairCount, present: np.ndarray
-    ) -> MatteResult:
+    def _result(self, frame: int, matte: Tensor, about: _Seen) -> MatteResult:
         width, height = self.geometry.working_size
-        alphas = self.geometry.from_working(matte[:, :height, :width].float().cpu())
+        small = matte[:, :height, :width].float().cpu().numpy()
+        small = polish(small, about.picture, self.polish)
+        alphas = self.geometry.from_working(torch.from_numpy(small))
         # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
-        alphas = alphas.clamp(0, 1).numpy() * present[:, None, None].astype(np.float32)
+        alphas = alphas.clamp(0, 1).numpy() * about.present[:, None, None].astype(np.float32)
         extra: dict[str, np.ndarray] = {}
         if self.settings.sum_to_one:
             alphas, extra = sum_to_one(alphas)
-        return MatteResult(frame, alphas, self.geometry, header, repairs, extra)
+        return MatteResult(frame, alphas, self.geometry, about.header, about.repairs, extra)
 
     def _read(self, frame: int) -> Frame:
         return read_plate(self.plate, frame, layer=self.settings.plate_layer)

@@ -89,6 +89,7 @@ class _NumberOr(click.ParamType):
     show_default=True,
     help="Frames computed before a segment and thrown away.",
 )
+@_choice("--polish", "polish", "auto", "none", "guided", "closed-form", help="The last step on edges.")
 @click.option(
     "--sum-to-one", is_flag=True, help="Alphas never exceed one together; adds residual, contested."
 )

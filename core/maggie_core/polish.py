@@ -1,0 +1,162 @@
+"""A last, cheap step on finished alphas: edges decided once more by the plate's own colours.
+
+Only pixels the network left undecided, and a thin rim around them, may change; everything else is returned
+bit for bit. Deterministic, one frame at a time, so a matte stays a function of its frame.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, uniform_filter
+
+Polish = Literal["none", "guided", "closed-form"]
+Plane = NDArray[np.floating]
+
+UNDECIDED = (0.03, 0.97)
+"""Alphas strictly between may change."""
+RIM_SHARE = 0.004
+"""So may pixels this near to them, as a share of the short side."""
+GUIDED_RADIUS_SHARE = 0.01
+GUIDED_EPS = 1e-4
+"""Window and regularisation of the guided filter; colours within 0.01 of each other count as one surface."""
+CLOSED_FORM_EPS = 1e-5
+"""Regularisation of the colour line in 3 x 3 pixels."""
+CLOSED_FORM_TRUST = 2e-3
+"""Weight of the network's own alpha against the smoothness of the closed form: it decides where the colours
+do not."""
+
+
+def polish(alphas: Plane, picture: Plane, how: Polish) -> Plane:
+    """Polished alphas of one frame.
+
+    Args:
+        alphas: (N, H, W) in [0, 1].
+        picture: (3, H, W), sRGB-encoded in [0, 1]: what the network saw.
+        how: "none" returns `alphas`; "guided" filters them by the picture; "closed-form" solves for the
+            undecided pixels with everything else known. The first closed form of a process compiles for some
+            seconds.
+
+    Returns:
+        (N, H, W) float32.
+    """
+    if how == "none":
+        return alphas
+    polished = alphas.astype(np.float32, copy=True)
+    for alpha in polished:
+        band = undecided_band(alpha)
+        if not band.any():
+            continue
+        radius = _reach(GUIDED_RADIUS_SHARE, alpha)
+        box = _box(band, margin=2 * radius + 2)
+        near, inside = picture[:, *box], band[box]
+        if how == "guided":
+            better = guided_filter(near, alpha[box], radius_px=radius)
+        else:
+            better = closed_form(near, alpha[box], inside)
+        alpha[box][inside] = better[inside]
+    return polished
+
+
+def undecided_band(alpha: Plane) -> NDArray[np.bool_]:
+    """(H, W): the pixels of an alpha (H, W) that a polish may change."""
+    low, high = UNDECIDED
+    reach = _reach(RIM_SHARE, alpha)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return binary_dilation((alpha > low) & (alpha < high), np.hypot(y, x) <= reach + 0.3)
+
+
+def guided_filter(picture: Plane, alpha: Plane, *, radius_px: int, eps: float = GUIDED_EPS) -> Plane:
+    """An alpha (or mask) pulled to the edges of the picture.
+
+    Within every window the result is the linear function of colour that fits `alpha` best; a pixel takes the
+    mean of the functions of all windows that hold it.
+
+    Args:
+        picture: (3, H, W) sRGB-encoded in [0, 1].
+        alpha: (H, W) in [0, 1].
+        radius_px: half side of the window.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+
+    Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, the colour version.
+    """
+    colour64, alpha64 = picture.astype(np.float64), alpha.astype(np.float64)
+
+    def mean(plane: Plane) -> Plane:
+        return uniform_filter(plane, 2 * radius_px + 1, mode="nearest")
+
+    colour = np.stack([mean(channel) for channel in colour64], -1)
+    level = mean(alpha64)
+    covariance = np.empty((*alpha.shape, 3, 3))
+    for i in range(3):
+        for j in range(i, 3):
+            covariance[..., i, j] = mean(colour64[i] * colour64[j]) - colour[..., i] * colour[..., j]
+            covariance[..., j, i] = covariance[..., i, j]
+    covariance += eps * np.eye(3)
+    together = np.stack([mean(channel * alpha64) for channel in colour64], -1) - colour * level[..., None]
+    slope = np.linalg.solve(covariance, together[..., None])[..., 0]
+    offset = level - (slope * colour).sum(-1)
+    result = mean(offset)
+    for k in range(3):
+        result = result + mean(slope[..., k]) * colour64[k]
+    return np.clip(result, 0, 1).astype(np.float32)
+
+
+def closed_form(
+    picture: Plane,
+    alpha: Plane,
+    unknown: NDArray[np.bool_],
+    *,
+    trust: float = CLOSED_FORM_TRUST,
+    eps: float = CLOSED_FORM_EPS,
+) -> Plane:
+    """Closed-form matting of the unknown pixels, with an alpha as what is known before.
+
+    Args:
+        picture: (3, H, W) sRGB-encoded in [0, 1]; at least 3 x 3.
+        alpha: (H, W) in [0, 1]. Known pixels are taken as they are but for rounding beyond `UNDECIDED`.
+        unknown: (H, W).
+        trust: weight of `alpha` at unknown pixels; 0 leaves them to the colours alone.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+
+    Source: Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting", CVPR 2006; the
+        Laplacian is pymatting's.
+    """
+    # Imported here: it brings a compiler along, which takes seconds that only this method should pay.
+    from pymatting.laplacian.cf_laplacian import cf_laplacian
+    from scipy.sparse import diags, identity
+    from scipy.sparse.linalg import cg
+
+    result = alpha.astype(np.float32, copy=True)
+    if not unknown.any() or min(alpha.shape) < 3:
+        return result
+    colour = np.ascontiguousarray(picture.transpose(1, 2, 0), np.float64)
+    open_, before = unknown.ravel(), alpha.ravel().astype(np.float64)
+    low, high = UNDECIDED
+    given = np.where(before >= high, 1.0, np.where(before <= low, 0.0, before))[~open_]
+    laplacian = cf_laplacian(colour, eps, 1, ~unknown)[open_]
+    system = laplacian[:, open_] + trust * identity(int(open_.sum()))
+    wanted = trust * before[open_] - laplacian[:, ~open_] @ given
+    # Scaled by its diagonal alone: robust where a factorisation is not, and the alpha is a good start.
+    scaled = diags(1 / system.diagonal())
+    solved, _ = cg(system, wanted, x0=before[open_], rtol=1e-5, maxiter=1000, M=scaled)
+    result[unknown] = np.clip(solved, 0, 1)
+    return result
+
+
+def _reach(share: float, plane: Plane) -> int:
+    return max(1, round(share * min(plane.shape[-2:])))
+
+
+def _box(mask: NDArray[np.bool_], *, margin: int) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (
+        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),
+        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + 1 + margin),
+    )
