@@ -6,6 +6,7 @@ from maggie_node import __version__
 from maggie_node.cli.commands import Commands
 from maggie_node.cli.demo import demo
 from maggie_node.cli.doctor import doctor
+from maggie_node.cli.evaluate import evaluate
 from maggie_node.cli.explain import explain
 from maggie_node.cli.job import job
 from maggie_node.cli.matte import matte
@@ -20,5 +21,5 @@ def main() -> None:
     """A plate and rough masks in, one clean, soft, steady alpha per person out."""
 
 
-for command in (demo, matte, job, train, synthesize, doctor, models, explain):
+for command in (demo, matte, job, train, evaluate, synthesize, doctor, models, explain):
     main.add_command(command)

@@ -23,7 +23,7 @@ class Narrator:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._bar = _bar() if not quiet and sys.stderr.isatty() else None
+        self._bar = progress_bar() if not quiet and sys.stderr.isatty() else None
         self._log = not quiet and self._bar is None
         self._failures: dict[str, list[int]] = {}
         self._total = 0
@@ -126,7 +126,8 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _bar() -> Progress:
+def progress_bar() -> Progress:
+    """A bar on stderr; a task has a field `rate`, the text behind it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

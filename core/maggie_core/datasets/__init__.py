@@ -2,13 +2,24 @@
 
 from .layouts import DATASETS, find_samples
 from .matching import match_masks
-from .sample import MOST_INSTANCES, Sample, SampleArrays, load_sample, read_grey, read_picture
+from .sample import (
+    MOST_INSTANCES,
+    EmptyGuidanceError,
+    Sample,
+    SampleArrays,
+    at_most_ten,
+    load_sample,
+    read_grey,
+    read_picture,
+)
 
 __all__ = [
     "DATASETS",
     "MOST_INSTANCES",
+    "EmptyGuidanceError",
     "Sample",
     "SampleArrays",
+    "at_most_ten",
     "find_samples",
     "load_sample",
     "match_masks",

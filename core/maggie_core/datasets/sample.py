@@ -22,6 +22,10 @@ GUIDANCE_STRIDE = 8
 """Guidance made from a matte goes down and up by this factor, so that it is no better than a coarse mask."""
 
 
+class EmptyGuidanceError(GuidanceError):
+    """All masks of a sample are empty; the published evaluation counts such a sample nowhere."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """A still (one frame) or a clip; paths only, nothing read yet."""
@@ -67,9 +71,10 @@ def load_sample(sample: Sample) -> SampleArrays:
 
     Raises:
         FrameError: a file cannot be read, or a picture and its alphas differ in size.
-        GuidanceError: a mask shows another picture, or all masks of the sample are empty.
+        GuidanceError: a mask shows another picture.
+        EmptyGuidanceError: all masks of the sample are empty.
     """
-    sample = _at_most_ten(sample)
+    sample = at_most_ten(sample)
     image = _read_frames(sample.frames)
     alphas = np.zeros((len(image), len(sample.instances), *image.shape[2:]), np.float32)
     guidance = np.zeros_like(alphas)
@@ -83,7 +88,7 @@ def load_sample(sample: Sample) -> SampleArrays:
         return SampleArrays(image, coarse_guidance(alphas), alphas)
     if not guidance.any():
         first = next(mask for row in sample.masks for mask in row if mask is not None)
-        raise GuidanceError(
+        raise EmptyGuidanceError(
             f"the masks of {sample.name} are all empty, beginning with {first}: make them again"
         )
     return SampleArrays(image, guidance, alphas)
@@ -138,7 +143,8 @@ def resized(planes: np.ndarray, height: int, width: int) -> np.ndarray:
     return resample_axis(rows, 1, width, step=planes.shape[1] / width)
 
 
-def _at_most_ten(sample: Sample) -> Sample:
+def at_most_ten(sample: Sample) -> Sample:
+    """The sample with the ten instances the published numbers count, where it has more."""
     count = len(sample.instances)
     if count <= MOST_INSTANCES:
         return sample

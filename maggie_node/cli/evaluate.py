@@ -1,0 +1,172 @@
+"""`maggie-node evaluate`: networks and baselines on a published data set, beside the paper's numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maggie_node.cli.commands import SOME_FAILED, complain, debug_option
+from maggie_node.cli.progress import progress_bar
+from maggie_node.cli.running import stoppable
+
+if TYPE_CHECKING:
+    from maggie_core.datasets import Sample
+    from maggie_core.evaluation.methods import Method
+    from maggie_core.evaluation.run import SampleDone
+
+TABLE, NUMBERS, RESULT = "table.txt", "numbers.csv", "result.json"
+_DIR = click.Path(path_type=Path, file_okay=False)
+
+
+def _choice(name: str, *values: str, help: str) -> Any:  # noqa: A002 - click's word
+    """An option whose first value is the default."""
+    return click.option(name, type=click.Choice(values), default=values[0], show_default=True, help=help)
+
+
+@click.command(short_help="Score a model on a data set, beside the paper.")
+@click.argument("dataset", metavar="him2k|i-him50k|v-him60|v-him2k5")
+@click.argument("root", type=_DIR)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="default|him50k|vim2k5|PATH",
+    help="Repeatable; the default model unless --predictions are given.",
+)
+@click.option(
+    "--predictions",
+    multiple=True,
+    type=_DIR,
+    help="Saved mattes, PNG or EXR, in the data set's layout. Repeatable.",
+)
+@click.option("--baselines", default="all", show_default=True, metavar="all|none|NAME,NAME")
+@click.option("--subset", help="E.g. natural (him2k) or hard (v-him60); default all.")
+@click.option("--variant", help="One set of masks of him2k, e.g. r50_fpn_3x; default all.")
+@_choice("--protocol", "paper", "release", help="Windows of the flicker measures.")
+@_choice("--polish", "auto", "none", "guided", "closed-form", help="The last step on edges.")
+@_choice("--instances", "together", "alone", help="One pass for all, or one for each.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many samples of each subset and variant.")
+@click.option("--strict", is_flag=True, help="Refuse predictions that are missing, superfluous or resized.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:n]|mps")
+@_choice("--precision", "auto", "fp32", "bf16", "fp16", help="Of the network.")
+@click.option("-o", "--output", "--out", type=_DIR, default="maggie-evaluation", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The result as one JSON object, not as a table.")
+@debug_option
+def evaluate(
+    *,
+    dataset: str,
+    root: Path,
+    subset: str | None,
+    variant: str | None,
+    protocol: Any,
+    limit: int | None,
+    output: Path,
+    as_json: bool,
+    **compared: Any,
+) -> int:
+    """Score models on the data set in ROOT, baselines and the paper's rows beside them.
+
+    \b
+    Run it again to go on where it stopped: scores are kept in DIR/scores. The
+    table, all numbers and the whole result are DIR/table.txt, numbers.csv and
+    result.json. For example:
+      maggie-node evaluate him2k HIM2K_M-HIM2K --subset natural -o scores
+    """
+    # As for a job: threads that spin while they wait cost a shared machine most of its time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from maggie_core.datasets import find_samples
+    from maggie_core.evaluation.report import as_csv, as_data, as_text
+    from maggie_core.evaluation.run import score_samples
+    from maggie_core.evaluation.summary import summarise
+
+    samples = list(_first(find_samples(dataset, root, subset=subset, variant=variant), limit))
+    methods = _methods(samples, dataset, root, **compared)
+    with stoppable(), _progress(len(samples), quiet=as_json and not sys.stderr.isatty()) as tell:
+        scores = score_samples(samples, methods, dataset=dataset, protocol=protocol, folder=output, tell=tell)
+    summary = summarise(scores, methods, dataset=dataset, protocol=protocol)
+    text, result = as_text(summary), json.dumps(as_data(summary), indent=1)
+    _write(output / TABLE, text + "\n")
+    _write(output / NUMBERS, as_csv(summary))
+    _write(output / RESULT, result + "\n")
+    click.echo(result if as_json else text)
+    if not scores.failed:
+        return 0
+    name, reason = next(iter(scores.failed.items()))
+    complain(
+        f"{len(scores.failed)} of {len(samples)} samples failed and are left out, first {name}: {reason}"
+    )
+    return SOME_FAILED
+
+
+def _first(samples: Iterable[Sample], limit: int | None) -> Iterator[Sample]:
+    """At most `limit` of each subset and variant."""
+    seen: dict[tuple[str, str], int] = {}
+    for sample in samples:
+        key = (sample.subset, sample.variant)
+        seen[key] = seen.get(key, 0) + 1
+        if limit is None or seen[key] <= limit:
+            yield sample
+
+
+def _methods(
+    samples: Sequence[Sample],
+    dataset: str,
+    root: Path,
+    *,
+    models: tuple[str, ...],
+    predictions: tuple[Path, ...],
+    baselines: str,
+    polish: Any,
+    instances: Any,
+    strict: bool,
+    device: str,
+    precision: Any,
+) -> list[Method]:
+    from maggie_core.errors import SettingsError
+    from maggie_core.evaluation.methods import baseline_methods, network_method, saved_mattes
+
+    methods: list[Method] = [
+        network_method(model, polish=polish, instances=instances, device=device, precision=precision)
+        for model in models or (() if predictions else ("default",))
+    ]
+    methods += [
+        saved_mattes(folder, samples, dataset=dataset, root=root, strict=strict) for folder in predictions
+    ]
+    methods += baseline_methods(baselines)
+    names = [method.name for method in methods]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"'{name}' is there {names.count(name)} times: each needs a name of its own")
+    return methods
+
+
+def _write(path: Path, text: str) -> None:
+    from maggie_core.io.atomic import atomic_file
+
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[SampleDone], None]]:
+    """What a person sees on stderr: a bar in a terminal, a line for each sample in a log."""
+    if quiet:
+        yield lambda done: None
+    elif sys.stderr.isatty():
+        with progress_bar() as bar:
+            task = bar.add_task("", total=total, rate="")
+            yield lambda done: bar.update(task, completed=done.number, rate=done.sample.name)
+    else:
+        yield lambda done: click.echo(f"{_line(done)}  ({done.number}/{total})", err=True)
+
+
+def _line(done: SampleDone) -> str:
+    state = f"{done.seconds:.1f} s" if done.computed else "was there already"
+    return f"{done.sample.name}  {'failed' if done.error else state}"
