@@ -15,6 +15,7 @@ import pytest
 import torch
 from command_line import Command
 from PIL import Image
+from tiny import write_tiny_model
 
 from maggie_core.model import load_model
 from maggie_core.training.log import read_log
@@ -124,6 +125,73 @@ def test_two_processes_train_like_one_with_both_batches(
     (alone,), (both,) = (read_log(tmp_path / name / "log.csv") for name in ("one", "two"))
     assert both["loss"] == pytest.approx(alone["loss"], rel=1e-4)
     assert both["norm"] == pytest.approx(alone["norm"], rel=1e-3)
+
+
+def test_an_interrupted_training_saves_where_it_was(
+    tmp_path: Path, stills: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+):
+    from maggie_core.training.loop import Trainer
+
+    step = Trainer.train_step
+
+    def step_and_ctrl_c(trainer: Trainer, *args: object) -> dict[str, float]:
+        if trainer.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(trainer, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "train_step", step_and_ctrl_c)
+    result = command(
+        "train", tmp_path / "run", "--data", f"i-him50k:{stills}", "--from", tiny_model, "--steps", 40,
+        "--validate-every", 0, *SMALL,
+    )  # fmt: skip
+
+    assert result.exit_code == 130
+    assert "stopped; run it again to go on" in result.stderr
+    assert read_checkpoint(tmp_path / "run" / "checkpoint.pt")["step"] == 3
+    assert (tmp_path / "run" / "last" / "weights.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "no data: give bank:DIR"),
+        (["--data", "photos:here"], "data is 'photos:here'"),
+        (["--data", "i-him50k:nowhere"], "nowhere is not a folder"),
+        (["--data", "i-him50k:STILLS", "--recipe", "best"], "no recipe called best"),
+        (["--data", "i-him50k:STILLS", "--from", "nothing.safetensors"], "no model called nothing"),
+        (
+            ["--data", "i-him50k:STILLS", "--recipe", "paper-video", "--device", "cpu"],
+            "name its weights with --from",
+        ),
+        (["--data", "i-him50k:STILLS", "--minutes", 1, "--steps", 1], "exclude each other"),
+        (["--data", "i-him50k:STILLS", "--crop", 100], "a crop of 100 px"),
+        (["--approved", "ana=ana.png"], "belong to --shot"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_trained_is_said_in_one_line_and_leaves_nothing(
+    tmp_path: Path, stills: Path, command: Command, options: list[object], said: str
+):
+    options = [str(option).replace("STILLS", str(stills)) for option in options]
+
+    result = command("train", tmp_path / "run", *options)
+
+    assert result.exit_code == 2, result.stderr
+    assert said in result.stderr and result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_forbid_commercial_work_cannot_be_made_to_allow_it(
+    tmp_path: Path, stills: Path, command: Command
+):
+    start = write_tiny_model(tmp_path / "theirs", licence="CC-BY-NC-4.0", commercial=False)
+
+    result = command(
+        "train", tmp_path / "run", "--data", f"i-him50k:{stills}", "--from", start, "--commercial", *SMALL
+    )
+
+    assert result.exit_code == 5
+    assert "does not allow commercial work" in result.stderr
 
 
 def one_thread() -> dict[str, str]:

@@ -23,17 +23,16 @@ from maggie_core.training.settings import TrainSettings
 
 SHOT_SETTINGS = TrainSettings(
     minutes=None,
-    steps=150,
+    steps=120,
     batch=4,
     clip_batch=4,
-    crops=((0.0, 224),),
+    crops=((0.0, 192),),
     video_from=1.0,
     learning_rate=2e-4,
     weight_decay=0.0,
     pull=0.02,
     ema=0.97,
     freeze_norms_from=0.0,
-    precision="fp32",
     validate_every=0,
 )
 OWN_MASKS = 0.5

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,9 @@ def train_on(
     Returns:
         Whether the training is over; as `train` otherwise.
     """
+    missing = [name for name in ("accelerate", "matplotlib") if find_spec(name) is None]
+    if missing:
+        raise SettingsError(f"training needs {' and '.join(missing)}: pip install 'maggie-node[train]'")
     trainer = Trainer(settings, network, device=device, about=about)
     if state is not None:
         trainer.resume(state)
