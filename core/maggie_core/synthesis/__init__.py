@@ -2,7 +2,7 @@
 
 from .backgrounds import make_background
 from .bank import Bank, BankPlan, DrawnBank, build_bank
-from .compose import Sample, compose, compose_clip
+from .composing import Sample, compose, compose_clip
 from .faults import degrade
 from .figures import make_figure
 from .heldout import HeldOutSample, heldout_set

@@ -71,7 +71,8 @@ class Guide:
         if moves and self.lost[0] <= time < self.lost[1]:
             return np.zeros(coverage(time).shape[1:], np.float32)
         swapped = moves and self.swapped[0] <= time < self.swapped[1]
-        old = coverage(time - self.lag)[self.other if swapped else self.index]
+        # A still has no earlier frame: only the error of carrying a mask along is left.
+        old = coverage(time - self.lag if moves else time)[self.other if swapped else self.index]
         size = max(old.shape)
         fixed = np.random.default_rng((self.seed, self.index))
         reach = 0.004 * self.lag * self.fault.subject_px

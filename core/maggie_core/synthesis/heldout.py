@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .bank import BankPlan, DrawnBank, Figures
-from .compose import compose_clip
+from .composing import compose_clip
 from .fields import Plane
 from .seeds import HELD_OUT_SET, generator
 

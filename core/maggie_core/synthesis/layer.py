@@ -65,6 +65,29 @@ class Place:
         return replace(self, centre=(self.centre[0] / step, self.centre[1] / step), scale=self.scale / step)
 
 
+Box = tuple[slice, slice]
+"""Rows and columns of a crop."""
+
+
+def box_points(box: Box, warp: Plane | None) -> tuple[Plane, Plane]:
+    """x and y of the pixels of a box of the crop, moved by `warp`; they broadcast to its shape."""
+    rows, columns = box
+    x = np.arange(columns.start, columns.stop, dtype=np.float32)[None] + np.float32(0.5)
+    y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + np.float32(0.5)
+    return (x, y) if warp is None else (x + warp[0][box], y + warp[1][box])
+
+
+def box_around(place: Place, points: Plane, size_px: int, *, warp: Plane | None = None) -> Box | None:
+    """The box of the crop that picture points (K, 2) span, as far as `warp` may carry them; None outside."""
+    placed = np.array([place.into_crop(float(x), float(y)) for x, y in points])
+    margin = 2 + (0.0 if warp is None else float(np.abs(warp).max()))
+    left, top = np.floor(placed.min(0) - margin).astype(int).clip(0)
+    right, bottom = np.ceil(placed.max(0) + margin).astype(int).clip(max=size_px)
+    if right - left < 1 or bottom - top < 1:
+        return None
+    return slice(int(top), int(bottom)), slice(int(left), int(right))
+
+
 class Layer:
     """A picture that can be sampled at any placement; keeps smaller copies for shrinking.
 
@@ -80,16 +103,20 @@ class Layer:
         planes = torch.from_numpy(codes).permute(2, 0, 1)[None].contiguous().float().mul_(1 / 255)
         self._levels = {1: planes}
 
-    def sample(self, place: Place, size_px: int, *, warp: Plane | None = None) -> Plane:
-        """Draw (C, size_px, size_px) of the crop in [0, 1]; `warp` (2, size, size) bends it, in crop
-        pixels.
+    def sample(
+        self, place: Place, size_px: int, *, warp: Plane | None = None, box: Box | None = None
+    ) -> Plane:
+        """Draw (C, h, w) of a crop of `size_px`, or of a box of it, in [0, 1]; `warp` (2, size, size) bends
+        it, in crop pixels.
         """
-        axis = np.arange(size_px, dtype=np.float32) + np.float32(0.5)
-        x, y = axis[None], axis[:, None]
-        if warp is not None:
-            x, y = x + warp[0], y + warp[1]
-        u, v = place.into_picture(x, y)
-        return self.fetch(u, v, place.scale)
+        box = box or (slice(0, size_px), slice(0, size_px))
+        return self.fetch(*place.into_picture(*box_points(box, warp)), place.scale)
+
+    def box(self, place: Place, size_px: int, *, warp: Plane | None = None) -> Box | None:
+        """Where a closed picture can be seen in the crop."""
+        height, width = self.codes.shape[:2]
+        corners = np.array([(0, 0), (width, 0), (0, height), (width, height)])
+        return box_around(place, corners, size_px, warp=warp)
 
     def fetch(self, u: Plane, v: Plane, scale: float) -> Plane:
         """Look up (C, H, W) at picture coordinates `u`, `v`, both (H, W); `scale` chooses the copy."""

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fields import Plane, smoothstep
-from .layer import Layer, Place
+from .layer import Box, Layer, Place, box_around, box_points
 from .sheet import PaintedPiece
 
 Codes = NDArray[np.uint8]
-Box = tuple[slice, slice]
 Shade = Callable[[Plane, Box], Plane]
 """Straight encoded colour (3, h, w) of a box of the crop to the scene's light."""
 
@@ -135,15 +134,11 @@ class Puppet:
         """
         out = np.zeros((5, size_px, size_px), np.float32)
         for piece, layer in zip(self.pieces, self._layers, strict=True):
-            box = self._box(piece, place, size_px, bend, 0.0 if warp is None else float(np.abs(warp).max()))
+            box = self._box(piece, place, size_px, bend, warp)
             if box is None or (limbs is not None and piece.limb not in limbs):
                 continue
             rows, columns = box
-            x = np.arange(columns.start, columns.stop, dtype=np.float32)[None] + np.float32(0.5)
-            y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + np.float32(0.5)
-            if warp is not None:
-                x, y = x + warp[0][box], y + warp[1][box]
-            u, v = self._at_rest(piece.limb, *place.into_picture(x, y), bend)
+            u, v = self._at_rest(piece.limb, *place.into_picture(*box_points(box, warp)), bend)
             planes = layer.fetch(u - np.float32(piece.left), v - np.float32(piece.top), place.scale)
             alpha, window = planes[3], out[:, rows, columns]
             window *= 1 - alpha
@@ -239,7 +234,9 @@ class Puppet:
         lower = float(np.arctan2(*(tip - elbow)[::-1])) - rest_lower - upper
         return _wrapped(upper), _wrapped(lower)
 
-    def _box(self, piece: Piece, place: Place, size_px: int, bend: Bend, margin_px: float) -> Box | None:
+    def _box(
+        self, piece: Piece, place: Place, size_px: int, bend: Bend, warp: Plane | None
+    ) -> Box | None:
         """The part of the crop a posed piece can reach; None when that is nothing."""
         high, wide = piece.codes.shape[:2]
         corners = np.array(
@@ -258,12 +255,7 @@ class Puppet:
             root, middle, _ = (self.joints[name] for name in self._chain(piece.limb))
             points = np.concatenate([_circle(points, middle, lower), points])
             points = _about(points, root, upper)
-        placed = np.array([place.into_crop(float(x), float(y)) for x, y in points])
-        left, top = np.floor(placed.min(0) - margin_px - 2).astype(int).clip(0)
-        right, bottom = np.ceil(placed.max(0) + margin_px + 2).astype(int).clip(max=size_px)
-        if right - left < 1 or bottom - top < 1:
-            return None
-        return slice(int(top), int(bottom)), slice(int(left), int(right))
+        return box_around(place, points, size_px, warp=warp)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

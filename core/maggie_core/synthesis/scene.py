@@ -13,9 +13,9 @@ import numpy as np
 
 from .camera import Camera, to_encoded, to_linear
 from .fields import Plane, convolve_separable, disc_blur, gaussian_blur
-from .layer import Layer, Place
+from .layer import Box, Layer, Place
 from .motion import Gestures, Motion, Sway, Wave
-from .puppet import REST, Bend, Box, Puppet
+from .puppet import REST, Bend, Puppet
 
 
 @dataclass(frozen=True)
@@ -148,30 +148,31 @@ class Scene:
     def _instant(self, time: float) -> Exposure:
         size = self.crop_px
         drawn = [self._draw(actor, time) for actor in self.actors]
+        boxes = [_visible(planes[3]) for planes in drawn]
         frame = self._background(time)
         if self.grounded:
-            frame = self._lit_by(drawn, frame)
+            frame = self._lit_by(drawn, boxes, frame)
         mattes = np.zeros((self.instances, size, size), np.float32)
         bodies = np.zeros_like(mattes)
         paint = np.zeros((self.instances if self.keeps_paint else 0, 3, size, size), np.float32)
-        for actor, planes in zip(self.actors, drawn, strict=True):
-            colour, alpha = planes[:3], np.clip(planes[3], 0, 1)
+        for actor, whole, box in zip(self.actors, drawn, boxes, strict=True):
             if self.shadow > 0 and not self.grounded:
+                alpha = np.clip(whole[3], 0, 1)
                 cast = gaussian_blur(np.roll(alpha, (4, 3), (0, 1)), 0.03 * size)
                 frame = frame * (1 - np.float32(self.shadow) * cast * (1 - alpha))
-            keep = 1 - alpha
-            frame = frame * keep + colour
-            mattes *= keep
-            bodies *= keep
-            paint *= keep
+            planes = whole[:, *box]
+            colour, alpha = planes[:3], np.clip(planes[3], 0, 1)
+            for below in (frame, mattes, bodies, paint):
+                below[..., *box] *= 1 - alpha
+            frame[:, *box] += colour
             if actor.instance is None:
                 continue
             body = alpha - np.clip(planes[4], 0, alpha)
             own = alpha if actor.held_counts else body
-            mattes[actor.instance] += own
-            bodies[actor.instance] += body
+            mattes[actor.instance, *box] += own
+            bodies[actor.instance, *box] += body
             if self.keeps_paint:
-                paint[actor.instance] += colour * (own / np.maximum(alpha, np.float32(1e-6)))
+                paint[actor.instance, :, *box] += colour * (own / np.maximum(alpha, np.float32(1e-6)))
         return Exposure(np.clip(frame, 0, 1), mattes, bodies, paint)
 
     def _background(self, time: float) -> Plane:
@@ -185,16 +186,20 @@ class Scene:
         frame = np.clip(frame, 0, 1)
         return to_linear(frame) if self.linear else frame
 
-    def _lit_by(self, drawn: list[Plane], frame: Plane) -> Plane:
+    def _lit_by(self, drawn: list[Plane], boxes: list[Box], frame: Plane) -> Plane:
         """Contact shadows below people, and their colour thrown onto what is behind them."""
         if not self.shadow and not self.bounce:
             return frame
         size = self.crop_px
-        alpha = np.clip(np.max([planes[3] for planes in drawn], axis=0), 0, 1)
-        down = np.concatenate([np.zeros((size // 40, size), np.float32), alpha[: size - size // 40]])
-        frame = frame * (1 - np.float32(self.shadow) * gaussian_blur(down, 0.025 * size))
-        glow = gaussian_blur(np.max([planes[:3] for planes in drawn], axis=0), 0.08 * size)
-        return frame + np.float32(self.bounce) * glow * frame
+        crowd = np.zeros((4, size, size), np.float32)
+        for planes, box in zip(drawn, boxes, strict=True):
+            crowd[:, *box] = np.maximum(crowd[:, *box], planes[:4, *box])
+        if self.shadow:
+            down = np.concatenate([np.zeros((size // 40, size), np.float32), crowd[3, : size - size // 40]])
+            frame = frame * (1 - np.float32(self.shadow) * np.clip(gaussian_blur(down, 0.025 * size), 0, 1))
+        if self.bounce:
+            frame = frame * (1 + np.float32(self.bounce) * gaussian_blur(crowd[:3], 0.08 * size))
+        return frame
 
     def _draw(self, actor: Actor, time: float) -> Plane:
         """(5, H, W): premultiplied colour, alpha and what is held, softened by the lens before anything is
@@ -211,11 +216,30 @@ class Scene:
             bend = actor.bend_at(time, self.shake)
             planes = actor.picture.draw(place, size, bend=bend, shade=shade, warp=warp, limbs=actor.limbs)
         else:
-            planes = actor.picture.sample(place, size, warp=warp)
-            planes[:3] = shade(planes[:3], (slice(0, size), slice(0, size))) * planes[3]
+            planes = np.zeros((5, size, size), np.float32)
+            box = actor.picture.box(place, size, warp=warp)
+            if box is not None:
+                seen = actor.picture.sample(place, size, warp=warp, box=box)
+                planes[:3, *box] = shade(seen[:3], box) * seen[3]
+                planes[3:, *box] = seen[3:]
         if actor.blur_px > 0:
-            planes = (disc_blur if actor.disc else gaussian_blur)(planes, actor.blur_px)
+            blur = disc_blur if actor.disc else gaussian_blur
+            margin = int(3 * actor.blur_px) + 2 if self.grounded else size
+            box = _visible(planes[3], margin_px=margin)
+            planes[:, *box] = blur(planes[:, *box], actor.blur_px)
         return planes if actor.streak == (0.0, 0.0) else _streak(planes, actor.streak)
+
+
+def _visible(alpha: Plane, *, margin_px: int = 0) -> Box:
+    """The box of a crop with all that is not empty; a pixel of it when everything is."""
+    rows, columns = np.flatnonzero(alpha.max(1) > 0), np.flatnonzero(alpha.max(0) > 0)
+    if not len(rows):
+        return slice(0, 1), slice(0, 1)
+    (top, left), (bottom, right) = (rows[0], columns[0]), (rows[-1], columns[-1])
+    return (
+        slice(max(0, int(top) - margin_px), int(bottom) + 1 + margin_px),
+        slice(max(0, int(left) - margin_px), int(right) + 1 + margin_px),
+    )
 
 
 def encoded(light: Plane, *, linear: bool) -> Plane:

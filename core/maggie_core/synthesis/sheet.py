@@ -91,6 +91,7 @@ class Sheet:
         self.rgb = np.zeros((self.size_px, self.size_px, 3), np.float32)
         self.alpha = np.zeros((self.size_px, self.size_px), np.float32)
         self.held = np.zeros_like(self.alpha)
+        self._holds = False
 
     def begin(self, limb: str) -> None:
         """Say what the next strokes hang on: a limb's name, "held0" and "held1" for things in the hands."""
@@ -104,7 +105,11 @@ class Sheet:
         keep = 1 - alpha
         self.rgb[box] = self.rgb[box] * keep[..., None] + colour * alpha[..., None]
         self.alpha[box] = self.alpha[box] * keep + alpha
-        self.held[box] = self.held[box] * keep + (alpha if self._limb.startswith("held") else 0)
+        if self._limb.startswith("held"):
+            self.held[box] = self.held[box] * keep + alpha
+            self._holds = True
+        elif self._holds:
+            self.held[box] *= keep
 
     def paint_cloth(
         self,

@@ -345,7 +345,10 @@ def enrich(rng: np.random.Generator, scene: Scene, brief: Brief) -> Scene:
     crop_px = scene.crop_px
     shutter = float(rng.uniform(0.3, 1.0))
     shown: dict[int, Actor] = {}
+    fastest = scene.actors[int(rng.integers(len(scene.actors)))]
     for actor in scene.actors:
+        if actor is not fastest:
+            actor.streak = (0.0, 0.0)
         twin = next(
             (a for a in shown.values() if a.picture is actor.picture and a.instance == actor.instance), None
         )
@@ -356,10 +359,8 @@ def enrich(rng: np.random.Generator, scene: Scene, brief: Brief) -> Scene:
             actor.motion, actor.gestures, actor.turning = twin.motion, twin.gestures, twin.turning
             actor.sway, actor.tint, actor.blur_px, actor.disc = twin.sway, twin.tint, twin.blur_px, twin.disc
             actor.held_counts = twin.held_counts
-    fast = any(actor.streak != (0.0, 0.0) for actor in scene.actors)
-    blurred = fast or rng.random() < 0.06
-    for actor in scene.actors:
-        actor.streak = (0.0, 0.0)
+    blurred = fastest.streak != (0.0, 0.0) or rng.random() < 0.05
+    fastest.streak = (0.0, 0.0)
     background = (scene.background, scene.background_place)
     if rng.random() < 0.15:
         scene.background = Layer(_with_crowd(rng, brief.bank, scene.background.codes), closed=False)
