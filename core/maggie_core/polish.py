@@ -50,7 +50,7 @@ def polish(alphas: Plane, picture: Plane, how: Polish) -> Plane:
         if not band.any():
             continue
         radius = _reach(GUIDED_RADIUS_SHARE, alpha)
-        box = _box(band, margin=2 * radius + 2)
+        box = box_around(band, margin=2 * radius + 2)
         near, inside = picture[:, *box], band[box]
         if how == "guided":
             better = guided_filter(near, alpha[box], radius_px=radius)
@@ -154,7 +154,8 @@ def _reach(share: float, plane: Plane) -> int:
     return max(1, round(share * min(plane.shape[-2:])))
 
 
-def _box(mask: NDArray[np.bool_], *, margin: int) -> tuple[slice, slice]:
+def box_around(mask: NDArray[np.bool_], *, margin: int) -> tuple[slice, slice]:
+    """The rows and columns around all that is set, `margin` pixels further."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (
         slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),

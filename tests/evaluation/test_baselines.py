@@ -10,7 +10,6 @@ from maggie_core.evaluation import (
     closed_form,
     guided_filter,
     mask_itself,
-    solve_trimap,
 )
 
 Scene = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -95,9 +94,3 @@ def test_a_picture_of_a_few_pixels_has_a_baseline_too(size: tuple[int, int]):
         alpha = baseline(np.full((3, *size), 0.5, np.float32), mask)
 
         assert np.isfinite(alpha).all()
-
-
-def test_a_trimap_without_unknown_is_its_own_solution(disc: Scene):
-    image, _, mask = disc
-
-    assert np.array_equal(solve_trimap(image, mask), mask)

@@ -1,6 +1,6 @@
 """Metrics and baselines: what a matte is worth, and what it must be worth at least."""
 
-from .baselines import BASELINES, blurred_mask, closed_form, guided_filter, mask_itself, solve_trimap
+from .baselines import BASELINES, blurred_mask, closed_form, guided_filter, mask_itself
 from .metrics import (
     FLICKER_METRICS,
     IMAGE_METRICS,
@@ -27,7 +27,6 @@ __all__ = [
     "image_errors",
     "image_metrics",
     "mask_itself",
-    "solve_trimap",
     "truth_trimap",
     "video_errors",
     "video_metrics",

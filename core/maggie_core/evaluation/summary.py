@@ -9,7 +9,7 @@ from statistics import mean, stdev
 
 from maggie_core.evaluation.methods import Method
 from maggie_core.evaluation.metrics import Averages, Protocol
-from maggie_core.evaluation.paper import PaperRow, paper_row_of_masks, paper_rows
+from maggie_core.evaluation.paper import WHOLE, PaperRow, paper_row_of_masks, paper_rows
 from maggie_core.evaluation.run import Scores
 from maggie_core.evaluation.scores import Score
 
@@ -67,23 +67,21 @@ def summarise(scores: Scores, methods: Sequence[Method], *, dataset: str, protoc
     every = [score for found in scores.of.values() for score in found]
     subsets = list(dict.fromkeys(score.subset for score in every))
     parts = [_part(subset, scores, methods, dataset, protocol) for subset in subsets]
-    return Summary(dataset, protocol, parts, scores.failed, _notes(scores, dataset, protocol))
+    notes = [*_notes_on_paper(parts, dataset, protocol), *_notes_on_files(scores)]
+    return Summary(dataset, protocol, parts, scores.failed, notes)
 
 
 def _part(subset: str, scores: Scores, methods: Sequence[Method], dataset: str, protocol: Protocol) -> Part:
     here = {name: [score for score in found if score.subset == subset] for name, found in scores.of.items()}
     variants = tuple(dict.fromkeys(score.variant for found in here.values() for score in found))
+
+    def scored(method: Method, variant: str) -> list[Score]:
+        return [score for score in here[method.name] if score.variant == variant]
+
     by_variant = {
-        variant: [
-            _row(method, [[score for score in here[method.name] if score.variant == variant]])
-            for method in methods
-        ]
-        for variant in variants
+        variant: [_row(method, [scored(method, variant)]) for method in methods] for variant in variants
     }
-    rows = [
-        _row(method, [[s for s in here[method.name] if s.variant == variant] for variant in variants])
-        for method in methods
-    ]
+    rows = [_row(method, [scored(method, variant) for variant in variants]) for method in methods]
     # Videos compare with the printed tables under the protocol those were made by; stills have only one.
     if protocol == "paper" or dataset == "him2k":
         rows += [_paper_row(row) for row in paper_rows(dataset, subset)]
@@ -123,10 +121,19 @@ def _paper_row(row: PaperRow) -> Row:
     return Row(f"paper: {row.method}", "paper", row.means, row.deviations)
 
 
-def _notes(scores: Scores, dataset: str, protocol: Protocol) -> list[str]:
-    notes = []
+def _notes_on_paper(parts: list[Part], dataset: str, protocol: Protocol) -> list[str]:
     if protocol == "release" and dataset == "v-him60":
-        notes.append("the paper's rows were made under the paper protocol and are left out")
+        return ["the paper's rows were made under the paper protocol and are left out"]
+    notes = []
+    for part in parts:
+        scored, whole = max(row.samples for row in part.rows), WHOLE.get(part.subset, 0)
+        if any(row.kind == "paper" for row in part.rows) and scored != whole:
+            notes.append(f"{part.subset}: {scored} samples here, {whole} behind the paper's rows")
+    return notes
+
+
+def _notes_on_files(scores: Scores) -> list[str]:
+    notes = []
     for name, found in scores.of.items():
         missing, resized = sum(score.missing for score in found), sum(score.resized for score in found)
         extra = [path for score in found for path in score.extra]
