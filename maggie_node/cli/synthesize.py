@@ -1,13 +1,134 @@
-"""`maggie-node synthesize`: pictures with known mattes."""
+"""`maggie-node synthesize`: pictures with known mattes, generated or composed of a user's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import click
 
+from maggie_node.cli.commands import debug_option
 from maggie_node.cli.synthesize_folders import add_commands
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_SEVERITIES = click.Choice(["mixed", "good", "typical", "rough"])
 
 
 @click.group(short_help="Make pictures with known mattes.")
 def synthesize() -> None:
-    """Pictures whose mattes are known, to train on and to measure with."""
+    """Pictures whose mattes are known, to train on and to measure with.
+
+    bank, samples and sheet generate people; stills and clips compose your own.
+    """
+
+
+@synthesize.command(short_help="Draw figures and backgrounds once, for all samples.")
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+@click.option("--figures", type=click.IntRange(1), default=2500, show_default=True)
+@click.option("--puppets", type=click.IntRange(0), default=500, show_default=True, help="Figures that move.")
+@click.option("--backgrounds", type=click.IntRange(1), default=2500, show_default=True)
+@click.option("--size", "size_px", type=click.IntRange(64), default=384, show_default=True, help="Pixels.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--pictures", type=_FOLDER, help="Your photographs: every second background is one of them.")
+@click.option("--cutouts", type=_FOLDER, help="Your RGBA cut-outs: every second figure is one of them.")
+@debug_option
+def bank(*, folder: Path, workers: int, pictures: Path | None, cutouts: Path | None, **plan: Any) -> None:
+    """Draw a bank into DIR: about a third of a second per figure and process. What is there is kept."""
+    from maggie_core.synthesis import BankPlan
+    from maggie_core.synthesis.making import make_bank
+
+    own = {
+        "pictures": str(pictures.resolve()) if pictures else "",
+        "cutouts": str(cutouts.resolve()) if cutouts else "",
+    }
+    made = BankPlan(**plan, **own)
+    make_bank(folder, made, workers=workers)
+    click.echo(f"{folder}: {made.figures} figures, {made.puppets} puppets, {made.backgrounds} backgrounds")
+
+
+def _drawn(command: Callable[..., Any]) -> Any:
+    """What samples and sheets have in common."""
+    decorators = (
+        click.option("--bank", "bank_folder", type=_FOLDER, help="A bank; a small one is drawn without it."),
+        click.option("--count", type=click.IntRange(1), default=24, show_default=True),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+        click.option("--clips", is_flag=True, help="Clips, not stills."),
+        click.option("--frames", type=click.IntRange(2), default=8, show_default=True, help="Of a clip."),
+        click.option("--severity", type=_SEVERITIES, default="mixed", show_default=True, help="Of guidance."),
+        debug_option,
+    )
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+@synthesize.command(short_help="Write generated samples in a published layout.")
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+@_drawn
+@click.option("--size", "size_px", type=click.IntRange(64), default=512, show_default=True, help="Pixels.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+def samples(
+    *,
+    folder: Path,
+    bank_folder: Path | None,
+    clips: bool,
+    frames: int,
+    workers: int,
+    **plan: Any,
+) -> None:
+    """Write samples into DIR: stills as HIM2K (variant "generated"), clips as V-HIM2K5 with masks in xmem.
+
+    A sample depends on the bank, --seed and its number alone. What is there is kept. Without --bank a small
+    bank is drawn into DIR/bank.
+    """
+    from maggie_core.synthesis.making import SamplePlan, make_bank, make_samples
+
+    if bank_folder is None:
+        bank_folder = folder / "bank"
+        make_bank(bank_folder, _small_bank(plan["count"], plan["seed"]), workers=workers)
+
+    def tell(done: int, of: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{done} of {of} samples", nl=done == of, err=True)
+
+    wanted = SamplePlan(bank_folder, folder, frames=frames if clips else 0, **plan)
+    made = make_samples(wanted, workers=workers, tell=tell)
+    click.echo(f"{folder}: {made} samples made, {wanted.count - made} were there")
+
+
+@synthesize.command(short_help="A picture of some samples.")
+@click.argument("picture", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.png")
+@_drawn
+@click.option("--size", "size_px", type=click.IntRange(64), default=256, show_default=True, help="Pixels.")
+def sheet(
+    *,
+    picture: Path,
+    bank_folder: Path | None,
+    count: int,
+    seed: int,
+    clips: bool,
+    frames: int,
+    **look: Any,
+) -> None:
+    """Draw OUT.png (or .jpg): samples with guidance and alphas below, one colour per person."""
+    from maggie_core.synthesis import Bank, DrawnBank
+    from maggie_core.synthesis.making import contact_sheet, draw_sample, write_sheet
+
+    source = Bank(bank_folder) if bank_folder else DrawnBank(_small_bank(count, seed))
+    length = frames if clips else 0
+    drawn = [draw_sample(source, seed=seed, index=index, frames=length, **look) for index in range(count)]
+    write_sheet(picture, contact_sheet(drawn, columns=2 if clips else 6))
+    click.echo(f"{picture}: {count} samples of seed {seed}")
+
+
+def _small_bank(count: int, seed: int) -> Any:
+    from maggie_core.synthesis import BankPlan
+
+    figures = min(200, 16 + count)
+    return BankPlan(figures=figures, backgrounds=figures, puppets=figures // 2, seed=seed)
 
 
 add_commands(synthesize)

@@ -66,7 +66,7 @@ def draw_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Fig
 
 
 def draw_puppet(seed: int, size_px: int = 384, *, held_out: bool = False) -> Puppet:
-    """Draw person number `seed` in pieces that can be posed anew; other people than those of `draw_figure`."""
+    """Draw person number `seed` in pieces that can be posed anew; not the people of `draw_figure`."""
     for attempt in range(8):
         rng = generator(PUPPETS, int(held_out), seed, attempt)
         sheet = Sheet(size_px, in_pieces=True)

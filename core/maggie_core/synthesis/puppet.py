@@ -153,7 +153,7 @@ class Puppet:
         return [Layer(piece.codes, closed=True) for piece in self.pieces]
 
     def looseness(self, limb: str) -> float:
-        """1 for a limb that is all there, little for one that ends at the canvas: moving would show the cut."""
+        """1 for a limb that is all there, little for one that the canvas cuts: moving would show the cut."""
         for piece in self.pieces:
             high, wide = piece.codes.shape[:2]
             cut = piece.left <= 0 or piece.top <= 0
@@ -234,9 +234,7 @@ class Puppet:
         lower = float(np.arctan2(*(tip - elbow)[::-1])) - rest_lower - upper
         return _wrapped(upper), _wrapped(lower)
 
-    def _box(
-        self, piece: Piece, place: Place, size_px: int, bend: Bend, warp: Plane | None
-    ) -> Box | None:
+    def _box(self, piece: Piece, place: Place, size_px: int, bend: Bend, warp: Plane | None) -> Box | None:
         """The part of the crop a posed piece can reach; None when that is nothing."""
         high, wide = piece.codes.shape[:2]
         corners = np.array(

@@ -20,8 +20,8 @@ from .puppet import REST, Bend, Puppet
 
 @dataclass(frozen=True)
 class Hold:
-    """A hand kept on somebody: arm `side` reaches for `joint` of the puppet `other`, `offset` (x, y) heads away
-    from it.
+    """A hand kept on somebody: arm `side` reaches for `joint` of the puppet `other`, or `offset` (x, y) in
+    heads away from it.
     """
 
     side: int

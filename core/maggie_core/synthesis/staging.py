@@ -310,7 +310,7 @@ def embrace_scene(rng: np.random.Generator, brief: Brief) -> tuple[Scene, list[F
 def _partner(
     rng: np.random.Generator, brief: Brief, held: Actor, picture: Puppet, kind: str
 ) -> tuple[Puppet, Anchors, Place]:
-    """Somebody of the same size beside `held`, whose cut sides stay out of sight in the best of eight tries."""
+    """Somebody of the same size beside `held`: of eight, the one whose cut sides are best out of sight."""
     bank, crop_px = brief.bank, brief.crop_px
     way = float(rng.choice([-1, 1]))
     apart = {"shoulder": rng.uniform(1.3, 1.9), "hug": rng.uniform(0.3, 1.1), "hair": rng.uniform(0.4, 0.9)}
