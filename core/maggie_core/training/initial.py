@@ -26,6 +26,7 @@ def publish_start(net: Network) -> None:
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
+    for module in net.modules():
         if isinstance(module, BasicBlock):
             nn.init.zeros_(module.bn2.weight)
     net.encoder.conv1.module.weight_bar[:, 3:].zero_()
