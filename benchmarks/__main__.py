@@ -7,6 +7,7 @@ import sys
 
 RUNS = (
     ("benchmarks.default_model", []),
+    ("benchmarks.evaluation", []),
     ("benchmarks.pipeline", ["2k"]),
     ("benchmarks.pipeline", ["long"]),
 )

@@ -99,9 +99,7 @@ def evaluate(
     if not scores.failed:
         return 0
     name, reason = next(iter(scores.failed.items()))
-    complain(
-        f"{len(scores.failed)} of {len(samples)} samples failed and are left out, first {name}: {reason}"
-    )
+    complain(f"{len(scores.failed)} of {len(samples)} samples are left out, first {name}: {reason}")
     return SOME_FAILED
 
 

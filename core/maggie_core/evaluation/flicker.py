@@ -75,7 +75,8 @@ def truth_flow(truth: Alphas) -> Flow:
 def _farneback(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.floating]:
     empty = np.empty((*here.shape, 2), np.float32)
     gaussian = cv2.OPTFLOW_FARNEBACK_GAUSSIAN
-    return cv2.calcOpticalFlowFarneback(here, there, empty, 0.5, 5, 10, 2, 7, 1.5, gaussian)
+    flow = cv2.calcOpticalFlowFarneback(here, there, empty, 0.5, 5, 10, 2, 7, 1.5, gaussian)
+    return np.asarray(flow, np.float32)
 
 
 def _squared_changes(predicted: Alphas, truth: Alphas) -> list[float]:

@@ -19,12 +19,16 @@ def _title(summary: Summary, part: Part) -> str:
     samples = max(row.samples for row in part.rows)
     instances = max(row.instances for row in part.rows)
     title = f"{' '.join(filter(None, (summary.dataset, part.subset)))}, {summary.protocol} protocol: "
-    title += f"{samples} samples, {instances} instances in all frames"
+    title += f"{_count(samples, 'sample')}, {_count(instances, 'instance')} in all frames"
     if len(part.variants) > 1:
         title += f", mean ± sample deviation over {len(part.variants)} sets of masks"
     if part.skipped:
-        title += f", {part.skipped} samples without guidance left out"
+        title += f", {_count(part.skipped, 'sample')} without guidance left out"
     return title
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _grid(rows: list[Row]) -> str:
