@@ -105,6 +105,8 @@ def train(
     if shot is not None:
         if recipe or experiment or data or validate:
             raise click.UsageError("--shot takes no recipe, experiment or data: the shot is the data")
+        if licence or commercial:
+            raise click.UsageError("--shot takes no licence: its weights have that of those they start from")
         return _train_shot(run, shot, approved, frames, start or "default", asked, device)
     if approved or frames:
         raise click.UsageError("--approved and --frames belong to --shot")

@@ -81,6 +81,17 @@ def test_fitted_weights_are_small_and_say_what_they_were_fitted_to(fitted: Path)
     assert about["data"] == [str(SHOT / "plate.####.exr")]
 
 
+def test_a_folder_of_a_shot_takes_no_other_frames(fitted: Path, command: Command):
+    shot = ("--shot", fitted / "job.json", "--approved", f"ana={ALPHAS}", "--frames", "1004,1010")
+
+    other = command("train", fitted / "run", *shot)
+    none = command("train", fitted / "run")
+
+    assert other.exit_code == none.exit_code == 2
+    assert "holds a training on other frames" in other.stderr
+    assert "is fitted to a shot" in none.stderr
+
+
 def test_who_has_no_approved_alpha_guides_but_teaches_nothing():
     ana = combine([MaskSequence("ana", SHOT / "truth.####.exr", channel="ana.alpha")])
     matter = matter_of(small_job(), "default")

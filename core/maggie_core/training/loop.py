@@ -17,7 +17,6 @@ from maggie_core.errors import ModelError, SettingsError
 from maggie_core.io.atomic import atomic_file
 from maggie_core.model.checkpoint import choose_device
 from maggie_core.model.network import Network
-from maggie_core.training.initial import publish_start
 from maggie_core.training.log import TrainingLog
 from maggie_core.training.objectives import TERMS, objective
 from maggie_core.training.schedule import rate, truth_share
@@ -71,9 +70,6 @@ class Trainer:
         about: dict[str, Any] | None = None,
     ):
         self.settings, self.about = settings, about or {}
-        if settings.published_start:
-            torch.manual_seed(settings.seed)
-            publish_start(net)
         self.accelerator = _accelerator(settings, device)
         self.net = net.train().to(self.accelerator.device)
         self.average = copy.deepcopy(self.net).requires_grad_(False)

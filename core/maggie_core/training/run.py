@@ -29,6 +29,7 @@ from maggie_core.training.folders import (
     held_out,
     set_apart,
 )
+from maggie_core.training.initial import publish_start
 from maggie_core.training.loop import CHECKPOINT, SAVE_EVERY_S, Trainer, Validate, read_checkpoint
 from maggie_core.training.per_shot import SHOT_SETTINGS, ApprovedFrame, ShotSource
 from maggie_core.training.settings import TrainSettings, settings_from
@@ -83,6 +84,10 @@ def resumed(checkpoint: Path, asked: dict[str, Any]) -> Plan:
             f"{checkpoint} is of an earlier version: start from it with --from in another folder"
         )
     settings, about = settings_from(state["settings"]), state["about"]
+    if about["recipe"] == SHOT_RECIPE:
+        raise SettingsError(
+            f"{checkpoint.parent} is fitted to a shot: go on with the same --shot and --frames"
+        )
     begun = {**asdict(settings), **about, "start": about.get("from")}
     changed = [
         name
@@ -176,11 +181,17 @@ def train_shot(
     Raises:
         InputError, OutputError: as `train`.
     """
-    source = ShotSource(frames)
+    source, approved = ShotSource(frames), [each.frame for each in frames]
     checkpoint = folder / CHECKPOINT
     state = read_checkpoint(checkpoint) if checkpoint.is_file() else None
     if state is not None:
         about, network = state["about"], network_of(state["net"], Widths(**state["widths"]))
+        if (about["recipe"], about["data"]) != (SHOT_RECIPE, [shot]) or about.get(
+            "approved_frames"
+        ) != approved:
+            raise SettingsError(
+                f"{folder} holds a training on other frames or data: take another folder, or remove it"
+            )
     else:
         begun = start_from(start)
         network = begun.network
@@ -191,7 +202,7 @@ def train_shot(
             "polish": begun.polish,
             "recipe": SHOT_RECIPE,
             "data": [shot],
-            "approved_frames": [each.frame for each in frames],
+            "approved_frames": approved,
             "validate": [],
         } | begun.provenance()
     return train_on(
@@ -303,7 +314,10 @@ def _network(plan: Plan, start: Start | None) -> Network:
         if plan.needs_start:
             raise SettingsError(f"{plan.name} goes on from the image stage: name its weights with --from")
         torch.manual_seed(plan.settings.seed)
-        return Network(plan.widths)
+        network = Network(plan.widths)
+        if plan.settings.published_start:
+            publish_start(network)
+        return network
     if plan.widths.temporal and not start.network.widths.temporal:
         return with_temporal(start.network, plan.widths, seed=plan.settings.seed)
     return start.network
