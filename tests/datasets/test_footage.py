@@ -34,9 +34,9 @@ def test_pictures_with_an_alpha_and_pairs_are_stills(tmp_path: Path):
     assert (ana.name, ana.source, ana.is_clip, ana.mattes) == ("ana", "ana", False, ())
     assert (ben.name, ben.mattes) == ("ben", (tmp_path / "ben_alpha.png",))
     for k, footage in enumerate((ana, ben)):
-        colour, alpha = OpenFootage(footage).cut_out(0)
-        np.testing.assert_allclose(colour, person(k)[..., :3], atol=0.51 / 255)
-        np.testing.assert_allclose(alpha, person(k)[..., 3], atol=0.51 / 255)
+        opened = OpenFootage(footage)
+        np.testing.assert_allclose(opened.colour(0), person(k)[..., :3], atol=0.51 / 255)
+        np.testing.assert_allclose(opened.alpha(0), person(k)[..., 3], atol=0.51 / 255)
 
 
 def test_numbered_frames_are_a_clip_and_other_pictures_of_a_folder_are_stills_of_one_source(tmp_path: Path):
@@ -64,7 +64,7 @@ def test_a_folder_of_mattes_belongs_to_the_folder_of_its_name(tmp_path: Path):
     (walk,) = find_foregrounds(tmp_path)
 
     assert len(walk.mattes) == 2
-    np.testing.assert_allclose(OpenFootage(walk).cut_out(1)[1], person(1)[..., 3], atol=0.51 / 255)
+    np.testing.assert_allclose(OpenFootage(walk).alpha(1), person(1)[..., 3], atol=0.51 / 255)
 
 
 def test_a_movie_takes_the_movie_of_its_matte(tmp_path: Path):
@@ -76,8 +76,16 @@ def test_a_movie_takes_the_movie_of_its_matte(tmp_path: Path):
     opened = OpenFootage(walk)
 
     assert (walk.is_clip, opened.frames, opened.size()) == (True, 3, (30, 40))
-    np.testing.assert_allclose(opened.cut_out(2)[1], frames[2][..., 3], atol=1.1 / 255)
+    np.testing.assert_allclose(opened.alpha(2), frames[2][..., 3], atol=1.1 / 255)
     opened.close()
+
+
+def test_a_movie_of_mattes_of_another_size_is_named(tmp_path: Path):
+    write_movie(tmp_path / "walk.mov", [person(0)[..., :3]])
+    write_movie(tmp_path / "walk_alpha.mov", [person(0, width=40)[..., 3:].repeat(3, 2)])
+
+    with pytest.raises(FrameError, match=r"walk\.mov is 40x40 but its picture is 30x40"):
+        OpenFootage(find_foregrounds(tmp_path)[0])
 
 
 def test_a_foreground_without_a_matte_is_named(tmp_path: Path):
@@ -97,7 +105,7 @@ def test_mattes_that_do_not_fit_are_named(tmp_path: Path):
     write_picture(tmp_path / "walk" / "1_alpha.png", person(1, width=31)[..., 3])
     (walk,) = find_foregrounds(tmp_path)
     with pytest.raises(FrameError, match="is 31x40 but its picture is 30x40"):
-        OpenFootage(walk).cut_out(1)
+        OpenFootage(walk).alpha(1)
 
 
 def test_an_empty_folder_is_named(tmp_path: Path):

@@ -161,14 +161,18 @@ def at_most_ten(sample: Sample) -> Sample:
 
 
 def _read_frames(frames: Sequence[Path]) -> np.ndarray:
-    pictures = [read_picture(path) for path in frames]
-    for path, picture in zip(frames, pictures, strict=True):
-        if picture.shape != pictures[0].shape:
+    first = read_picture(frames[0])
+    pictures = np.empty((len(frames), *first.shape), np.float32)
+    pictures[0] = first
+    for t, path in enumerate(frames[1:], start=1):
+        picture = read_picture(path)
+        if picture.shape != first.shape:
             raise FrameError(
-                f"{path} is {_size(picture)} but {frames[0].name} is {_size(pictures[0])}: "
+                f"{path} is {_size(picture)} but {frames[0].name} is {_size(first)}: "
                 "all frames of a clip need one size"
             )
-    return np.stack(pictures)
+        pictures[t] = picture
+    return pictures
 
 
 def _read_alpha(path: Path, frame: Path, size: tuple[int, ...]) -> np.ndarray:

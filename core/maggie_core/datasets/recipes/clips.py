@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .compositing import occlusions, whole_mattes
+from .compositing import occlusions
 from .footage import Footage, OpenFootage
 from .pools import Pool
-from .scene import Background, Person, Placed, Scene
+from .scene import Background, Person, Placed, Scene, whole_mattes
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,11 @@ def draw_clip(recipe: ClipRecipe, level: Level, pool: Pool, rng: np.random.Gener
     ]
     if any(person.box is None for person in people):
         return None
-    placed = _placed(people, level, background.canvas, rng)
-    width, height = background.canvas
+    placed = _placed(people, length, level, background.canvas, rng)
     most_hidden = 0.0
     for frame in range(length):
-        whole = whole_mattes([each.layer(frame) for each in placed], (height, width))
-        most_hidden = max(most_hidden, float(occlusions(whole).max()))
+        hidden = occlusions(whole_mattes(placed, background.canvas, frame))
+        most_hidden = max(most_hidden, float(hidden.max()))
         if most_hidden > level.occlusion[1]:
             return None
     return Scene(background, placed, length, most_hidden) if most_hidden >= level.occlusion[0] else None
@@ -84,9 +83,7 @@ def _person(
     footage: Footage, opened: OpenFootage, length: int, rng: np.random.Generator, *, unmix: bool
 ) -> Person:
     first = int(rng.integers(opened.frames - length + 1))
-    person = Person(footage, opened, range(first, first + length), unmix=unmix)
-    opened.close()
-    return person
+    return Person(footage, opened, range(first, first + length), unmix=unmix)
 
 
 def _draw_background(recipe: ClipRecipe, pool: Pool, rng: np.random.Generator) -> Background | None:
@@ -103,7 +100,7 @@ def _draw_background(recipe: ClipRecipe, pool: Pool, rng: np.random.Generator) -
 
 
 def _placed(
-    people: list[Person], level: Level, canvas: tuple[int, int], rng: np.random.Generator
+    people: list[Person], frames: int, level: Level, canvas: tuple[int, int], rng: np.random.Generator
 ) -> list[Placed]:
     """Feet at the lower border, side by side from the left; fixed over the clip."""
     width, height = canvas
@@ -119,6 +116,7 @@ def _placed(
         if level.strays:
             x += int(rng.integers(-(width // 2), width // 2 + 1))
         x = min(max(x, 0), max(width - wide, 0))
-        placed.append(Placed(person, person.patches(wide, tall), x, height - tall))
+        mattes = [person.matte(frame, wide, tall) for frame in range(frames)]
+        placed.append(Placed(person, mattes, x, height - tall))
         right = x + wide
     return placed

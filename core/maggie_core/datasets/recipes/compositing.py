@@ -39,19 +39,13 @@ class Composite:
     """(H, W, 3) uint8."""
 
 
-def whole_mattes(layers: list[Layer], size: tuple[int, int]) -> np.ndarray:
-    """The layers' alphas on a canvas of `size` (H, W): (N, H, W) uint8."""
-    return np.stack([_placed(layer.alpha, layer, size) for layer in layers])
-
-
-def _placed(patch: np.ndarray, layer: Layer, size: tuple[int, int]) -> np.ndarray:
-    canvas = np.zeros((*size, *patch.shape[2:]), np.uint8)
-    top, left = max(layer.y, 0), max(layer.x, 0)
-    bottom, right = min(layer.y + patch.shape[0], size[0]), min(layer.x + patch.shape[1], size[1])
+def placed_on(size: tuple[int, int], patch: np.ndarray, x: int, y: int) -> np.ndarray:
+    """A (h, w) or (h, w, C) patch on an empty canvas of (H, W); what reaches outside is cut off."""
+    canvas = np.zeros((*size, *patch.shape[2:]), patch.dtype)
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + patch.shape[0], size[0]), min(x + patch.shape[1], size[1])
     if bottom > top and right > left:
-        canvas[top:bottom, left:right] = patch[
-            top - layer.y : bottom - layer.y, left - layer.x : right - layer.x
-        ]
+        canvas[top:bottom, left:right] = patch[top - y : bottom - y, left - x : right - x]
     return canvas
 
 
@@ -80,19 +74,22 @@ def visible_mattes(whole: np.ndarray) -> np.ndarray:
 
 def compose(background: np.ndarray, layers: list[Layer]) -> Composite:
     """Put layers over an (H, W, 3) uint8 background: `sum alpha_i F_i + (1 - sum alpha_i) B`, as encoded."""
-    whole = whole_mattes(layers, background.shape[:2])
+    size = background.shape[0], background.shape[1]
+    whole = np.stack([placed_on(size, layer.alpha, layer.x, layer.y) for layer in layers])
     alphas = visible_mattes(whole)
-    colours = np.stack([_placed(layer.colour, layer, background.shape[:2]) for layer in layers])
+    colours = np.stack([placed_on(size, layer.colour, layer.x, layer.y) for layer in layers])
     return Composite(recompose(background, colours, alphas), alphas, whole, colours, background)
 
 
 def recompose(background: np.ndarray, colours: np.ndarray, alphas: np.ndarray) -> np.ndarray:
     """The picture of stored foregrounds (N, H, W, 3), mattes (N, H, W) and background: (H, W, 3) uint8."""
-    share = 255 - alphas.sum(0, dtype=np.int32)
-    total = background * share[..., None]
+    total = background * (1 - alphas.sum(0, dtype=np.float32) / 255)[..., None]
     for colour, alpha in zip(colours, alphas, strict=True):
-        total = total + colour * alpha[..., None].astype(np.int32)
-    return np.clip((total + 127) // 255, 0, 255).astype(np.uint8)
+        rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+        if len(rows):
+            box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+            total[box] += colour[box] * (alpha[box] / np.float32(255))[..., None]
+    return np.rint(np.clip(total, 0, 255, out=total), out=total).astype(np.uint8)
 
 
 def occlusions(whole: np.ndarray) -> np.ndarray:

@@ -68,35 +68,27 @@ class OpenFootage:
                 f"{footage.mattes[0]} has {len(self._mattes.frames)} frames but "
                 f"{footage.pictures[0]} has {self.frames}: a matte needs every frame of its picture"
             )
+        if self._mattes is not None and footage.is_movie:
+            self.alpha(0)  # all frames of a movie have one size
 
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the first frame."""
+    def size(self, frame: int = 0) -> tuple[int, int]:
+        """(width, height) of a frame."""
         if self._footage.is_movie:
-            height, width = self.colour(0).shape[:2]
+            height, width = self.colour(frame).shape[:2]
             return width, height
-        window = list_parts(self._footage.pictures[0])[0].data
+        window = list_parts(self._footage.pictures[frame])[0].data
         return window.width, window.height
 
     def colour(self, frame: int) -> np.ndarray:
         """(H, W, 3) float32, as encoded, [0, 1]."""
         return read_plate(self._pictures, self._pictures.frames[frame]).pixels
 
-    def cut_out(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """(H, W, 3) colour and (H, W) alpha of a foreground, float32 in [0, 1].
+    def alpha(self, frame: int) -> np.ndarray:
+        """(H, W) float32 in [0, 1], of the size of the picture.
 
         Raises:
             FrameError: there is no matte, or it has another size.
         """
-        colour, alpha = self.colour(frame), self._alpha(frame)
-        if alpha.shape != colour.shape[:2]:
-            (height, width), (tall, wide) = alpha.shape, colour.shape[:2]
-            raise FrameError(
-                f"the matte of {self._footage.pictures[0]} is {width}x{height} but its picture is "
-                f"{wide}x{tall}: a matte needs the size of its picture"
-            )
-        return colour, alpha
-
-    def _alpha(self, frame: int) -> np.ndarray:
         source = self._mattes or self._pictures
         number = source.frames[frame]
         names = source.channels(number)
@@ -106,7 +98,18 @@ class OpenFootage:
             names = ("A",)
         else:
             raise no_matte(source.path(number))
-        return source.read(number, channels=names).pixels[..., 0]
+        alpha = source.read(number, channels=names).pixels[..., 0]
+        if self._mattes is not None and (frame == 0 or not self._footage.is_movie):
+            self._check_size(alpha, frame)
+        return alpha
+
+    def _check_size(self, alpha: np.ndarray, frame: int) -> None:
+        (width, height), (tall, wide) = self.size(frame), alpha.shape
+        if (width, height) != (wide, tall):
+            raise FrameError(
+                f"the matte of {self._pictures.path(self._pictures.frames[frame])} is {wide}x{tall} but its "
+                f"picture is {width}x{height}: a matte needs the size of its picture"
+            )
 
     def close(self) -> None:
         for source in (self._pictures, self._mattes):

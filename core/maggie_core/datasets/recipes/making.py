@@ -203,7 +203,7 @@ def _write(task: _Task, scene: Scene, rng: np.random.Generator, tried: int) -> N
             else:
                 masks = [_still_masks(composite, rng) for _ in task.shelf.masks]
             writer.write(frame, composite, masks)
-        scene.background.opened.close()
+        scene.close()
         made = {"name": task.name, "level": task.level.name if task.level else None, "seed": task.path[1]}
         writer.finish({**made, "generator": [*task.path, tried], **scene.described()})
 

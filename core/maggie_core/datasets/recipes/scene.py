@@ -12,7 +12,7 @@ from maggie_core.mattes.foreground import unmixed_foreground
 from maggie_core.synthesis.camera import to_encoded, to_linear
 
 from ..sample import resized
-from .compositing import Composite, Layer, compose, whole_mattes
+from .compositing import Composite, Layer, compose, placed_on
 from .footage import Footage, OpenFootage
 
 Box = tuple[int, int, int, int]
@@ -20,13 +20,17 @@ Box = tuple[int, int, int, int]
 
 
 class Person:
-    """One person cut out of some frames of footage, all by the same box."""
+    """One person in some frames of footage, all cut by the same box.
+
+    Mattes are read at once, colours only when they are asked for: most scenes that are drawn are thrown away.
+    """
 
     def __init__(self, footage: Footage, opened: OpenFootage, frames: Sequence[int], *, unmix: bool) -> None:
         self.footage = footage
         self.first = frames[0]
-        self._cuts = [_cut(opened, frame, unmix=unmix) for frame in frames]
-        boxes = [box for box, _ in self._cuts if box is not None]
+        self._opened, self._frames, self._unmix = opened, frames, unmix
+        self._mattes = [_trimmed(_codes(opened.alpha(frame))) for frame in frames]
+        boxes = [box for box, _ in self._mattes if box is not None]
         self.box: Box | None = None
         """Union of the boxes of `alpha > 0`; None where there is nobody in any frame."""
         if boxes:
@@ -35,40 +39,48 @@ class Person:
         self.width = self.box[2] - self.box[0] if self.box else 0
         self.height = self.box[3] - self.box[1] if self.box else 0
 
-    def patches(self, width: int, height: int) -> list[np.ndarray]:
-        """The box of every frame scaled to `width` x `height`: (height, width, 4) uint8, colour and alpha."""
+    def matte(self, frame: int, width: int, height: int) -> np.ndarray:
+        """The box of one frame scaled to `width` x `height`: (height, width) uint8."""
+        return _codes(resized(self._matte(frame), height, width))
+
+    def colour(self, frame: int, width: int, height: int) -> np.ndarray:
+        """Likewise, (height, width, 3) uint8; not multiplied by alpha.
+
+        Resampled with alpha for a weight, so that what lies beside the person does not bleed in.
+        """
         assert self.box is not None
-        patches = []
-        for box, codes in self._cuts:
-            whole = np.zeros((self.height, self.width, 4), np.uint8)
-            if box is not None:
-                rows = slice(box[1] - self.box[1], box[3] - self.box[1])
-                whole[rows, box[0] - self.box[0] : box[2] - self.box[0]] = codes
-            patches.append(_scaled(whole, width, height))
-        return patches
+        left, top, right, bottom = self.box
+        picture = self._opened.colour(self._frames[frame])
+        if self._unmix:
+            alpha = self._opened.alpha(self._frames[frame])
+            light = unmixed_foreground(to_linear(picture), alpha)
+            picture = to_encoded(light / np.maximum(alpha, 1e-3)[..., None])
+        alpha = self._matte(frame)[..., None]
+        planes = np.concatenate([picture[top:bottom, left:right] * alpha, alpha], 2)
+        planes = resized(planes, height, width)
+        return _codes(planes[..., :3] / np.maximum(planes[..., 3:], 1 / 512))
+
+    def _matte(self, frame: int) -> np.ndarray:
+        """(h, w) float32 in [0, 1] of the person's box."""
+        assert self.box is not None
+        box, codes = self._mattes[frame]
+        whole = np.zeros((self.height, self.width), np.float32)
+        if box is not None:
+            rows = slice(box[1] - self.box[1], box[3] - self.box[1])
+            whole[rows, box[0] - self.box[0] : box[2] - self.box[0]] = codes / np.float32(255)
+        return whole
+
+    def close(self) -> None:
+        self._opened.close()
 
 
-def _cut(opened: OpenFootage, frame: int, *, unmix: bool) -> tuple[Box | None, np.ndarray]:
-    """The box of `alpha > 0` and its (h, w, 4) codes."""
-    colour, alpha = opened.cut_out(frame)
-    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+def _trimmed(matte: np.ndarray) -> tuple[Box | None, np.ndarray]:
+    """The box of what is above 0, and what is in it."""
+    rows, columns = np.flatnonzero(matte.any(1)), np.flatnonzero(matte.any(0))
     if not len(rows):
-        return None, np.zeros((0, 0, 4), np.uint8)
-    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    if unmix:
-        light = unmixed_foreground(to_linear(colour), alpha)
-        colour = to_encoded(light / np.maximum(alpha, 1e-3)[..., None])
-    planes = np.concatenate([colour, alpha[..., None]], 2)[box[1] : box[3], box[0] : box[2]]
-    return box, _codes(planes)
-
-
-def _scaled(codes: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Resample colour weighted by alpha, so that what lies beside the person does not bleed in."""
-    planes = codes.astype(np.float32) / 255
-    alpha = planes[..., 3:]
-    planes = resized(np.concatenate([planes[..., :3] * alpha, alpha], 2), height, width)
-    planes[..., :3] /= np.maximum(planes[..., 3:], 1 / 512)
-    return _codes(planes)
+        return None, matte[:0, :0]
+    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    return (left, top, right, bottom), matte[top:bottom, left:right].copy()
 
 
 def _codes(planes: np.ndarray) -> np.ndarray:
@@ -77,19 +89,20 @@ def _codes(planes: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Placed:
-    """One person on the canvas; `x`, `y` is the top left pixel of every patch."""
+    """One person on the canvas; `x`, `y` is the top left pixel of the box, whatever the frame."""
 
     person: Person
-    patches: list[np.ndarray]
+    mattes: list[np.ndarray]
+    """(h, w) uint8 of each frame."""
     x: int
     y: int
 
     def layer(self, frame: int) -> Layer:
-        patch = self.patches[frame]
-        return Layer(patch[..., :3], patch[..., 3], self.x, self.y)
+        matte = self.mattes[frame]
+        return Layer(self.person.colour(frame, matte.shape[1], matte.shape[0]), matte, self.x, self.y)
 
     def described(self) -> dict[str, Any]:
-        height, width = self.patches[0].shape[:2]
+        height, width = self.mattes[0].shape
         return {
             "footage": self.person.footage.name,
             "source": self.person.footage.source,
@@ -134,8 +147,7 @@ class Scene:
 
     def whole(self, frame: int) -> np.ndarray:
         """(N, H, W) uint8: everybody's matte as if alone."""
-        width, height = self.background.canvas
-        return whole_mattes([placed.layer(frame) for placed in self.people], (height, width))
+        return whole_mattes(self.people, self.background.canvas, frame)
 
     def render(self, frame: int) -> Composite:
         return compose(self.background.codes(frame), [placed.layer(frame) for placed in self.people])
@@ -152,3 +164,14 @@ class Scene:
             "people": [placed.described() for placed in self.people],
             "occlusion": round(self.occlusion, 4),
         }
+
+    def close(self) -> None:
+        self.background.opened.close()
+        for placed in self.people:
+            placed.person.close()
+
+
+def whole_mattes(people: Sequence[Placed], canvas: tuple[int, int], frame: int) -> np.ndarray:
+    """(N, H, W) uint8 mattes of one frame on a canvas of (W, H), each as if alone."""
+    size = canvas[1], canvas[0]
+    return np.stack([placed_on(size, each.mattes[frame], each.x, each.y) for each in people])

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .compositing import occlusions, whole_mattes
+from .compositing import occlusions
 from .footage import OpenFootage
 from .pools import Pool
-from .scene import Background, Person, Placed, Scene
+from .scene import Background, Person, Placed, Scene, whole_mattes
 
 TRIES = 3
 """Places tried for one person before it is left out."""
@@ -44,21 +44,20 @@ def draw_still(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Sce
     for each in footage:
         opened = OpenFootage(each)
         person = Person(each, opened, [int(rng.integers(opened.frames))], unmix=recipe.unmix)
-        opened.close()
         tall = round(float(rng.uniform(*recipe.scale)) * height)
         wide = round(tall * person.width / max(person.height, 1))
         if person.box is None or not (1 <= wide <= width and 1 <= tall <= height):
             continue
-        patches = person.patches(wide, tall)
+        matte = person.matte(0, wide, tall)
         for _ in range(TRIES):
             x, y = int(rng.integers(width - wide + 1)), int(rng.integers(height - tall + 1))
-            placed = Placed(person, patches, x, y)
-            if _hidden([*people, placed], (height, width)) <= recipe.most_hidden:
-                people.append(placed)
+            tried = [*people, Placed(person, [matte], x, y)]
+            if _hidden(tried, background.canvas) <= recipe.most_hidden:
+                people = tried
                 break
     if not people:
         return None
-    return Scene(background, people, 1, _hidden(people, (height, width)))
+    return Scene(background, people, 1, _hidden(people, background.canvas))
 
 
 def _draw_background(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Background:
@@ -68,5 +67,5 @@ def _draw_background(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) 
     return Background(footage, opened, int(rng.integers(opened.frames)), canvas)
 
 
-def _hidden(people: list[Placed], size: tuple[int, int]) -> float:
-    return float(occlusions(whole_mattes([placed.layer(0) for placed in people], size)).max())
+def _hidden(people: list[Placed], canvas: tuple[int, int]) -> float:
+    return float(occlusions(whole_mattes(people, canvas, 0)).max())

@@ -158,8 +158,8 @@ def _codes(files: list[Path]) -> np.ndarray:
 
 
 def _stack(planes: dict[Path, np.ndarray]) -> np.ndarray:
-    (first, wanted), *rest = planes.items()
-    for path, plane in rest:
+    first, wanted = next(iter(planes.items()))
+    for path, plane in planes.items():
         if plane.shape != wanted.shape:
             (height, width), (tall, wide) = plane.shape[:2], wanted.shape[:2]
             raise FrameError(
