@@ -9,13 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footage_folders import write_clips_of_people, write_stills
+from footage_folders import person, write_clips_of_people, write_stills
 
 from maggie_core.datasets import find_samples, load_sample
 from maggie_core.datasets.recipes import LEVELS, ClipRecipe, Plan, StillRecipe, make_set, verify_set
+from maggie_core.datasets.recipes.footage import OpenFootage, find_foregrounds
 from maggie_core.datasets.recipes.pools import split_sources
+from maggie_core.datasets.recipes.scene import Person
 from maggie_core.datasets.recipes.shelves import clip_name
 from maggie_core.errors import InputError, SettingsError
+from maggie_core.io.picture import write_picture
+from maggie_core.synthesis.camera import to_encoded
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +146,20 @@ def test_a_canvas_of_its_own_is_filled_by_the_background(stills: Plan, tmp_path:
     image = load_sample(find_samples("i-him50k", tmp_path, split="train")[0]).image
     assert image.shape == (1, 3, 60, 50)
     assert image.std() > 0.02
+
+
+def test_unmixing_takes_the_old_background_out_of_soft_edges(tmp_path: Path):
+    planes = person(0)
+    alpha, red, green = planes[..., 3:], np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
+    mixed = to_encoded(alpha * red + (1 - alpha) * green)
+    write_picture(tmp_path / "ana.png", np.concatenate([mixed, alpha], 2))
+    (ana,) = find_foregrounds(tmp_path)
+
+    as_shot, unmixed = (Person(ana, OpenFootage(ana), [0], unmix=unmix) for unmix in (False, True))
+
+    soft = (as_shot.matte(0, 24, 32) > 60) & (as_shot.matte(0, 24, 32) < 250)
+    assert as_shot.colour(0, 24, 32)[soft, 1].mean() > 100
+    assert unmixed.colour(0, 24, 32)[soft, 1].mean() < 50
 
 
 def test_what_cannot_be_drawn_is_said(clips: Plan, stills: Plan, tmp_path: Path):

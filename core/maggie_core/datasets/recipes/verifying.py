@@ -103,6 +103,7 @@ def _samples(root: Path) -> Iterator[Sample]:
 
 
 def _verify(sample: Sample, root: Path, limits: _Limits) -> Finding:
+    first, count = sample.frames[0], len(sample.frames)
     hidden: list[float] = []
     excess, difference = 0.0, None
     problems: list[str] = []
@@ -123,14 +124,14 @@ def _verify(sample: Sample, root: Path, limits: _Limits) -> Finding:
         problems.append(f"alphas sum to {1 + excess:.3f}")
     if difference is not None and difference > MOST_DIFFERENCE:
         problems.append(f"the picture differs from its layers by {difference:.0f} grey levels")
-    most = max(hidden) if len(hidden) == len(sample.frames) else None
-    is_clip = len(sample.frames) > 1 or bool(sample.subset in limits.levels)
-    if most is not None:
+    most = max(hidden) if len(hidden) == count else None
+    is_clip = count > 1 or sample.subset in limits.levels
+    if most is not None and (sample.subset in limits.levels or not is_clip):
         problems += _occlusion_problems(sample.subset, most, limits)
     return Finding(
-        name=sample.frames[0].relative_to(root).as_posix(),
+        name=first.relative_to(root).as_posix(),
         people=len(sample.instances),
-        frames=len(sample.frames),
+        frames=count,
         level=sample.subset if is_clip else "",
         found=limits.level_of(most) if most is not None and is_clip else None,
         occlusion=None if most is None else round(most, 4),
