@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,13 @@ _LENGTHS = ("minutes", "steps")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Of the dense stages.")
 @click.option("--seed", type=int)
 @click.option("--validate-every", type=int, metavar="STEPS", help="0 is never.")
+@click.option(
+    "--set",
+    "others",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other setting, e.g. ema=0.9995. Repeatable.",
+)
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that make batches.")
 @click.option("--licence", metavar="TEXT", help="Of the weights that are made.")
@@ -73,6 +81,7 @@ def train(
     approved: tuple[str, ...],
     frames: str | None,
     crop_px: int | None,
+    others: tuple[str, ...],
     device: str,
     workers: int,
     licence: str | None,
@@ -94,7 +103,7 @@ def train(
     from maggie_core.training.run import resumed
     from maggie_core.training.run import train as train_run
 
-    asked = {name: value for name, value in settings.items() if value is not None}
+    asked = {name: value for name, value in settings.items() if value is not None} | _others(others)
     if crop_px is not None:
         asked["crops"] = ((0.0, crop_px),)
     if "minutes" in asked and "steps" in asked:
@@ -162,6 +171,39 @@ def _ended(run: Path, done: bool) -> int:
         return CANCELLED
     click.echo(f"weights are in {run}: {' and '.join(x for x in ('best', 'last') if (run / x).is_dir())}")
     return 0
+
+
+def _others(given: tuple[str, ...]) -> dict[str, Any]:
+    """`NAME=VALUE` settings, values as JSON or plain words."""
+    from dataclasses import fields
+
+    from maggie_core.training.settings import TrainSettings
+
+    defaults = {field.name: field.default for field in fields(TrainSettings)}
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, written = text.partition("=")
+        if not equals or name not in defaults or name == "losses":
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE of a setting", param_hint="'--set'")
+        try:
+            value = _tuples(json.loads(written))
+        except ValueError:
+            value = written
+        if _sort(value) != _sort(defaults[name]) and defaults[name] is not None:
+            needed = {"float": "a number", "str": "a word", "bool": "true or false"}
+            said = needed.get(_sort(defaults[name]), "a list")
+            raise click.BadParameter(f"{name} is {written}: it needs to be {said}", param_hint="'--set'")
+        found[name] = value
+    return found
+
+
+def _sort(value: Any) -> str:
+    """What kind of value it is; whole numbers are numbers."""
+    return "float" if type(value) is int else type(value).__name__
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
 
 
 def _plan(

@@ -43,7 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, stills: Path, tiny_model: 
     folder = tmp_path_factory.mktemp("runs") / "mine"
     result = run_command(
         "train", folder, "--data", f"i-him50k:{stills}", "--from", tiny_model, "--steps", 6,
-        "--validate-every", 3, *SMALL,
+        "--validate-every", 3, "--set", "ema=0.9", *SMALL,
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     return folder
@@ -63,6 +63,7 @@ def test_the_weights_say_how_they_were_made(trained: Path, tiny_model: Path, sti
     assert (about["name"], about["kind"], about["from"]) == ("mine", "video", str(tiny_model))
     assert about["data"] == [f"i-him50k:{stills}"]
     assert about["trained"]["steps"] == about["trained"]["settings"]["steps"] == 6
+    assert about["trained"]["settings"]["ema"] == 0.9
     assert len(about["from_sha256"]) == 64
 
 
@@ -92,7 +93,7 @@ def test_going_on_changes_no_setting(trained: Path, command: Command):
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     tmp_path: Path, stills: Path, tiny_model: Path, command: Command
 ):
-    options = ["--data", f"i-him50k:{stills}", "--from", tiny_model, "--steps", 24, "--validate-every", 4]
+    options = ["--data", f"i-him50k:{stills}", "--from", tiny_model, "--steps", 12, "--validate-every", 3]
     straight = command("train", tmp_path / "straight", *options, *SMALL)
     assert straight.exit_code == 0, straight.stderr
 
@@ -102,7 +103,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     until(lambda: (killed / "checkpoint.pt").is_file() or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
-    assert read_checkpoint(killed / "checkpoint.pt")["step"] < 24
+    assert read_checkpoint(killed / "checkpoint.pt")["step"] < 12
     resumed = command("train", killed)
 
     assert resumed.exit_code == 0, resumed.stderr
@@ -189,6 +190,8 @@ def test_an_interrupted_training_saves_where_it_was(
         (["--data", "i-him50k:STILLS", "--minutes", 1, "--steps", 1], "exclude each other"),
         (["--data", "i-him50k:STILLS", "--crop", 100], "a crop of 100 px"),
         (["--approved", "ana=ana.png"], "belong to --shot"),
+        (["--data", "i-him50k:STILLS", "--set", "speed=3"], "'speed=3' is not NAME=VALUE of a setting"),
+        (["--data", "i-him50k:STILLS", "--set", "ema=much"], "ema is much"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -32,7 +32,8 @@ def rate(settings: TrainSettings, *, step: int, progress: float) -> float:
 def truth_share(settings: TrainSettings, *, step: int, progress: float) -> float:
     """How often the true alpha, not the coarse matte, tells where the finer stages look."""
     if settings.truth_steps is None:
-        return 1.0 if progress < 0.2 else 0.5 if progress < 0.5 else 0.2
+        early, later, last = settings.truth_shares
+        return early if progress < 0.2 else later if progress < 0.5 else last
     always, sometimes = settings.truth_steps
     return 1.0 if step < always else 0.5 if step < sometimes else 0.0
 

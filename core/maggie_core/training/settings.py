@@ -9,12 +9,14 @@ Source of the published values: Huynh et al., "MaGGIe", CVPR 2024, and its relea
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from maggie_core.errors import SettingsError
 from maggie_core.model.widths import CUE_CHANNELS, Widths
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Objective = Literal["margin", "published"]
+Schedule = Literal["cosine", "one-cycle"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class TrainSettings:
     steps: int | None = None
     """... or in optimiser steps, which wins. Schedules run over whichever it is."""
     seed: int = 1
-    objective: Literal["margin", "published"] = "margin"
+    objective: Objective = "margin"
     """`margin` pushes coarse logits of solid cells beyond a margin; `published` is the paper's."""
     losses: LossWeights = field(default_factory=LossWeights)
     """Of the published objective."""
@@ -75,7 +77,7 @@ class TrainSettings:
     pull: float = 0.0
     """Share of its way from the start that each weight is taken back at every step, at the highest rate."""
     betas: tuple[float, float] = (0.9, 0.99)
-    schedule: Literal["cosine", "one-cycle"] = "cosine"
+    schedule: Schedule = "cosine"
     """`cosine`: up over the first 4 % of the progress, then down to a hundredth. `one-cycle`: from a 25th up
     over `warmup_steps`, then down to a 250,000th."""
     warmup_steps: int = 1000
@@ -94,8 +96,9 @@ class TrainSettings:
 
     truth_steps: tuple[int, int] | None = None
     """Where the finer stages look is told by the true alpha before the first step of the two, half of the
-    time before the second, and by the coarse matte afterwards. None: always for a fifth of the training, half
-    of the time until its middle, then every fifth time."""
+    time before the second, and by the coarse matte afterwards. None: as `truth_shares` say."""
+    truth_shares: tuple[float, float, float] = (1.0, 0.5, 0.2)
+    """How often the truth tells it in the first fifth of the training, until its middle, and after."""
     faults_guide: bool = True
     """Beside undecided pixels of the truth, look where the guidance is wrong."""
     most_sites: int | None = 100_000
@@ -105,6 +108,11 @@ class TrainSettings:
     """Steps between two looks at the held-out samples; 0 is never."""
 
     def __post_init__(self) -> None:
+        for name, kinds in (("objective", Objective), ("schedule", Schedule), ("precision", Precision)):
+            if getattr(self, name) not in get_args(kinds):
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}: known are {', '.join(get_args(kinds))}"
+                )
         if self.minutes is None and self.steps is None:
             raise SettingsError("a training has no length: give minutes or steps")
         if self.schedule == "one-cycle" and self.steps is None:
@@ -221,7 +229,7 @@ def settings_from(stored: dict[str, Any]) -> TrainSettings:
     fields = dict(stored)
     if isinstance(fields.get("losses"), dict):
         fields["losses"] = LossWeights(**fields["losses"])
-    for name in ("betas", "truth_steps"):
+    for name in ("betas", "truth_steps", "truth_shares"):
         if fields.get(name) is not None:
             fields[name] = tuple(fields[name])
     fields["crops"] = tuple((float(start), int(side)) for start, side in fields["crops"])

@@ -121,7 +121,8 @@ def _from_features(
 
     attended = [net.decoder.refine_OS8.attend(d8[i], cells[i], batch.slots[i]) for i in range(b)]
     queries = torch.stack([q for _, q, _ in attended])
-    logits8, f8 = _coarse(net, [x for x, _, _ in attended], queries, batch)
+    cues = _CueSource(batch) if net.takes_cues else None
+    logits8, f8 = _coarse(net, [x for x, _, _ in attended], queries, batch, cues)
     alpha8 = to_alpha(
         F.interpolate(logits8.flatten(0, 1), scale_factor=8, mode="bilinear", align_corners=False)
     ).view_as(batch.alpha)
@@ -130,13 +131,12 @@ def _from_features(
     region, by_truth = region_of(alpha8.detach())
     sites = Sites.where(region.flatten(0, 2))
     maps_queries = queries.unsqueeze(1).expand(b, t, n, -1).flatten(0, 2)
-    cues = _CueSource(batch) if net.widths.cues else None
     prior, coarse, base = net.decoder.prior, None, None
     if prior is not None:
         coarse = logits8.flatten(0, 2)
         base = partial(prior.base, coarse)
     logit4, logit1, sites4 = net.decoder.detail_rows(
-        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, cues=cues, base=base
+        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, cues=cues if net.widths.cues else None, base=base
     )
     detail = dense_detail(sites, sites4, logit4, logit1, coarse)
     ahead = behind = None
@@ -158,7 +158,7 @@ def _from_features(
 
 
 def _coarse(
-    net: Network, features: list[Tensor], queries: Tensor, batch: TrainingBatch
+    net: Network, features: list[Tensor], queries: Tensor, batch: TrainingBatch, source: _CueSource | None
 ) -> tuple[Tensor, Tensor]:
     """(B, T, N, h, w) coarse logits and (B, T, query, h, w) features; norms see the whole batch at once."""
     project = net.decoder.refine_OS8.conv
@@ -168,16 +168,8 @@ def _coarse(
     if net.decoder.os8_temp_module is not None:
         fused = project(torch.cat([net.decoder.os8_temp_module(x)[0] for x in features]))
     logits = torch.einsum("bnc,btchw->btnhw", queries, fused.view(b, t, *fused.shape[1:]))
-    if net.decoder.prior is not None:
-        with torch.no_grad():
-            cues = torch.stack(
-                [
-                    local_colours(picture, guidance).coarse(picture, guidance)
-                    for picture, guidance in zip(
-                        batch.image.flatten(0, 1), batch.guidance.flatten(0, 1), strict=True
-                    )
-                ]
-            )
+    if net.decoder.prior is not None and source is not None:
+        cues = source.coarse()
         logits = logits + net.decoder.prior(cues.flatten(0, 1)).view_as(logits)
         logits = net.decoder.prior.gated(logits, cues.view(b, t, *cues.shape[1:]))
     return logits, f8.view(b, t, *f8.shape[1:])
@@ -193,6 +185,12 @@ class _CueSource:
                 local_colours(picture, guidance)
                 for picture, guidance in zip(self.pictures, self.guidance, strict=True)
             ]
+
+    @torch.no_grad()
+    def coarse(self) -> Tensor:
+        """(B T, N, cues, H/8, W/8)."""
+        views = zip(self.colours, self.pictures, self.guidance, strict=True)
+        return torch.stack([colours.coarse(picture, guidance) for colours, picture, guidance in views])
 
     @torch.no_grad()
     def __call__(self, sites: Sites, stride: int) -> Tensor:
