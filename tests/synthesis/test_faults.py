@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from maggie_core.synthesis import degrade, faults
 from maggie_core.synthesis.faults import SEVERITIES, draw_fault, subject_size
+from maggie_core.synthesis.outlines import filled, outline, trace
 
 
 def body(size_px: int) -> np.ndarray:
@@ -43,7 +46,7 @@ def test_errors_grow_with_the_subject_and_not_with_pixels():
 
 
 @pytest.mark.parametrize("severity", [*SEVERITIES])
-def test_a_mask_is_binary_and_never_loses_the_subject(severity: str):
+def test_a_mask_is_between_0_and_1_and_never_loses_the_subject(severity: str):
     alpha = body(96)
 
     for seed in range(20):
@@ -51,7 +54,10 @@ def test_a_mask_is_binary_and_never_loses_the_subject(severity: str):
 
         assert mask.shape == alpha.shape
         assert mask.dtype == np.float32
-        assert set(np.unique(mask)) == {0.0, 1.0}
+        assert 0 <= mask.min() and mask.max() <= 1
+        assert (mask > 0.5).any()
+        if severity != "mixed":
+            assert set(np.unique(mask)) == {0.0, 1.0}
 
 
 def test_an_empty_alpha_gives_an_empty_mask_for_every_family():
@@ -87,3 +93,69 @@ def test_held_out_families_are_not_drawn_in_training():
         return {name for families in table.values() for name in families}
 
     assert not names(faults.SEVERITIES) & names(faults.HELD_OUT)
+
+
+ALL = sorted({name for families in SEVERITIES.values() for name in families} | set(faults.CRUDE))
+
+
+def mask_of(family: str, alpha: np.ndarray, seed: int = 3) -> np.ndarray:
+    drawn = draw_fault(np.random.default_rng(seed), "typical", subject_px=subject_size(alpha))
+    name = family.removesuffix("_rough")
+    return replace(drawn, family=name).apply(alpha, np.random.default_rng(seed), time=0.0)
+
+
+@pytest.mark.parametrize("family", [name for name in ALL if name != "crude"])
+def test_every_family_errs_but_means_the_same_subject(family: str):
+    alpha = body(128)
+
+    masks = [mask_of(family, alpha, seed) for seed in range(6)]
+
+    overlaps = [((m > 0.5) & (alpha > 0.5)).sum() / ((m > 0.5) | (alpha > 0.5)).sum() for m in masks]
+    assert 0.3 < np.mean(overlaps) < 1
+    assert not np.array_equal(masks[0], masks[1])
+
+
+def test_a_missing_part_is_10_to_40_percent_of_the_area():
+    alpha = body(128)
+
+    lost = [1 - mask_of("part", alpha, seed).sum() / (alpha > 0.5).sum() for seed in range(12)]
+
+    assert 0.05 < min(lost) and max(lost) < 0.45
+
+
+def test_the_training_blend_has_a_tenth_nearly_perfect_and_a_tenth_soft():
+    blend = SEVERITIES["mixed"]
+
+    assert sum(blend.values()) == pytest.approx(1)
+    assert blend["near"] == blend["soft"] == 0.1
+
+
+def test_an_outline_follows_the_border_of_the_subject():
+    alpha = body(160)
+
+    points = outline(alpha, 60, cell_px=1.0)
+    drawn = filled(points, 160, 160, smooth=True)
+
+    assert points.shape == (60, 2)
+    assert np.abs(drawn - (alpha > 0.5)).mean() < 0.015
+
+
+def test_the_border_of_a_square_is_its_pixel_edges():
+    mask = np.zeros((6, 7), bool)
+    mask[2:4, 1:5] = True
+
+    points = trace(mask)
+
+    assert len(points) == 12
+    assert points.min(0).tolist() == [1, 2] and points.max(0).tolist() == [5, 4]
+
+
+def test_between_key_frames_an_outline_is_carried_along():
+    alpha = body(160)
+    moved = np.roll(alpha, 20, axis=1)
+    fault = draw_fault(np.random.default_rng(2), "rough", subject_px=100)
+
+    masks = [fault.outline_between(alpha, moved, share, keys=(3, 4)) for share in (0.0, 0.5, 1.0)]
+
+    centres = [(mask * np.arange(160)).sum() / mask.sum() for mask in masks]
+    assert centres[0] < centres[1] - 2 < centres[2] - 4

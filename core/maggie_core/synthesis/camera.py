@@ -139,12 +139,14 @@ def draw_camera(rng: np.random.Generator) -> Camera:
 def spoil(rng: np.random.Generator, camera: Camera) -> Camera:
     """Add what the held-out set's cameras do not have: a wider exposure, a tone curve, a lens, a file."""
     compressed = rng.random()
-    stops = 2 ** rng.uniform(-2, 1) if rng.random() < 0.2 else 1.0
-    red, green, blue = (gain * stops for gain in camera.gain)
+    # Exposure is a matter of light, the gain one of codes: about its 2.2nd root.
+    mean = sum(camera.gain) / 3
+    wanted = 2 ** (rng.uniform(-2, 1) / 2.2) if rng.random() < 0.2 else mean
+    red, green, blue = (gain * wanted / mean for gain in camera.gain)
     return replace(
         camera,
         gain=(red, green, blue),
-        contrast=float(rng.uniform(-0.6, 0.8)) if rng.random() < 0.35 else 0.0,
+        contrast=float(rng.uniform(-0.4, 0.8)) if rng.random() < 0.35 else 0.0,
         vignette=float(rng.uniform(0.1, 0.6)) if rng.random() < 0.25 else 0.0,
         fringe_px=float(rng.uniform(0.3, 1.2)) if rng.random() < 0.15 else 0.0,
         resized=float(rng.uniform(0.5, 1.6)) if rng.random() < 0.15 else 1.0,
@@ -174,7 +176,7 @@ def _between_columns(plane: Plane, x: Plane) -> Plane:
     """(H, W) looked up at columns `x`, linearly."""
     x = np.clip(x, 0, plane.shape[1] - 1.001).astype(np.float32)
     low = x.astype(np.int64)
-    part = x - low
+    part = x - low.astype(np.float32)
     return plane[:, low] * (1 - part) + plane[:, np.minimum(low + 1, plane.shape[1] - 1)] * part
 
 

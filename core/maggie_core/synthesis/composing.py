@@ -117,7 +117,7 @@ def compose_clip(
         masks = [[guides[index](time, moves) for index in order] for time in times]
         guidance = np.stack([np.stack(frame) for frame in masks])
     sample = {
-        "image": images,
+        "image": np.ascontiguousarray(images),
         "alphas": np.ascontiguousarray(alphas[:, order]),
         "guidance": np.ascontiguousarray(guidance),
     }

@@ -222,7 +222,7 @@ class Fault:
         height, width = mask.shape
         y, x = np.mgrid[:height, :width].astype(np.float32)
         edge = np.argwhere(np.abs(np.gradient(mask, axis=0)) + np.abs(np.gradient(mask, axis=1)) > 0.2)
-        if not len(edge):
+        if not len(edge) or not (mask > 0.5).any():
             return mask
         for index in range(int(rng.integers(1, 4))):
             row, column = edge[rng.integers(len(edge))]

@@ -127,7 +127,7 @@ def smoothstep(x: Plane, low: float, high: float) -> Plane:
 
 
 def disc_blur(planes: Plane, sigma_px: float) -> Plane:
-    """Blur planes (..., H, W) with a disc as wide as a Gaussian of `sigma_px`, as a lens out of focus does."""
+    """Blur planes (..., H, W) with a disc as wide as a Gaussian of `sigma_px`, as lenses do."""
     radius = 2.0 * sigma_px
     if radius < 0.5:
         return planes

@@ -7,6 +7,7 @@ shrinks, so that nothing aliases.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,8 +54,8 @@ class Place:
             angle=self.angle + turn,
         )
 
-    def into_crop(self, x: float, y: float) -> tuple[float, float]:
-        """The crop point at which the picture's point (x, y) lies."""
+    def into_crop(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Where the picture's point (x, y) lies in the crop; numbers, or arrays that broadcast."""
         right = (x - self.pivot[0]) * self.scale * self.flip * self.narrow
         down = (y - self.pivot[1]) * self.scale
         cos, sin = float(np.cos(self.angle)), float(np.sin(self.angle))
@@ -79,7 +80,7 @@ def box_points(box: Box, warp: Plane | None) -> tuple[Plane, Plane]:
 
 def box_around(place: Place, points: Plane, size_px: int, *, warp: Plane | None = None) -> Box | None:
     """The box of the crop that picture points (K, 2) span, as far as `warp` may carry them; None outside."""
-    placed = np.array([place.into_crop(float(x), float(y)) for x, y in points])
+    placed = np.stack(place.into_crop(points[:, 0], points[:, 1]), -1)
     margin = 2 + (0.0 if warp is None else float(np.abs(warp).max()))
     left, top = np.floor(placed.min(0) - margin).astype(int).clip(0)
     right, bottom = np.ceil(placed.max(0) + margin).astype(int).clip(max=size_px)

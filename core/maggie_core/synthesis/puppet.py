@@ -43,7 +43,7 @@ class Bend:
 REST = Bend()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Piece:
     """What hangs on one limb: (h, w, 4) codes whose first pixel is the canvas pixel (left, top).
 
@@ -71,7 +71,7 @@ def cut_out(painted: PaintedPiece) -> Piece | None:
     return Piece(painted.limb, left, top, codes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Puppet:
     """A figure in pieces, back to front, on a canvas of `size_px`."""
 
@@ -207,32 +207,21 @@ class Puppet:
         x, y = centre + _rotated(point - centre, upper)
         return float(x), float(y)
 
-    def reaching(self, side: int, target: tuple[float, float], *, raised: bool) -> tuple[float, float]:
-        """Turns (upper, lower) of arm `side` that bring its wrist to `target`, as near as its length allows.
-
-        Args:
-            target: in canvas pixels.
-            raised: whether the elbow points up rather than down.
+    def reaching(self, side: int, target: tuple[float, float]) -> tuple[float, float]:
+        """Turns (upper, lower) of arm `side` that bring its wrist to `target` (canvas pixels), or as near as
+        its length allows. The elbow bends the way it was painted, so that it never flips on the way.
         """
         root, middle, end = (np.array(self.joints[name]) for name in self._chain(f"arm{side}"))
         first, second = float(np.linalg.norm(middle - root)), float(np.linalg.norm(end - middle))
         away = np.array(target) - root
         far = float(np.clip(np.linalg.norm(away), abs(first - second) * 1.02 + 1e-3, (first + second) * 0.98))
-        cosine = (first**2 + far**2 - second**2) / (2 * first * far + 1e-9)
-        inner = float(np.arccos(np.clip(cosine, -1, 1)))
-        heading = float(np.arctan2(away[1], away[0]))
-        choices = []
-        for sign in (-1.0, 1.0):
-            direction = heading + sign * inner
-            elbow = root + first * np.array([np.cos(direction), np.sin(direction)])
-            choices.append((elbow[1], direction, elbow))
-        _, direction, elbow = min(choices, key=lambda c: c[0] if raised else -c[0])
-        rest_upper = float(np.arctan2(*(middle - root)[::-1]))
-        rest_lower = float(np.arctan2(*(end - middle)[::-1]))
-        tip = root + away / (np.linalg.norm(away) + 1e-9) * far
-        upper = direction - rest_upper
-        lower = float(np.arctan2(*(tip - elbow)[::-1])) - rest_lower - upper
-        return _wrapped(upper), _wrapped(lower)
+        inner = np.arccos(np.clip((first**2 + far**2 - second**2) / (2 * first * far + 1e-9), -1, 1))
+        at_elbow = np.arccos(np.clip((first**2 + second**2 - far**2) / (2 * first * second + 1e-9), -1, 1))
+        rest_upper, rest_lower = _direction(middle - root), _direction(end - middle)
+        rest_bend = (rest_lower - rest_upper + np.pi) % (2 * np.pi) - np.pi
+        way = 1.0 if rest_bend >= 0 else -1.0
+        upper = _direction(away) - way * inner - rest_upper
+        return float(upper), float(way * (np.pi - at_elbow) - rest_bend)
 
     def _box(self, piece: Piece, place: Place, size_px: int, bend: Bend, warp: Plane | None) -> Box | None:
         """The part of the crop a posed piece can reach; None when that is nothing."""
@@ -260,17 +249,19 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / (np.linalg.norm(vector) + 1e-6)
 
 
-def _wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+def _direction(vector: np.ndarray) -> float:
+    return float(np.arctan2(vector[1], vector[0]))
 
 
 def _rotated(vector: np.ndarray, angle: float) -> np.ndarray:
+    """Vectors (..., 2) turned by `angle`."""
     cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([vector[0] * cos - vector[1] * sin, vector[0] * sin + vector[1] * cos])
+    x, y = vector[..., 0], vector[..., 1]
+    return np.stack([x * cos - y * sin, x * sin + y * cos], -1)
 
 
 def _about(points: np.ndarray, centre: tuple[float, float], angle: float) -> np.ndarray:
-    return np.array([np.array(centre) + _rotated(point - np.array(centre), angle) for point in points])
+    return np.array(centre) + _rotated(points - np.array(centre), angle)
 
 
 def _circle(points: np.ndarray, centre: tuple[float, float], angle: float) -> np.ndarray:

@@ -30,7 +30,7 @@ class Hold:
     offset: tuple[float, float] = (0.0, 0.0)
 
 
-@dataclass
+@dataclass(eq=False)
 class Actor:
     """One figure of the scene, or some limbs of one, with everything that was drawn for it."""
 
@@ -53,6 +53,8 @@ class Actor:
     holds: tuple[Hold, ...] = ()
     limbs: frozenset[str] | None = None
     """The limbs to draw; None for all. An arm around a neighbour is drawn after the neighbour."""
+    body: Actor | None = None
+    """The rest of the person, where these are lifted arms."""
     held_counts: bool = True
     """Whether what it holds is in its matte; otherwise it is background."""
 
@@ -73,7 +75,7 @@ class Actor:
             target = (joint[0] + hold.offset[0] * unit, joint[1] + hold.offset[1] * unit)
             x, y = hold.other.place_at(time, shake).into_crop(*target)
             u, v = self.place_at(time, shake).into_picture(np.float32(x), np.float32(y))
-            turn = self.picture.reaching(hold.side, (float(u), float(v)), raised=False)
+            turn = self.picture.reaching(hold.side, (float(u), float(v)))
             arms = (turn, bend.arms[1]) if hold.side == 0 else (bend.arms[0], turn)
             bend = replace(bend, arms=arms)
         return bend
@@ -199,7 +201,7 @@ class Scene:
             frame = frame * (1 - np.float32(self.shadow) * np.clip(gaussian_blur(down, 0.025 * size), 0, 1))
         if self.bounce:
             frame = frame * (1 + np.float32(self.bounce) * gaussian_blur(crowd[:3], 0.08 * size))
-        return frame
+        return np.clip(frame, 0, 1)
 
     def _draw(self, actor: Actor, time: float) -> Plane:
         """(5, H, W): premultiplied colour, alpha and what is held, softened by the lens before anything is

@@ -301,7 +301,7 @@ def embrace_scene(rng: np.random.Generator, brief: Brief) -> tuple[Scene, list[F
     scene, faults = _scene(rng, brief, cast, strangers=0, background=_draw_background(rng, bank, crop_px))
     arms = frozenset(f"{part}{side}" for side in reaching for part in ("arm", "held"))
     limbs = frozenset(piece.limb for piece in other.pieces)
-    lifted = replace(holder, limbs=arms)
+    lifted = replace(holder, limbs=arms, body=holder)
     holder.limbs = limbs - arms
     scene.actors.append(lifted)
     return scene, faults
@@ -344,27 +344,22 @@ def enrich(rng: np.random.Generator, scene: Scene, brief: Brief) -> Scene:
     """
     crop_px = scene.crop_px
     shutter = float(rng.uniform(0.3, 1.0))
-    shown: dict[int, Actor] = {}
-    fastest = scene.actors[int(rng.integers(len(scene.actors)))]
-    for actor in scene.actors:
+    people = [actor for actor in scene.actors if actor.body is None]
+    fastest = people[int(rng.integers(len(people)))]
+    for actor in people:
         if actor is not fastest:
             actor.streak = (0.0, 0.0)
-        twin = next(
-            (a for a in shown.values() if a.picture is actor.picture and a.instance == actor.instance), None
-        )
-        if twin is None:
-            _liven(rng, actor, brief, shutter)
-            shown[len(shown)] = actor
-        else:  # the lifted arms of somebody: everything as with the rest of the body
-            actor.motion, actor.gestures, actor.turning = twin.motion, twin.gestures, twin.turning
-            actor.sway, actor.tint, actor.blur_px, actor.disc = twin.sway, twin.tint, twin.blur_px, twin.disc
-            actor.held_counts = twin.held_counts
+        _liven(rng, actor, brief, shutter)
     blurred = fastest.streak != (0.0, 0.0) or rng.random() < 0.05
     fastest.streak = (0.0, 0.0)
     background = (scene.background, scene.background_place)
     if rng.random() < 0.15:
         scene.background = Layer(_with_crowd(rng, brief.bank, scene.background.codes), closed=False)
-    _hide(rng, scene, shown, background)
+    _hide(rng, people, background, crop_px)
+    scene.actors = [
+        actor if actor.body is None else replace(actor.body, limbs=actor.limbs, body=actor.body)
+        for actor in scene.actors
+    ]
     return replace(
         scene,
         background_disc=bool(rng.random() < 0.5),
@@ -393,7 +388,7 @@ def _liven(rng: np.random.Generator, actor: Actor, brief: Brief, shutter: float)
     elif brief.moves and rng.random() < 0.2:
         speed = float(rng.choice([-1, 1]) * rng.uniform(3, 12)) * crop_px / 256
         drift = (speed, 0.1 * speed * float(rng.normal()))
-    actor.motion = replace(actor.motion, drift=drift)
+    actor.motion = replace(actor.motion, drift=(drift[0], 0.3 * drift[1]))  # people walk, they do not rise
     actor.disc = bool(rng.random() < 0.5)
     actor.held_counts = bool(rng.random() < 0.7)
 
@@ -404,25 +399,20 @@ def _draw_shake(rng: np.random.Generator, crop_px: int) -> Motion:
 
 
 def _hide(
-    rng: np.random.Generator, scene: Scene, shown: dict[int, Actor], background: tuple[Layer, Place]
+    rng: np.random.Generator, people: list[Actor], background: tuple[Layer, Place], crop_px: int
 ) -> None:
     """A fifth of the people wear the colours or the very texture of what is behind them, a tenth nearly those
     of a neighbour.
     """
-    actors = list(shown.values())
-    for actor in actors:
+    for index, actor in enumerate(people):
         drawn = rng.random()
-        before = (actor.picture, actor.tint)
         if drawn < 0.1:
-            _tint_like(rng, actor, _behind(background, scene.crop_px))
+            _tint_like(rng, actor, _behind(background, crop_px))
         elif drawn < 0.2:
-            actor.picture = _woven(rng, actor, background, scene.crop_px)
-        elif drawn < 0.3 and len(actors) > 1:
-            other = actors[(actors.index(actor) + 1) % len(actors)]
+            actor.picture = _woven(rng, actor, background, crop_px)
+        elif drawn < 0.3 and len(people) > 1:
+            other = people[(index + 1) % len(people)]
             _tint_like(rng, actor, _colours(other) * other.tint[0] + other.tint[1], least=0.7)
-        for twin in scene.actors:
-            if twin is not actor and twin.picture is before[0] and twin.tint is before[1]:
-                twin.picture, twin.tint = actor.picture, actor.tint
 
 
 def _behind(background: tuple[Layer, Place], crop_px: int) -> Plane:
