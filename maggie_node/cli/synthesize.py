@@ -40,11 +40,8 @@ def bank(*, folder: Path, workers: int, pictures: Path | None, cutouts: Path | N
     from maggie_core.synthesis import BankPlan
     from maggie_core.synthesis.making import make_bank
 
-    own = {
-        "pictures": str(pictures.resolve()) if pictures else "",
-        "cutouts": str(cutouts.resolve()) if cutouts else "",
-    }
-    made = BankPlan(**plan, **own)
+    own, cut = (str(path.resolve()) if path else "" for path in (pictures, cutouts))
+    made = BankPlan(**plan, pictures=own, cutouts=cut)
     make_bank(folder, made, workers=workers)
     click.echo(f"{folder}: {made.figures} figures, {made.puppets} puppets, {made.backgrounds} backgrounds")
 

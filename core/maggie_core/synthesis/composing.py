@@ -139,7 +139,7 @@ def _draw_scene(rng: np.random.Generator, brief: Brief, people: tuple[int, int])
         faults.pop()
         for actor in scene.actors:
             if actor.instance == scene.instances:
-                actor.instance -= 1
+                actor.instance = scene.instances - 1
     return enrich(more, scene, brief), faults
 
 

@@ -246,7 +246,7 @@ class Fault:
         rng = np.random.default_rng(self.noise_seed + 2)
         count, smooth = int(rng.integers(12, 81)), bool(rng.random() < 0.6)
         cell = max(1.0, self.subject_px / 200)
-        drawn = [
+        first, second = (
             drawn_by_hand(
                 outline(alpha, count, cell_px=cell),
                 np.random.default_rng((self.noise_seed, key % 2**31)),
@@ -254,8 +254,9 @@ class Fault:
                 swell_px=self.swell_px,
             )
             for alpha, key in zip((before, after), keys, strict=True)
-        ]
-        return filled(between(*drawn, share), *before.shape, smooth=smooth)
+        )
+        height, width = before.shape
+        return filled(between(first, second, share), height, width, smooth=smooth)
 
     def _ellipse(self, mask: Plane) -> Plane:
         rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
@@ -317,8 +318,8 @@ class Fault:
             wander = 1 + 0.3 * np.sin(0.2 * time + rng.uniform(0, 6))
             side = max(1, round(rng.uniform(1, 29) * wander * self.subject_px / 576))
             change = ndimage.maximum_filter if step == "grow" else ndimage.minimum_filter
-            mask = change(mask, size=side, mode="nearest")
-        height, width = mask.shape
+            mask = np.asarray(change(mask, size=side, mode="nearest"))
+        height, width = alpha.shape
         if rng.random() < 0.5:
             cell = max(1.0, 8 * self.subject_px / 576)
             small = resize(mask, max(4, round(height / cell)), max(4, round(width / cell)))

@@ -67,17 +67,22 @@ def draw_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Fig
 
 def draw_puppet(seed: int, size_px: int = 384, *, held_out: bool = False) -> Puppet:
     """Draw person number `seed` in pieces that can be posed anew; not the people of `draw_figure`."""
-    for attempt in range(8):
-        rng = generator(PUPPETS, int(held_out), seed, attempt)
-        sheet = Sheet(size_px, in_pieces=True)
-        details = _details(seed, attempt, held_out=held_out, kind=PUPPETS)
-        body = _paint_person(rng, sheet, details, held_out=held_out)
-        sheet.begin("")
-        pieces = tuple(cut_out(painted) for painted in sheet.pieces)
-        puppet = Puppet(size_px, body.unit_px, body.joints, tuple(p for p in pieces if p is not None))
+    puppet = _draw_puppet(seed, 0, size_px, held_out=held_out)
+    for attempt in range(1, 8):
         if (puppet.flat()[..., 3] > 127).mean() > 0.03:
             break
+        puppet = _draw_puppet(seed, attempt, size_px, held_out=held_out)
     return puppet
+
+
+def _draw_puppet(seed: int, attempt: int, size_px: int, *, held_out: bool) -> Puppet:
+    sheet = Sheet(size_px, in_pieces=True)
+    details = _details(seed, attempt, held_out=held_out, kind=PUPPETS)
+    rng = generator(PUPPETS, int(held_out), seed, attempt)
+    body = _paint_person(rng, sheet, details, held_out=held_out)
+    sheet.begin("")
+    pieces = [cut_out(painted) for painted in sheet.pieces]
+    return Puppet(size_px, body.unit_px, body.joints, tuple(piece for piece in pieces if piece is not None))
 
 
 def _details(seed: int, attempt: int, *, held_out: bool, kind: int = FIGURES) -> Details:

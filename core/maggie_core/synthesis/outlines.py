@@ -25,13 +25,13 @@ def trace(inside: np.ndarray) -> Points:
 
     Empty for an empty mask.
     """
-    labels, count = ndimage.label(inside)
-    if not count:
+    if not inside.any():
         return np.zeros((0, 2))
+    labels = np.asarray(ndimage.label(inside)[0])  # type: ignore[index]
     sizes = np.bincount(labels.ravel())[1:]
     part = np.pad(labels == 1 + int(sizes.argmax()), 1)
-    row, column = (int(v) for v in np.argwhere(part)[0])
-    x, y, heading = column, row, (1, 0)
+    y, x = divmod(int(part.ravel().argmax()), part.shape[1])
+    heading = (1, 0)
     start, points = (x, y), []
     while not points or (x, y) != start:
         points.append((x - 1, y - 1))

@@ -89,6 +89,7 @@ class Puppet:
             joints=np.array([self.joints[name] for name in names]),
             limbs=np.array([piece.limb for piece in self.pieces]),
             corners=np.array([(piece.left, piece.top) for piece in self.pieces]),
+            allow_pickle=False,
             **{f"piece{index:02d}": piece.codes for index, piece in enumerate(self.pieces)},
         )
 
@@ -189,7 +190,7 @@ class Puppet:
             ahead = (u - np.float32(middle[0])) * np.float32(along[0])
             ahead = ahead + (v - np.float32(middle[1])) * np.float32(along[1])
             share = smoothstep(ahead, -reach, reach)
-        return _turned(u, v, middle, -np.float32(lower) * share)
+        return _turned(u, v, middle, -lower * share)
 
     def joint(self, name: str, bend: Bend) -> tuple[float, float]:
         """Where a joint of an arm or a leg lies in a pose, in canvas pixels."""

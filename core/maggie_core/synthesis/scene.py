@@ -74,7 +74,7 @@ class Actor:
             joint, unit = hold.other.picture.joints[hold.joint], hold.other.picture.unit_px
             target = (joint[0] + hold.offset[0] * unit, joint[1] + hold.offset[1] * unit)
             x, y = hold.other.place_at(time, shake).into_crop(*target)
-            u, v = self.place_at(time, shake).into_picture(np.float32(x), np.float32(y))
+            u, v = self.place_at(time, shake).into_picture(np.array(x, np.float32), np.array(y, np.float32))
             turn = self.picture.reaching(hold.side, (float(u), float(v)))
             arms = (turn, bend.arms[1]) if hold.side == 0 else (bend.arms[0], turn)
             bend = replace(bend, arms=arms)

@@ -261,10 +261,11 @@ def _shift_to_hide(
 
 def _draw_like(rng: np.random.Generator, brief: Brief, *, standing: bool) -> tuple[Layer | Puppet, Anchors]:
     """A figure whose feet are on its canvas, or one that the canvas cuts; the last of six tries anyhow."""
-    for _ in range(6):
-        picture, anchors = _draw_picture(rng, brief)
+    picture, anchors = _draw_picture(rng, brief)
+    for _ in range(5):
         if (anchors.box[3] < brief.bank.size_px - 3) == standing:
             break
+        picture, anchors = _draw_picture(rng, brief)
     return picture, anchors
 
 
