@@ -48,7 +48,7 @@ def main() -> None:
             ALONE: torch.cat([model.predict_clip(i[None], g[None]) for i, g in pairs]).numpy(),
         } | _baselines(sample)
         for name, alphas in results.items():
-            errors = video_errors(alphas, sample.alphas)
+            errors = video_errors(alphas, sample.alphas, names=METRICS)
             for group in (sample.severity, "all"):
                 scores.setdefault(group, {}).setdefault(name, Averages()).add(errors)
         if args.sheet and number < 12:

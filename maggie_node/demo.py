@@ -53,11 +53,12 @@ def demo_job(output: str, *, shot: Path = SHOT, **settings: str) -> MatteJob:
 def scores(output: Path, *, shot: Path = SHOT) -> tuple[Score, Score]:
     """The raw masks and the mattes at `output` (a sequence) against the shot's own truth."""
     truth, masks, mattes = _stacks(output, shot)
+    names = tuple(MEASURES.values())
     return tuple(
         Score(name, {column: float(errors[metric].mean()) for column, metric in MEASURES.items()})
         for name, errors in (
-            ("raw mask", video_errors(masks, truth)),
-            ("maggie-node", video_errors(mattes, truth)),
+            ("raw mask", video_errors(masks, truth, names=names)),
+            ("maggie-node", video_errors(mattes, truth, names=names)),
         )
     )  # type: ignore[return-value] - two of them
 

@@ -150,6 +150,17 @@ def test_motion_worked_out_beforehand_changes_nothing():
         assert np.array_equal(given["MESSDdt"], video_errors(predicted, truth, protocol=protocol)["MESSDdt"])
 
 
+def test_a_few_metrics_are_the_same_as_among_all():
+    predicted, truth = case("video", "walk")
+    few = ("dtSSD_e3", "Conn")
+
+    chosen = video_errors(predicted, truth, names=few)
+
+    assert tuple(chosen) == few
+    everything = video_errors(predicted, truth)
+    assert all(np.array_equal(chosen[name], everything[name]) for name in few)
+
+
 def moving_error(*, steps_px: int) -> tuple[np.ndarray, np.ndarray]:
     """A textured square that moves right over four frames, and a matte whose error moves along with it."""
     texture = np.random.default_rng(3).random((40, 40)).astype(np.float32).repeat(2, 0).repeat(2, 1)

@@ -37,6 +37,7 @@ PROTOCOLS: tuple[Protocol, ...] = ("paper", "release")
 public program, whose dtSSD is about five times smaller for 30 frames."""
 IMAGE_METRICS = ("SAD", "MAD", "MSE", "MAD_f", "MAD_u", "MAD_b", "Grad", "Conn", "MAD_e3", "MSE_e3")
 FLICKER_METRICS = ("dtSSD", "MESSDdt", "MESSDdt_fixed", "dtSSD_e3")
+METRICS = (*IMAGE_METRICS, *FLICKER_METRICS)
 RELEASE_LEAST_FRAMES = 5
 
 _REGIONS = {"MAD_f": FOREGROUND, "MAD_u": UNKNOWN, "MAD_b": BACKGROUND}
@@ -82,45 +83,62 @@ def video_metrics(pred: ArrayLike, truth: ArrayLike, *, protocol: Protocol) -> d
     return averages.means()
 
 
-def image_errors(pred: ArrayLike, truth: ArrayLike, trimap: ArrayLike | None = None) -> Errors:
-    """As `image_metrics`, but the (N,) values of the instances."""
+def image_errors(
+    pred: ArrayLike,
+    truth: ArrayLike,
+    trimap: ArrayLike | None = None,
+    *,
+    names: Sequence[str] = IMAGE_METRICS,
+) -> Errors:
+    """As `image_metrics`, but the (N,) values of the instances; of `names` alone, where less is wanted."""
     p, g = _checked(pred, truth, "(instances, height, width)", 3)
     regions = [None] * len(g) if trimap is None else _checked_trimap(trimap, g)
     stretch = limits_of(p), limits_of(g)
-    samples = [_sample_errors(*each, stretch) for each in zip(p, g, regions, strict=True)]
-    return _stacked(samples, IMAGE_METRICS)
+    samples = [_sample_errors(*each, stretch, names) for each in zip(p, g, regions, strict=True)]
+    return _stacked(samples, names)
 
 
 def video_errors(
-    pred: ArrayLike, truth: ArrayLike, *, protocol: Protocol = "paper", flow: Sequence[Flow] | None = None
+    pred: ArrayLike,
+    truth: ArrayLike,
+    *,
+    protocol: Protocol = "paper",
+    names: Sequence[str] = METRICS,
+    flow: Sequence[Flow] | None = None,
 ) -> Errors:
     """As `video_metrics`, but the values of all samples: (T N,) for images, (windows N,) for flicker.
 
     Args:
-        flow: `truth_flow` of each instance, when several mattes are scored against one truth: it is what
-            takes longest.
+        names: only these of `METRICS`; the two of motion take longest.
+        flow: `truth_flow` of each instance, when several mattes are scored against one truth.
     """
-    steps = list(window_errors(pred, truth, protocol=protocol, flow=flow))
-    return {name: np.concatenate([step[name] for step in steps]) for name in steps[0]}
+    steps = list(window_errors(pred, truth, protocol=protocol, names=names, flow=flow))
+    return {name: np.concatenate([step[name] for step in steps]) for name in names}
 
 
 def window_errors(
-    pred: ArrayLike, truth: ArrayLike, *, protocol: Protocol = "paper", flow: Sequence[Flow] | None = None
+    pred: ArrayLike,
+    truth: ArrayLike,
+    *,
+    protocol: Protocol = "paper",
+    names: Sequence[str] = METRICS,
+    flow: Sequence[Flow] | None = None,
 ) -> Iterator[Errors]:
     """What each step of the protocol adds; arguments as in `video_errors`."""
     p, g = _checked(pred, truth, "(frames, instances, height, width)", 4)
+    still = [name for name in names if name in IMAGE_METRICS]
+    moving = [name for name in names if name not in IMAGE_METRICS]
     whole = limits_of(p), limits_of(g)
     for scored, window in _steps(len(g), protocol):
-        samples = []
+        samples, flickers = [], []
         for t in scored:
             stretch = whole if protocol == "paper" else (limits_of(p[t]), limits_of(g[t]))
-            samples += [_sample_errors(p[t, k], g[t, k], None, stretch) for k in range(g.shape[1])]
-        flickers = []
+            samples += [_sample_errors(p[t, k], g[t, k], None, stretch, still) for k in range(g.shape[1])]
         for k in range(g.shape[1]) if len(window) > 1 else ():
             span = slice(window[0], window[-1] + 1)
-            motion = truth_flow(g[span, k]) if flow is None else flow[k][window[0] : window[-1]]
-            flickers.append(_flicker_errors(p[span, k], g[span, k], motion))
-        yield _stacked(samples, IMAGE_METRICS) | _stacked(flickers, FLICKER_METRICS)
+            motion = None if flow is None else flow[k][window[0] : window[-1]]
+            flickers.append(_flicker_errors(p[span, k], g[span, k], motion, moving))
+        yield _stacked(samples, still) | _stacked(flickers, moving)
 
 
 @dataclass
@@ -173,40 +191,47 @@ def _steps(frames: int, protocol: Protocol) -> list[tuple[range, range]]:
 
 
 def _sample_errors(
-    p: Alphas, g: Alphas, trimap: NDArray[np.uint8] | None, stretch: tuple[Limits, Limits]
+    p: Alphas,
+    g: Alphas,
+    trimap: NDArray[np.uint8] | None,
+    stretch: tuple[Limits, Limits],
+    names: Sequence[str],
 ) -> dict[str, float]:
-    """All of `IMAGE_METRICS` for one (H, W) pair."""
+    """Those of `IMAGE_METRICS` that are named, for one (H, W) pair."""
     pixels = g.size
     # Far from both mattes every error is 0 and the trimap is background: only their surroundings are read.
     box = _surroundings((p != 0) | (g != 0))
     p, g = p[box], g[box]
-    regions = truth_trimap(g) if trimap is None else trimap[box]
-    areas = np.bincount((regions if trimap is None else trimap).ravel(), minlength=3)
-    areas[BACKGROUND] = pixels - areas[UNKNOWN] - areas[FOREGROUND]
     distance = np.abs(p.astype(np.float32) - g.astype(np.float32))
     total, squared = _sum(distance), _sum(distance**2)
     errors = {
         "SAD": 1e-3 * total,
         "MAD": _published(total, pixels, pixels),
         "MSE": _published(squared, pixels, pixels),
-        "Grad": gradient_error(p, g, stretch=stretch),
-        "Conn": connectivity_error(p, g),
         "MAD_e3": 1e3 * total / pixels,
         "MSE_e3": 1e3 * squared / pixels,
     }
-    for name, region in _REGIONS.items():
-        errors[name] = _published(_sum(distance[regions == region]), pixels, int(areas[region]))
+    if "Grad" in names:
+        errors["Grad"] = gradient_error(p, g, stretch=stretch)
+    if "Conn" in names:
+        errors["Conn"] = connectivity_error(p, g)
+    if any(name in names for name in _REGIONS):
+        regions = truth_trimap(g) if trimap is None else trimap[box]
+        areas = np.bincount((regions if trimap is None else trimap).ravel(), minlength=3)
+        areas[BACKGROUND] = pixels - areas[UNKNOWN] - areas[FOREGROUND]
+        for name, region in _REGIONS.items():
+            errors[name] = _published(_sum(distance[regions == region]), pixels, int(areas[region]))
     return errors
 
 
-def _flicker_errors(p: Alphas, g: Alphas, flow: Flow) -> dict[str, float]:
-    """All of `FLICKER_METRICS` for one instance over one window (T, H, W)."""
-    return {
-        "dtSSD": dtssd(p, g),
-        "MESSDdt": messddt(p, g, flow),
-        "MESSDdt_fixed": messddt(p, g, flow, published=False),
-        "dtSSD_e3": dtssd_e3(p, g),
-    }
+def _flicker_errors(p: Alphas, g: Alphas, flow: Flow | None, names: Sequence[str]) -> dict[str, float]:
+    """Those of `FLICKER_METRICS` that are named, for one instance over one window (T, H, W)."""
+    errors = {"dtSSD": dtssd(p, g), "dtSSD_e3": dtssd_e3(p, g)}
+    if "MESSDdt" in names or "MESSDdt_fixed" in names:
+        motion = truth_flow(g) if flow is None else flow
+        errors["MESSDdt"] = messddt(p, g, motion)
+        errors["MESSDdt_fixed"] = messddt(p, g, motion, published=False)
+    return errors
 
 
 def _stacked(samples: list[dict[str, float]], names: Sequence[str]) -> Errors:
