@@ -65,7 +65,7 @@ def undecided_band(alpha: Plane) -> NDArray[np.bool_]:
     low, high = UNDECIDED
     reach = _reach(RIM_SHARE, alpha)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    return binary_dilation((alpha > low) & (alpha < high), np.hypot(y, x) <= reach + 0.3)
+    return np.asarray(binary_dilation((alpha > low) & (alpha < high), np.hypot(y, x) <= reach + 0.3), bool)
 
 
 def guided_filter(picture: Plane, alpha: Plane, *, radius_px: int, eps: float = GUIDED_EPS) -> Plane:
