@@ -27,3 +27,20 @@ def test_the_held_out_set_is_the_same_every_time():
         assert a.name == b.name
         assert np.array_equal(a.image, b.image)
         assert np.array_equal(a.guidance, b.guidance)
+
+
+def test_the_held_out_set_is_the_one_the_tables_were_measured_on():
+    bank = DrawnBank(BankPlan(figures=5, backgrounds=3, size_px=128, seed=1, held_out=True))
+
+    means = [
+        [float(planes.mean()) for planes in (sample.image, sample.alphas, sample.guidance)]
+        for sample in heldout_set(4, seed=1, size_px=64, bank=bank)
+    ]
+
+    frozen = [
+        (0.4759, 0.3087, 0.2876),
+        (0.3969, 0.3468, 0.3409),
+        (0.3537, 0.5526, 0.5737),
+        (0.1803, 0.2081, 0.2324),
+    ]
+    assert np.abs(np.array(means) - np.array(frozen)).max() < 5e-4

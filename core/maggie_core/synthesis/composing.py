@@ -9,6 +9,7 @@ import numpy as np
 from .bank import Figures
 from .faults import Fault, draw_fault
 from .fields import Plane, gaussian_blur
+from .flow import flow_between
 from .guides import Guide, draw_guide
 from .scene import Exposure, Scene, encoded
 from .seeds import FRAMES, generator
@@ -78,8 +79,9 @@ def compose_clip(
             does not depend on the others; only who is hidden throughout, and left out, does.
         extras: add `foreground` (T, N, 3, H, W) and `background` (T, 3, H, W), straight sRGB-encoded colours,
             `clean` (T, 3, H, W), the frame before the camera, `linear` (T,), 1 where it was composited in
-            linear light, and `trimap` (T, N, H, W): 0, 0.5 where alpha is neither 0 nor 1, 1. In that light
-            `clean` is the sum of alpha x foreground, and the background where nobody is.
+            linear light, `trimap` (T, N, H, W): 0, 0.5 where alpha is neither 0 nor 1, 1, and `flow`
+            (T, N, 2, H, W), pixels right and down to the next time. In that light `clean` is the sum of alpha
+            x foreground, and the background where nobody is.
 
     Returns:
         `image` (T, 3, H, W), `alphas` (T, N, H, W), `guidance` (T, N, H, W).
@@ -121,7 +123,7 @@ def compose_clip(
         "alphas": np.ascontiguousarray(alphas[:, order]),
         "guidance": np.ascontiguousarray(guidance),
     }
-    return sample | (_extras(scene, shots, clean, order) if extras else {})
+    return sample | (_extras(scene, shots, clean, order, times) if extras else {})
 
 
 def _draw_scene(rng: np.random.Generator, brief: Brief, people: tuple[int, int]) -> tuple[Scene, list[Fault]]:
@@ -176,7 +178,9 @@ def _draw_guides(
     return [mask_of(guide) for guide in guides]
 
 
-def _extras(scene: Scene, shots: list[Exposure], clean: Plane, order: np.ndarray) -> Sample:
+def _extras(
+    scene: Scene, shots: list[Exposure], clean: Plane, order: np.ndarray, times: Sequence[float]
+) -> Sample:
     foregrounds, backgrounds = [], []
     for shot in shots:
         mattes, paint = shot.mattes[order], shot.paint[order]
@@ -191,6 +195,9 @@ def _extras(scene: Scene, shots: list[Exposure], clean: Plane, order: np.ndarray
         "clean": clean,
         "linear": np.full(len(shots), float(scene.linear), np.float32),
         "trimap": decided.astype(np.float32),
+        "flow": np.stack(
+            [flow_between(scene, a, b)[order] for a, b in zip(times, [*times[1:], times[-1]], strict=True)]
+        ),
     }
 
 

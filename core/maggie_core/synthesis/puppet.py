@@ -139,7 +139,7 @@ class Puppet:
             if box is None or (limbs is not None and piece.limb not in limbs):
                 continue
             rows, columns = box
-            u, v = self._at_rest(piece.limb, *place.into_picture(*box_points(box, warp)), bend)
+            u, v = self.at_rest(piece.limb, *place.into_picture(*box_points(box, warp)), bend)
             planes = layer.fetch(u - np.float32(piece.left), v - np.float32(piece.top), place.scale)
             alpha, window = planes[3], out[:, rows, columns]
             window *= 1 - alpha
@@ -168,7 +168,7 @@ class Puppet:
         names = ("hip", "knee", "ankle") if limb.startswith("leg") else ("shoulder", "elbow", "wrist")
         return f"{names[0]}{side}", f"{names[1]}{side}", f"{names[2]}{side}"
 
-    def _at_rest(self, limb: str, u: Plane, v: Plane, bend: Bend) -> tuple[Plane, Plane]:
+    def at_rest(self, limb: str, u: Plane, v: Plane, bend: Bend) -> tuple[Plane, Plane]:
         """Where the posed points (u, v) of a limb lay when it was painted."""
         if limb == "torso":
             return u, v
