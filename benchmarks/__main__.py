@@ -8,6 +8,7 @@ import sys
 RUNS = (
     ("benchmarks.default_model", []),
     ("benchmarks.evaluation", []),
+    ("benchmarks.instances", []),
     ("benchmarks.pipeline", ["2k"]),
     ("benchmarks.pipeline", ["long"]),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import Command
 from tiny import WIDTHS
 
 from maggie_core.errors import SettingsError
@@ -89,6 +90,18 @@ def test_an_unknown_experiment_is_said_with_those_there_are():
     assert message.startswith("no experiment called table3-embedded-c4: known are table3-stacked, ")
     assert "table6-gru-bi-fusion-both" in message and "\n" not in message
     assert find_experiment("mgm-stacked").recipe.widths.queries == "fixed"
+
+
+def test_an_experiment_does_not_start_from_another_network(
+    tmp_path: Path, stills: Path, tiny_model: Path, command: Command
+):
+    data = ("--data", f"i-him50k:{stills}", "--from", tiny_model, "--set", "precision=fp32")
+
+    result = command("train", tmp_path / "run", "--experiment", "table3-stacked", *data)
+
+    assert result.exit_code == 2
+    assert "table3-stacked is about another network than that of" in result.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_page_of_the_experiments_is_what_the_code_says():

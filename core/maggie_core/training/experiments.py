@@ -117,7 +117,7 @@ def train_command(experiment: Experiment) -> str:
 def evaluate_command(experiment: Experiment) -> str:
     """The command that scores its weights on the table's test set."""
     dataset = "v-him60 V-HIM60" if experiment.is_video else "him2k HIM2K"
-    return f"maggie-node evaluate {dataset} --model runs/{experiment.name}/best"
+    return f"maggie-node evaluate {dataset} --model runs/{experiment.name}/best -o scores/{experiment.name}"
 
 
 def experiment_tables() -> str:

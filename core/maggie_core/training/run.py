@@ -21,6 +21,7 @@ from maggie_core.errors import LicenceError, SettingsError
 from maggie_core.model.network import Network
 from maggie_core.model.widths import Widths
 from maggie_core.synthesis import heldout_set
+from maggie_core.training.experiments import EXPERIMENTS
 from maggie_core.training.feed import BankSource, Feed, MixedSource, Share, Source, batches
 from maggie_core.training.folders import (
     MOST_HELD_OUT,
@@ -320,6 +321,11 @@ def _network(plan: Plan, start: Start | None) -> Network:
         return network
     if plan.widths.temporal and not start.network.widths.temporal:
         return with_temporal(start.network, plan.widths, seed=plan.settings.seed)
+    if plan.name in EXPERIMENTS and start.network.widths != plan.widths:
+        raise SettingsError(
+            f"{plan.name} is about another network than that of {start.name}: start from weights of the "
+            "image stage or of the same experiment, or without --from"
+        )
     return start.network
 
 
