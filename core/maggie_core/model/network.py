@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.cues import LocalColours, local_colours
+from maggie_core.model.cues import CUE_ALPHAS, LocalColours, local_colours
 from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, up_stage
 from maggie_core.model.instances import InstanceDecoder, PlaneDecoder
 from maggie_core.model.refinement import Detail, SparseStage, dense_detail
@@ -68,8 +68,8 @@ class CoarsePrior(nn.Sequential):
 
     `scale` times the guidance in [-1, 1] is added to the coarse logits, so training starts from the mask and
     not from nothing; far from the guidance's edge the guidance is final; and the finer stages correct a
-    mixture (`carry`, `trust`) of the coarse logits and the guided filter. The published network has no such
-    layer.
+    mixture (`carry`, `trust`) of the coarse logits and of what the cues give as alphas. The published network
+    has no such layer.
     """
 
     def __init__(self, hidden: int):
@@ -78,10 +78,10 @@ class CoarsePrior(nn.Sequential):
         )
         self.scale = nn.Parameter(torch.tensor([3.0]))
         self.carry = nn.Parameter(torch.tensor([0.4, 0.4]))
-        self.trust = nn.Parameter(torch.tensor([0.8, 0.8]))
+        self.trust = nn.Parameter(torch.tensor([[0.3, 0.0, 0.3, 0.1]] * 2))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name the base class gives it
-        """(N, 6, h, w) cues at stride 8 -> (N, h, w) logits."""
+        """(N, 12, h, w) cues at stride 8 -> (N, h, w) logits."""
         return self.scale * input[:, 4] + super().forward(input).squeeze(1)
 
     def base(self, coarse: Tensor, sites: Sites, cues: Tensor, stride: int) -> Tensor:
@@ -89,7 +89,7 @@ class CoarsePrior(nn.Sequential):
 
         Args:
             coarse: (M, h, w) coarse logits.
-            cues: (n, 6) at the sites; the last is the guided filter in [-1, 1].
+            cues: (n, 12) at the sites.
 
         Returns:
             (n, 1) logits.
@@ -99,8 +99,8 @@ class CoarsePrior(nn.Sequential):
         )
         m, y, x = sites.coords.unbind(1)
         level = 0 if stride == 4 else 1
-        filtered = torch.atanh(0.995 * cues[:, 5:])
-        return self.carry[level] * enlarged[m, 0, y, x].unsqueeze(1) + self.trust[level] * filtered
+        alphas = torch.atanh(0.995 * cues[:, CUE_ALPHAS])
+        return self.carry[level] * enlarged[m, 0, y, x].unsqueeze(1) + alphas @ self.trust[level, :, None]
 
     def gated(self, logits: Tensor, cues: Tensor) -> Tensor:
         """(..., h, w) logits, with the guidance's own decision where its edge is far."""
@@ -185,7 +185,7 @@ class Network(nn.Module):
         Args:
             features: (T, dim, h, w) from the attention blocks.
             queries: (n, query).
-            cues: (n, 6, h, w) per frame, for a network with a prior.
+            cues: (n, 12, h, w) per frame, for a network with a prior.
             hidden: (dim, h, w) temporal state, video only.
 
         Returns:

@@ -116,7 +116,7 @@ class SparseStage(nn.Module):
             sites: undecided pixels at full resolution; map m is instance m % N of frame m // N.
             features: fea1, fea2, fea3 and the unfused F8: (F, C, ..) at strides 1, 2, 4 and 8.
             queries: (M, query) the instances' tokens.
-            cues: (sites, stride) -> (n, 6) local colour cues, for a network that takes them.
+            cues: (sites, stride) -> (n, 12) local colour cues, for a network that takes them.
             base: (sites, their cues, stride) -> (n, 1) logits that the results correct.
 
         Returns:

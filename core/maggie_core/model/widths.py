@@ -14,7 +14,7 @@ from torch import Tensor
 
 from maggie_core.errors import ModelError
 
-CUE_CHANNELS = 6
+CUE_CHANNELS = 12
 """Parameter-free local colour cues per undecided pixel (`cues.py`); the published network has none."""
 
 GuidanceInput = Literal["embedded", "stacked"]
