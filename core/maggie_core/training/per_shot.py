@@ -1,8 +1,8 @@
 """Weights fitted to one shot, from a few of its frames whose alphas an artist has approved.
 
-The network keeps what it knows: all its weights move, but slowly, its norms are frozen, and every step pulls
-it back a little to where it came from. Crops show the approved frames under the shot's own masks half of the
-time and under generated faults the other half, so that other frames' masks, wrong elsewhere, do no harm.
+All weights move; the norms are frozen, and every step pulls the weights back a little to where they came
+from. Crops of the approved frames are mostly around places where the mattes were wrong, most of them under
+the shot's own masks, the others under generated faults, because other frames' masks are wrong elsewhere.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from maggie_core.errors import FrameError, GuidanceError
 from maggie_core.guidance import Guidance, exclusive
@@ -23,20 +24,22 @@ from maggie_core.training.settings import TrainSettings
 
 SHOT_SETTINGS = TrainSettings(
     minutes=None,
-    steps=120,
-    batch=4,
-    clip_batch=4,
+    steps=300,
+    batch=3,
     crops=((0.0, 192),),
     video_from=1.0,
-    learning_rate=2e-4,
+    learning_rate=2e-3,
     weight_decay=0.0,
-    pull=0.02,
-    ema=0.97,
+    pull=0.002,
+    ema=0.985,
     freeze_norms_from=0.0,
+    truth_shares=(0.2, 0.2, 0.2),
     validate_every=0,
 )
-OWN_MASKS = 0.5
+OWN_MASKS = 0.85
 """Share of the crops under the shot's own masks."""
+WRONG = 0.75
+"""Share of the crops around a place where the mattes are wrong; the others are around any soft edge."""
 TINT = 0.06
 """Largest change of gain of a colour channel, so that the shot's light may drift."""
 
@@ -54,6 +57,13 @@ class ApprovedFrame:
     """(N, h, w) approved alphas; zeros for an instance without one."""
     known: np.ndarray
     """(N,) bool: which instances have one."""
+    matte: np.ndarray
+    """(N, h, w) what the weights make of it before they are fitted."""
+
+    @property
+    def error(self) -> np.ndarray:
+        """(h, w) largest difference of matte and approved alpha."""
+        return (np.abs(self.matte - self.alphas) * self.known[:, None, None]).max(0)
 
 
 def approved_frames(matter: ShotMatter, approved: Guidance, frames: Sequence[int]) -> list[ApprovedFrame]:
@@ -92,21 +102,32 @@ def _approved_frame(matter: ShotMatter, approved: Guidance, frame: int, names: l
     for instance, alpha in zip(approved.instances, approved.read(frame, matter.geometry), strict=True):
         place = names.index(instance.name)
         alphas[place], known[place] = alpha, True
-    return ApprovedFrame(frame, np.ascontiguousarray(picture.transpose(2, 0, 1)), guidance, alphas, known)
+    image = np.ascontiguousarray(picture.transpose(2, 0, 1))
+    matte = matter.model.predict_clip(torch.from_numpy(image)[None], torch.from_numpy(guidance)[None])
+    return ApprovedFrame(frame, image, guidance, alphas, known, matte[0].float().cpu().numpy())
 
 
 class ShotSource:
-    """Random crops around the edges of the approved people."""
+    """Random crops of the approved frames, most of them where the mattes are wrong."""
 
     def __init__(self, frames: Sequence[ApprovedFrame]):
         self.frames = list(frames)
-        self._edges = [np.argwhere(_undecided(each)) for each in self.frames]
+        self._errors = [each.error.ravel() / max(float(each.error.sum()), 1e-9) for each in self.frames]
+        self._edges = [np.flatnonzero(_soft(each)) for each in self.frames]
+
+    def _centre(self, place: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Row and column a crop of frame `place` is around."""
+        _, width = self.frames[place].image.shape[1:]
+        errors, edges = self._errors[place], self._edges[place]
+        if errors.any() and (not len(edges) or rng.random() < WRONG):
+            return divmod(int(rng.choice(len(errors), p=errors / errors.sum(dtype=np.float64))), width)
+        return divmod(int(rng.choice(edges)) if len(edges) else len(errors) // 2, width)
 
     def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
         place = index % len(self.frames)
-        chosen, edges = self.frames[place], self._edges[place]
+        chosen = self.frames[place]
         height, width = chosen.image.shape[1:]
-        y, x = (height // 2, width // 2) if not len(edges) else edges[int(rng.integers(len(edges)))]
+        y, x = self._centre(place, rng)
         jitter = rng.integers(-crop_px // 3, crop_px // 3 + 1, 2)
         top = int(np.clip(y + jitter[0] - crop_px // 2, 0, max(0, height - crop_px)))
         left = int(np.clip(x + jitter[1] - crop_px // 2, 0, max(0, width - crop_px)))
@@ -139,11 +160,9 @@ def shot_settings(**asked: object) -> TrainSettings:
     return replace(SHOT_SETTINGS, **asked)  # pyright: ignore[reportArgumentType] - checked by the class
 
 
-def _undecided(frame: ApprovedFrame) -> np.ndarray:
-    """(h, w) bool: where an approved alpha is soft or its mask is wrong."""
-    known = frame.known[:, None, None]
-    soft = (frame.alphas > 0.02) & (frame.alphas < 0.98)
-    return ((soft | ((frame.alphas > 0.5) != (frame.guidance > 0.5))) & known).any(0)
+def _soft(frame: ApprovedFrame) -> np.ndarray:
+    """(h, w) bool: where an approved alpha is soft."""
+    return ((frame.alphas > 0.02) & (frame.alphas < 0.98)).any(0)
 
 
 def _grown(plane: np.ndarray, side: int) -> np.ndarray:
