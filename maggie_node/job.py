@@ -120,6 +120,8 @@ class MatteJob:
     warmup_frames: int = 4
     polish: Literal["auto", "none", "guided", "closed-form"] = "auto"
     """The last step on edges; auto takes what the model was made to end in."""
+    steady: Literal["auto", "none", "flow"] = "auto"
+    """Average a frame with its neighbours along the optical flow, or not; auto as the model is made for."""
     sum_to_one: bool = False
 
     layout: Literal["layers", "multipart", "files", "cryptomatte"] = "layers"

@@ -124,6 +124,7 @@ def _settings(job: MatteJob) -> MatteSettings:
         segment_frames=None if job.segment_frames == "whole" else job.segment_frames,
         warmup_frames=job.warmup_frames,
         polish=job.polish,
+        steady=job.steady,
         sum_to_one=job.sum_to_one,
         data_window=job.data_window,
     )

@@ -35,6 +35,8 @@ class Terms:
     """Which sparse convolutions run; `auto` when nothing was asked."""
     polish: str = "none"
     """The last step on edges."""
+    steady: str = "none"
+    """How frames are made to agree."""
 
 
 @dataclass(frozen=True)

@@ -221,6 +221,7 @@ class _Run:
                 "precision": self._model.precision,
                 "settings": asdict(self._shot.settings),
                 "polish": self._matter.polish,
+                "steady": self._matter.steady,
                 "files": asdict(self._shot.files),
                 "ocio": view.config_id,
                 "colorspace": view.colorspace,
@@ -242,7 +243,8 @@ class _Run:
             "licence": info.licence,
             "device": self._model.device.type,
             "precision": self._model.precision,
-            "settings": asdict(self._shot.settings) | {"polish": self._matter.polish},
+            "settings": asdict(self._shot.settings)
+            | {"polish": self._matter.polish, "steady": self._matter.steady},
             "ocio": self._matter.view.config_id,
             "colorspace": self._matter.view.colorspace,
             "plate": self._job.plate,
@@ -268,9 +270,15 @@ def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatte
     else:
         channels = {slug: place.alpha for slug, place in places(Path(job.output), slugs, job.layout).items()}
     instances = tuple(InstanceInfo(i.name, i.slug, channels[i.slug]) for i in shot.guidance.instances)
-    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto", job.polish)
+    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto", job.polish, job.steady)
     effective = Terms(
-        str(model.device), model.precision, min(width, height), "working", "native", matter.polish
+        device=str(model.device),
+        precision=model.precision,
+        working_px=min(width, height),
+        detail="working",
+        backend="native",
+        polish=matter.polish,
+        steady=matter.steady,
     )
     return Started(
         frames=shot.frames,

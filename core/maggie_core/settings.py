@@ -7,6 +7,7 @@ from typing import Literal
 
 from maggie_core.errors import SettingsError
 from maggie_core.polish import Polish
+from maggie_core.steady import Steady
 
 Highlights = Literal["compress", "clip"]
 Overlap = Literal["first", "last", "shared"]
@@ -41,6 +42,9 @@ class MatteSettings:
     """Frames computed before a segment and thrown away, so that its chain has settled."""
     polish: Polish | Literal["auto"] = "auto"
     """The last step, at working size; auto takes what the model was made to end in."""
+    steady: Steady | Literal["auto"] = "auto"
+    """Whether a frame is averaged with its neighbours along the optical flow; auto as the model is made for.
+    An image network's frames never are."""
     sum_to_one: bool = False
     """Scale the alphas where they exceed one together; adds `residual` and `contested`."""
     data_window: DataWindow = "display"

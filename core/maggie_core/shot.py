@@ -30,12 +30,13 @@ from maggie_core.memory import give_back
 from maggie_core.model import MatteModel
 from maggie_core.polish import Polish, polish
 from maggie_core.settings import MatteSettings
+from maggie_core.steady import Steady, steadied
 
 PAD_PX = 64
 """The network sees the working grid grown right and bottom to a multiple of this. The last row and column go
 on, so that a person cut by the picture's border does not seem to end there; published is black."""
 LOOK_AHEAD = 1
-"""Frames after a frame that its matte depends on."""
+"""Frames after a frame that the network's matte of it depends on; one more where frames are steadied."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +75,15 @@ class _Seen:
     """(3, h, w): what the network saw, without its margin."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Finished:
+    """A frame's polished alphas (N, h, w) at working size."""
+
+    frame: int
+    alphas: np.ndarray
+    about: _Seen
+
+
 class ShotMatter:
     """Mattes of a shot, for any of its frames in any order.
 
@@ -109,6 +119,9 @@ class ShotMatter:
         asked = self.settings.polish
         self.polish: Polish = model.info.polish if asked == "auto" else asked
         """The last step that takes effect."""
+        wanted = model.info.steady if self.settings.steady == "auto" else self.settings.steady
+        self.steady: Steady = wanted if model.is_video else "none"
+        """How frames are made to agree, as it takes effect."""
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -135,7 +148,7 @@ class ShotMatter:
             return (frame,)
         index = self._index(frame)
         start, end = self._chain(index)
-        return self.shot_frames[start : min(end, max(index + LOOK_AHEAD, start + 2)) + 1]
+        return self.shot_frames[start : min(end, max(index + self._look_ahead, start + 2)) + 1]
 
     def run(self, frames: Iterable[int] | None = None) -> Iterator[MatteResult | FrameFailure]:
         """Matte `frames` (default: the whole shot), in ascending order, one by one.
@@ -166,13 +179,13 @@ class ShotMatter:
         remaining = set(asked)
         seen: dict[int, _Seen] = {}
         mattes = self.model.stream(self._inputs(chain, seen), carry_last=False)
+        finished = (self._finished(frame, matte, seen) for frame, matte in zip(chain, mattes, strict=False))
         try:
-            for frame, matte in zip(chain, mattes, strict=False):
-                about = seen.pop(frame)
+            for done in self._agreeing(finished):
                 give_back()
-                if frame in remaining:
-                    yield self._result(frame, matte, about)
-                    remaining.discard(frame)
+                if done.frame in remaining:
+                    yield self._result(done)
+                    remaining.discard(done.frame)
                 if not remaining:
                     return
         except (InputError, OSError) as error:
@@ -200,20 +213,44 @@ class ShotMatter:
             seen[frame] = _Seen(bare, repairs, np.asarray(masks.any(axis=(1, 2))), image.numpy())
             yield _grown(image, margin), _grown(torch.from_numpy(masks), margin)
 
-    def _result(self, frame: int, matte: Tensor, about: _Seen) -> MatteResult:
+    def _finished(self, frame: int, matte: Tensor, seen: dict[int, _Seen]) -> _Finished:
         width, height = self.geometry.working_size
+        about = seen.pop(frame)
         small = matte[:, :height, :width].float().cpu().numpy()
-        small = polish(small, about.picture, self.polish)
-        alphas = self.geometry.from_working(torch.from_numpy(small))
+        return _Finished(frame, polish(small, about.picture, self.polish), about)
+
+    def _agreeing(self, frames: Iterator[_Finished]) -> Iterator[_Finished]:
+        """The same frames, each steadied by the one before and the one after it in the chain."""
+        if self.steady == "none":
+            yield from frames
+            return
+        before, here = None, next(frames, None)
+        while here is not None:
+            after = next(frames, None)
+            beside = [
+                (near.about.picture, near.alphas, near.about.present)
+                for near in (before, after)
+                if near is not None
+            ]
+            yield replace(here, alphas=steadied(here.about.picture, here.alphas, beside))
+            before, here = here, after
+
+    def _result(self, done: _Finished) -> MatteResult:
+        about = done.about
+        alphas = self.geometry.from_working(torch.from_numpy(done.alphas))
         # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
         alphas = alphas.clamp(0, 1).numpy() * about.present[:, None, None].astype(np.float32)
         extra: dict[str, np.ndarray] = {}
         if self.settings.sum_to_one:
             alphas, extra = sum_to_one(alphas)
-        return MatteResult(frame, alphas, self.geometry, about.header, about.repairs, extra)
+        return MatteResult(done.frame, alphas, self.geometry, about.header, about.repairs, extra)
 
     def _read(self, frame: int) -> Frame:
         return read_plate(self.plate, frame, layer=self.settings.plate_layer)
+
+    @property
+    def _look_ahead(self) -> int:
+        return LOOK_AHEAD + (self.steady != "none")
 
     def _index(self, frame: int) -> int:
         if frame not in self._place:
@@ -229,7 +266,7 @@ class ShotMatter:
         if length is None:
             return 0, last
         start = index // length * length
-        return max(0, start - self.settings.warmup_frames), min(last, start + length - 1 + LOOK_AHEAD)
+        return max(0, start - self.settings.warmup_frames), min(last, start + length - 1 + self._look_ahead)
 
 
 def _grown(planes: Tensor, margin: tuple[int, int, int, int]) -> Tensor:

@@ -90,6 +90,7 @@ class _NumberOr(click.ParamType):
     help="Frames computed before a segment and thrown away.",
 )
 @_choice("--polish", "polish", "auto", "none", "guided", "closed-form", help="The last step on edges.")
+@_choice("--steady", "steady", "auto", "none", "flow", help="Average with neighbours along the optical flow.")
 @click.option(
     "--sum-to-one", is_flag=True, help="Alphas never exceed one together; adds residual, contested."
 )

@@ -283,6 +283,7 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
             "licence": str(about.get("licence", "unknown")),
             "commercial": about.get("commercial") is True,
             "polish": about.get("polish", "none"),
+            "steady": about.get("steady", "none"),
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
 

@@ -16,6 +16,7 @@ from maggie_core.model.network import STRIDE, FrameFeatures, Network
 from maggie_core.model.refinement import REGION_PX, dilate, fuse, to_alpha, undecided
 from maggie_core.model.temporal import change_logits, enlarge, fuse_window, instance_boxes, tidy_coarse
 from maggie_core.polish import Polish
+from maggie_core.steady import Steady
 
 WINDOW = 3
 """Frames the video network looks at together."""
@@ -33,6 +34,8 @@ class ModelInfo:
     sha256: str = ""
     polish: Polish = "none"
     """The last step it was made to end in (`maggie_core.polish`)."""
+    steady: Steady = "none"
+    """And how its frames are made to agree (`maggie_core.steady`)."""
 
 
 @dataclass(frozen=True, eq=False)
