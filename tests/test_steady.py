@@ -40,7 +40,7 @@ def test_errors_of_single_frames_are_averaged_along_the_motion(moving):
     steady = steadied(pictures[1], wrong[1], [(pictures[0], wrong[0], ALL), (pictures[2], wrong[2], ALL)])
 
     error, before = (((x - truths[1]) ** 2).mean() for x in (steady, wrong[1]))
-    assert error < 0.6 * before
+    assert error < 0.7 * before
 
 
 def test_what_is_right_stays_right(moving):

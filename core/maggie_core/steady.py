@@ -67,7 +67,7 @@ def _where(picture: Plane, other: Plane) -> tuple[Plane, Plane]:
 
 
 def _flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.float32]:
-    # It cuts the picture into a strip for each thread, and the cuts show: with one they are the same anywhere.
+    # It cuts the picture into a strip for each thread, and the cuts show: with one they are always the same.
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
