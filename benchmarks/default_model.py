@@ -18,12 +18,16 @@ import torch
 from maggie_core import load_model
 from maggie_core.evaluation import BASELINES, Averages, video_errors
 from maggie_core.io.picture import write_picture
+from maggie_core.polish import polish
+from maggie_core.steady import steadied
 from maggie_core.synthesis import HeldOutSample, heldout_set
 
 METRICS = ("MAD_e3", "MSE_e3", "Grad", "dtSSD_e3")
 OURS = "default model"
+UNSTEADY, BARE = "not steadied", "nor polished"
+"""Without the last step in time, and without the one in space too: the network itself."""
 ALONE = "frame by frame"
-"""The same network without its neighbours: each frame as a clip of its own."""
+"""The network without its neighbours: each frame as a clip of its own."""
 
 
 def main() -> None:
@@ -43,8 +47,17 @@ def main() -> None:
     for number, sample in enumerate(heldout_set(args.count, args.seed, args.size)):
         image, guidance = torch.from_numpy(sample.image), torch.from_numpy(sample.guidance)
         pairs = list(zip(image, guidance, strict=True))
+        bare = torch.stack(list(model.stream(pairs, carry_last=False))).numpy()
+        polished = np.stack(
+            [
+                polish(alphas, picture, masks, model.info.polish)
+                for alphas, picture, masks in zip(bare, sample.image, sample.guidance, strict=True)
+            ]
+        )
         results = {
-            OURS: torch.stack(list(model.stream(pairs, carry_last=False))).numpy(),
+            OURS: _steadied(sample, polished) if model.info.steady == "flow" else polished,
+            UNSTEADY: polished,
+            BARE: bare,
             ALONE: torch.cat([model.predict_clip(i[None], g[None]) for i, g in pairs]).numpy(),
         } | _baselines(sample)
         for name, alphas in results.items():
@@ -59,6 +72,18 @@ def main() -> None:
         group: {name: _rounded(average) for name, average in rows.items()} for group, rows in scores.items()
     }
     print(json.dumps(table, indent=1) if args.json else _as_text(table))
+
+
+def _steadied(sample: HeldOutSample, alphas: np.ndarray) -> np.ndarray:
+    """Each frame with the ones before and after it, as `ShotMatter` does."""
+    there = sample.guidance.any(axis=(2, 3))
+    frames = list(zip(sample.image, alphas, there, strict=True))
+    return np.stack(
+        [
+            steadied(picture, alpha, frames[max(t - 1, 0) : t] + frames[t + 1 : t + 2])
+            for t, (picture, alpha, _) in enumerate(frames)
+        ]
+    )
 
 
 def _baselines(sample: HeldOutSample) -> dict[str, np.ndarray]:

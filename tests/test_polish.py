@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter
 from tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
@@ -26,11 +26,16 @@ def soft_edge() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return picture.clip(0, 1), truth, gaussian_filter(truth, 3.0)
 
 
+def far_off(alpha: np.ndarray) -> np.ndarray:
+    """(1, H, W): guidance that no one would take at its word."""
+    return binary_dilation(alpha > 0.5, iterations=12)[None].astype(np.float32)
+
+
 @pytest.mark.parametrize(("how", "share"), [("guided", 0.9), ("closed-form", 0.3)])
 def test_a_blurred_edge_comes_nearer_to_the_truth(soft_edge, how, share):
     picture, truth, blurred = soft_edge
 
-    polished = polish(blurred[None], picture, how)[0]
+    polished = polish(blurred[None], picture, far_off(blurred), how)[0]
 
     assert np.abs(polished - truth).mean() < share * np.abs(blurred - truth).mean()
 
@@ -39,7 +44,7 @@ def test_a_blurred_edge_comes_nearer_to_the_truth(soft_edge, how, share):
 def test_decided_pixels_stay_as_they_are(soft_edge, how):
     picture, _, blurred = soft_edge
 
-    polished = polish(blurred[None], picture, how)[0]
+    polished = polish(blurred[None], picture, far_off(blurred), how)[0]
 
     away = ~undecided_band(blurred)
     assert away.any()
@@ -53,7 +58,8 @@ def test_it_is_the_same_every_time_and_leaves_its_input_alone(soft_edge, how):
     alphas = np.stack([blurred, 1 - blurred])
     before = alphas.copy()
 
-    first, again = polish(alphas, picture, how), polish(alphas, picture, how)
+    masks = (alphas > 0.5).astype(np.float32)
+    first, again = (polish(alphas, picture, masks, how) for _ in range(2))
 
     assert np.array_equal(first, again)
     assert np.array_equal(alphas, before)
@@ -67,14 +73,27 @@ def test_it_is_the_same_every_time_and_leaves_its_input_alone(soft_edge, how):
 def test_flat_alphas_and_tiny_pictures_pass(how, value):
     for shape in ((1, 1), (2, 9), (40, 40)):
         alphas = np.full((1, *shape), value, np.float32)
-        polished = polish(alphas, np.full((3, *shape), 0.4, np.float32), how)
+        masks = (alphas > 0.5).astype(np.float32)
+        polished = polish(alphas, np.full((3, *shape), 0.4, np.float32), masks, how)
         assert np.allclose(polished, value, atol=1e-3)
+
+
+def test_good_guidance_is_taken_at_its_word_and_poor_guidance_is_not(soft_edge):
+    picture, truth, _ = soft_edge
+    good = (truth > 0.5).astype(np.float32)
+    hazy = np.clip(0.1 + 0.8 * truth, 0, 1).astype(np.float32)  # agrees with it, but is unsure of itself
+
+    believed = polish(hazy[None], picture, good[None], "closed-form")[0]
+    alone = polish(hazy[None], picture, far_off(truth), "closed-form")[0]
+
+    assert np.abs(believed - truth).mean() < 0.6 * np.abs(alone - truth).mean()
 
 
 def test_where_colours_say_nothing_the_network_decides(soft_edge):
     _, _, blurred = soft_edge
 
-    grey = polish(blurred[None], np.full((3, *blurred.shape), 0.5, np.float32), "closed-form")[0]
+    grey = np.full((3, *blurred.shape), 0.5, np.float32)
+    grey = polish(blurred[None], grey, far_off(blurred), "closed-form")[0]
 
     # Smooth between its ends as the alpha was, and nowhere far from it.
     assert np.abs(grey - blurred).max() < 0.2

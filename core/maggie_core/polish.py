@@ -1,7 +1,9 @@
 """A last, cheap step on finished alphas: edges decided once more by the plate's own colours.
 
 Only pixels the network left undecided, and a thin rim around them, may change; everything else is returned
-bit for bit. Deterministic, one frame at a time, so a matte stays a function of its frame.
+bit for bit. Where the network hardly contradicts the guidance all along a person's outline, the guidance is a
+good one and is taken at its word, but for its edge. Deterministic, one frame at a time, so a matte stays a
+function of its frame.
 """
 
 from __future__ import annotations
@@ -29,12 +31,22 @@ CLOSED_FORM_TRUST = 2e-3
 do not."""
 
 
-def polish(alphas: Plane, picture: Plane, how: Polish) -> Plane:
+GOOD_SHARE = (0.0024, 0.0045)
+"""Mean distance of the guidance's outline from the network's, as a share of the short side, where guidance is
+taken at its word (1.4 pixels at 576) and where not at all (2.6)."""
+GOOD_RADIUS_SHARE = 0.0075
+"""Window of the guided filter that gives good guidance its edge."""
+GOOD_WEIGHT = 0.6
+"""Its weight against the network's alpha: two estimates with errors of their own."""
+
+
+def polish(alphas: Plane, picture: Plane, guidance: Plane, how: Polish) -> Plane:
     """Polished alphas of one frame.
 
     Args:
         alphas: (N, H, W) in [0, 1].
         picture: (3, H, W), sRGB-encoded in [0, 1]: what the network saw.
+        guidance: (N, H, W) binary masks that led to `alphas`.
         how: "none" returns `alphas`; "guided" filters them by the picture; "closed-form" solves for the
             undecided pixels with everything else known. The first closed form of a process compiles for some
             seconds.
@@ -45,19 +57,46 @@ def polish(alphas: Plane, picture: Plane, how: Polish) -> Plane:
     if how == "none":
         return alphas
     polished = alphas.astype(np.float32, copy=True)
-    for alpha in polished:
-        band = undecided_band(alpha)
-        if not band.any():
-            continue
-        radius = _reach(GUIDED_RADIUS_SHARE, alpha)
-        box = box_around(band, margin=2 * radius + 2)
-        near, inside = picture[:, *box], band[box]
-        if how == "guided":
-            better = guided_filter(near, alpha[box], radius_px=radius)
-        else:
-            better = closed_form(near, alpha[box], inside)
-        alpha[box][inside] = better[inside]
+    for alpha, mask in zip(polished, guidance, strict=True):
+        trust = _trust(alpha, mask)
+        _decide(alpha, picture, how)
+        if trust > 0:
+            _take_at_its_word(alpha, mask, picture, trust)
     return polished
+
+
+def _decide(alpha: Plane, picture: Plane, how: Polish) -> None:
+    """Decide the undecided band of an alpha (H, W) in place."""
+    band = undecided_band(alpha)
+    if not band.any():
+        return
+    radius = _reach(GUIDED_RADIUS_SHARE, alpha)
+    box = box_around(band, margin=2 * radius + 2)
+    near, inside = picture[:, *box], band[box]
+    if how == "guided":
+        better = guided_filter(near, alpha[box], radius_px=radius)
+    else:
+        better = closed_form(near, alpha[box], inside)
+    alpha[box][inside] = better[inside]
+
+
+def _trust(alpha: Plane, mask: Plane) -> float:
+    """How far guidance is to be taken at its word, 0 to 1."""
+    outline = np.abs(np.diff(mask, axis=0)).sum() + np.abs(np.diff(mask, axis=1)).sum()
+    if outline == 0:
+        return 0.0
+    apart = np.abs((alpha > 0.5) - mask).sum() / outline / min(alpha.shape)
+    good, poor = GOOD_SHARE
+    return float(np.clip((poor - apart) / (poor - good), 0, 1))
+
+
+def _take_at_its_word(alpha: Plane, mask: Plane, picture: Plane, trust: float) -> None:
+    """Mix an alpha (H, W) with its guidance, whose edge a guided filter softens, in place."""
+    radius = _reach(GOOD_RADIUS_SHARE, alpha)
+    y, x = np.gradient(mask) if min(mask.shape) > 1 else (np.zeros_like(mask),) * 2
+    box = box_around((y != 0) | (x != 0) | (np.abs(alpha - mask) > 0), margin=4 * radius)
+    filtered = guided_filter(picture[:, *box], mask[box], radius_px=radius)
+    alpha[box] += np.float32(trust * GOOD_WEIGHT) * (filtered - alpha[box])
 
 
 def undecided_band(alpha: Plane) -> NDArray[np.bool_]:

@@ -73,6 +73,8 @@ class _Seen:
     """(N,) bool: who has guidance."""
     picture: np.ndarray
     """(3, h, w): what the network saw, without its margin."""
+    guidance: np.ndarray
+    """(N, h, w), likewise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,14 +212,14 @@ class ShotMatter:
             masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
             bare = replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
             image = torch.from_numpy(picture).permute(2, 0, 1)
-            seen[frame] = _Seen(bare, repairs, np.asarray(masks.any(axis=(1, 2))), image.numpy())
+            seen[frame] = _Seen(bare, repairs, np.asarray(masks.any(axis=(1, 2))), image.numpy(), masks)
             yield _grown(image, margin), _grown(torch.from_numpy(masks), margin)
 
     def _finished(self, frame: int, matte: Tensor, seen: dict[int, _Seen]) -> _Finished:
         width, height = self.geometry.working_size
         about = seen.pop(frame)
         small = matte[:, :height, :width].float().cpu().numpy()
-        return _Finished(frame, polish(small, about.picture, self.polish), about)
+        return _Finished(frame, polish(small, about.picture, about.guidance, self.polish), about)
 
     def _agreeing(self, frames: Iterator[_Finished]) -> Iterator[_Finished]:
         """The same frames, each steadied by the one before and the one after it in the chain."""

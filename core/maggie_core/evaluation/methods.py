@@ -108,8 +108,8 @@ class NetworkMethod:
             # The published image network was trained and tested with the corner of each 8 x 8 cell.
             guidance = guidance[..., ::8, ::8]
         found = self.model.predict_clip(image, guidance)[..., :height, :width].float().cpu().numpy()
-        pairs = zip(found, scene.image, strict=True)
-        small = np.stack([polish(alphas, picture, self.polish) for alphas, picture in pairs])
+        seen = zip(found, scene.image, scene.guidance, strict=True)
+        small = np.stack([polish(alphas, picture, masks, self.polish) for alphas, picture, masks in seen])
         return Mattes(from_network_size(small, scene.size))
 
 
