@@ -32,9 +32,22 @@ SEVERITIES: dict[str, dict[str, float]] = {
         "swollen": 0.02,
         "crude": 0.05,
     },
+    "learning": {
+        "near": 0.36,
+        "low": 0.14,
+        "low_rough": 0.04,
+        "morph": 0.32,
+        "roto": 0.04,
+        "tracked": 0.04,
+        "bites": 0.03,
+        "swollen": 0.02,
+        "crude": 0.01,
+    },
 }
-"""Families by severity. "mixed" is what people train on: nearly perfect and soft masks, segmenters ("low"),
+"""Families by severity. "mixed" is guidance as it comes: nearly perfect and soft masks, segmenters ("low"),
 thresholds and morphology as the published training has them, outlines, trackers, and a few crude ones.
+"learning" is what the default network trains on: more good masks, or it learns to doubt them, and more that
+were grown or shrunk as a whole.
 """
 CRUDE = {"box": 1.0, "ellipse": 1.0, "coarse": 1.0, "scribble": 1.0, "part": 1.5}
 HELD_OUT: dict[str, dict[str, float]] = {
@@ -63,7 +76,7 @@ def degrade(
 
     Args:
         alpha: (H, W) coverage in [0, 1].
-        severity: "good", "typical", "rough", or "mixed" for the blend used in training.
+        severity: "good", "typical", "rough", "mixed" or "learning".
         subject_px: size of the whole subject when `alpha` shows only a part; by default measured on `alpha`.
         held_out: use fault families that training never sees.
 

@@ -53,10 +53,11 @@ class BankSource:
         self._seen += 1
         if self._seen % REOPEN_EVERY == 0:
             self._bank = Bank(self.folder)
+        how = {"crop_px": crop_px, "instances": (1, 3), "severity": "learning"}
         if frames > 1:
-            sample = compose_clip(rng, self._bank, frames=frames, crop_px=crop_px, instances=(1, 3))
+            sample = compose_clip(rng, self._bank, frames=frames, **how)
         else:
-            still = compose(rng, self._bank, crop_px=crop_px, instances=(1, 3))
+            still = compose(rng, self._bank, **how)
             sample = {name: planes[None] for name, planes in still.items()}
         kept = sample["guidance"].any(axis=(0, 2, 3))
         if not kept.any():
