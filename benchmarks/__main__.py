@@ -9,6 +9,7 @@ RUNS = (
     ("benchmarks.default_model", []),
     ("benchmarks.evaluation", []),
     ("benchmarks.instances", []),
+    ("benchmarks.synthesis", []),
     ("benchmarks.pipeline", ["2k"]),
     ("benchmarks.pipeline", ["long"]),
 )

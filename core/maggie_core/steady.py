@@ -78,9 +78,9 @@ def _flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.float
 
 
 def _grey(picture: Plane) -> NDArray[np.uint8]:
-    luma = np.tensordot(np.float32([0.299, 0.587, 0.114]), picture, axes=1)
+    luma = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), picture, axes=1)
     return np.round(np.clip(luma, 0, 1) * 255).astype(np.uint8)
 
 
 def _at(plane: Plane, x: Plane, y: Plane) -> Plane:
-    return cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -26,7 +26,7 @@ class TrainingLog:
         kept = [row for row in read_log(self._csv) if row["step"] <= step] if self._csv.is_file() else []
         self._rows = kept
         with atomic_file(self._csv) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, list[str](COLUMNS))
             writer.writeheader()
             writer.writerows(_texts(row) for row in kept)
 
@@ -34,7 +34,7 @@ class TrainingLog:
         """Append a row; draw the picture anew when it has a validation."""
         self._rows.append(row)
         with self._csv.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS).writerow(_texts(row))
+            csv.DictWriter(file, list[str](COLUMNS)).writerow(_texts(row))
         if any(name in row for name in VALIDATED):
             draw_log(self._rows, self._png)
 

@@ -255,7 +255,8 @@ class Trainer:
     @torch.no_grad()
     def _pull_back(self, share: float) -> None:
         if self.start:
-            torch._foreach_lerp_(list(self.net.parameters()), self.start, share)
+            for ours, theirs in zip(self.net.parameters(), self.start, strict=True):
+                ours.lerp_(theirs, share)
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -162,7 +162,7 @@ def shot_settings(**asked: object) -> TrainSettings:
 
 def _soft(frame: ApprovedFrame) -> np.ndarray:
     """(h, w) bool: where an approved alpha is soft."""
-    return ((frame.alphas > 0.02) & (frame.alphas < 0.98)).any(0)
+    return np.any((frame.alphas > 0.02) & (frame.alphas < 0.98), axis=0)
 
 
 def _grown(plane: np.ndarray, side: int) -> np.ndarray:

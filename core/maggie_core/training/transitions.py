@@ -24,7 +24,7 @@ def valid_frames(alphas: np.ndarray, change: np.ndarray, rng: np.random.Generato
     """
     if len(alphas) == 1:
         return np.array([[bool(edge_map(alpha, rng).any()) for alpha in alphas[0]]])
-    return change.any((1, 2))[:, None].repeat(alphas.shape[1], 1)
+    return np.asarray(change.any((1, 2)))[:, None].repeat(alphas.shape[1], 1)
 
 
 def edge_map(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import torch
@@ -43,8 +43,8 @@ class TrainingBatch:
         return self.guidance.flatten(3).any(dim=3)
 
     def to(self, device: torch.device) -> TrainingBatch:
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return TrainingBatch(**{name: x if x is None else x.to(device) for name, x in moved.items()})
+        there = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        return replace(self, **{name: tensor.to(device) for name, tensor in there.items()})
 
 
 @dataclass(frozen=True, eq=False)
