@@ -2,8 +2,8 @@
 
 A mask drawn or tracked anew in every frame is wrong in another way each time, and some of that comes through
 the network. Along the plate's optical flow the alphas of a point in successive frames are estimates of one
-value, so their mean is steadier, and nearer to the truth. Where the picture does not fit, the neighbour does
-not count.
+value, so their mean is steadier, and nearer to the truth. Where the pictures do not fit, or the way back
+leads elsewhere, the neighbour does not count.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 Steady = Literal["none", "flow"]
 Plane = NDArray[np.float32]
 
-SAME_COLOUR = 0.12
+SAME_COLOUR = 0.05
 """Root mean square difference of the sRGB-encoded colours at which a neighbour counts 1/e."""
 AROUND_PX = 2.0
 """Standard deviation of that neighbourhood."""
+BACK_PX = 1.0
+"""How far the flow there and back misses its start where a neighbour counts 1/e: what is hidden in one of two
+frames has no way back."""
 LEAST_PX = 16
 """Short side below which there is no flow to be found."""
 
@@ -48,10 +51,10 @@ def steadied(
     for other, theirs, present in neighbours:
         if not present.any():
             continue
-        x, y = _where(picture, other)
+        x, y, missed = _where(picture, other)
         difference = np.stack([_at(plane, x, y) for plane in other]) - picture
         apart = cv2.GaussianBlur((difference**2).mean(0), (0, 0), AROUND_PX)
-        weight = np.exp(-apart / np.float32(SAME_COLOUR**2))
+        weight = np.exp(-apart / np.float32(SAME_COLOUR**2) - missed / np.float32(BACK_PX**2))
         weight *= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
         for n in np.flatnonzero(present):
             total[n] += weight * _at(theirs[n], x, y)
@@ -59,11 +62,16 @@ def steadied(
     return total / weights
 
 
-def _where(picture: Plane, other: Plane) -> tuple[Plane, Plane]:
-    """(H, W) each: x and y in `other` of what `picture` shows at a pixel."""
-    flow = _flow(_grey(picture), _grey(other))
+def _where(picture: Plane, other: Plane) -> tuple[Plane, Plane, Plane]:
+    """(H, W) each: x and y in `other` of what `picture` shows at a pixel, and the square of how far the way
+    back misses that pixel.
+    """
+    here, there = _grey(picture), _grey(other)
+    flow, back = _flow(here, there), _flow(there, here)
     rows, columns = np.indices(flow.shape[:2], dtype=np.float32)
-    return columns + flow[..., 0], rows + flow[..., 1]
+    x, y = columns + flow[..., 0], rows + flow[..., 1]
+    returned = np.stack([_at(np.ascontiguousarray(back[..., k]), x, y) for k in range(2)], -1)
+    return x, y, ((flow + returned) ** 2).sum(-1)
 
 
 def _flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.float32]:
