@@ -35,7 +35,7 @@ from maggie_core.training.loop import CHECKPOINT, SAVE_EVERY_S, Trainer, Validat
 from maggie_core.training.per_shot import SHOT_SETTINGS, ApprovedFrame, ShotSource
 from maggie_core.training.settings import TrainSettings, settings_from
 from maggie_core.training.validation import HeldOut, validation
-from maggie_core.training.weights import Start, export, network_of, start_from, with_temporal
+from maggie_core.training.weights import Start, export, last_steps, network_of, start_from, with_temporal
 from maggie_core.training.windows import TrainingBatch
 
 BEST, LAST = "best", "last"
@@ -200,7 +200,7 @@ def train_shot(
             "name": folder.resolve().name,
             "licence": begun.licence,
             "commercial": begun.commercial,
-            "polish": begun.polish,
+            **last_steps(network.widths, begun),
             "recipe": SHOT_RECIPE,
             "data": [shot],
             "approved_frames": approved,
@@ -345,7 +345,7 @@ def _about(folder: Path, plan: Plan, start: Start | None) -> dict[str, Any]:
         "recipe": plan.name,
         "data": list(plan.data),
         "validate": list(plan.validate),
-        "polish": "none" if start is None else start.polish,
+        **last_steps(plan.widths, start),
     } | ({} if start is None else start.provenance())
 
 

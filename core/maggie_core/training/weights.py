@@ -32,7 +32,8 @@ class Start:
     commercial: bool = False
     sha256: str = ""
     polish: str = "none"
-    """The last step they were made to end in."""
+    steady: str = "none"
+    """The last steps they were made to end in."""
 
     def provenance(self) -> dict[str, str]:
         return {"from": self.name, "from_sha256": self.sha256}
@@ -56,11 +57,21 @@ def start_from(spec: str) -> Start:
             about.get("commercial") is True,
             _sha256(path),
             str(about.get("polish", "none")),
+            str(about.get("steady", "none")),
         )
     info = load_model(spec, device="cpu").info  # says in one line what is wrong with foreign weights
     tensors = read_state(path)
     network = network_of(tensors, infer_widths(tensors, read_said(path)))
-    return Start(network, spec, info.licence, info.commercial, info.sha256, info.polish)
+    return Start(network, spec, info.licence, info.commercial, info.sha256, info.polish, info.steady)
+
+
+def last_steps(widths: Widths, start: Start | None) -> dict[str, str]:
+    """Polish and steadying for `config.json`: those of the start, or what suits a network of `widths`."""
+    if start is not None:
+        return {"polish": start.polish, "steady": start.steady}
+    if widths.prior:
+        return {"polish": "closed-form", "steady": "flow"}
+    return {"polish": "none", "steady": "none"}
 
 
 def network_of(tensors: dict[str, Tensor], widths: Widths) -> Network:
