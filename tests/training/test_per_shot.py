@@ -102,7 +102,7 @@ def test_who_has_no_approved_alpha_guides_but_teaches_nothing():
     ana = combine([MaskSequence("ana", SHOT / "truth.####.exr", channel="ana.alpha")])
     matter = matter_of(small_job(), "default")
 
-    source = ShotSource(approved_frames(matter, ana, [1012]))
+    source = ShotSource(approved_frames(matter, ana, [1016]))  # where they meet: both are in any crop
     sample = source.sample(np.random.default_rng(0), 0, frames=1, crop_px=128)
 
     assert sample is not None

@@ -222,16 +222,24 @@ def _region(
 
 
 def _thinned(region: Tensor, most_sites: int) -> Tensor:
-    """The same region in a random window of each map, where all of it were too much for one step."""
-    total = int(region.sum())
-    if total <= most_sites:
-        return region
+    """The same region in a window of each map around a random place of it, where all of it were too much for
+    one step.
+    """
     height, width = region.shape[-2:]
-    share = (most_sites / total) ** 0.5
-    tall, wide = int(height * share), int(width * share)
-    kept = torch.zeros_like(region)
-    for source, target in zip(region.flatten(0, 2), kept.flatten(0, 2), strict=True):
-        top = int(torch.randint(height - tall + 1, ()))
-        left = int(torch.randint(width - wide + 1, ()))
-        target[top : top + tall, left : left + wide] = source[top : top + tall, left : left + wide]
-    return kept if kept.any() else region
+    kept, share = region, 1.0
+    while (total := int(kept.sum())) > most_sites:
+        share *= min(0.9, (most_sites / total) ** 0.5)
+        tall, wide = max(1, int(height * share)), max(1, int(width * share))
+        kept = torch.zeros_like(region)
+        for source, target in zip(region.flatten(0, 2), kept.flatten(0, 2), strict=True):
+            places = source.nonzero()
+            if not len(places):
+                continue
+            y, x = places[int(torch.randint(len(places), ()))].tolist()
+            top = min(max(0, y - tall // 2), height - tall)
+            left = min(max(0, x - wide // 2), width - wide)
+            window = (slice(top, top + tall), slice(left, left + wide))
+            target[window] = source[window]
+        if tall == wide == 1:
+            break
+    return kept
