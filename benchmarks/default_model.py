@@ -19,7 +19,7 @@ from maggie_core import load_model
 from maggie_core.evaluation import BASELINES, Averages, video_errors
 from maggie_core.io.picture import write_picture
 from maggie_core.polish import polish
-from maggie_core.steady import steadied
+from maggie_core.steady import steadied_clip
 from maggie_core.synthesis import HeldOutSample, heldout_set
 
 METRICS = ("MAD_e3", "MSE_e3", "Grad", "dtSSD_e3")
@@ -54,8 +54,9 @@ def main() -> None:
                 for alphas, picture, masks in zip(bare, sample.image, sample.guidance, strict=True)
             ]
         )
+        steady = steadied_clip(sample.image, polished, sample.guidance.any(axis=(2, 3)))
         results = {
-            OURS: _steadied(sample, polished) if model.info.steady == "flow" else polished,
+            OURS: steady if model.info.steady == "flow" else polished,
             UNSTEADY: polished,
             BARE: bare,
             ALONE: torch.cat([model.predict_clip(i[None], g[None]) for i, g in pairs]).numpy(),
@@ -72,18 +73,6 @@ def main() -> None:
         group: {name: _rounded(average) for name, average in rows.items()} for group, rows in scores.items()
     }
     print(json.dumps(table, indent=1) if args.json else _as_text(table))
-
-
-def _steadied(sample: HeldOutSample, alphas: np.ndarray) -> np.ndarray:
-    """Each frame with the ones before and after it, as `ShotMatter` does."""
-    there = sample.guidance.any(axis=(2, 3))
-    frames = list(zip(sample.image, alphas, there, strict=True))
-    return np.stack(
-        [
-            steadied(picture, alpha, frames[max(t - 1, 0) : t] + frames[t + 1 : t + 2])
-            for t, (picture, alpha, _) in enumerate(frames)
-        ]
-    )
 
 
 def _baselines(sample: HeldOutSample) -> dict[str, np.ndarray]:

@@ -62,6 +62,26 @@ def steadied(
     return total / weights
 
 
+def steadied_clip(pictures: Plane, alphas: Plane, present: NDArray[np.bool_]) -> Plane:
+    """Every frame of a clip averaged with the ones before and after it.
+
+    Args:
+        pictures: (T, 3, H, W), sRGB-encoded in [0, 1].
+        alphas: (T, N, H, W) in [0, 1].
+        present: (T, N) which instances are there.
+
+    Returns:
+        (T, N, H, W) float32.
+    """
+    frames = list(zip(pictures, alphas, present, strict=True))
+    return np.stack(
+        [
+            steadied(picture, alpha, frames[max(t - 1, 0) : t] + frames[t + 1 : t + 2])
+            for t, (picture, alpha, _) in enumerate(frames)
+        ]
+    )
+
+
 def _where(picture: Plane, other: Plane) -> tuple[Plane, Plane, Plane]:
     """(H, W) each: x and y in `other` of what `picture` shows at a pixel, and the square of how far the way
     back misses that pixel.

@@ -51,6 +51,7 @@ def _choice(name: str, *values: str, help: str) -> Any:  # noqa: A002 - click's 
 @click.option("--variant", help="One set of masks of him2k, e.g. r50_fpn_3x; default all.")
 @_choice("--protocol", "paper", "release", help="Windows of the flicker measures.")
 @_choice("--polish", "auto", "none", "guided", "closed-form", help="The last step on edges.")
+@_choice("--steady", "auto", "none", "flow", help="Average clips along the optical flow.")
 @_choice("--instances", "together", "alone", help="One pass for all, or one for each.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many samples of each subset and variant.")
 @click.option("--strict", is_flag=True, help="Refuse predictions that are missing, superfluous or resized.")
@@ -122,6 +123,7 @@ def _methods(
     predictions: tuple[Path, ...],
     baselines: str,
     polish: Any,
+    steady: Any,
     instances: Any,
     strict: bool,
     device: str,
@@ -131,7 +133,9 @@ def _methods(
     from maggie_core.evaluation.methods import baseline_methods, network_method, saved_mattes
 
     methods: list[Method] = [
-        network_method(model, polish=polish, instances=instances, device=device, precision=precision)
+        network_method(
+            model, polish=polish, steady=steady, instances=instances, device=device, precision=precision
+        )
         for model in models or (() if predictions else ("default",))
     ]
     methods += [

@@ -109,6 +109,19 @@ def test_the_last_step_is_part_of_the_method(scene: Scene):
     assert not np.array_equal(plain.mattes(scene).alphas, polished.mattes(scene).alphas)
 
 
+def test_clips_are_steadied_where_the_method_says_so(scene: Scene):
+    repeated = replace(scene, image=scene.image.repeat(3, 0), guidance=scene.guidance.repeat(3, 0))
+    rolled = replace(
+        repeated, guidance=np.stack([np.roll(g, 4 * t, -1) for t, g in enumerate(repeated.guidance)])
+    )
+    plain, steady = (NetworkMethod(tiny_model(), "none", "tiny", how) for how in ("none", "flow"))
+
+    change, steadier = (np.abs(np.diff(m.mattes(rolled).alphas, axis=0)).mean() for m in (plain, steady))
+
+    assert plain.recipe != steady.recipe
+    assert steadier < change
+
+
 def test_baselines_see_the_masks_at_network_size(scene: Scene):
     mask, blur = baseline_methods("mask,blur")
 

@@ -18,6 +18,7 @@ from maggie_core.evaluation.network_size import from_network_size, padded
 from maggie_core.model import MatteModel, load_model
 from maggie_core.model.checkpoint import Instances, Precision
 from maggie_core.polish import Polish, polish
+from maggie_core.steady import Steady, steadied_clip
 
 Planes = NDArray[np.floating]
 
@@ -80,11 +81,12 @@ class Method(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class NetworkMethod:
-    """A network, run as the published evaluation runs it, and the last step that belongs to it."""
+    """A network, run as the published evaluation runs it, and the last steps that belong to it."""
 
     model: MatteModel
     polish: Polish
     name: str
+    steady: Steady = "none"
     kind: str = "network"
 
     @property
@@ -94,6 +96,7 @@ class NetworkMethod:
             "weights": model.info.sha256,
             "instances": model.instances,
             "polish": self.polish,
+            "steady": self.steady,
             "precision": model.precision,
             "device": model.device.type,
         }
@@ -110,6 +113,8 @@ class NetworkMethod:
         found = self.model.predict_clip(image, guidance)[..., :height, :width].float().cpu().numpy()
         seen = zip(found, scene.image, scene.guidance, strict=True)
         small = np.stack([polish(alphas, picture, masks, self.polish) for alphas, picture, masks in seen])
+        if self.steady == "flow" and self.model.is_video:
+            small = steadied_clip(scene.image, small, scene.guidance.any(axis=(2, 3)))
         return Mattes(from_network_size(small, scene.size))
 
 
@@ -204,12 +209,24 @@ class SavedMattes:
 
 
 def network_method(
-    model: str, *, polish: Polish | Literal["auto"], instances: Instances, device: str, precision: Precision
+    model: str,
+    *,
+    polish: Polish | Literal["auto"],
+    steady: Steady | Literal["auto"],
+    instances: Instances,
+    device: str,
+    precision: Precision,
 ) -> NetworkMethod:
-    """A network by name or path, as `load_model` takes it; polish `auto` is what it was made to end in."""
+    """A network by name or path, as `load_model` takes it; `auto` is what it was made to end in."""
     loaded = load_model(model, device=device, precision=precision, instances=instances)
     name = model if instances == "together" else f"{model}, {instances}"
-    return NetworkMethod(loaded, loaded.info.polish if polish == "auto" else polish, name)
+    info = loaded.info
+    return NetworkMethod(
+        loaded,
+        info.polish if polish == "auto" else polish,
+        name,
+        info.steady if steady == "auto" else steady,
+    )
 
 
 def baseline_methods(names: str) -> list[BaselineMethod]:
