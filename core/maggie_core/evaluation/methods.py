@@ -114,7 +114,7 @@ class NetworkMethod:
         seen = zip(found, scene.image, scene.guidance, strict=True)
         small = np.stack([polish(alphas, picture, masks, self.polish) for alphas, picture, masks in seen])
         if self.steady == "flow" and self.model.is_video:
-            small = steadied_clip(scene.image, small, scene.guidance.any(axis=(2, 3)))
+            small = steadied_clip(scene.image, small, np.any(scene.guidance, axis=(2, 3)))
         return Mattes(from_network_size(small, scene.size))
 
 
