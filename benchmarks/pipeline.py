@@ -111,6 +111,8 @@ def timed(spent: dict[str, float]) -> Iterator[None]:
         (shot.Guidance, "read", "read the guidance"),
         (MatteModel, "encode", "network, features"),
         (MatteModel, "window", "network, window"),
+        (shot, "polish", "polish"),
+        (shot, "steadied", "steady"),
         (shot.Geometry, "from_working", "enlarge the alphas"),
         (runner, "write_mattes", "write the mattes"),
     ]
