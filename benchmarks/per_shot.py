@@ -9,6 +9,7 @@ dtSSD over pairs of neighbours among them.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -52,6 +53,7 @@ def main() -> None:
             replace(SHOT_SETTINGS, steps=args.steps),
             shot=job.plate,
             device="cpu",
+            tell=lambda row: print(f"step {row['step']:.0f}: {row['loss']:.3f}", file=sys.stderr, flush=True),
         )
         seconds = time.monotonic() - began
         after = _mattes(job, str(Path(folder) / "fitted" / "last"))
