@@ -37,7 +37,11 @@ from maggie_node.protocol import (
 
 
 def run(
-    job: MatteJob, *, emit: Callable[[Event], None], cancelled: Callable[[], bool] = lambda: False
+    job: MatteJob,
+    *,
+    emit: Callable[[Event], None],
+    cancelled: Callable[[], bool] = lambda: False,
+    load: Callable[..., MatteModel] = load_model,
 ) -> Finished:
     """Matte what `job` asks for; every asked frame is delivered whole or reported.
 
@@ -46,6 +50,7 @@ def run(
             each frame, one `Finished`.
         cancelled: asked before each frame is read; once it is true the job ends. So does a KeyboardInterrupt.
             Either way the files there are whole, and running the job again goes on where it stopped.
+        load: `load_model`, or what keeps its models from job to job.
 
     Returns:
         The `Finished` event.
@@ -57,7 +62,7 @@ def run(
     if job.commercial:
         _check_licence(job.model)
     shot = open_shot(job)
-    model = load_model(job.model, device=job.device, precision=job.precision)
+    model = load(job.model, device=job.device, precision=job.precision)
     plate = cast(FrameSource, _StoppablePlate(shot.plate, cancelled))
     matter = ShotMatter(model, plate, shot.guidance, shot.settings, shot_frames=shot.shot_frames)
     shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
