@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, tee
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,46 +15,40 @@ from maggie_core.model.matte_model import CHANGES, MAPS, MatteModel, WindowResul
 class OneByOne(MatteModel):
     """A model that never sees two instances at once, encoder included, as MGM runs.
 
-    `predict_window`, `predict_clip` and `stream` take one pass for each instance, so time and the features
-    held grow with their number. With one instance it is the model it was made from.
+    It takes one pass for each instance, so time and the features held grow with their number. With one
+    instance it is the model it was made from.
     """
 
     instances = "alone"
 
-    def predict_window(
-        self, image: Tensor, guidance: Tensor, *, previous: Tensor | None = None, hidden: Tensor | None = None
+    def encode(self, image: Tensor, guidance: Tensor) -> Any:
+        """Features of one frame: a tuple with those of each instance's pass."""
+        return tuple(super(OneByOne, self).encode(image, only) for only in guidance.split(1))
+
+    def window(
+        self,
+        frames: list[Any],
+        *,
+        previous: Tensor | None = None,
+        hidden: Tensor | None = None,
+        skip_first: bool = False,
+        known: Sequence[Tensor | None] = (),
     ) -> WindowResult:
-        """As `MatteModel.predict_window`; the change maps are those of all passes, changed where any is."""
-        self._check(image, guidance)
-        count = guidance.shape[1]
-        states = [None] * count if hidden is None else list(hidden.chunk(count))
+        """As `MatteModel.window`; the change maps are those of all passes, changed where any is."""
+        passes = list(zip(*frames, strict=True))
+        states = [None] * len(passes) if hidden is None else list(hidden.chunk(len(passes)))
         results = []
-        for k, state in enumerate(states):
-            earlier = None if previous is None else previous[k : k + 1]
-            only = guidance[:, k : k + 1]
-            results.append(super().predict_window(image, only, previous=earlier, hidden=state))
+        for k, (features, state) in enumerate(zip(passes, states, strict=True)):
+            results.append(
+                super().window(
+                    list(features),
+                    previous=None if previous is None else previous[k : k + 1],
+                    hidden=state,
+                    skip_first=skip_first,
+                    known=[None if frame is None else frame[k : k + 1] for frame in known],
+                )
+            )
         return _side_by_side(results)
-
-    def stream(
-        self, pairs: Iterable[tuple[Tensor, Tensor]], *, carry_hidden: bool = False, carry_last: bool = True
-    ) -> Iterator[Tensor]:
-        """As `MatteModel.stream`; three frames' features are held for each instance."""
-        pairs = iter(pairs)
-        first = next(pairs, None)
-        if first is None:
-            return
-        run, count = super().stream, first[1].shape[0]
-        passes = [
-            run(_only(copy, k), carry_hidden=carry_hidden, carry_last=carry_last)
-            for k, copy in enumerate(tee(chain([first], pairs), count))
-        ]
-        for mattes in zip(*passes, strict=True):
-            yield torch.cat(mattes)
-
-
-def _only(pairs: Iterable[tuple[Tensor, Tensor]], k: int) -> Iterator[tuple[Tensor, Tensor]]:
-    for image, guidance in pairs:
-        yield image, guidance[k : k + 1]
 
 
 def _side_by_side(results: list[WindowResult]) -> WindowResult:

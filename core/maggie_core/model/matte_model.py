@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -109,6 +109,7 @@ class MatteModel:
         previous: Tensor | None = None,
         hidden: Tensor | None = None,
         skip_first: bool = False,
+        known: Sequence[Tensor | None] = (),
     ) -> WindowResult:
         """Matte a window from its frames' features.
 
@@ -116,6 +117,8 @@ class MatteModel:
             previous: (N, H, W) final matte of the window's first frame, from the window before.
             hidden: (C, H/8, W/8) temporal state before the first frame.
             skip_first: leave the first frame's detail out; its matte is then `previous`.
+            known: for each frame None, or (N, H, W) alphas that stand instead of the network's wherever they
+                are not NaN, in its neighbours' fusion too.
         """
         count = frames[0].guidance.shape[0]
         maps = _Maps.empty(len(frames), count, frames[0].picture.shape[-2:], self.device)
@@ -125,7 +128,7 @@ class MatteModel:
         for group, found in zip(groups, coarse, strict=True):
             if found.logits is not None:
                 self._refine(frames, group, found, maps, first=1 if skip_first else 0)
-        single = maps.single
+        single = _with_known(maps.single, known)
         result = WindowResult(single, maps.alpha8, maps.alpha4, maps.alpha1, maps.region, single)
         if not self.is_video:
             return result
@@ -138,7 +141,7 @@ class MatteModel:
         states = [found.hidden for found in coarse if found.hidden is not None]
         return replace(
             result,
-            alpha=final,
+            alpha=_with_known(final, known),
             hidden=torch.cat(states, dim=1) if states else None,
             change_forward=forward,
             change_backward=backward,
@@ -326,6 +329,16 @@ class _Maps:
     def empty(cls, frames: int, count: int, size: torch.Size, device: torch.device) -> _Maps:
         alphas = [torch.zeros(frames, count, *size, device=device) for _ in range(4)]
         return cls(*alphas, region=torch.zeros(frames, count, *size, dtype=torch.bool, device=device))
+
+
+def _with_known(alphas: Tensor, known: Sequence[Tensor | None]) -> Tensor:
+    """(T, N, H, W) alphas, those that are known instead of found."""
+    if all(frame is None for frame in known):
+        return alphas
+    frames = zip(alphas, known, strict=True)
+    return torch.stack(
+        [a if k is None else torch.where(k.isnan().to(a.device), a, k.to(a)) for a, k in frames]
+    )
 
 
 def _changes(found: list[tuple[Tensor, ...]], like: Tensor) -> tuple[Tensor, Tensor]:
