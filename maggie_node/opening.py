@@ -65,8 +65,11 @@ class OpenShot:
         self.guidance.check(frames)
 
 
-def open_shot(job: MatteJob) -> OpenShot:
+def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     """Open what `job` names.
+
+    Args:
+        to_write: mattes will be written, so their place and every input they need are looked for first.
 
     Raises:
         InputError: something is missing, unreadable or out of range; nothing has been written.
@@ -82,7 +85,8 @@ def open_shot(job: MatteJob) -> OpenShot:
             f"frames {compact_frames(outside)} are outside the shot, which is {compact_frames(shot_frames)}: "
             "change --frames, or say which frames the shot has with --shot-frames"
         )
-    _check_output(job, asked)
+    if to_write:
+        _check_output(job, asked)
     warnings = _gap_warnings("plate frames", missing_frames(plate, shot_frames), job.on_missing)
     if job.on_missing != "error":
         plate = on_missing_source(plate, shot_frames, job.on_missing)
@@ -108,7 +112,8 @@ def open_shot(job: MatteJob) -> OpenShot:
         files,
         warnings,
     )
-    shot.require(frames)
+    if to_write:
+        shot.require(frames)
     return shot
 
 
