@@ -44,22 +44,41 @@ def steadied(
 
     Source of the flow: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, in OpenCV.
     """
-    height, width = picture.shape[1:]
-    if min(height, width) < LEAST_PX:
+    if min(picture.shape[1:]) < LEAST_PX:
         return alphas
     total, weights = alphas.astype(np.float32), np.ones_like(alphas, np.float32)
     for other, theirs, present in neighbours:
         if not present.any():
             continue
-        x, y, missed = _where(picture, other)
-        difference = np.stack([_at(plane, x, y) for plane in other]) - picture
-        apart = cv2.GaussianBlur((difference**2).mean(0), (0, 0), AROUND_PX)
-        weight = np.exp(-apart / np.float32(SAME_COLOUR**2) - missed / np.float32(BACK_PX**2))
-        weight *= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+        x, y, weight = correspondence(picture, other)
         for n in np.flatnonzero(present):
-            total[n] += weight * _at(theirs[n], x, y)
+            total[n] += weight * sampled(theirs[n], x, y)
             weights[n] += weight
     return total / weights
+
+
+def correspondence(picture: Plane, other: Plane) -> tuple[Plane, Plane, Plane]:
+    """Where another frame shows the same, and how far that is to be believed.
+
+    Args:
+        picture, other: (3, H, W), sRGB-encoded in [0, 1], sides of at least `LEAST_PX`.
+
+    Returns:
+        (H, W) float32 each: x and y in `other` of what `picture` shows at a pixel, and a weight in [0, 1]: 1
+        where the colours agree and the way back leads to the pixel, towards 0 where either does not.
+    """
+    height, width = picture.shape[1:]
+    x, y, missed = _where(picture, other)
+    difference = np.stack([sampled(plane, x, y) for plane in other]) - picture
+    apart = cv2.GaussianBlur((difference**2).mean(0), (0, 0), AROUND_PX)
+    weight = np.exp(-apart / np.float32(SAME_COLOUR**2) - missed / np.float32(BACK_PX**2))
+    weight *= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    return x, y, weight
+
+
+def sampled(plane: Plane, x: Plane, y: Plane) -> Plane:
+    """A plane (H, W) at the places x, y, bilinearly; beyond the border as at the border."""
+    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def steadied_clip(pictures: Plane, alphas: Plane, present: NDArray[np.bool_]) -> Plane:
@@ -90,7 +109,7 @@ def _where(picture: Plane, other: Plane) -> tuple[Plane, Plane, Plane]:
     flow, back = _flow(here, there), _flow(there, here)
     rows, columns = np.indices(flow.shape[:2], dtype=np.float32)
     x, y = columns + flow[..., 0], rows + flow[..., 1]
-    returned = np.stack([_at(np.ascontiguousarray(back[..., k]), x, y) for k in range(2)], -1)
+    returned = np.stack([sampled(np.ascontiguousarray(back[..., k]), x, y) for k in range(2)], -1)
     return x, y, ((flow + returned) ** 2).sum(-1)
 
 
@@ -108,7 +127,3 @@ def _flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.float
 def _grey(picture: Plane) -> NDArray[np.uint8]:
     luma = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), picture, axes=1)
     return np.round(np.clip(luma, 0, 1) * 255).astype(np.uint8)
-
-
-def _at(plane: Plane, x: Plane, y: Plane) -> Plane:
-    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
