@@ -93,7 +93,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         if job.on_missing == "skip":
             shot_frames = tuple(frame for frame in shot_frames if frame in set(plate.frames))
     guidance = combine(
-        [_source(source, shot_frames) for source in job.guidance], missing=job.guidance_missing
+        [guidance_source(source, shot_frames) for source in job.guidance], missing=job.guidance_missing
     )
     if job.guidance_missing != "error":
         warnings += _gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
@@ -145,7 +145,8 @@ def _files(job: MatteJob) -> MatteFile:
     )
 
 
-def _source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
+def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
+    """Open one guidance of a job; the instances it has are looked for in the frames of the shot."""
     if isinstance(source, jobs.MaskGuidance):
         return MaskSequence(source.name, source.sequence, channel=source.channel)
     if isinstance(source, jobs.LayersGuidance):

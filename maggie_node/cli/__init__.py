@@ -11,6 +11,7 @@ from maggie_node.cli.explain import explain
 from maggie_node.cli.job import job
 from maggie_node.cli.matte import matte
 from maggie_node.cli.models import models
+from maggie_node.cli.qc import qc
 from maggie_node.cli.synthesize import synthesize
 from maggie_node.cli.train import train
 
@@ -21,5 +22,5 @@ def main() -> None:
     """A plate and rough masks in, one clean, soft, steady alpha per person out."""
 
 
-for command in (demo, matte, job, train, evaluate, synthesize, doctor, models, explain):
+for command in (demo, matte, job, qc, train, evaluate, synthesize, doctor, models, explain):
     main.add_command(command)

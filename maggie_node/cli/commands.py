@@ -11,14 +11,14 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DEFECT, SOME_FAILED, CANCELLED = 1, 3, 130
+DEFECT, SOME_FAILED, QC_EXCEEDED, CANCELLED = 1, 3, 4, 130
 
 
 class Commands(click.Group):
     """A group whose errors are one line on stderr: what was found, what is needed, what to do.
 
-    Exit codes: 0 done, 1 a defect of ours, 2 bad usage or input, 3 some frames failed, 5 licence refused,
-    130 cancelled. `--debug` on a command adds the traceback.
+    Exit codes: 0 done, 1 a defect of ours, 2 bad usage or input, 3 some frames failed, 4 a QC limit was
+    exceeded, 5 licence refused, 130 cancelled. `--debug` on a command adds the traceback.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:

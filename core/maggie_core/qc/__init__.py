@@ -1,0 +1,21 @@
+"""Quality control without ground truth: what mattes show by themselves, and how much is too much."""
+
+from maggie_core.qc.check import Checked, PlatePictures, Subject, check
+from maggie_core.qc.delivery import MatteFiles
+from maggie_core.qc.findings import Finding, as_data, as_text, find
+from maggie_core.qc.measures import MEASURES, Measure, limits_with
+
+__all__ = [
+    "MEASURES",
+    "Checked",
+    "Finding",
+    "MatteFiles",
+    "Measure",
+    "PlatePictures",
+    "Subject",
+    "as_data",
+    "as_text",
+    "check",
+    "find",
+    "limits_with",
+]

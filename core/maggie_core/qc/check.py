@@ -1,0 +1,366 @@
+"""Go once through a delivered shot and measure it; what is kept is numbers, one frame and the one before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from maggie_core.color import ColorSettings, PlateView
+from maggie_core.errors import FrameError, GuidanceError
+from maggie_core.geometry import Geometry
+from maggie_core.guidance import Guidance, exclusive
+from maggie_core.guidance.instances import EXTRA_LAYERS
+from maggie_core.io.exr import list_parts
+from maggie_core.io.frames import FrameSource
+from maggie_core.io.plate import read_plate
+from maggie_core.mattes import read_mattes
+from maggie_core.qc import planes
+from maggie_core.qc.change import Motion, Plane, change_px
+from maggie_core.qc.delivery import MatteFiles, differences, recipe_of
+from maggie_core.qc.seams import Seams, judge_seams
+from maggie_core.settings import Overlap
+
+EVERYBODY = ""
+"""Whose values those are that belong to a frame, not to an instance."""
+GAP_FRAMES = 3
+"""Without guidance: so many frames in which somebody is gone between frames in which they are there are
+a fault, not a person behind something."""
+
+
+@dataclass(frozen=True)
+class PlatePictures:
+    """The plate as the eye sees it."""
+
+    source: FrameSource
+    view: PlateView
+    layer: str | None = None
+
+    @classmethod
+    def of(cls, source: FrameSource, colour: ColorSettings, *, layer: str | None = None) -> PlatePictures:
+        """The pictures of `source`, brought to the eye as `colour` says.
+
+        Raises:
+            ColorError: the configuration or the colour space is not there.
+        """
+        sample = dict.fromkeys(source.frames[i] for i in (0, len(source.frames) // 2, -1))
+        view = PlateView(
+            colour,
+            example_path=source.colorspace_hint,
+            auto_frames=lambda: (read_plate(source, frame, layer=layer).pixels for frame in sample),
+        )
+        return cls(source, view, layer)
+
+    def read(self, frame: int, geometry: Geometry) -> Plane:
+        """(3, h, w) sRGB-encoded in [0, 1], on the working grid."""
+        plate = read_plate(self.source, frame, layer=self.layer)
+        picture, _ = self.view.to_model(
+            plate.pixels, geometry=geometry, data=plate.data, code_max=plate.code_max
+        )
+        return np.ascontiguousarray(picture.transpose(2, 0, 1))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked, and what it is checked against."""
+
+    mattes: MatteFiles
+    frames: tuple[int, ...]
+    """Frames that should be there, ascending."""
+    shot_frames: tuple[int, ...]
+    """The whole shot, of which `frames` may be a part: neighbours and segments are counted in it."""
+    segment_frames: int | Literal["header", "whole"] = "header"
+    """Frames that share one chain of state; as the mattes' own headers say, or all of them."""
+    plate: PlatePictures | None = None
+    guidance: Guidance | None = None
+    overlap: Overlap = "first"
+    """Who owns what several masks claim."""
+    working_px: int = 576
+    """Short side of the grid on which alphas are compared with plate, guidance and each other."""
+
+
+@dataclass
+class Numbers:
+    """Every value that was measured: by measure, instance and frame."""
+
+    values: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
+    remarks: dict[tuple[str, int], str] = field(default_factory=dict)
+    """What a value means in words, by measure and frame."""
+
+    def add(self, measure: str, frame: int, value: float | None, who: str = EVERYBODY) -> None:
+        if value is not None:
+            self.values.setdefault(measure, {}).setdefault(who, {})[frame] = float(value)
+
+    def of(self, measure: str, who: str = EVERYBODY) -> Mapping[int, float]:
+        return self.values.get(measure, {}).get(who, {})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A shot, measured."""
+
+    subject: Subject
+    instances: tuple[str, ...]
+    """Everybody who is in any frame or in the guidance, by the artists' names."""
+    numbers: Numbers
+    segment_frames: int | None
+    """Frames in a segment; None where the shot has one chain, or nobody says."""
+    seams: Seams | None
+    """None where there is no seam, or too few frames to judge one."""
+    notes: tuple[str, ...]
+    """What could not be looked at, and why."""
+    header: Mapping[str, Any]
+    """Of the first frame that can be read."""
+    geometry: Geometry | None
+    """None when no frame can be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What the next frame needs of a frame, on the working grid."""
+
+    index: int
+    """Place in the shot."""
+    alphas: dict[str, Plane]
+    stored: dict[str, bytes]
+    """A digest of each alpha as it is in the file."""
+    picture: Plane | None
+    masks: dict[str, Plane]
+
+
+def check(subject: Subject, *, tell: Callable[[int], None] = lambda frame: None) -> Checked:
+    """Measure a shot, each frame read once and in order.
+
+    Args:
+        tell: gets each frame's number when it is done.
+
+    Raises:
+        GuidanceError: a mask is of another picture's shape.
+    """
+    return _Check(subject, tell).run()
+
+
+class _Check:
+    def __init__(self, subject: Subject, tell: Callable[[int], None]) -> None:
+        self._subject, self._tell = subject, tell
+        self._numbers = Numbers()
+        self._place = {frame: index for index, frame in enumerate(subject.shot_frames)}
+        self._recipes: dict[int, dict[str, str]] = {}
+        self._names: dict[int, tuple[str, ...]] = {}
+        self._guided = tuple(i.name for i in subject.guidance.instances) if subject.guidance else ()
+        self._geometry: Geometry | None = None
+        self._header: dict[str, Any] = {}
+        self._notes: dict[str, list[int]] = {}
+
+    def run(self) -> Checked:
+        before: _Seen | None = None
+        for frame in self._subject.frames:
+            here = self._look_at(frame)
+            if here is not None:
+                adjacent = before is not None and before.index + 1 == here.index
+                self._compare(frame, here, before if adjacent else None)
+            before = here
+            self._tell(frame)
+        everybody = tuple(dict.fromkeys([*self._guided, *(n for each in self._names.values() for n in each)]))
+        self._tell_absent(everybody)
+        self._tell_recipes()
+        self._tell_gaps(everybody)
+        return Checked(
+            self._subject,
+            everybody,
+            self._numbers,
+            self._segment(),
+            self._judge_seams(everybody),
+            tuple(self._said()),
+            self._header,
+            self._geometry,
+        )
+
+    def _look_at(self, frame: int) -> _Seen | None:
+        """Measure one frame by itself; None when there is nothing to be measured."""
+        mattes, add = self._subject.mattes, self._numbers.add
+        copies = mattes.copies(frame)
+        add("missing", frame, copies == 0)
+        add("twice", frame, max(copies - 1, 0))
+        if not copies:
+            return None
+        try:
+            alphas, header = read_mattes(mattes.path(frame))
+            geometry = self._geometry_of(frame)
+        except FrameError as error:
+            add("unreadable", frame, 1)
+            self._numbers.remarks["unreadable", frame] = str(error)
+            return None
+        add("unreadable", frame, 0)
+        alphas = {name: plane for name, plane in alphas.items() if name not in EXTRA_LAYERS}
+        self._recipes[frame], self._names[frame] = recipe_of(header), tuple(alphas)
+        self._header = self._header or header
+        self._geometry = self._geometry or geometry
+        add("size", frame, geometry != self._geometry)
+        if geometry != self._geometry:
+            self._numbers.remarks["size", frame] = (
+                f"{_size(geometry)}, the others are {_size(self._geometry)}"
+            )
+            return None
+        return self._measured(frame, alphas, geometry, contract=_contract(header))
+
+    def _geometry_of(self, frame: int) -> Geometry:
+        parts = self._subject.mattes.parts(frame)
+        header = list_parts(parts[0] if parts else self._subject.mattes.path(frame))[0]
+        return Geometry(header.display, header.display, header.pixel_aspect, self._subject.working_px)
+
+    def _measured(self, frame: int, alphas: dict[str, Plane], geometry: Geometry, *, contract: bool) -> _Seen:
+        add = self._numbers.add
+        small: dict[str, Plane] = {}
+        stored: dict[str, bytes] = {}
+        total: Plane | None = None
+        for name, plane in alphas.items():
+            alpha, not_finite, outside = planes.cleaned(plane)
+            add("not_finite", frame, not_finite, name)
+            add("out_of_range", frame, outside, name)
+            add("area", frame, planes.area(alpha), name)
+            total = alpha.copy() if total is None else np.add(total, alpha, out=total)
+            stored[name] = hashlib.blake2b(np.ascontiguousarray(plane), digest_size=16).digest()
+            small[name] = geometry.to_working(alpha, geometry.region)
+        if total is not None:
+            add("above_one", frame, planes.above_one(total))
+            if contract:
+                add("sum_broken", frame, max(float(total.max()) - 1, 0))
+        masks = self._masks(frame, geometry)
+        for name, mask in masks.items():
+            if name in small:
+                self._beside_guidance(frame, name, small[name], mask)
+        return _Seen(self._place[frame], small, stored, self._picture(frame, geometry), masks)
+
+    def _beside_guidance(self, frame: int, name: str, alpha: Plane, mask: Plane) -> None:
+        there = float(mask.mean(dtype=np.float64))
+        if there >= planes.PRESENT_SHARE:
+            self._numbers.add("empty", frame, float(alpha.mean()) < planes.EMPTY_SHARE * there, name)
+
+    def _compare(self, frame: int, here: _Seen, before: _Seen | None) -> None:
+        """Measure what changed since the frame before."""
+        if before is None:
+            return
+        motion = None
+        if here.picture is not None and before.picture is not None:
+            motion = Motion(here.picture, before.picture)
+        for name, alpha in here.alphas.items():
+            if name not in before.alphas:
+                continue
+            earlier = before.alphas[name]
+            self._numbers.add("change", frame, change_px(alpha, earlier), name)
+            if motion is not None:
+                self._numbers.add("flicker", frame, motion.flicker_px(alpha, earlier), name)
+            moves = self._moves(name, here, before, motion)
+            if moves is not None:
+                stuck = moves and here.stored[name] == before.stored[name]
+                self._numbers.add("stuck", frame, stuck, name)
+
+    def _moves(self, name: str, here: _Seen, before: _Seen, motion: Motion | None) -> bool | None:
+        """Whether there is a reason for an alpha to change; None when nobody knows."""
+        if not here.alphas[name].any():
+            return False
+        if motion is not None:
+            return motion.is_seen(here.alphas[name])
+        if name in here.masks and name in before.masks:
+            return not np.array_equal(here.masks[name], before.masks[name])
+        return None
+
+    def _masks(self, frame: int, geometry: Geometry) -> dict[str, Plane]:
+        guidance = self._subject.guidance
+        if guidance is None:
+            return {}
+        try:
+            guidance.check([frame])
+        except GuidanceError as error:
+            self._notes.setdefault(str(error), []).append(frame)
+            return {}
+        coverage = guidance.read(frame, geometry)
+        return dict(zip(self._guided, exclusive(coverage, self._subject.overlap), strict=True))
+
+    def _picture(self, frame: int, geometry: Geometry) -> Plane | None:
+        plate = self._subject.plate
+        if plate is None:
+            return None
+        try:
+            return plate.read(frame, geometry)
+        except FrameError as error:
+            self._notes.setdefault(str(error), []).append(frame)
+            return None
+
+    def _tell_absent(self, everybody: tuple[str, ...]) -> None:
+        for frame, names in self._names.items():
+            absent = [name for name in everybody if name not in names]
+            self._numbers.add("instances", frame, len(absent))
+            if absent:
+                self._numbers.remarks["instances", frame] = ", ".join(absent)
+
+    def _tell_recipes(self) -> None:
+        """Hold every frame's recipe against that of most frames."""
+        if not self._recipes:
+            return
+        kinds = Counter(tuple(sorted(recipe.items())) for recipe in self._recipes.values())
+        common = dict(kinds.most_common(1)[0][0])
+        for frame, recipe in self._recipes.items():
+            differing = differences(recipe, common)
+            self._numbers.add("recipe", frame, len(differing))
+            if differing:
+                self._numbers.remarks["recipe", frame] = ", ".join(differing)
+
+    def _tell_gaps(self, everybody: tuple[str, ...]) -> None:
+        """Without guidance: find frames in which somebody is gone who is there before and after."""
+        for name in everybody:
+            if name in self._guided:
+                continue
+            areas = self._numbers.of("area", name)
+            there = [frame for frame, value in areas.items() if value >= 100 * planes.PRESENT_SHARE]
+            for frame in areas:
+                self._numbers.add("empty", frame, 0, name)
+            for last, following in zip(there, there[1:], strict=False):
+                gap = [frame for frame in areas if last < frame < following]
+                usual = min(areas[last], areas[following])
+                gone = [frame for frame in gap if areas[frame] < planes.EMPTY_SHARE * usual]
+                for frame in gone if len(gap) <= GAP_FRAMES else ():
+                    self._numbers.add("empty", frame, 1, name)
+
+    def _segment(self) -> int | None:
+        asked = self._subject.segment_frames
+        if asked == "header":
+            settings = self._header.get("settings")
+            asked = settings.get("segment_frames") if isinstance(settings, Mapping) else None
+        return asked if isinstance(asked, int) and asked > 0 else None
+
+    def _judge_seams(self, everybody: tuple[str, ...]) -> Seams | None:
+        segment = self._segment()
+        if segment is None:
+            return None
+        measure = "flicker" if "flicker" in self._numbers.values else "change"
+        frames = self._subject.shot_frames
+        series = {
+            name: [self._numbers.of(measure, name).get(frame) for frame in frames] for name in everybody
+        }
+        seams = judge_seams(series, frames, segment)
+        if seams is None:
+            if any(i and i % segment == 0 for i in range(len(frames))):
+                self._notes["too few pairs of frames to judge the seams by"] = []
+            return None
+        for seam in seams.seams:
+            self._numbers.add("seam", seam.frame, seam.least)
+        return seams
+
+    def _said(self) -> Iterator[str]:
+        for text, frames in self._notes.items():
+            yield text if len(frames) < 2 else f"{text} (and {len(frames) - 1} more)"
+
+
+def _contract(header: Mapping[str, Any]) -> bool:
+    settings = header.get("settings")
+    return isinstance(settings, Mapping) and bool(settings.get("sum_to_one"))
+
+
+def _size(geometry: Geometry) -> str:
+    return f"{geometry.display.width}x{geometry.display.height}"

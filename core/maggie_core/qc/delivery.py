@@ -1,0 +1,144 @@
+"""The files of a delivered shot: which frames are there, how often, and how they were made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from maggie_core.errors import FrameError
+from maggie_core.io.pattern import frame_of_file, parse_pattern
+from maggie_core.mattes.layout import sibling
+from maggie_core.mattes.provenance import explain
+
+RECIPE = (
+    "version",
+    "model",
+    "weights_sha256",
+    "device",
+    "precision",
+    "ocio",
+    "colorspace",
+    "layout",
+    "settings",
+)
+"""What the headers of one shot's frames have in common."""
+_MARK = 987654321
+"""A frame number that stands for any in a name."""
+
+
+class MatteFiles:
+    """The mattes of a shot by frame number, in any of our layouts."""
+
+    def __init__(self, pattern: str | Path, *, frame: int | None = None) -> None:
+        """
+        Args:
+            pattern: a sequence as `matte.####.exr`, or one file.
+            frame: which frame the one file is; None takes the number in its name, else 1.
+
+        Raises:
+            FrameError: the folder is not there, or it is all that was named.
+            SettingsError: more than one frame token in the name.
+        """
+        self.pattern = str(pattern)
+        path = Path(pattern)
+        if path.is_dir():
+            raise FrameError(f"{path} is a folder: name the files in it, such as {path / 'matte.####.exr'}")
+        if not path.parent.is_dir():
+            raise FrameError(f"{path.parent} does not exist: name the mattes, such as out/matte.####.exr")
+        self._parsed = None if path.is_file() else parse_pattern(path)
+        number = frame_of_file(path) if frame is None else frame
+        self._only = 1 if number is None else number
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Frames of which any file is there, ascending."""
+        return tuple(sorted({*self._whole, *self._parts}))
+
+    @property
+    def expected(self) -> tuple[int, ...]:
+        """The range in the name, else from the first to the last without a gap (or in equal steps)."""
+        if self._parsed is not None and self._parsed.frames is not None:
+            return self._parsed.frames
+        frames = self.frames
+        steps = {after - before for before, after in zip(frames, frames[1:], strict=False)}
+        step = steps.pop() if len(steps) == 1 else 1
+        return tuple(range(frames[0], frames[-1] + 1, step)) if frames else ()
+
+    def path(self, frame: int) -> Path:
+        """The frame's file, there or not; in the layout `files` the name it would have without a slug."""
+        whole = self._whole.get(frame)
+        return whole[0] if whole else self._named(frame)
+
+    def parts(self, frame: int) -> tuple[Path, ...]:
+        """Its files in the layout `files`, one for each instance; none in the other layouts."""
+        return self._parts.get(frame, ())
+
+    def copies(self, frame: int) -> int:
+        """How often the frame is there; 1 is as it should be."""
+        return len(self._whole.get(frame, ())) + (frame in self._parts)
+
+    def _named(self, frame: int) -> Path:
+        return Path(self.pattern) if self._parsed is None else self._parsed.path(frame)
+
+    @cached_property
+    def _whole(self) -> dict[int, tuple[Path, ...]]:
+        """Files that hold all of a frame, the one of the asked name first."""
+        if self._parsed is None:
+            path = Path(self.pattern)
+            return {self._only: (path,)} if path.is_file() else {}
+        found: dict[int, list[Path]] = {}
+        name = re.escape(self._parsed.prefix) + r"(-?\d+)" + re.escape(self._parsed.suffix)
+        for entry, match in self._matching(name):
+            found.setdefault(int(match[1]), []).append(entry)
+        return {f: tuple(sorted(paths, key=lambda p: p != self._named(f))) for f, paths in found.items()}
+
+    @cached_property
+    def _parts(self) -> dict[int, tuple[Path, ...]]:
+        """Files that hold one instance of a frame, by their own word: another shot's may be called alike."""
+        found: dict[int, list[Path]] = {}
+        mark = sibling(self._named(_MARK), "SLUG").name
+        name = re.escape(mark).replace("SLUG", r"[a-z][a-z0-9_]*").replace(str(_MARK), r"(-?\d+)")
+        for entry, match in self._matching(name):
+            frame = int(match[1]) if match.groups() else self._only
+            if entry in {sibling(self._named(frame), slug) for slug in _slugs(entry)}:
+                found.setdefault(frame, []).append(entry)
+        return {frame: tuple(paths) for frame, paths in found.items()}
+
+    def _matching(self, name: str) -> list[tuple[Path, re.Match[str]]]:
+        folder = Path(self.pattern).parent
+        wanted = None if self._parsed is None or self._parsed.frames is None else set(self._parsed.frames)
+        matches = ((entry, re.fullmatch(name, entry.name)) for entry in sorted(folder.iterdir()))
+        return [
+            (entry, match)
+            for entry, match in matches
+            if match is not None and (wanted is None or int(match[1]) in wanted)
+        ]
+
+
+def _slugs(path: Path) -> tuple[str, ...]:
+    """Whose files lie beside this one, by its header."""
+    try:
+        return tuple(explain(path).get("slugs") or ())
+    except FrameError:
+        return ()
+
+
+def recipe_of(header: Mapping[str, Any]) -> dict[str, str]:
+    """How a file was made, flat: `settings.working_px`, `weights_sha256`, ...; empty for others' files."""
+    flat: dict[str, str] = {}
+    for key in RECIPE:
+        value = header.get(key)
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{name}": json.dumps(each) for name, each in value.items()}
+        elif value is not None:
+            flat[key] = str(value)
+    return flat
+
+
+def differences(recipe: Mapping[str, str], common: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the fields in which a recipe differs from the common one."""
+    return tuple(key for key in {**common, **recipe} if recipe.get(key) != common.get(key))

@@ -1,0 +1,147 @@
+"""What is measured on mattes, in which unit, how much is too much, and why."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from maggie_core.errors import SettingsError
+
+FLICKER_PX = 2.0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number about a frame, or about one instance in it."""
+
+    name: str
+    title: str
+    """What a person reads."""
+    unit: str
+    about: Literal["file", "frame", "instance", "pair", "seam", "shot"]
+    """What it has a value for: a frame's file, all alphas of a frame, one instance, its change since the
+    frame before, one instance at a segment's border, or all of the shot."""
+    limit: float | None
+    """Beyond this a value is a finding; None reports it only."""
+    reason: str
+    """Why the limit is where it is."""
+    todo: str
+    """What to do about a finding."""
+    at_least: bool = False
+    """The limit is the least that is fine; else the most."""
+    needs: str = ""
+    """What must be given for it, beside the mattes."""
+
+    def exceeds(self, value: float | None, limit: float | None) -> bool:
+        if value is None or limit is None:
+            return False
+        return value < limit if self.at_least else value > limit
+
+
+_ALL = (
+    Measure(
+        "missing", "missing frame", "files", "file", 0,
+        "a frame that was asked for is delivered, always",
+        "run the job again: it computes only what is missing",
+    ),
+    Measure(
+        "unreadable", "unreadable file", "files", "file", 0,
+        "a file that exists is complete",
+        "delete the file and run the job again",
+    ),
+    Measure(
+        "twice", "frame stored more than once", "files", "file", 0,
+        "whoever reads the sequence takes one of them, and not always the same",
+        "delete the one that is not wanted",
+    ),
+    Measure(
+        "size", "picture of another size", "files", "file", 0,
+        "the frames of a shot share a format",
+        "render the frame again from the same plate as the others",
+    ),
+    Measure(
+        "instances", "instances that are absent from the file", "instances", "file", 0,
+        "every instance is in every file, as zeros where it is not in the picture",
+        "render the frame again with all of the guidance",
+    ),
+    Measure(
+        "recipe", "made otherwise than most frames", "differences", "file", 0,
+        "frames of two recipes meet in a jump that no eye misses",
+        "run the job again over all of its frames: it redoes those of another recipe",
+    ),
+    Measure(
+        "not_finite", "pixels of NaN or infinity", "px", "instance", 0,
+        "one of them spoils every filter that comes after",
+        "render the frame again, and report it if it stays",
+    ),
+    Measure(
+        "out_of_range", "pixels below 0 or above 1", "px", "instance", 0,
+        "alpha is coverage; half float's last digit (1/1024) is let pass",
+        "clamp the alpha, or find the filter that overshoots",
+    ),
+    Measure(
+        "area", "covered area", "% of the picture", "instance", None,
+        "people are as large as they are", "",
+    ),
+    Measure(
+        "empty", "empty although the instance should be there", "frames", "instance", 0,
+        "by the guidance, or by the frames before and after, somebody is there",
+        "look at the plate and the mask of this frame; a black frame is often a file that was cut short",
+    ),
+    Measure(
+        "stuck", "alpha that stands still on a picture that moves", "frames", "pair", 0,
+        "no two frames of a moving picture have the same alpha to the last bit",
+        "render the frame again: a frame was probably copied for another",
+        needs="plate or guidance",
+    ),
+    Measure(
+        "flicker", "flicker", "px", "pair", FLICKER_PX,
+        "mean motion of the outline against the picture; steady mattes stay below a third of it",
+        "look at the guidance of these frames; --steady flow, or a better mask, helps",
+        needs="plate",
+    ),
+    Measure(
+        "change", "motion of the outline", "px", "pair", None,
+        "people move", "",
+    ),
+    Measure(
+        "seam", "flicker at a single seam over that elsewhere", "times, at least", "seam", 1.05,
+        "segments may show by 5 %; what chance does to one pair of frames is taken off",
+        "lengthen --warmup or --segment, or take --segment whole",
+    ),
+    Measure(
+        "seams", "flicker at the seams over that elsewhere", "times, at least", "shot", 1.05,
+        "segments may show by 5 % on average; what chance does is taken off",
+        "lengthen --warmup or --segment, or take --segment whole",
+    ),
+    Measure(
+        "above_one", "alphas that exceed one together", "% of the covered pixels", "frame", 10,
+        "masks that claim each other's pixels overlap; seldom by more than an edge",
+        "matte with --sum-to-one, or look whose mask reaches into whose",
+    ),
+    Measure(
+        "sum_broken", "sum above one in spite of the contract", "alpha", "frame", 0.01,
+        "mattes made with --sum-to-one promise it; half float rounds by less",
+        "render the frame again",
+    ),
+)  # fmt: skip
+MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in _ALL}
+"""Every measure by its name, the gravest first."""
+
+
+def limits_with(changes: Iterable[tuple[str, float | None]] = ()) -> dict[str, float | None]:
+    """Every measure's limit: its own, or as `changes` say; None is no limit.
+
+    Raises:
+        SettingsError: no measure of that name.
+    """
+    limits = {name: measure.limit for name, measure in MEASURES.items()}
+    for name, value in changes:
+        if name not in MEASURES:
+            near = difflib.get_close_matches(name, MEASURES, n=1)
+            known = f"did you mean {near[0]}?" if near else f"known are {', '.join(MEASURES)}"
+            raise SettingsError(f"no measure is called {name!r}: {known}")
+        limits[name] = value
+    return limits

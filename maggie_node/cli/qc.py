@@ -1,0 +1,205 @@
+"""`maggie-node qc`: what is wrong with delivered mattes, as far as that can be seen without the truth."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from maggie_node.cli.commands import QC_EXCEEDED, debug_option
+from maggie_node.cli.guidance import GuidedCommand, guidance_options
+from maggie_node.cli.progress import progress_bar
+from maggie_node.cli.running import stoppable
+from maggie_node.job import Guidance, MatteJob, read_job
+
+if TYPE_CHECKING:
+    from maggie_core.qc import Subject
+
+RESULT = "qc.json"
+
+
+class _Limit(click.ParamType):
+    """`NAME=VALUE`; `none` is no limit."""
+
+    name = "limit"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float | None]:
+        name, equals, text = str(value).partition("=")
+        try:
+            return name.strip(), None if text.strip() == "none" else float(text)
+        except ValueError:
+            self.fail(f"{value!r} is not NAME=VALUE, such as flicker=1.5 or flicker=none", param, ctx)
+
+
+class _Segment(click.ParamType):
+    """Frames in a segment, or `whole`."""
+
+    name = "segment"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | Literal["whole"]:
+        if value == "whole":
+            return "whole"
+        try:
+            frames = int(value)
+        except ValueError:
+            frames = 0
+        if frames < 1:
+            self.fail(f"{value!r} is neither a number of frames nor 'whole'", param, ctx)
+        return frames
+
+
+@click.command(cls=GuidedCommand, short_help="Check delivered mattes without knowing the truth.")
+@click.argument("mattes", required=False)
+@click.option(
+    "--job",
+    "document",
+    metavar="JOB.json",
+    type=click.Path(path_type=Path),
+    help="Take mattes, frames, plate, guidance and segments from a job.",
+)
+@click.option("-o", "--output", "--out", required=True, metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--plate", help="The plate the mattes are of.")
+@guidance_options
+@click.option("--frames", metavar="RANGE", help="Frames that should be there; default the plate's.")
+@click.option("--shot-frames", metavar="RANGE", help="Frames the shot consists of; segments count from it.")
+@click.option(
+    "--segment",
+    "segment_frames",
+    type=_Segment(),
+    metavar="N|whole",
+    help="Frames that share one chain of state; default as the mattes' headers say.",
+)
+@click.option("--plate-layer", metavar="LAYER", help="Layer that holds the plate's RGB.")
+@click.option("--ocio", metavar="CONFIG", help="OCIO configuration; default $OCIO, then the built-in one.")
+@click.option("--colorspace", metavar="NAME", help="Of the plate; default by the configuration's file rules.")
+@click.option(
+    "--limit", "limits", multiple=True, type=_Limit(), metavar="NAME=VALUE", help="Another limit, or none."
+)
+@click.option("--json", "as_json", is_flag=True, help="The result on stdout as one JSON object.")
+@debug_option
+def qc(
+    *,
+    mattes: str | None,
+    document: Path | None,
+    output: Path,
+    limits: tuple[tuple[str, float | None], ...],
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Check MATTES, or what JOB.json delivered: complete, readable, alike, steady, without seams.
+
+    \b
+    What is found is printed, worst first, and all numbers are in DIR. With plate
+    and guidance more can be measured. Exit code 4: a limit was exceeded.
+      maggie-node qc --job job.json -o qc
+      maggie-node qc matte.####.exr --plate plate.####.exr -o qc --limit flicker=1.5
+    """
+    from maggie_core.io.atomic import atomic_file
+    from maggie_core.qc import as_data, as_text, check, find, limits_with
+
+    asked = limits_with(limits)
+    subject = _subject_of(mattes, document, given)
+    with stoppable(), _progress(len(subject.frames), quiet=as_json) as tell:
+        checked = check(subject, tell=tell)
+    findings = find(checked, asked)
+    result = json.dumps(as_data(checked, findings, asked), indent=1, ensure_ascii=False)
+    with atomic_file(output / RESULT) as temporary:
+        temporary.write_text(result + "\n", encoding="utf-8")
+    click.echo(result if as_json else as_text(checked, findings, asked))
+    return QC_EXCEEDED if findings else 0
+
+
+def _subject_of(mattes: str | None, document: Path | None, given: dict[str, Any]) -> Subject:
+    if document is None:
+        if mattes is None:
+            raise click.UsageError("name the mattes, such as matte.####.exr, or give --job")
+        return _of_files(mattes, **given)
+    known = [name for name, value in {"mattes": mattes, **given}.items() if value]
+    if known:
+        raise click.UsageError(f"--job says it all: drop {', '.join(known)}, or drop --job")
+    return _of_job(read_job(document))
+
+
+def _of_job(job: MatteJob) -> Subject:
+    from maggie_core.color import ColorSettings
+    from maggie_core.qc import MatteFiles, PlatePictures, Subject
+    from maggie_node.opening import open_shot
+
+    shot = open_shot(job, to_write=False)
+    settings = shot.settings
+    return Subject(
+        MatteFiles(job.output, frame=shot.frames[0] if len(shot.frames) == 1 else None),
+        shot.frames,
+        shot.shot_frames,
+        segment_frames=job.segment_frames,
+        plate=PlatePictures.of(
+            shot.plate,
+            ColorSettings(settings.ocio, settings.colorspace, settings.exposure_ev, settings.highlights),
+            layer=settings.plate_layer,
+        ),
+        guidance=shot.guidance,
+        overlap=settings.overlap,
+        working_px=settings.working_px,
+    )
+
+
+def _of_files(
+    mattes: str,
+    *,
+    plate: str | None,
+    guidance: tuple[Guidance, ...],
+    frames: str | None,
+    shot_frames: str | None,
+    segment_frames: int | Literal["whole"] | None,
+    plate_layer: str | None,
+    ocio: str | None,
+    colorspace: str | None,
+) -> Subject:
+    from maggie_core.color import ColorSettings
+    from maggie_core.errors import FrameError
+    from maggie_core.guidance import combine
+    from maggie_core.io.frames import compact_frames, open_source, parse_frames
+    from maggie_core.qc import MatteFiles, PlatePictures, Subject
+    from maggie_node.opening import guidance_source
+
+    files = MatteFiles(mattes)
+    source = open_source(plate) if plate else None
+    wanted = parse_frames(frames) if frames else source.expected if source else files.expected
+    if not wanted:
+        raise FrameError(f"{mattes} matches no file: check the path and the number of # for the padding")
+    shot = parse_frames(shot_frames) if shot_frames else source.expected if source else wanted
+    outside = sorted(set(wanted) - set(shot))
+    if outside:
+        raise FrameError(
+            f"frames {compact_frames(outside)} are outside the shot, which is {compact_frames(shot)}: "
+            "change --frames, or say which frames the shot has with --shot-frames"
+        )
+    colour = ColorSettings(ocio, colorspace)
+    return Subject(
+        files,
+        wanted,
+        shot,
+        segment_frames=segment_frames or "header",
+        plate=PlatePictures.of(source, colour, layer=plate_layer) if source else None,
+        guidance=combine([guidance_source(each, shot) for each in guidance]) if guidance else None,
+    )
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, in a terminal only: the result is what a log needs."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda frame: None
+        return
+    with progress_bar() as bar:
+        task = bar.add_task("", total=total, rate="")
+        yield lambda frame: bar.update(task, advance=1, rate=f"frame {frame}")
