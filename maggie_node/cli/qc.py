@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RESULT = "qc.json"
 
 
-class _Limit(click.ParamType):
+class Limit(click.ParamType):
     """`NAME=VALUE`; `none` is no limit."""
 
     name = "limit"
@@ -82,7 +82,7 @@ class _Segment(click.ParamType):
 @click.option("--ocio", metavar="CONFIG", help="OCIO configuration; default $OCIO, then the built-in one.")
 @click.option("--colorspace", metavar="NAME", help="Of the plate; default by the configuration's file rules.")
 @click.option(
-    "--limit", "limits", multiple=True, type=_Limit(), metavar="NAME=VALUE", help="Another limit, or none."
+    "--limit", "limits", multiple=True, type=Limit(), metavar="NAME=VALUE", help="Another limit, or none."
 )
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout as one JSON object.")
 @debug_option
