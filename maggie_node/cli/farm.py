@@ -1,0 +1,253 @@
+"""`maggie-node farm`: the files that render farms take, what chunks cost, and the task that runs there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maggie_node.cli.commands import CANCELLED, complain, debug_option
+from maggie_node.cli.qc import Limit
+from maggie_node.cli.running import exit_code, stoppable
+from maggie_node.job import MatteJob, read_job
+from maggie_node.protocol import Event, Finished
+
+if TYPE_CHECKING:
+    from maggie_node.client import RunningJob
+    from maggie_node.farm.plan import Cut
+    from maggie_node.farm.shot import FarmShot, Submission
+
+WORKER_ENV = "MAGGIE_WORKER"
+RETRY = 75
+"""Exit code of a task that may succeed when it is run again as it is (sysexits' EX_TEMPFAIL)."""
+_DOCUMENT = click.argument("document", metavar="JOB.json", type=click.Path(path_type=Path))
+
+
+def _generator(command: Callable[..., Any]) -> Any:
+    """The options all generators share."""
+    options = (
+        _DOCUMENT,
+        click.option("-o", "--output", "--out", metavar="DIR", type=click.Path(path_type=Path)),
+        click.option(
+            "--chunk", type=click.IntRange(min=1), metavar="N", help="Frames of a task; default a segment."
+        ),
+        click.option("--name", metavar="TEXT", help="Of the job; default the document's name."),
+        click.option(
+            "--executable",
+            default="maggie-node",
+            show_default=True,
+            metavar="COMMAND",
+            help="maggie-node on the farm's machines.",
+        ),
+        click.option(
+            "--limit",
+            "limits",
+            multiple=True,
+            type=Limit(),
+            metavar="NAME=VALUE",
+            help="Of the check at the end, as for `maggie-node qc`.",
+        ),
+        click.option("--explain", is_flag=True, help="Print the tasks and what they cost."),
+        click.option("--seconds-per-frame", type=click.FloatRange(min=0), metavar="S", help="As measured."),
+        click.option("--machines", type=click.IntRange(min=1), default=1, show_default=True, metavar="M"),
+        debug_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(short_help="Files for a render farm, and the task that runs there.")
+def farm() -> None:
+    """Cut a job into tasks for a render farm. Chunks of any size give the same pixels.
+
+    \b
+    For example:
+      maggie-node matte ... --print-job > job.json
+      maggie-node farm openjd job.json -o farm --chunk 48 --explain
+    """
+
+
+@farm.command(short_help="An Open Job Description template.")
+@_generator
+def openjd(**options: Any) -> int:
+    """Write DIR/template.json for `openjd run` or AWS Deadline Cloud, and the DIR/job.json it runs."""
+    from maggie_node.farm.openjd import write_openjd
+    from maggie_node.farm.plan import even
+
+    return _generate(write_openjd, even, warm=True, **options)
+
+
+@farm.command(short_help="Job info and plugin info for Deadline 10.")
+@_generator
+def deadline(**options: Any) -> int:
+    """Write two jobs for Deadline's CommandLine plugin, the mattes and their check, into DIR.
+
+    \b
+    Submit them with
+      deadlinecommand -SubmitMultipleJobs -Dependent \\
+        -Job matte_job.info matte_plugin.info -Job qc_job.info qc_plugin.info
+    """
+    from maggie_node.farm.deadline import write_deadline
+    from maggie_node.farm.plan import full
+
+    return _generate(write_deadline, full, warm=False, **options)
+
+
+@farm.command(short_help="An outline for OpenCue.")
+@click.option("--show", default="testing", show_default=True, metavar="NAME")
+@click.option("--shot", "shot_name", default="default", show_default=True, metavar="NAME")
+@_generator
+def opencue(*, show: str, shot_name: str, **options: Any) -> int:
+    """Write DIR/job.xml, the specification a Cuebot launches; needs `maggie-node[opencue]`."""
+    from maggie_node.farm.opencue import write_opencue
+    from maggie_node.farm.plan import full
+
+    def write(submission: Submission, folder: Path) -> list[Path]:
+        return write_opencue(submission, folder, show=show, shot=shot_name)
+
+    return _generate(write, full, warm=False, **options)
+
+
+@farm.command(short_help="One task, as a farm runs it.")
+@_DOCUMENT
+@click.option("--frames", required=True, metavar="RANGE", help="Those of the job's frames in it are made.")
+@click.option(
+    "--chunk",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="--frames is one frame; make N frames from there on.",
+)
+@click.option(
+    "--for",
+    "lines",
+    type=click.Choice(["openjd", "deadline", "opencue"]),
+    default="openjd",
+    show_default=True,
+    help="Whose progress and failure lines are printed.",
+)
+@click.option(
+    "--worker",
+    envvar=WORKER_ENV,
+    metavar="FOLDER|auto",
+    help=f"Run it in that warm worker; default ${WORKER_ENV}, else in this process.",
+)
+@debug_option
+def task(*, document: Path, frames: str, chunk: int | None, lines: Any, worker: str | None) -> int:
+    """Matte some frames of JOB.json; what is complete already is kept.
+
+    \b
+    Exit codes: 0 done, 2 bad input and 5 licence refused (no retry helps),
+    3 some frames failed (a retry makes only those), 75 the worker was lost
+    (retry), 130 cancelled.
+    """
+    # As for a job: threads that spin while they wait cost a shared machine most of its time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from maggie_node.farm.task import Teller, task_job
+
+    teller = Teller(lines, _say)
+    try:
+        job = task_job(read_job(document), frames, chunk=chunk)
+        return _run(job, teller.tell, worker)
+    except Exception as error:
+        teller.fail(str(error) or type(error).__name__)
+        raise
+
+
+def _run(job: MatteJob, tell: Callable[[Event], None], worker: str | None) -> int:
+    if worker:
+        return _run_in_worker(job, tell, None if worker == "auto" else worker)
+    from maggie_node import runner
+
+    with stoppable() as stopped:
+        return exit_code(runner.run(job, emit=tell, cancelled=stopped))
+
+
+def _run_in_worker(job: MatteJob, tell: Callable[[Event], None], folder: str | None) -> int:
+    from maggie_node.client import FAILED, WorkerError, find_or_start
+
+    with find_or_start(folder, name="maggie-node farm task") as worker:
+        running = worker.submit(job)
+        try:
+            try:
+                with stoppable():
+                    return _follow(running, tell)
+            except KeyboardInterrupt:
+                running.cancel()
+                return _follow(running, tell)
+        except WorkerError as error:
+            # What a job is refused for keeps its code; that of a worker that died asks for another try.
+            raise WorkerError(str(error), RETRY if error.exit_code == FAILED else error.exit_code) from None
+
+
+def _follow(running: RunningJob, tell: Callable[[Event], None]) -> int:
+    code = CANCELLED  # when all was told before the interruption
+    for event in running.events():
+        tell(event)
+        if isinstance(event, Finished):
+            code = exit_code(event)
+    return code
+
+
+def _say(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
+
+
+def _generate(
+    write: Callable[[Submission, Path], list[Path]],
+    cut: Cut,
+    *,
+    warm: bool,
+    document: Path,
+    output: Path | None,
+    chunk: int | None,
+    name: str | None,
+    executable: str,
+    limits: tuple[tuple[str, float | None], ...],
+    explain: bool,
+    **costs: Any,
+) -> int:
+    from maggie_core.io.pattern import compact_frames
+    from maggie_node.farm.shot import Submission, farm_shot
+
+    if output is None and not explain:
+        raise click.UsageError("name a folder for the files with -o, or ask to --explain only")
+    said = tuple(f"{measure}={'none' if value is None else f'{value:g}'}" for measure, value in limits)
+    if limits:
+        from maggie_core.qc import limits_with
+
+        limits_with(limits)
+    shot = farm_shot(read_job(document))
+    segment = shot.job.segment_frames
+    chunk = chunk or (len(shot.frames) if segment == "whole" else segment)
+    if shot.missing:
+        complain(f"note: plate frames {compact_frames(shot.missing)} are not there yet")
+    if output is not None:
+        submission = Submission(shot, chunk, name or document.stem, executable, said)
+        for path in write(submission, output.absolute()):
+            click.echo(path)
+    if explain:
+        _explain(shot, chunk, cut, warm=warm, **costs)
+    return 0
+
+
+def _explain(
+    shot: FarmShot, chunk: int, cut: Cut, *, warm: bool, seconds_per_frame: float | None, machines: int
+) -> None:
+    from maggie_node.farm.explaining import explained, reach_of
+
+    text = explained(
+        shot,
+        reach_of(shot.job),
+        chunk=chunk,
+        cut=cut,
+        seconds_per_frame=seconds_per_frame,
+        machines=machines,
+        warm=warm,
+    )
+    click.echo(text)

@@ -1,0 +1,80 @@
+"""Two dependent jobs for Deadline 10, each as a job info file and a file for its CommandLine plugin."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from maggie_core.errors import SettingsError
+from maggie_node.farm.shot import Submission, write_text
+
+JOB, QC = "job.json", "qc"
+MATTE_JOB, MATTE_PLUGIN = "matte_job.info", "matte_plugin.info"
+QC_JOB, QC_PLUGIN = "qc_job.info", "qc_plugin.info"
+
+
+def write_deadline(submission: Submission, folder: Path) -> list[Path]:
+    """Write the four files and the job they run, `job.json`, into `folder`.
+
+    Raises:
+        SettingsError: a text does not fit on a line of Deadline's files.
+        OutputError: nothing can be written there.
+    """
+    job, name = submission.shot.job, submission.name
+    document, report = folder / JOB, folder / QC
+    output = Path(job.output)
+    files = {
+        MATTE_JOB: {
+            "Plugin": "CommandLine",
+            "Name": f"{name} matte",
+            "BatchName": name,
+            "Frames": job.frames or "",
+            "ChunkSize": str(submission.chunk),
+            "OutputDirectory0": str(output.parent),
+            "OutputFilename0": output.name,
+        },
+        # Deadline makes a task's first and last frame; frames between them that the job does not ask for
+        # are left out by `farm task`.
+        MATTE_PLUGIN: _plugin(
+            submission,
+            ["farm", "task", str(document), "--frames", "<STARTFRAME>-<ENDFRAME>", "--for", "deadline"],
+        ),
+        QC_JOB: {
+            "Plugin": "CommandLine",
+            "Name": f"{name} qc",
+            "BatchName": name,
+            "Frames": "0",
+            "ChunkSize": "1",
+            "OutputDirectory0": str(report),
+        },
+        QC_PLUGIN: _plugin(submission, submission.check(str(document), str(report))),
+    }
+    texts = {
+        folder / file: "".join(_line(key, value) for key, value in entries.items())
+        for file, entries in files.items()
+    }
+    for path, text in (texts | {document: job.to_json()}).items():
+        write_text(path, text)
+    return [*texts, document]
+
+
+def _plugin(submission: Submission, arguments: list[str]) -> dict[str, str]:
+    return {
+        "Executable": submission.executable,
+        "Arguments": " ".join(_quoted(word) for word in arguments),
+        "Shell": "default",
+        "ShellExecute": "False",
+        "SingleFramesOnly": "False",
+    }
+
+
+def _quoted(word: str) -> str:
+    if '"' in word:
+        raise SettingsError(f"{word} has a quotation mark in it, which Deadline cannot take: rename it")
+    return f"<QUOTE>{word}<QUOTE>" if re.search(r"[^\w<>=,./:-]|\\", word) or not word else word
+
+
+def _line(key: str, value: str) -> str:
+    if not value.isprintable():
+        raise SettingsError(f"{key} is {value!r}: Deadline needs it on one line, without control characters")
+    return f"{key}={value}\n"

@@ -1,0 +1,132 @@
+"""How a shot is cut into tasks, and what each of them costs.
+
+A task mattes its frames from a cold start. It runs the chain of every segment it touches from the warm-up in
+front of the segment to the last frame it delivers, and looks a frame or two ahead. So a task that ends in the
+middle of a segment leaves the next one to run that segment's beginning again, and tasks that end where
+segments end compute nothing that one process for the whole shot would not compute.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+Cut = Callable[[Sequence[int], int], tuple[tuple[int, ...], ...]]
+"""Frames and a chunk size to tasks, as a farm does it."""
+
+START_S = 4.0
+"""Seconds from a process's start to its first frame: imports, weights. Measured, see docs/farm.md."""
+SECONDS_PER_FRAME = 2.6
+"""Seconds a computed frame takes: 2K, three people, default model, two CPU threads (benchmarks/README.md)."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which frames the matte of a frame is made from."""
+
+    segment_frames: int | None
+    """Frames that share one chain, counted from the shot's first; None = the whole shot."""
+    warmup_frames: int
+    look_ahead: int
+    """Frames after a frame that its matte depends on."""
+    temporal: bool = True
+    """False: every frame by itself."""
+
+    def computed(self, asked: Iterable[int], shot_frames: Sequence[int]) -> int:
+        """Frames one task computes for the frames `asked` of the shot, when nothing is stored yet."""
+        if not self.temporal:
+            return len(set(asked))
+        place = {frame: index for index, frame in enumerate(shot_frames)}
+        last, length = len(shot_frames) - 1, self.segment_frames or len(shot_frames)
+        until: dict[int, int] = {}
+        for frame in asked:
+            segment = place[frame] // length
+            until[segment] = max(place[frame], until.get(segment, 0))
+        total = 0
+        for segment, index in until.items():
+            start = max(0, segment * length - self.warmup_frames)
+            end = min(last, segment * length + length - 1 + self.look_ahead)
+            total += min(end, max(index + self.look_ahead, start + 2)) - start + 1
+        return total
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one machine does in one go."""
+
+    frames: tuple[int, ...]
+    computed: int
+    """Frames it runs the network on: its own, those before them in their segment, warm-up, look-ahead."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every task of a shot."""
+
+    tasks: tuple[Task, ...]
+    in_one_go: int
+    """Frames one process for everything would compute."""
+
+    @property
+    def delivered(self) -> int:
+        return sum(len(task.frames) for task in self.tasks)
+
+    @property
+    def computed(self) -> int:
+        return sum(task.computed for task in self.tasks)
+
+    @property
+    def overhead(self) -> float:
+        """Frames computed beyond those delivered, as a share of those delivered."""
+        return self.computed / self.delivered - 1
+
+    def hours(
+        self, seconds_per_frame: float, *, machines: int = 1, start_s: float = START_S, warm: bool = False
+    ) -> float:
+        """Hours from the first task's start to the last one's end, when each idle machine takes the next.
+
+        Args:
+            start_s: what a new process costs.
+            warm: a machine starts one process for all its tasks, not one for each.
+        """
+        free = [start_s if warm else 0.0] * min(machines, len(self.tasks))
+        heapq.heapify(free)
+        for task in self.tasks:
+            seconds = task.computed * seconds_per_frame + (0.0 if warm else start_s)
+            heapq.heappush(free, heapq.heappop(free) + seconds)
+        return max(free) / 3600
+
+
+def even(frames: Sequence[int], chunk: int) -> tuple[tuple[int, ...], ...]:
+    """As few chunks of at most `chunk` frames as there can be, all of one size or one less (OpenJD)."""
+    count = -(-len(frames) // chunk)
+    size, larger = divmod(len(frames), count)
+    ends = [(index + 1) * size + min(index + 1, larger) for index in range(count)]
+    return tuple(tuple(frames[start:end]) for start, end in zip([0, *ends], ends, strict=False))
+
+
+def full(frames: Sequence[int], chunk: int) -> tuple[tuple[int, ...], ...]:
+    """Chunks of `chunk` frames and one of what is left (Deadline, OpenCue)."""
+    return tuple(tuple(frames[start : start + chunk]) for start in range(0, len(frames), chunk))
+
+
+def make_plan(
+    frames: Sequence[int], shot_frames: Sequence[int], *, chunk: int, reach: Reach, cut: Cut = even
+) -> Plan:
+    """Cut the ascending `frames` of a shot into tasks of `chunk` frames, as `cut` does it."""
+    tasks = tuple(Task(part, reach.computed(part, shot_frames)) for part in cut(frames, chunk))
+    return Plan(tasks, reach.computed(frames, shot_frames))
+
+
+def cheapest_chunk(
+    frames: Sequence[int], shot_frames: Sequence[int], *, chunk: int, reach: Reach, cut: Cut = even
+) -> int:
+    """The chunk size between half and twice `chunk` that computes the fewest frames; the nearest of equals."""
+    sizes = range(max(1, chunk // 2), min(2 * chunk, len(frames)) + 1) or (chunk,)
+
+    def cost(size: int) -> tuple[int, int]:
+        plan = make_plan(frames, shot_frames, chunk=size, reach=reach, cut=cut)
+        return plan.computed, abs(size - chunk)
+
+    return min(sizes, key=cost)

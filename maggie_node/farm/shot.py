@@ -1,0 +1,105 @@
+"""A job as a farm gets it: paths absolute, and every frame written out."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from maggie_core.errors import FrameError
+from maggie_core.io.atomic import atomic_file
+from maggie_core.io.frames import (
+    FrameSource,
+    compact_frames,
+    expand_output,
+    missing_frames,
+    open_source,
+    parse_frames,
+)
+from maggie_node.job import MatteJob
+
+
+@dataclass(frozen=True)
+class FarmShot:
+    """A job that means the same on every machine, whatever is on disk when a task starts."""
+
+    job: MatteJob
+    """With `frames` and `shot_frames` written out, so that segments stay where they are."""
+    shot_frames: tuple[int, ...]
+    frames: tuple[int, ...]
+    """Frames to deliver, ascending."""
+    missing: tuple[int, ...]
+    """Frames of the shot whose plate is not there yet."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A shot, and how a farm is to work on it."""
+
+    shot: FarmShot
+    chunk: int
+    """Frames of a task at most."""
+    name: str
+    executable: str = "maggie-node"
+    """How the command is called on the farm's machines."""
+    limits: tuple[str, ...] = ()
+    """Of the check at the end, beside the usual ones: `NAME=VALUE`."""
+
+    def check(self, document: str, report: str) -> list[str]:
+        """The arguments that check what was delivered."""
+        limits = [word for limit in self.limits for word in ("--limit", limit)]
+        return ["qc", "--job", document, "-o", report, *limits]
+
+
+def farm_shot(job: MatteJob) -> FarmShot:
+    """Fix the frames of `job`, whose paths are absolute, as they are now.
+
+    Raises:
+        FrameError: there is no plate and the job does not say its `shot_frames`; or frames are asked for that
+            the shot does not have.
+        SettingsError: a frame range cannot be read, or the output has one name for several frames.
+    """
+    plate = _plate(job)
+    if job.shot_frames:
+        shot_frames = parse_frames(job.shot_frames)
+    else:
+        assert plate is not None, "_plate has raised"
+        shot_frames = plate.expected
+    missing = shot_frames if plate is None else missing_frames(plate, shot_frames)
+    frames = parse_frames(job.frames) if job.frames else shot_frames
+    outside = sorted(set(frames) - set(shot_frames))
+    if outside:
+        raise FrameError(
+            f"frames {compact_frames(outside)} are outside the shot, which is {compact_frames(shot_frames)}: "
+            'change the job\'s "frames" or its "shot_frames"'
+        )
+    if job.on_missing == "skip" and plate is not None:
+        # A frame that appears while the farm works must not move the segments of the others.
+        there = set(plate.frames)
+        shot_frames = tuple(frame for frame in shot_frames if frame in there)
+        frames, missing = tuple(frame for frame in frames if frame in there), ()
+        if not frames:
+            raise FrameError(f"none of the frames asked for is there: the plate has {compact_frames(there)}")
+    expand_output(job.output, frames[0], single=len(frames) == 1)
+    fixed = dataclasses.replace(job, frames=compact_frames(frames), shot_frames=compact_frames(shot_frames))
+    return FarmShot(fixed, shot_frames, frames, missing)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _plate(job: MatteJob) -> FrameSource | None:
+    """The plate; None when it is not there but the job says which frames it will have."""
+    try:
+        return open_source(job.plate)
+    except FrameError as error:
+        if job.shot_frames:
+            return None
+        raise FrameError(f'{error}; a plate that is still to come needs "shot_frames" in the job') from None
