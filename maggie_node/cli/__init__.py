@@ -8,12 +8,14 @@ from maggie_node.cli.demo import demo
 from maggie_node.cli.doctor import doctor
 from maggie_node.cli.evaluate import evaluate
 from maggie_node.cli.explain import explain
+from maggie_node.cli.farm import farm
 from maggie_node.cli.job import job
 from maggie_node.cli.matte import matte
 from maggie_node.cli.models import models
 from maggie_node.cli.qc import qc
 from maggie_node.cli.synthesize import synthesize
 from maggie_node.cli.train import train
+from maggie_node.cli.worker import worker
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,5 +24,5 @@ def main() -> None:
     """A plate and rough masks in, one clean, soft, steady alpha per person out."""
 
 
-for command in (demo, matte, job, qc, train, evaluate, synthesize, doctor, models, explain):
+for command in (demo, matte, job, worker, farm, qc, train, evaluate, synthesize, doctor, models, explain):
     main.add_command(command)

@@ -18,9 +18,15 @@ from maggie_node.job import read_job
 @click.option("--frames", metavar="RANGE", help="Instead of the job's frames, e.g. a farm's chunk.")
 @click.option("--cache", metavar="DIR", help="Instead of the job's cache folder.")
 @click.option("--device", metavar="auto|cpu|cuda[:n]|mps", help="Instead of the job's device.")
+@click.option(
+    "--worker",
+    envvar="MAGGIE_WORKER",
+    metavar="FOLDER|auto",
+    help="Run it in the worker met there, started if need be (auto: in your own folder); $MAGGIE_WORKER.",
+)
 @click.option("--json", "json_events", is_flag=True, help="Events on stdout, one JSON object a line.")
 @debug_option
-def job(document: Path, *, json_events: bool, **instead: str | None) -> int:
+def job(document: Path, *, worker: str | None, json_events: bool, **instead: str | None) -> int:
     """Run JOB.json; relative paths in it are seen from its own folder.
 
     `maggie-node matte ... --print-job` writes one.
@@ -29,4 +35,4 @@ def job(document: Path, *, json_events: bool, **instead: str | None) -> int:
     for path in ("output", "cache"):
         if path in given:
             given[path] = str(Path(given[path]).absolute())
-    return run_job(dataclasses.replace(read_job(document), **given), json_events=json_events)
+    return run_job(dataclasses.replace(read_job(document), **given), json_events=json_events, worker=worker)

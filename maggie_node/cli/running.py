@@ -18,8 +18,14 @@ from maggie_node.job import MatteJob
 from maggie_node.protocol import Event, Finished, FrameDone, Started, to_line
 
 
-def run_job(job: MatteJob, *, json_events: bool) -> int:
-    """Run `job`; returns the exit code. Events go to stdout as JSON lines, or to a person on stderr."""
+def run_job(job: MatteJob, *, json_events: bool, worker: str | None = None) -> int:
+    """Run `job`; returns the exit code. Events go to stdout as JSON lines, or to a person on stderr.
+
+    Args:
+        worker: folder of the worker to run it in, or `auto` for the user's own; None or "" = this process.
+    """
+    if worker:
+        return exit_code(_run_in_worker(job, worker, json_events=json_events))
     return exit_code(run_and_keep(job, json_events=json_events).finished)
 
 
@@ -56,6 +62,52 @@ def run_and_keep(job: MatteJob, *, json_events: bool = False) -> JobRun:
 
         finished = runner.run(job, emit=emit, cancelled=stopped)
     return JobRun(began[0], finished, sum(seconds))
+
+
+def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool) -> Finished:
+    """Run `job` in the worker of `folder`, telling its events. A stop cancels it there, a second one leaves.
+
+    Raises:
+        WorkerError: the worker cannot be started, the job could not start, or the worker died.
+    """
+    from maggie_node.client import WorkerError, find_or_start
+
+    with (
+        find_or_start(None if folder == "auto" else folder, name="maggie-node job") as worker,
+        Narrator(quiet=json_events and not sys.stderr.isatty()) as narrator,
+    ):
+        running = worker.submit(job)
+        with _stopped_by_signals(running.cancel):
+            for event in running.events():
+                narrator.tell(event)
+                if json_events:
+                    try:
+                        _print_line(to_line(event))
+                    except KeyboardInterrupt:  # nobody reads any more
+                        running.cancel()
+                if isinstance(event, Finished):
+                    return event
+        raise WorkerError("the job ended without a word: look into the worker's log")
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """The first SIGINT or SIGTERM calls `stop`, and the last events still come; the next one interrupts."""
+    asked = False
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        stop()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_line(line: str) -> None:

@@ -1,0 +1,56 @@
+"""Models kept in memory from job to job."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from maggie_core.model import MatteModel, load_model
+from maggie_core.model.checkpoint import choose_device, find_weights
+
+KEPT = 2
+"""Models in memory: one in use, and the one before it."""
+
+
+class WarmModels:
+    """`load_model` that loads only what is not there, or has changed on disk since."""
+
+    def __init__(self, kept: int = KEPT):
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._models: dict[tuple[Any, ...], MatteModel] = {}
+
+    def load(self, spec: str = "default", *, device: str = "auto", precision: Any = "auto") -> MatteModel:
+        """As `load_model`; the one used least recently makes room for a new one.
+
+        Raises:
+            ModelError: as `load_model`.
+        """
+        key = (*_on_disk(find_weights(spec)), str(choose_device(device)), precision)
+        with self._lock:
+            model = self._models.pop(key, None)
+            if model is None:
+                while len(self._models) >= self._kept:
+                    del self._models[next(iter(self._models))]
+                model = load_model(spec, device=device, precision=precision)
+            self._models[key] = model
+            return model
+
+    def names(self) -> list[str]:
+        """Of the models in memory, the one used last at the end."""
+        return [model.info.name for model in list(self._models.values())]
+
+
+def _on_disk(weights: Path) -> tuple[Any, ...]:
+    """What changes when the weights, or what is said about them, change."""
+    beside = weights.parent / "config.json"
+    return tuple(_facts(path) for path in (weights, beside))
+
+
+def _facts(path: Path) -> tuple[Any, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (str(path),)
+    return (str(path.resolve()), found.st_mtime_ns, found.st_size, found.st_ino)

@@ -1,0 +1,198 @@
+"""The jobs that are there: each in a thread of its own, computing when it is its turn."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from maggie_node import document, rpc
+from maggie_node.protocol import Event, Finished, FrameDone, FrameFailed, Started
+from maggie_node.rpc import Submit
+from maggie_node.worker.peer import Peer, log
+from maggie_node.worker.turns import Place, Turns
+
+JOBS = 1000
+"""That wait or run; a further one is refused."""
+
+
+@dataclass(eq=False)
+class _Job:
+    id: int
+    asked: Submit
+    peer: Peer
+    place: Place = field(init=False)
+    frames: int = 0
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+
+class Jobs:
+    """What was submitted and has not ended."""
+
+    def __init__(self, turns: Turns | None = None):
+        self._turns = turns or Turns()
+        self._change = threading.Condition()
+        self._jobs: dict[int, _Job] = {}
+        self._ids = itertools.count(1)
+        self._last = 0
+        self._ending = 0
+        self._models: Any = None
+        self._ended_at = time.monotonic()
+
+    def new_id(self) -> int:
+        """A number for a job to be added.
+
+        Raises:
+            RpcError: there are too many jobs.
+        """
+        with self._change:
+            if len(self._jobs) >= JOBS:
+                raise rpc.RpcError(rpc.BUSY, f"{JOBS} jobs wait already: submit it again later")
+            self._last = next(self._ids)
+            return self._last
+
+    def add(self, id: int, asked: Submit, peer: Peer) -> None:  # noqa: A002 - the protocol's word
+        """Put a job in the queue; its events go to `peer`."""
+        job = _Job(id, asked, peer)
+        job.place = Place(peer, asked.priority == "interactive", lambda: self._begin(job))
+        with self._change:
+            self._jobs[id] = job
+        self._turns.join(job.place)
+
+    def cancel(self, id: int) -> bool:  # noqa: A002 - the protocol's word
+        """End a job: before it began at once, else after the frame under way.
+
+        Returns:
+            Whether it was there; False when it has ended.
+
+        Raises:
+            RpcError: there never was such a job.
+        """
+        job = self._jobs.get(id)
+        if job is None:
+            if not 1 <= id <= self._last:
+                raise rpc.RpcError(rpc.NO_JOB, f"no job {id}: status lists those there are")
+            return False
+        if self._turns.cancel(job.place):
+            self._end(job, _event(id, Finished(0, 0, 0, cancelled=True)))
+        return True
+
+    def cancel_of(self, peer: Peer) -> None:
+        """End the jobs of a client that is gone, but for those to keep."""
+        for job in self._all():
+            if job.peer is peer and not job.asked.keep:
+                log(f"job {job.id} cancelled: {peer.name} is gone")
+                self.cancel(job.id)
+
+    def cancel_all(self) -> None:
+        for job in self._all():
+            self.cancel(job.id)
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Until every job has ended, or the time is over; returns whether they have."""
+        with self._change:
+            return self._change.wait_for(lambda: not self._jobs and not self._ending, timeout_s)
+
+    def idle_s(self) -> float:
+        """Since the last job ended; 0 while there is one."""
+        return 0.0 if self._jobs else time.monotonic() - self._ended_at
+
+    def models(self) -> list[str]:
+        """Names of those in memory."""
+        return [] if self._models is None else self._models.names()
+
+    def status(self) -> list[dict[str, Any]]:
+        """Each job as plain data, in the order they came."""
+        return [
+            {
+                "job_id": job.id,
+                "state": self._state(job),
+                "priority": job.asked.priority,
+                "keep": job.asked.keep,
+                "client": job.peer.name,
+                "output": job.asked.job.output,
+                "frames": job.frames,
+                "done": job.done,
+                "skipped": job.skipped,
+                "failed": job.failed,
+            }
+            for job in self._all()
+        ]
+
+    def _all(self) -> list[_Job]:
+        with self._change:
+            return list(self._jobs.values())
+
+    def _state(self, job: _Job) -> str:
+        if not job.place.begun:
+            return "waiting"
+        return "computing" if self._turns.holds(job.place) else "paused"
+
+    def _begin(self, job: _Job) -> None:
+        threading.Thread(target=self._run, args=(job,), name=f"job {job.id}", daemon=True).start()
+
+    def _run(self, job: _Job) -> None:
+        try:
+            last = _event(job.id, self._compute(job))
+        except KeyboardInterrupt:
+            last = _event(job.id, Finished(0, 0, 0, cancelled=True))
+        except BaseException as error:
+            last = _failed(job.id, error)
+        self._end(job, last)
+
+    def _compute(self, job: _Job) -> Finished:
+        from maggie_node import runner, warm  # these bring the network
+
+        if self._models is None:
+            self._models = warm.WarmModels()
+        return runner.run(
+            job.asked.job,
+            emit=lambda event: self._tell(job, event),
+            cancelled=lambda: self._turns.pause(job.place),
+            load=self._models.load,
+        )
+
+    def _tell(self, job: _Job, event: Event) -> None:
+        if isinstance(event, Started):
+            job.frames = len(event.frames)
+        elif isinstance(event, FrameDone):
+            job.done, job.skipped = job.done + (not event.cached), job.skipped + event.cached
+        elif isinstance(event, FrameFailed):
+            job.failed += 1
+        if not isinstance(event, Finished):  # that one comes when the job has left
+            job.peer.send(_event(job.id, event), aside=lambda: self._turns.aside(job.place))
+
+    def _end(self, job: _Job, last: bytes) -> None:
+        """Out of the queue first, so that whoever hears the last word sees the worker free."""
+        self._turns.leave(job.place)
+        with self._change:
+            del self._jobs[job.id]
+            self._ending += 1
+        job.peer.send(last)
+        with self._change:
+            self._ending -= 1
+            self._ended_at = time.monotonic()
+            self._change.notify_all()
+
+
+def _event(id: int, event: Event) -> bytes:  # noqa: A002 - the protocol's word
+    return rpc.notification("event", {"job_id": id, "event": document.to_data(event)})
+
+
+def _failed(id: int, error: BaseException) -> bytes:  # noqa: A002 - the protocol's word
+    code = getattr(error, "exit_code", None)
+    said = str(error)
+    if code is None:
+        traceback.print_exception(error, file=sys.stderr)
+        code, said = (
+            1,
+            f"a defect of ours, please report it with its log: {type(error).__name__}: {said}",
+        )
+    log(f"job {id} failed: {said}")
+    return rpc.notification("failed", {"job_id": id, "error": said, "exit_code": code})

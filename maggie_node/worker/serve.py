@@ -1,0 +1,257 @@
+"""The two ways to run a worker, and what ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from maggie_node import __version__
+from maggie_node.address import (
+    ADDRESS,
+    SOCKET,
+    SOCKET_PATH_BYTES,
+    Address,
+    FolderError,
+    connect,
+    locked,
+    private_folder,
+    write_address,
+)
+from maggie_node.worker.desk import Desk
+from maggie_node.worker.jobs import Jobs
+from maggie_node.worker.peer import Connection, Peer, Pipes, log
+from maggie_node.worker.roots import real_roots
+
+IDLE_S = 900.0
+"""A shared worker without a job for so long ends and frees its memory."""
+HELLO_S = 10.0
+"""Who has not said hello by then is disconnected."""
+CLIENTS = 64
+LAST_FRAME_S = 60.0
+"""How long the end waits for the frame under way. Files are whole whenever a worker dies."""
+GOING_S = LAST_FRAME_S + 30
+"""How long a new worker waits for one that is about to end."""
+TICK_S = 0.5
+
+
+def serve_stdio(*, roots: Sequence[str | Path] = ()) -> int:
+    """Serve the process that started this one, until it closes our stdin, dies, or asks for the end.
+
+    From here on descriptor 1 is stderr: what a library prints, in Python or in C, is no protocol.
+    """
+    allowed = real_roots(roots)
+    source, target = _take_stdio()
+    _prepare()
+    stop, jobs, parent = threading.Event(), Jobs(), os.getppid()
+    desk = Desk(jobs, transport="stdio", roots=allowed, stop=stop.set, trusted=_take_ocio())
+    peer = Peer(Pipes(source, target), heard=desk.heard, gone=lambda _: stop.set())
+    peer.name = "the host"
+    peer.start()
+    with _ending_on_signals():
+        # The pipe's end stays open when the host has given it to another child: so its life is watched too.
+        while not stop.wait(TICK_S) and os.getppid() == parent:
+            pass
+    return _end(jobs, [peer])
+
+
+def serve(
+    folder: Path, *, idle_s: float = IDLE_S, roots: Sequence[str | Path] = (), tcp: bool = False
+) -> int:
+    """Serve whoever finds the folder, until there was no job for `idle_s`, or somebody asks for the end.
+
+    Returns at once when a worker is there already.
+
+    Args:
+        tcp: a loopback port and a token instead of a Unix socket; always so on Windows.
+
+    Raises:
+        FolderError: the folder is not this user's alone.
+        PathError: a root is not there.
+    """
+    folder = private_folder(folder)
+    allowed = real_roots(roots)
+    os.chdir(folder)  # no name in a job is taken for a file that lies where we were started
+    deadline = time.monotonic() + GOING_S
+    while time.monotonic() < deadline:
+        with locked(folder) as mine:
+            if mine:
+                return _Shared(folder, allowed, idle_s, tcp or not hasattr(socket, "AF_UNIX")).run()
+        # Somebody has the lock: a worker that listens, or one that comes or goes.
+        found = connect(folder, timeout_s=1)
+        if found is not None:
+            found[0].close()
+            log(f"a worker is there already, in {folder}")
+            return 0
+        time.sleep(0.05)
+    raise FolderError(f"the worker in {folder} neither answers nor ends: end it, or name another folder")
+
+
+class _Shared:
+    """A worker that many find; holds the folder's lock."""
+
+    def __init__(self, folder: Path, roots: tuple[str, ...], idle_s: float, tcp: bool):
+        self._folder, self._idle_s, self._tcp = folder, idle_s, tcp
+        self._stop = threading.Event()
+        self._jobs = Jobs()
+        self._lock = threading.Lock()
+        self._peers: set[Peer] = set()
+        self._last_came = time.monotonic()
+        self._token = secrets.token_hex(32) if tcp else None
+        self._desk = Desk(
+            self._jobs,
+            transport="tcp" if tcp else "unix",
+            roots=roots,
+            stop=self._stop.set,
+            token=self._token,
+            trusted=_take_ocio(),
+            clients=lambda: len(self._peers),
+        )
+
+    def run(self) -> int:
+        _prepare()
+        with contextlib.ExitStack() as stack:
+            listener = stack.enter_context(self._listening())
+            log(f"maggie-node {__version__} listens in {self._folder}")
+            threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+            stack.enter_context(_ending_on_signals())
+            while not self._stop.wait(TICK_S):
+                self._drop_the_silent()
+                idle = min(self._jobs.idle_s(), time.monotonic() - self._last_came)
+                if idle > self._idle_s:
+                    log(f"no job for {self._idle_s:g} s")
+                    break
+        # Nobody can come any more; the lock is held to the end, so the next worker waits for it.
+        with self._lock:
+            peers = list(self._peers)
+        return _end(self._jobs, peers)
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[socket.socket]:
+        with contextlib.ExitStack() as stack:
+            if self._tcp:
+                listener = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+                if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+                    listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+                listener.bind(("127.0.0.1", 0))
+                port = listener.getsockname()[1]
+                address = Address(os.getpid(), __version__, port=port, token=self._token)
+            else:
+                path = self._folder / SOCKET
+                if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+                    path = Path(tempfile.mkdtemp(prefix="maggie-node-")) / SOCKET
+                    stack.callback(shutil.rmtree, path.parent, ignore_errors=True)
+                path.unlink(missing_ok=True)
+                listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                listener.bind(str(path))
+                stack.callback(path.unlink, missing_ok=True)
+                address = Address(os.getpid(), __version__, socket=str(path))
+            listener.listen(CLIENTS)
+            write_address(self._folder, address)
+            stack.callback((self._folder / ADDRESS).unlink, missing_ok=True)
+            yield listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        listener.settimeout(TICK_S)
+        while True:
+            try:
+                line, _ = listener.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            peer = Peer(Connection(line), heard=self._desk.heard, gone=self._gone)
+            with self._lock:
+                full = len(self._peers) >= CLIENTS
+                if not full:
+                    self._peers.add(peer)
+            if full:
+                log(f"{CLIENTS} clients are here: one more was turned away")
+                peer.end(at_once=True)
+                continue
+            self._last_came = time.monotonic()
+            peer.start()
+
+    def _gone(self, peer: Peer) -> None:
+        with self._lock:
+            self._peers.discard(peer)
+        peer.end(at_once=True)
+        self._jobs.cancel_of(peer)
+
+    def _drop_the_silent(self) -> None:
+        with self._lock:
+            peers = list(self._peers)
+        for peer in peers:
+            if not peer.welcomed and time.monotonic() - peer.since > HELLO_S:
+                log("a client did not say hello: disconnected")
+                peer.end(at_once=True)
+
+
+def _end(jobs: Jobs, peers: Sequence[Peer]) -> int:
+    """Cancel what is there, wait for the frame under way, tell everybody."""
+    jobs.cancel_all()
+    if not jobs.wait_empty(LAST_FRAME_S):
+        log(f"the frame under way took more than {LAST_FRAME_S:g} s: it is dropped")
+    for peer in peers:
+        peer.end()
+    for peer in peers:
+        peer.wait_ended(5)
+    log("ends")
+    return 0
+
+
+def _take_stdio() -> tuple[int, int]:
+    """Private descriptors for what were stdin and stdout; 0 is then empty and 1 is stderr."""
+    sys.stdout.flush()
+    source, target = os.dup(0), os.dup(1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for descriptor in (source, target):
+            msvcrt.setmode(descriptor, os.O_BINARY)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    os.dup2(2, 1)
+    return source, target
+
+
+def _take_ocio() -> tuple[str, ...]:
+    """Forget $OCIO, so that a job means the same in every worker: clients name theirs in the job."""
+    config = os.environ.pop("OCIO", None)
+    return () if config is None else (config,)
+
+
+def _prepare() -> None:
+    # As for a job in a process of its own: threads that spin while they wait take a shared machine's time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    faulthandler.enable()
+
+
+@contextlib.contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM end the body, and the worker with it, in good order."""
+
+    def on_signal(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    except KeyboardInterrupt:
+        log("asked to end by a signal")
+    finally:
+        for number in numbers:  # the next one ends it without order
+            signal.signal(number, signal.SIG_DFL)
