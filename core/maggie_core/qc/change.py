@@ -9,8 +9,10 @@ from maggie_core.steady import LEAST_PX, correspondence, sampled
 
 Plane = NDArray[np.float32]
 
-LEAST_OUTLINE_PX = 8.0
+LEAST_OUTLINE_PX = 16.0
 """A shorter outline says nothing of its own motion."""
+LEAST_SHARE = 0.15
+"""Of the outline, the part along which the motion of the picture must be known."""
 SEEN = 0.02
 """Mean difference of two frames' sRGB-encoded colours from which a picture has changed to the eye."""
 
@@ -36,14 +38,16 @@ class Motion:
     def flicker_px(self, alpha: Plane, before: Plane) -> float | None:
         """As `change_px`, less what the motion of the picture explains.
 
-        The alpha before is carried along the flow. Pixels count as far as the pictures agree there: what is
-        uncovered or out of the picture had no alpha before.
+        The alpha before is carried along the flow. Only pixels count where the pictures agree: what is
+        uncovered or out of the picture had no alpha before. None where too little of the outline is left.
         """
         if self._way is None:
             return None
         x, y, weight = self._way
-        moved = sampled(before, x, y)
-        return _per_outline(np.abs(alpha - moved), alpha, moved, weight)
+        moved, known = sampled(before, x, y), (weight > 0.5).astype(np.float32)
+        if _outline(alpha, moved, known) < LEAST_SHARE * _outline(alpha, moved):
+            return None
+        return _per_outline(np.abs(alpha - moved), alpha, moved, known)
 
     def is_seen(self, alpha: Plane) -> bool:
         """Whether the picture changed where the alpha (H, W) is."""
@@ -52,5 +56,9 @@ class Motion:
 
 
 def _per_outline(change: Plane, alpha: Plane, before: Plane, weight: Plane | float) -> float | None:
-    outline = (outline_px(alpha, weight) + outline_px(before, weight)) / 2
+    outline = _outline(alpha, before, weight)
     return float((change * weight).sum(dtype=np.float64)) / outline if outline >= LEAST_OUTLINE_PX else None
+
+
+def _outline(alpha: Plane, before: Plane, weight: Plane | float = 1.0) -> float:
+    return (outline_px(alpha, weight) + outline_px(before, weight)) / 2

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 
 from maggie_core.color import ColorSettings, PlateView
@@ -126,8 +127,8 @@ class _Seen:
     index: int
     """Place in the shot."""
     alphas: dict[str, Plane]
-    stored: dict[str, bytes]
-    """A digest of each alpha as it is in the file."""
+    digests: dict[str, bytes]
+    """Of each alpha as it is in the file."""
     picture: Plane | None
     masks: dict[str, Plane]
 
@@ -169,6 +170,7 @@ class _Check:
         self._tell_absent(everybody)
         self._tell_recipes()
         self._tell_gaps(everybody)
+        self._tell_jumps(everybody)
         return Checked(
             self._subject,
             everybody,
@@ -213,33 +215,51 @@ class _Check:
         header = list_parts(parts[0] if parts else self._subject.mattes.path(frame))[0]
         return Geometry(header.display, header.display, header.pixel_aspect, self._subject.working_px)
 
-    def _measured(self, frame: int, alphas: dict[str, Plane], geometry: Geometry, *, contract: bool) -> _Seen:
-        add = self._numbers.add
-        small: dict[str, Plane] = {}
-        stored: dict[str, bytes] = {}
-        total: Plane | None = None
-        for name, plane in alphas.items():
-            alpha, not_finite, outside = planes.cleaned(plane)
-            add("not_finite", frame, not_finite, name)
-            add("out_of_range", frame, outside, name)
-            add("area", frame, planes.area(alpha), name)
-            total = alpha.copy() if total is None else np.add(total, alpha, out=total)
-            stored[name] = hashlib.blake2b(np.ascontiguousarray(plane), digest_size=16).digest()
-            small[name] = geometry.to_working(alpha, geometry.region)
-        if total is not None:
-            add("above_one", frame, planes.above_one(total))
-            if contract:
-                add("sum_broken", frame, max(float(total.max()) - 1, 0))
+    def _measured(self, frame: int, stored: dict[str, Plane], geometry: Geometry, *, contract: bool) -> _Seen:
+        alphas: dict[str, Plane] = {}
+        for name, plane in stored.items():
+            alphas[name], not_finite, beyond = planes.cleaned(plane)
+            self._numbers.add("not_finite", frame, not_finite, name)
+            self._numbers.add("out_of_range", frame, beyond, name)
+            self._numbers.add("area", frame, planes.area(alphas[name]), name)
         masks = self._masks(frame, geometry)
+        if alphas:
+            total = np.sum(list(alphas.values()), axis=0, dtype=np.float32)
+            self._numbers.add("above_one", frame, planes.above_one(total))
+            if contract:
+                self._numbers.add("sum_broken", frame, max(float(total.max()) - 1, 0))
+            for name, alpha in alphas.items():
+                self._shape(frame, name, alpha, total, masks.get(name))
+        small = {name: geometry.to_working(alpha, geometry.region) for name, alpha in alphas.items()}
         for name, mask in masks.items():
+            self._numbers.add("guidance_area", frame, planes.area(mask), name)
             if name in small:
                 self._beside_guidance(frame, name, small[name], mask)
-        return _Seen(self._place[frame], small, stored, self._picture(frame, geometry), masks)
+        digests = {
+            name: hashlib.blake2b(np.ascontiguousarray(plane), digest_size=16).digest()
+            for name, plane in stored.items()
+        }
+        return _Seen(self._place[frame], small, digests, self._picture(frame, geometry), masks)
+
+    def _shape(self, frame: int, name: str, alpha: Plane, total: Plane, mask: Plane | None) -> None:
+        if planes.area(alpha) < 100 * planes.PRESENT_SHARE:
+            return
+        if mask is not None:
+            mask = cv2.resize(mask, alpha.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        for measure, value in asdict(planes.shape(alpha, total, mask)).items():
+            self._numbers.add(measure, frame, value, name)
 
     def _beside_guidance(self, frame: int, name: str, alpha: Plane, mask: Plane) -> None:
-        there = float(mask.mean(dtype=np.float64))
-        if there >= planes.PRESENT_SHARE:
-            self._numbers.add("empty", frame, float(alpha.mean()) < planes.EMPTY_SHARE * there, name)
+        add = self._numbers.add
+        add("outside", frame, planes.outside(alpha, mask), name)
+        claimed = float(mask.mean(dtype=np.float64))
+        if claimed < planes.PRESENT_SHARE:
+            return
+        empty = float(alpha.mean(dtype=np.float64)) < planes.EMPTY_SHARE * claimed
+        add("empty", frame, empty, name)
+        if not empty:
+            for measure, value in asdict(planes.agreement(alpha, mask)).items():
+                add(measure, frame, value, name)
 
     def _compare(self, frame: int, here: _Seen, before: _Seen | None) -> None:
         """Measure what changed since the frame before."""
@@ -257,7 +277,7 @@ class _Check:
                 self._numbers.add("flicker", frame, motion.flicker_px(alpha, earlier), name)
             moves = self._moves(name, here, before, motion)
             if moves is not None:
-                stuck = moves and here.stored[name] == before.stored[name]
+                stuck = moves and here.digests[name] == before.digests[name]
                 self._numbers.add("stuck", frame, stuck, name)
 
     def _moves(self, name: str, here: _Seen, before: _Seen, motion: Motion | None) -> bool | None:
@@ -326,6 +346,24 @@ class _Check:
                 gone = [frame for frame in gap if areas[frame] < planes.EMPTY_SHARE * usual]
                 for frame in gone if len(gap) <= GAP_FRAMES else ():
                     self._numbers.add("empty", frame, 1, name)
+
+    def _tell_jumps(self, everybody: tuple[str, ...]) -> None:
+        """Changes of area that the guidance does not share."""
+        shot = self._subject.shot_frames
+        for name in everybody:
+            areas, masks = self._numbers.of("area", name), self._numbers.of("guidance_area", name)
+            seen = [value for value in areas.values() if value >= 100 * planes.PRESENT_SHARE]
+            if not seen:
+                continue
+            least = float(np.median(seen)) / 4  # who comes in or goes out is small for some frames
+            for before, frame in zip(shot, shot[1:], strict=False):
+                if before not in areas or frame not in areas:
+                    continue
+                change = areas[frame] - areas[before]
+                if before in masks and frame in masks:
+                    change = min(change, change - (masks[frame] - masks[before]), key=abs)
+                largest = max(areas[frame], areas[before], least)
+                self._numbers.add("area_jump", frame, 100 * abs(change) / largest, name)
 
     def _segment(self) -> int | None:
         asked = self._subject.segment_frames

@@ -46,11 +46,12 @@ def find(checked: Checked, limits: Limits) -> tuple[Finding, ...]:
 def _of_frames(checked: Checked, limits: Limits) -> Iterator[Finding]:
     for name, measure in MEASURES.items():
         limit = limits[name]
+        if limit is None:
+            continue
         for who, values in checked.numbers.values.get(name, {}).items():
             beyond = {frame: value for frame, value in values.items() if measure.exceeds(value, limit)}
-            if beyond and limit is not None:
-                sign = -1 if measure.at_least else 1
-                worst = max(beyond, key=lambda frame: sign * beyond[frame])
+            if beyond:
+                worst = max(beyond, key=lambda frame: measure.gravity(beyond[frame]))
                 yield _finding(checked, measure, who, tuple(sorted(beyond)), worst, beyond[worst], limit)
 
 
@@ -89,7 +90,7 @@ def _rank(finding: Finding) -> int:
 
 def _excess(finding: Finding) -> float:
     """How far beyond its limit, as a factor."""
-    high, low = max(finding.value, finding.limit), min(finding.value, finding.limit)
+    low, high = sorted((abs(finding.value), abs(finding.limit)))
     return high / low if low > 0 else math.inf
 
 
@@ -175,13 +176,9 @@ def as_text(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> 
 def _worst(checked: Checked, measure: Measure) -> tuple[float, int | None, str] | None:
     if measure.name == "seams":
         return None if checked.seams is None else (checked.seams.least, None, "")
-    sign = -1 if measure.at_least else 1
     every = [
-        (sign * value, frame, who)
+        (value, frame, who)
         for who, values in checked.numbers.values.get(measure.name, {}).items()
         for frame, value in values.items()
     ]
-    if not every:
-        return None
-    value, frame, who = max(every, key=lambda each: each[0])
-    return sign * value, frame, who
+    return max(every, key=lambda each: measure.gravity(each[0]), default=None)

@@ -34,10 +34,12 @@ class Measure:
     needs: str = ""
     """What must be given for it, beside the mattes."""
 
-    def exceeds(self, value: float | None, limit: float | None) -> bool:
-        if value is None or limit is None:
-            return False
-        return value < limit if self.at_least else value > limit
+    def gravity(self, value: float) -> float:
+        """Grows as a value gets worse; of a drift either way counts."""
+        return -value if self.at_least else abs(value)
+
+    def exceeds(self, value: float, limit: float) -> bool:
+        return self.gravity(value) > (-limit if self.at_least else limit)
 
 
 _ALL = (
@@ -89,6 +91,70 @@ _ALL = (
         "empty", "empty although the instance should be there", "frames", "instance", 0,
         "by the guidance, or by the frames before and after, somebody is there",
         "look at the plate and the mask of this frame; a black frame is often a file that was cut short",
+    ),
+    Measure(
+        "outside", "alpha far from its guidance", "% of the matte", "instance", 5,
+        "hair, motion blur and rough masks stay below 2 %; all of it where there is no guidance",
+        "look for somebody else's body, or for a mask that is missing",
+        needs="guidance",
+    ),
+    Measure(
+        "iou", "overlap with the guidance", "of 1", "instance", 0.4,
+        "rough masks of small and blurred people reach 0.6",
+        "compare matte and mask: one of them shows another person, or only a part",
+        at_least=True, needs="guidance",
+    ),
+    Measure(
+        "area_drift", "area beside that of the guidance", "% more", "instance", 60,
+        "rough masks of people who come into the picture are off by 40 %",
+        "compare matte and mask: a limb is lost, or something else is in",
+        needs="guidance",
+    ),
+    Measure(
+        "centre_drift", "distance from the guidance's centre", "% of its size", "instance", 40,
+        "rough masks of people who come into the picture are off by 20 %",
+        "compare matte and mask: is the mask of this frame, or of one before?",
+        needs="guidance",
+    ),
+    Measure(
+        "guidance_area", "area of the guidance", "% of the picture", "instance", None,
+        "people are as large as they are", "",
+        needs="guidance",
+    ),
+    Measure(
+        "specks", "small pieces apart from the rest", "% of the matte", "instance", 2,
+        "true alphas of people half hidden by others reach 1 %",
+        "paint the guidance there, or remove the pieces",
+    ),
+    Measure(
+        "speck_count", "number of small pieces", "pieces", "instance", 30,
+        "good mattes have at most a dozen; noise has hundreds",
+        "paint the guidance there, or remove the pieces",
+    ),
+    Measure(
+        "holes", "small holes", "% of the matte", "instance", 2,
+        "true alphas reach 1 %, where an arm lets the background through",
+        "paint the guidance over the hole, or fill it",
+    ),
+    Measure(
+        "hole_count", "number of small holes", "holes", "instance", None,
+        "hair has many", "",
+    ),
+    Measure(
+        "undecided", "neither in nor out", "% of the matte", "instance", 90,
+        "people who run past the camera reach 80 %; a matte without a core is smeared",
+        "look whether the mask fits the plate in this frame",
+    ),
+    Measure(
+        "edge_px", "mean width of the edge", "px", "instance", 0.5,
+        "a sharp edge takes a pixel to be smooth, a cut-out has none",
+        "look where the alpha was thresholded or turned into 8 bits of nothing between",
+        at_least=True,
+    ),
+    Measure(
+        "area_jump", "jump of the area", "%", "pair", 40,
+        "between two frames nobody grows or shrinks so much, but at the border of the picture",
+        "compare the frame with the one before: a limb is lost, or something else is in",
     ),
     Measure(
         "stuck", "alpha that stands still on a picture that moves", "frames", "pair", 0,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from maggie_core.qc.change import LEAST_OUTLINE_PX, Plane, outline_px
 
 TOLERANCE = 1 / 1024
 """Last digit of a half float just above 1."""
@@ -15,6 +18,18 @@ EMPTY_SHARE = 0.05
 """Part of the guidance's area below which a matte is empty."""
 TOGETHER = 1.01
 """Sum of alphas from which they exceed one: a percent is rounding and edges."""
+IN = 0.02
+"""Alpha above which a pixel is in at all, and below 1 less which it is not quite."""
+FAINT = 0.1
+"""Alpha from which a speck is seen."""
+APART_SHARE = 0.005
+"""How far a piece is from the rest to be a speck, as a share of the short side: ends of hair are nearer."""
+SMALL_SHARE = 0.01
+"""Size of a speck or a hole at most, as a share of the largest piece or of the whole."""
+LEAST_HOLE_SHARE = 0.003
+"""Side of a hole at least, as a share of the short side: between strands of hair there are smaller ones."""
+REACH_SHARE = 0.06
+"""How far rough guidance may be from the person, as a share of the short side."""
 
 
 def cleaned(alpha: Plane) -> tuple[Plane, int, int]:
@@ -39,3 +54,118 @@ def above_one(total: Plane) -> float:
     """Pixels whose alphas exceed one together, in percent of those that are covered at all."""
     covered = np.count_nonzero(total > TOLERANCE)
     return 100 * np.count_nonzero(total > TOGETHER) / covered if covered else 0.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an alpha looks like by itself."""
+
+    undecided: float
+    """Pixels neither in nor out, in percent of those that are in at all."""
+    edge_px: float | None
+    """Mean width of its edge; None where it has hardly any."""
+    specks: float
+    """Small pieces apart from the rest, in percent of the whole; and how many."""
+    speck_count: int
+    holes: float
+    """Small holes through which the background shows, in percent of the whole; and how many."""
+    hole_count: int
+
+
+def shape(alpha: Plane, total: Plane, mask: Plane | None = None) -> Shape:
+    """Look at one alpha.
+
+    Args:
+        alpha: (H, W) in [0, 1].
+        total: (H, W) sum of everybody's alphas: who stands in front makes no hole.
+        mask: (H, W) guidance, binary; with it a hole is one where the guidance has none, however large.
+    """
+    seen = alpha > IN
+    covered = int(np.count_nonzero(seen))
+    if not covered:
+        return Shape(0, None, 0, 0, 0, 0)
+    undecided = int(np.count_nonzero(seen & (alpha < 1 - IN)))
+    outline = outline_px(alpha)
+    specks, speck_count = _specks(alpha)
+    holes, hole_count = _holes(alpha, total, mask)
+    return Shape(
+        100 * undecided / covered,
+        undecided / outline if outline >= LEAST_OUTLINE_PX else None,
+        100 * specks / covered,
+        speck_count,
+        100 * holes / covered,
+        hole_count,
+    )
+
+
+def _specks(alpha: Plane) -> tuple[int, int]:
+    """Pixels and number of the small pieces."""
+    inside = (alpha > FAINT).astype(np.uint8)
+    reach = max(2, round(APART_SHARE * min(alpha.shape)))
+    grown = cv2.dilate(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    count, pieces = cv2.connectedComponents(grown, connectivity=8)
+    sizes = np.bincount(pieces[inside > 0], minlength=count)
+    small = sizes[(sizes > 0) & (sizes < SMALL_SHARE * sizes.max(initial=0))]
+    return int(small.sum()), len(small)
+
+
+def _holes(alpha: Plane, total: Plane, mask: Plane | None) -> tuple[int, int]:
+    """Pixels and number of the holes."""
+    out = (alpha < 0.5).astype(np.uint8)
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(out, connectivity=4)
+    height, width = alpha.shape
+    x, y, w, h, size = (stats[:, k] for k in range(5))
+    enclosed = (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
+    enclosed[0] = False  # label 0 is what is in
+    enclosed &= size >= max(2, (LEAST_HOLE_SHARE * min(alpha.shape)) ** 2)
+    if mask is None:
+        enclosed &= size < SMALL_SHARE * (alpha.size - size[1:].sum())
+    enclosed &= _mean_in(pieces, total, size) < 0.5
+    if mask is not None:
+        enclosed &= _mean_in(pieces, mask, size) > 0.5
+    return int(size[enclosed].sum()), int(np.count_nonzero(enclosed))
+
+
+def _mean_in(pieces: NDArray[np.int32], plane: Plane, size: NDArray[np.integer]) -> NDArray[np.floating]:
+    """Mean of a plane over each piece."""
+    return np.bincount(pieces.ravel(), weights=plane.ravel(), minlength=len(size)) / np.maximum(size, 1)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How an alpha goes with its guidance."""
+
+    iou: float
+    """Area of both over area of either; 1 is the same."""
+    area_drift: float
+    """How much larger (or smaller, below 0) than the guidance, in percent."""
+    centre_drift: float
+    """How far apart their centres are, in percent of the guidance's size (the root of its area)."""
+
+
+def agreement(alpha: Plane, mask: Plane) -> Agreement:
+    """Compare an alpha (H, W) with its guidance, neither of them empty."""
+    covered, claimed = float(alpha.sum(dtype=np.float64)), float(mask.sum(dtype=np.float64))
+    both = float(np.minimum(alpha, mask).sum(dtype=np.float64))
+    apart = np.hypot(*(a - b for a, b in zip(_centre(alpha), _centre(mask), strict=True)))
+    return Agreement(
+        both / (covered + claimed - both),
+        100 * (covered / claimed - 1),
+        100 * float(apart) / claimed**0.5,
+    )
+
+
+def outside(alpha: Plane, mask: Plane) -> float:
+    """Alpha far from its guidance, in percent of all of it: all of it where there is no guidance."""
+    covered = float(alpha.sum(dtype=np.float64))
+    if covered < 1:
+        return 0.0
+    reach = round(REACH_SHARE * min(alpha.shape))
+    near = cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    return 100 * float((alpha * (near == 0)).sum(dtype=np.float64)) / covered
+
+
+def _centre(plane: Plane) -> tuple[float, float]:
+    total = plane.sum(dtype=np.float64)
+    y, x = (float(plane.sum(axis=k, dtype=np.float64) @ np.arange(plane.shape[1 - k])) for k in (1, 0))
+    return y / total, x / total
