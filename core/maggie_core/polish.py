@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, uniform_filter
 
+from maggie_core.threads import threads_kept
+
 Polish = Literal["none", "guided", "closed-form"]
 Plane = NDArray[np.floating]
 
@@ -145,6 +147,7 @@ def guided_filter(picture: Plane, alpha: Plane, *, radius_px: int, eps: float = 
     return np.clip(result, 0, 1).astype(np.float32)
 
 
+@threads_kept()
 def closed_form(
     picture: Plane,
     alpha: Plane,

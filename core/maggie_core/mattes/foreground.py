@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from maggie_core.threads import threads_kept
+
 MARGIN_PX = 32
 """Pixels around a matte that the estimate also sees: the background beside an edge explains it."""
 
@@ -39,6 +41,7 @@ def _finite(plate: np.ndarray) -> np.ndarray:
     return np.nan_to_num(plate, nan=0.0, posinf=high, neginf=low)
 
 
+@threads_kept()
 def _estimate(plate: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     if plate.shape[:2] == (1, 1):  # nothing beside it to learn from
         return plate
