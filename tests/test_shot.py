@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from tiny import tiny_model, write_shot
+from torch.nn import functional as F  # noqa: N812
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.errors import FrameError
@@ -34,6 +36,14 @@ def mattes(engine: ShotMatter, frames: list[int] | None = None) -> dict[int, np.
         assert isinstance(result, MatteResult)
         results[result.frame] = result.alphas
     return results
+
+
+def seen(engine: ShotMatter, frames: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures (T, 3, H, W) and guidance (T, N, H, W) as the network gets them."""
+    looks = [engine._look(frame) for frame in frames]
+    planes = (np.stack([getattr(look, what) for look in looks]) for what in ("picture", "guidance"))
+    image, guidance = (F.pad(torch.from_numpy(p), (0, 32, 0, 0), mode="replicate") for p in planes)
+    return image, guidance
 
 
 def test_every_frame_comes_once_with_every_instance(shot):
@@ -64,9 +74,8 @@ def test_a_frame_is_the_same_in_every_chunk(shot, chunk: int):
 
 def test_one_segment_for_the_whole_shot_is_the_published_clip(shot):
     engine = matter(shot, segment_frames=None)
-    pairs = list(engine._inputs(engine.shot_frames, {}))
 
-    clip = tiny_model().predict_clip(torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs]))
+    clip = tiny_model().predict_clip(*seen(engine, engine.shot_frames))
 
     for frame, alphas in mattes(engine, list(FRAMES[:-1])).items():
         ours = clip[frame - 1001].numpy().copy()
@@ -76,9 +85,8 @@ def test_one_segment_for_the_whole_shot_is_the_published_clip(shot):
 
 def test_the_last_frame_keeps_its_own_matte(shot):
     engine = matter(shot, segment_frames=None)
-    pairs = list(engine._inputs(engine.shot_frames[-3:], {}))
 
-    own = tiny_model().predict_window(torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs]))
+    own = tiny_model().predict_window(*seen(engine, engine.shot_frames[-3:]))
 
     np.testing.assert_allclose(mattes(engine, [1009])[1009], own.single[2].numpy()[:, :64, :96], atol=1e-6)
 

@@ -40,6 +40,9 @@ class MatteSettings:
     """Frames that share one chain of temporal state, counted from the shot's first; None = whole shot."""
     warmup_frames: int = 4
     """Frames computed before a segment and thrown away, so that its chain has settled."""
+    carry_hidden: bool = False
+    """Also hand the network's hidden state on from window to window, as the paper says; its published program
+    starts every window from zeros, and the weights here were trained so."""
     polish: Polish | Literal["auto"] = "auto"
     """The last step, at working size; auto takes what the model was made to end in."""
     steady: Steady | Literal["auto"] = "auto"

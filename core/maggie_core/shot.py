@@ -9,18 +9,19 @@ the shot.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.backend import backend_class
+from maggie_core.cache import StateCache
+from maggie_core.chain import Chain, Look, Recipe, Reused
 from maggie_core.color import ColorSettings, PlateView, RepairCount
 from maggie_core.errors import FrameError, InputError, MaggieError
 from maggie_core.geometry import Geometry, geometry_for, reframe
-from maggie_core.guidance import Guidance, exclusive
+from maggie_core.guidance import Guidance, Pins, exclusive
 from maggie_core.io.frame import Frame
 from maggie_core.io.frames import FrameSource
 from maggie_core.io.pattern import compact_frames
@@ -28,13 +29,10 @@ from maggie_core.io.plate import read_plate
 from maggie_core.mattes import sum_to_one
 from maggie_core.memory import give_back
 from maggie_core.model import MatteModel
-from maggie_core.polish import Polish, polish
+from maggie_core.polish import Polish
 from maggie_core.settings import MatteSettings
-from maggie_core.steady import Steady, steadied
+from maggie_core.steady import Steady
 
-PAD_PX = 64
-"""The network sees the working grid grown right and bottom to a multiple of this. The last row and column go
-on, so that a person cut by the picture's border does not seem to end there; published is black."""
 LOOK_AHEAD = 1
 """Frames after a frame that the network's matte of it depends on; one more where frames are steadied."""
 
@@ -53,6 +51,10 @@ class MatteResult:
     """What was repaired in the network's copy of the plate."""
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     """(H, W) planes by name: `residual` and `contested` under `sum_to_one`."""
+    reused: Reused = "nothing"
+    """What was found in the cache."""
+    why: str = ""
+    """With a cache: why not the finished matte was found."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +63,6 @@ class FrameFailure:
 
     frame: int
     error: MaggieError
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What is kept of a frame between reading it and delivering its matte."""
-
-    header: Frame
-    repairs: RepairCount
-    present: np.ndarray
-    """(N,) bool: who has guidance."""
-    picture: np.ndarray
-    """(3, h, w): what the network saw, without its margin."""
-    guidance: np.ndarray
-    """(N, h, w), likewise."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Finished:
-    """A frame's polished alphas (N, h, w) at working size."""
-
-    frame: int
-    alphas: np.ndarray
-    about: _Seen
 
 
 class ShotMatter:
@@ -96,6 +75,8 @@ class ShotMatter:
         settings: what changes the pixels.
         shot_frames: the whole shot's frame numbers, ascending; None means all the plate has. Give it
             when only a part of the shot is at hand, so that segments stay where they are.
+        pins: alphas that are delivered as they are, and that the frames beside them go on from.
+        cache: keeps what was computed from run to run. It changes no pixel.
 
     Raises:
         FrameError: the plate lacks frames of the shot.
@@ -111,9 +92,12 @@ class ShotMatter:
         settings: MatteSettings | None = None,
         *,
         shot_frames: Sequence[int] | None = None,
+        pins: Pins | None = None,
+        cache: StateCache | None = None,
     ):
         self.model, self.plate, self.guidance = model, plate, guidance
         self.settings = settings or MatteSettings()
+        self.pins, self.cache = pins, cache
         self.shot_frames = tuple(plate.frames if shot_frames is None else shot_frames)
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
@@ -177,75 +161,84 @@ class ShotMatter:
         return self.view.scene_linear(reframe(picture.pixels, picture.data, self.geometry.region))
 
     def _run_chain(self, start: int, end: int, asked: list[int]) -> Iterator[MatteResult | FrameFailure]:
-        chain = self.shot_frames[start : end + 1]
-        remaining = set(asked)
-        seen: dict[int, _Seen] = {}
-        mattes = self.model.stream(self._inputs(chain, seen), carry_last=False)
-        finished = (self._finished(frame, matte, seen) for frame, matte in zip(chain, mattes, strict=False))
-        try:
-            for done in self._agreeing(finished):
+        chain = Chain(
+            self.model,
+            self.shot_frames[start : end + 1],
+            self._recipe,
+            look=self._look,
+            files=self._files,
+            size=self.geometry.working_size,
+            cache=self.cache,
+        )
+        for frame in asked:
+            try:
+                result = self._result(chain, frame)
+            except (InputError, OSError) as error:
+                said = error if isinstance(error, MaggieError) else FrameError(str(error))
+                yield FrameFailure(frame, said)
+            else:
                 give_back()
-                if done.frame in remaining:
-                    yield self._result(done)
-                    remaining.discard(done.frame)
-                if not remaining:
-                    return
-        except (InputError, OSError) as error:
-            said = error if isinstance(error, MaggieError) else FrameError(str(error))
-            yield from (FrameFailure(frame, said) for frame in sorted(remaining))
+                yield result
 
-    def _inputs(self, chain: Sequence[int], seen: dict[int, _Seen]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Picture and guidance of each frame as the network takes them; notes the rest in `seen`."""
-        width, height = self.geometry.working_size
-        margin = (0, -width % PAD_PX, 0, -height % PAD_PX)
-        for frame in chain:
-            plate = self._read(frame)
-            if plate.display != self.geometry.display:
-                raise FrameError(
-                    f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
-                    f"{self.geometry.display.width}x{self.geometry.display.height}: "
-                    "frames of one shot share a format"
-                )
-            picture, repairs = self.view.to_model(
-                plate.pixels, geometry=self.geometry, data=plate.data, code_max=plate.code_max
+    @cached_property
+    def _recipe(self) -> Recipe:
+        """What decides the pixels of every chain, for the cache by name."""
+        polish, steady, hidden = self.polish, self.steady, self.settings.carry_hidden
+        if self.cache is None:
+            return Recipe(polish, steady, hidden)
+        s, view = self.settings, self.view
+        names = tuple(instance.name for instance in self.guidance.instances)
+        seeing = {
+            "ocio": view.config_id,
+            "colorspace": view.colorspace,
+            "exposure_ev": view.exposure_ev,
+            "highlights": s.highlights,
+            "plate_layer": s.plate_layer,
+            "overlap": s.overlap,
+            "geometry": asdict(self.geometry),
+            "instances": names,
+            **backend_class(torch.device("cpu"), "fp32"),
+        }
+        network = {"weights": self.model.digest, "carry_hidden": hidden}
+        network |= backend_class(self.model.device, self.model.precision)
+        return Recipe(polish, steady, hidden, seeing, network, shot=f"{self.plate.colorspace_hint} {names}")
+
+    def _look(self, frame: int) -> Look:
+        plate = self._read(frame)
+        if plate.display != self.geometry.display:
+            raise FrameError(
+                f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
+                f"{self.geometry.display.width}x{self.geometry.display.height}: "
+                "frames of one shot share a format"
             )
-            masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
-            bare = replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
-            image = torch.from_numpy(picture).permute(2, 0, 1)
-            seen[frame] = _Seen(bare, repairs, np.asarray(masks.any(axis=(1, 2))), image.numpy(), masks)
-            yield _grown(image, margin), _grown(torch.from_numpy(masks), margin)
+        picture, repairs = self.view.to_model(
+            plate.pixels, geometry=self.geometry, data=plate.data, code_max=plate.code_max
+        )
+        masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
+        pinned = None if self.pins is None else self.pins.working(frame, self.geometry, len(masks))
+        return Look(_bare(plate), repairs, np.ascontiguousarray(picture.transpose(2, 0, 1)), masks, pinned)
 
-    def _finished(self, frame: int, matte: Tensor, seen: dict[int, _Seen]) -> _Finished:
-        width, height = self.geometry.working_size
-        about = seen.pop(frame)
-        small = matte[:, :height, :width].float().cpu().numpy()
-        return _Finished(frame, polish(small, about.picture, about.guidance, self.polish), about)
+    def _files(self, frame: int) -> dict[str, str]:
+        return {
+            "plate": self.plate.digest(frame),
+            "guidance": self.guidance.digest(frame),
+            "pins": "" if self.pins is None else self.pins.digest(frame),
+        }
 
-    def _agreeing(self, frames: Iterator[_Finished]) -> Iterator[_Finished]:
-        """The same frames, each steadied by the one before and the one after it in the chain."""
-        if self.steady == "none":
-            yield from frames
-            return
-        before, here = None, next(frames, None)
-        while here is not None:
-            after = next(frames, None)
-            beside = [
-                (near.about.picture, near.alphas, near.about.present)
-                for near in (before, after)
-                if near is not None
-            ]
-            yield replace(here, alphas=steadied(here.about.picture, here.alphas, beside))
-            before, here = here, after
-
-    def _result(self, done: _Finished) -> MatteResult:
-        about = done.about
-        alphas = self.geometry.from_working(torch.from_numpy(done.alphas))
+    def _result(self, chain: Chain, frame: int) -> MatteResult:
+        small, reused, why = chain.matte(frame)
+        header, present, repairs = chain.about(frame)
+        alphas = self.geometry.from_working(torch.from_numpy(small))
         # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
-        alphas = alphas.clamp(0, 1).numpy() * about.present[:, None, None].astype(np.float32)
+        alphas = alphas.clamp(0, 1).numpy() * present[:, None, None].astype(np.float32)
+        pinned = {} if self.pins is None else self.pins.exact(frame, self.geometry)
+        for place, plane in pinned.items():
+            alphas[place] = plane
         extra: dict[str, np.ndarray] = {}
         if self.settings.sum_to_one:
-            alphas, extra = sum_to_one(alphas)
-        return MatteResult(done.frame, alphas, self.geometry, about.header, about.repairs, extra)
+            alphas, extra = sum_to_one(alphas, fixed=list(pinned))
+        header = header or _bare(self._read(frame))
+        return MatteResult(frame, alphas, self.geometry, header, repairs, extra, reused, why)
 
     def _read(self, frame: int) -> Frame:
         return read_plate(self.plate, frame, layer=self.settings.plate_layer)
@@ -271,6 +264,6 @@ class ShotMatter:
         return max(0, start - self.settings.warmup_frames), min(last, start + length - 1 + self._look_ahead)
 
 
-def _grown(planes: Tensor, margin: tuple[int, int, int, int]) -> Tensor:
-    """(C, h, w) with its last column and row repeated."""
-    return F.pad(planes.unsqueeze(0), margin, mode="replicate").squeeze(0)
+def _bare(plate: Frame) -> Frame:
+    """A frame's header alone."""
+    return replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())

@@ -7,6 +7,7 @@ from maggie_core.guidance.instances import Instance, make_instances
 from maggie_core.guidance.layers import LayerSequence
 from maggie_core.guidance.masks import MaskSequence
 from maggie_core.guidance.overlap import exclusive
+from maggie_core.guidance.pins import Pins
 from maggie_core.guidance.source import GuidanceSource, Mask
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "LayerSequence",
     "Mask",
     "MaskSequence",
+    "Pins",
     "combine",
     "exclusive",
     "make_instances",

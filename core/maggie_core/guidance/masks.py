@@ -42,6 +42,11 @@ class MaskSequence:
     def frames(self) -> tuple[int, ...] | None:
         return self._files.frames
 
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """Frame numbers of the files themselves, also of one that serves every frame."""
+        return self._files.stored
+
     def read(self, frame: int) -> list[Mask]:
         uses_alpha, full = self._coding
         picture = self._files.read(frame)

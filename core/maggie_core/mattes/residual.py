@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
-def sum_to_one(alphas: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def sum_to_one(alphas: np.ndarray, *, fixed: Sequence[int] = ()) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Scale the alphas where together they exceed one, and name what is left.
 
     Args:
         alphas: (N, H, W) coverage in [0, 1].
+        fixed: instances that keep their alphas; the others share what these leave. Fixed ones that exceed
+            one among themselves stay as they are.
 
     Returns:
         (N, H, W) float32 alphas whose sum is at most one, and two further planes (H, W) float32:
@@ -18,7 +22,13 @@ def sum_to_one(alphas: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         halve a pixel, 1 where two claim all of it.
     """
     total = alphas.sum(axis=0, dtype=np.float32)
-    scaled = (alphas / np.maximum(total, 1.0)).astype(np.float32)
+    if len(fixed):
+        held = alphas[list(fixed)].sum(axis=0, dtype=np.float32)
+        share = np.clip((1 - held) / np.maximum(total - held, 1e-6), 0.0, 1.0)
+        scaled = (alphas * share).astype(np.float32)
+        scaled[list(fixed)] = alphas[list(fixed)]
+    else:
+        scaled = (alphas / np.maximum(total, 1.0)).astype(np.float32)
     residual = np.maximum(1.0 - scaled.sum(axis=0, dtype=np.float32), 0.0)
     largest, contested = np.zeros_like(residual), np.zeros_like(residual)
     for alpha in alphas:

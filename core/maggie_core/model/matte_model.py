@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -77,6 +79,16 @@ class MatteModel:
     @property
     def is_video(self) -> bool:
         return self.info.kind == "video"
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with the weights and with how instances are passed."""
+        if self.info.sha256:
+            return f"{self.info.sha256} {self.instances}"
+        state = hashlib.sha256()
+        for name, tensor in self._network.state_dict().items():
+            state.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        return f"{state.hexdigest()} {self.instances}"
 
     def to(
         self, device: torch.device | str, precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -222,14 +234,12 @@ class MatteModel:
         return torch.stack(mattes)[..., :height, :width]
 
     def stream(
-        self, pairs: Iterable[tuple[Tensor, Tensor]], *, carry_hidden: bool = False, carry_last: bool = True
+        self, pairs: Iterable[tuple[Tensor, Tensor]], *, carry_hidden: bool = False
     ) -> Iterator[Tensor]:
         """Matte frames as they come, one (N, H, W) for each, holding three frames' features at most.
 
         Args:
             pairs: (image (3, H, W), guidance (N, H, W)) per frame, H and W multiples of 32.
-            carry_last: take the frame before wherever the last one is thought unchanged, as published. It has
-                no second neighbour to confirm that, so a change that is overlooked leaves a ghost.
         """
         if not self.is_video:
             for image, guidance in pairs:
@@ -250,7 +260,7 @@ class MatteModel:
             previous = result.alpha[1]
             hidden = result.hidden[0] if carry_hidden and result.hidden is not None else None
         if result is not None:
-            yield result.alpha[2] if carry_last else result.single[2]
+            yield result.alpha[2]
         elif frames:
             padded = list(frames) + [frames[-1]] * (WINDOW - seen)
             yield from self._step(padded, None, None).alpha[:seen]

@@ -1,0 +1,58 @@
+"""What decides the last bits of a computation: device, libraries, and this package's own code."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from functools import cache
+from pathlib import Path
+
+import torch
+
+LIBRARIES = ("numpy", "opencolorio", "opencv-python-headless", "OpenImageIO", "pymatting", "scipy", "torch")
+APART = ("datasets", "evaluation", "qc", "synthesis", "training", "weights")
+"""Folders of this package no matte depends on; weights are told by their digest."""
+
+
+def backend_class(device: torch.device, precision: str) -> dict[str, str]:
+    """Names of everything under which equal input gives equal bits.
+
+    Sparse convolutions are always the native ones.
+    """
+    return {
+        "device": _device(device),
+        "threads": str(torch.get_num_threads()),
+        "precision": precision,
+        "sparse": "native",
+        "libraries": _libraries(),
+        "code": _code(),
+    }
+
+
+def _device(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    return f"{device.type} {torch.backends.cpu.get_cpu_capability()}"
+
+
+@cache
+def _libraries() -> str:
+    return " ".join(f"{name} {_version(name)}" for name in LIBRARIES)
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@cache
+def _code() -> str:
+    """Digest of the package's sources: an update never meets mattes of the version before."""
+    package, state = Path(__file__).parent, hashlib.blake2b(digest_size=16)
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package)
+        if name.parts[0] not in APART:
+            state.update(name.as_posix().encode() + path.read_bytes())
+    return state.hexdigest()

@@ -1,0 +1,459 @@
+"""The mattes of one chain of frames, asked for one by one: made, or found in the state cache.
+
+    a frame's pixels    picture and guidance as the network sees them
+    network             its window of three frames, and the network's matte of the frame before
+    polished            network's matte, the frame's pixels
+    matte               polished mattes of the frame and its two neighbours, and their pictures
+
+Each of these steps is remembered under what it depends on, a frame's pixels and earlier results by their
+digests. A mask that is painted anew thus costs the frames that come out different, and no other.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from maggie_core.cache import StateCache, array_digest, key_of
+from maggie_core.color import RepairCount
+from maggie_core.errors import InputError
+from maggie_core.io.frame import Frame
+from maggie_core.model import MatteModel
+from maggie_core.model.matte_model import WINDOW
+from maggie_core.polish import Polish, polish
+from maggie_core.steady import Steady, steadied
+
+PAD_PX = 64
+"""The network sees the working grid grown right and bottom to a multiple of this. The last row and column go
+on, so that a person cut by the picture's border does not seem to end there; published is black."""
+
+Reused = Literal["nothing", "state", "matte"]
+"""What of a frame was found in the cache: nothing, the network's matte, or the finished one."""
+
+PIXELS = ("plate", "guidance", "pins")
+"""What a frame's pixels are of."""
+
+K, V = TypeVar("K", bound=Hashable), TypeVar("V")
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A frame as the network sees it, on the working grid."""
+
+    header: Frame
+    """The plate's frame without its pixels."""
+    repairs: RepairCount
+    picture: np.ndarray
+    """(3, h, w) float32, sRGB-encoded in [0, 1]."""
+    guidance: np.ndarray
+    """(N, h, w) float32."""
+    pinned: np.ndarray | None
+    """(N, h, w) float32 alphas the artist gave; NaN for who has none in this frame."""
+
+    @property
+    def present(self) -> np.ndarray:
+        """(N,) bool: who has guidance, or a pin."""
+        there = self.guidance.any(axis=(1, 2))
+        return there if self.pinned is None else there | ~np.isnan(self.pinned[:, 0, 0])
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides a chain's mattes, beside the pixels of its frames."""
+
+    polish: Polish
+    steady: Steady
+    carry_hidden: bool = False
+    """Whether a window's temporal state starts from the window before, as the paper says; published is 0."""
+    seeing: dict[str, Any] | None = None
+    """How files become pixels: colour, geometry, instances, ... With a cache only, as all below."""
+    network: dict[str, Any] | None = None
+    """Weights and everything that decides the bits of a computation."""
+    shot: str = ""
+    """What the shot is called when the cache tells what has changed since last time."""
+
+
+class Chain:
+    """Frames that share one chain of temporal state.
+
+    Args:
+        frames: frame numbers, ascending, warm-up and look-ahead included.
+        look: reads a frame; its InputError is remembered, and raised for every frame that needs this one.
+        files: digests by name of the files a look at a frame depends on.
+        size: width and height of the working grid.
+    """
+
+    def __init__(
+        self,
+        model: MatteModel,
+        frames: Sequence[int],
+        recipe: Recipe,
+        *,
+        look: Callable[[int], Look],
+        files: Callable[[int], dict[str, str]],
+        size: tuple[int, int],
+        cache: StateCache | None = None,
+    ) -> None:
+        self.frames = tuple(frames)
+        self._model, self._recipe, self._cache = model, recipe, cache
+        self._read, self._files, (self._width, self._height) = look, files, size
+        self._last = len(self.frames) - 1
+        self._looks: _Recent[int, Look] = _Recent(2 * WINDOW)
+        self._features: _Recent[int, Any] = _Recent(WINDOW)
+        self._windows: _Recent[int, _Window] = _Recent(1)
+        self._noted: dict[int, dict[str, Any]] = {}
+        self._broken: dict[int, InputError | OSError] = {}
+        steps = ("hidden", self._hidden_parts, self._make_hidden), ("network", self._parts, self._make)
+        self._hidden, self._network = (_Step(*step, cache, chained=True) for step in steps)
+        self._polished = _Step("polish", self._polish_parts, self._make_polished, cache)
+        self._mattes = _Step("steady", self._steady_parts, self._make_steady, cache)
+
+    def matte(self, frame: int) -> tuple[np.ndarray, Reused, str]:
+        """(N, h, w) float32 alphas of `frame`, what of them was reused, and why not more.
+
+        Raises:
+            InputError, OSError: a frame it depends on cannot be read.
+        """
+        i = self.frames.index(frame)
+        alphas = self._mattes.array(i)
+        if self._cache is None:
+            return alphas, "nothing", ""
+        found = i not in self._mattes.made
+        reused: Reused = "matte" if found else "nothing" if i in self._network.made else "state"
+        return alphas, reused, self._remember(i, found=found)
+
+    def about(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
+        """Header of a frame (None when it was not read), (N,) bool who is there, and its repairs."""
+        i = self.frames.index(frame)
+        if self._cache is None or self._looks.get(i) is not None:
+            look = self._look(i)
+            return look.header, look.present, look.repairs
+        seen = self._seen(i)
+        present = np.array([there == "1" for there in seen["present"]])
+        return None, present, RepairCount(**seen["repairs"])
+
+    def _look(self, i: int) -> Look:
+        if i in self._broken:
+            raise self._broken[i]
+        found = self._looks.get(i)
+        if found is None:
+            try:
+                found = self._read(self.frames[i])
+            except (InputError, OSError) as error:
+                self._broken[i] = error
+                raise
+            self._looks.put(i, found)
+        return found
+
+    def _seen(self, i: int) -> dict[str, Any]:
+        """Digests of a frame's pixels, who is there, and repairs."""
+        if i in self._broken:
+            raise self._broken[i]
+        if i not in self._noted:
+            assert self._cache is not None
+            key = key_of("seen", {"how": self._recipe.seeing, "files": self._files(self.frames[i])})
+            found = self._cache.recall(key)
+            if found is None:
+                look = self._look(i)
+                found = {
+                    "plate": array_digest(look.picture),
+                    "guidance": array_digest(look.guidance),
+                    "pins": "" if look.pinned is None else array_digest(look.pinned),
+                    "present": "".join("01"[bool(there)] for there in look.present),
+                    "repairs": asdict(look.repairs),
+                }
+                self._cache.record(key, found)
+            self._noted[i] = found
+        return self._noted[i]
+
+    def _pixels(self, i: int) -> dict[str, str]:
+        """Digests of all the network sees of a frame."""
+        seen = self._seen(i)
+        return {what: seen[what] for what in PIXELS}
+
+    # The network: frame 0 comes from the first window, frame i from the one around it. The last frame has no
+    # second neighbour and keeps what its own frame says: published is to carry the matte before it on
+    # wherever nothing seems to change, which leaves a ghost where a change is overlooked.
+
+    def _window_of(self, i: int) -> int:
+        return max(0, min(i - 1, self._last - WINDOW + 1))
+
+    def _indices(self, window: int) -> list[int]:
+        if not self._model.is_video:
+            return [window]
+        return [min(window + k, self._last) for k in range(WINDOW)]
+
+    def _keeps_its_own(self, i: int) -> bool:
+        return i == self._last and self._last >= WINDOW - 1
+
+    def _parts(self, i: int) -> dict[str, Any]:
+        window = self._window_of(i)
+        carried = self._recipe.carry_hidden and window > 0
+        own = self._keeps_its_own(i)
+        return {
+            "network": self._recipe.network,
+            "place": "own" if own else i - window,
+            "window": [self._pixels(j) for j in self._indices(window)],
+            "before": None if window == 0 or own else self._network.digest(window),
+            "hidden": self._hidden.digest(window) if carried else None,
+        }
+
+    def _make(self, i: int) -> np.ndarray:
+        result = self._window(self._window_of(i))
+        if self._keeps_its_own(i):
+            return result.own_last
+        return result.first if i == 0 else result.second
+
+    def _hidden_parts(self, i: int) -> dict[str, Any]:
+        return {
+            "network": self._recipe.network,
+            "window": [self._pixels(j) for j in self._indices(i - 1)] if i else None,
+            "hidden": self._hidden.digest(i - 1) if i > 1 else None,
+        }
+
+    def _make_hidden(self, i: int) -> np.ndarray:
+        """State before the window that starts at frame i; before the first there is none."""
+        hidden = self._window(i - 1).hidden if i else None
+        return np.zeros(0, np.float32) if hidden is None else hidden
+
+    def _window(self, window: int) -> _Window:
+        found = self._windows.get(window)
+        if found is not None:
+            return found
+        looks = {j: self._look(j) for j in self._indices(window)}
+        before = hidden = None
+        if window > 0:
+            before = torch.from_numpy(self._network.array(window))
+            if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
+                hidden = torch.from_numpy(state)
+        known = {j: self._grown(look.pinned) for j, look in looks.items() if look.pinned is not None}
+        result = self._model.window(
+            [self._encoded(j, looks[j]) for j in self._indices(window)],
+            previous=before,
+            hidden=hidden,
+            skip_first=before is not None,
+            known=[known.get(j) for j in self._indices(window)],
+        )
+        state = result.hidden[0] if self._recipe.carry_hidden and result.hidden is not None else None
+        made = _Window(
+            _array(result.alpha[0]),
+            _array(result.alpha[min(1, len(result.alpha) - 1)]),
+            _array(result.single[-1]),
+            None if state is None else _array(state),
+        )
+        self._windows.put(window, made)
+        return made
+
+    def _encoded(self, j: int, look: Look) -> Any:
+        found = self._features.get(j)
+        if found is None:
+            found = self._model.encode(self._grown(look.picture), self._grown(look.guidance))
+            self._features.put(j, found)
+        return found
+
+    def _grown(self, planes: np.ndarray) -> Tensor:
+        """(C, h, w) with its last column and row repeated."""
+        margin = (0, -self._width % PAD_PX, 0, -self._height % PAD_PX)
+        return F.pad(torch.from_numpy(planes).unsqueeze(0), margin, mode="replicate").squeeze(0)
+
+    # The last steps.
+
+    def _polish_parts(self, i: int) -> dict[str, Any]:
+        return {
+            "network": self._recipe.network,
+            "how": self._recipe.polish,
+            "alphas": self._network.digest(i),
+            "pixels": self._pixels(i),
+        }
+
+    def _make_polished(self, i: int) -> np.ndarray:
+        alphas, look = self._network.array(i)[:, : self._height, : self._width], self._look(i)
+        return _with_pins(polish(alphas, look.picture, look.guidance, self._recipe.polish), look)
+
+    def _beside(self, i: int) -> list[int]:
+        return [j for j in (i - 1, i + 1) if 0 <= j <= self._last] if self._recipe.steady != "none" else []
+
+    def _steady_parts(self, i: int) -> dict[str, Any]:
+        return {
+            "network": self._recipe.network,
+            "how": self._recipe.steady,
+            "frames": [
+                (self._polished.digest(j), self._seen(j)["plate"], self._seen(j)["present"])
+                for j in (i, *self._beside(i))
+            ],
+            "pins": self._seen(i)["pins"],
+        }
+
+    def _make_steady(self, i: int) -> np.ndarray:
+        # In ascending order, as the frames come: the network then goes over them once.
+        alphas = {j: self._polished.array(j) for j in sorted((i, *self._beside(i)))}
+        beside = [(self._look(j).picture, alphas[j], self._look(j).present) for j in self._beside(i)]
+        if not beside:
+            return alphas[i]
+        look = self._look(i)
+        return _with_pins(steadied(look.picture, alphas[i], beside), look)
+
+    # What has changed since last time.
+
+    def _remember(self, i: int, *, found: bool) -> str:
+        """Note what the matte of a frame was made from; unless it was `found`, say what is new in that."""
+        assert self._cache is not None
+        around = range(max(0, i - 2), min(self._last, i + 2) + 1)
+        now = {
+            "recipe": {
+                **(self._recipe.network or {}),
+                **(self._recipe.seeing or {}),
+                "polish": self._recipe.polish,
+                "steady": self._recipe.steady,
+            },
+            "frames": {str(self.frames[j]): self._pixels(j) for j in around if j in self._noted},
+            "before": {str(self.frames[j]): self._network.digest(j) for j in (i - 2,) if j >= 0},
+        }
+        key = key_of("last time", {"shot": self._recipe.shot, "frame": self.frames[i]})
+        before = self._cache.recall(key)
+        if before != now:
+            self._cache.record(key, now)
+        if found:
+            return ""
+        return "first time" if before is None else _news(before, now)
+
+
+class _Step:
+    """What one step makes, an array for each frame of a chain: at hand, found in the cache, or made.
+
+    Args:
+        parts: everything the array of a frame depends on; for the cache.
+        make: the array of a frame.
+        chained: the step starts from its own result of the frame before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Callable[[int], dict[str, Any]],
+        make: Callable[[int], np.ndarray],
+        cache: StateCache | None,
+        *,
+        chained: bool = False,
+    ) -> None:
+        self._name, self._parts, self._make_one, self._cache = name, parts, make, cache
+        self._chained = chained
+        self._digests: dict[int, str] = {}
+        self._recent: _Recent[int, np.ndarray] = _Recent(WINDOW + 1)
+        self.made: set[int] = set()
+        """Frames whose array was made here."""
+
+    def digest(self, i: int) -> str:
+        """Digest of the array of frame i; with a cache only."""
+        assert self._cache is not None
+        for j in range(i + 1) if self._chained else (i,):  # ascending, since each key needs the one before
+            if j not in self._digests:
+                found = self._cache.recall(self._key(j))
+                if found is None:
+                    self._make(j)
+                else:
+                    self._digests[j] = found["array"]
+        return self._digests[i]
+
+    def array(self, i: int) -> np.ndarray:
+        """The array of frame i."""
+        if self._cache is not None:
+            self.digest(i)
+        found = self._at_hand(i)
+        return self._make(i) if found is None else found
+
+    def _at_hand(self, i: int) -> np.ndarray | None:
+        found = self._recent.get(i)
+        if found is None and self._cache is not None and i in self._digests:
+            found = self._cache.load(self._digests[i])
+            if found is not None:
+                self._recent.put(i, found)
+        return found
+
+    def _make(self, i: int) -> np.ndarray:
+        first = i
+        # Not by recursion: a chain may be as long as the shot.
+        while self._chained and first > 0 and self._at_hand(first - 1) is None:
+            first -= 1
+        made = np.empty(0)
+        for j in range(first, i + 1):
+            made = self._make_one(j)
+            self._recent.put(j, made)
+            self.made.add(j)
+            if self._cache is not None:
+                self._digests[j] = self._cache.keep(made)
+                self._cache.record(self._key(j), {"array": self._digests[j]})
+        return made
+
+    def _key(self, i: int) -> str:
+        return key_of(self._name, self._parts(i))
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """What is kept of a window's result: (N, H, W) each, on the grown grid."""
+
+    first: np.ndarray
+    second: np.ndarray
+    own_last: np.ndarray
+    """The last frame's matte before the fusion."""
+    hidden: np.ndarray | None
+
+
+class _Recent(Generic[K, V]):
+    """The values used last, a few of them."""
+
+    def __init__(self, count: int) -> None:
+        self._values: OrderedDict[K, V] = OrderedDict()
+        self._count = count
+
+    def get(self, key: K) -> V | None:
+        if key not in self._values:
+            return None
+        self._values.move_to_end(key)
+        return self._values[key]
+
+    def put(self, key: K, value: V) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        while len(self._values) > self._count:
+            self._values.popitem(last=False)
+
+
+def _array(planes: Tensor) -> np.ndarray:
+    return planes.float().cpu().numpy().copy()
+
+
+def _with_pins(alphas: np.ndarray, look: Look) -> np.ndarray:
+    return alphas if look.pinned is None else np.where(np.isnan(look.pinned), alphas, look.pinned)
+
+
+def _news(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """What differs between two notes of the same frame, in a phrase."""
+    was, recipe = before["recipe"], now["recipe"]
+    changed = [name for name in sorted(recipe.keys() | was.keys()) if recipe.get(name) != was.get(name)]
+    if changed:
+        return f"changed: {', '.join(changed)}"
+    words = []
+    for what in PIXELS:
+        frames = [
+            frame
+            for frame, seen in now["frames"].items()
+            if frame in before["frames"] and before["frames"][frame][what] != seen[what]
+        ]
+        if frames:
+            words.append(f"{what} of {', '.join(frames)}")
+    if words:
+        return f"changed: {'; '.join(words)}"
+    if before["frames"].keys() != now["frames"].keys():
+        return "changed: which frames are its neighbours"
+    if before["before"] != now["before"]:
+        return f"changed: the matte of {', '.join(now['before'] or before['before'])}, which it goes on from"
+    return "no longer in the cache"
