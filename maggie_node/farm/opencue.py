@@ -31,16 +31,15 @@ def write_opencue(
     cuerun, shell, outline = _pyoutline()
     path, document = folder / SPEC, folder / JOB
     job, chunk = submission.shot.job, submission.chunk
-    run = ["farm", "task", str(document), "--frames", FRAME, "--chunk", str(chunk), "--for", "opencue"]
-    check = submission.check(str(document), str(folder / QC))
+    run = [submission.executable, "farm", "task", str(document)]
+    run += ["--frames", FRAME, "--chunk", str(chunk), "--for", "opencue"]
+    check = [submission.executable, *submission.check(str(document), str(folder / QC))]
     with tempfile.TemporaryDirectory() as sessions:
         # The library keeps a session for its own wrapper, which these commands do without.
         outline.config.set("outline", "session_dir", sessions)
         made = outline.Outline(_slug(submission.name), show=show, shot=shot)
-        matte = shell.Shell(
-            "matte", command=_quoted([submission.executable, *run]), range=job.frames, chunk=chunk
-        )
-        qc = shell.ShellCommand("qc", command=_quoted([submission.executable, *check]))
+        matte = shell.Shell("matte", command=_quoted(run), range=job.frames, chunk=chunk)
+        qc = shell.ShellCommand("qc", command=_quoted(check))
         qc.depend_all(matte)
         made.add_layer(matte)
         made.add_layer(qc)

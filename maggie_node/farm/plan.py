@@ -122,7 +122,7 @@ def make_plan(
 def cheapest_chunk(
     frames: Sequence[int], shot_frames: Sequence[int], *, chunk: int, reach: Reach, cut: Cut = even
 ) -> int:
-    """The chunk size between half and twice `chunk` that computes the fewest frames; the nearest of equals."""
+    """The size between half and twice `chunk` that computes the fewest frames; of equals the nearest."""
     sizes = range(max(1, chunk // 2), min(2 * chunk, len(frames)) + 1) or (chunk,)
 
     def cost(size: int) -> tuple[int, int]:
