@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from maggie_node import address, rpc
+from maggie_node import address, document, rpc
 from maggie_node.address import LOG, FolderError, default_folder, private_folder
 from maggie_node.document import DocumentError
 from maggie_node.job import MatteJob
@@ -387,20 +387,20 @@ class _Link:
         if isinstance(message, Request):
             self._notice(message)
             return
-        with self._lock:
-            waiting = self._asked.pop(message.id, None)
+        waiting = self._asked.get(message.id)
         if isinstance(waiting, Future):
             if message.error is not None:
                 waiting.set_exception(_refusal(message.error))
             else:
                 waiting.set_result(message.result)
+        elif waiting is not None and message.error is not None:
+            waiting._hear(_refusal(message.error))
         elif waiting is not None:
-            if message.error is not None:
-                waiting._hear(_refusal(message.error))
-                return
-            number = message.result["job_id"] if isinstance(message.result, dict) else None
+            number = document.from_data(Cancel, message.result, "submit").job_id
             self._jobs[number] = waiting
             waiting._taken(number)
+        with self._lock:
+            self._asked.pop(message.id, None)
 
     def _notice(self, said: Request) -> None:
         number = said.params.get("job_id")
@@ -657,13 +657,21 @@ def _spawn(
     command: list[str], env: Mapping[str, str], folder: Path, log: Path, *, stdin: int, stdout: int
 ) -> subprocess.Popen[bytes]:
     """Start a process in `folder`, apart from our own group, with its stderr in `log`."""
-    options: dict[str, Any] = {"start_new_session": True}
+    flags = 0
     if sys.platform == "win32":
-        options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as errors:
         try:
             process = subprocess.Popen(
-                command, stdin=stdin, stdout=stdout, stderr=errors, cwd=folder, env=env, bufsize=0, **options
+                command,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=errors,
+                cwd=folder,
+                env=env,
+                bufsize=0,
+                creationflags=flags,
+                start_new_session=not flags,
             )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -746,7 +754,7 @@ def _result(reply: Future[Any], timeout_s: float, late: str) -> Any:
         raise WorkerError(f"{late} within {timeout_s:g} s") from None
 
 
-_KINDS = {kind.event: kind for kind in (Started, FrameDone, FrameFailed, Warning, Finished)}
+_KINDS: dict[Any, type] = {kind.event: kind for kind in (Started, FrameDone, FrameFailed, Warning, Finished)}
 
 
 def _event(data: Any) -> Optional[Event]:

@@ -52,7 +52,8 @@ class Desk:
         trusted: tuple[str, ...] = (),
         clients: Callable[[], int] = lambda: 1,
     ):
-        self._jobs, self._transport, self._roots, self._stop = jobs, transport, roots, stop
+        self._jobs, self._roots, self._stop = jobs, roots, stop
+        self._transport: Literal["stdio", "unix", "tcp"] = transport
         self._token, self._trusted, self._clients = token, trusted, clients
         self._began = time.monotonic()
         self._methods: dict[str, Callable[[Peer, Request], None]] = {

@@ -141,7 +141,7 @@ class _Shared:
         with contextlib.ExitStack() as stack:
             if self._tcp:
                 listener = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-                if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+                if sys.platform == "win32":
                     listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
                 listener.bind(("127.0.0.1", 0))
                 port = listener.getsockname()[1]
