@@ -73,6 +73,18 @@ class CryptomatteGuidance:
     kind: Literal["cryptomatte"] = "cryptomatte"
 
 
+@dataclass(frozen=True)
+class Pin:
+    """Alphas of one instance that the artist is content with: delivered as they are."""
+
+    name: str
+    """Whose they are: an instance of the guidance."""
+    sequence: str
+    """Files for the pinned frames, and for those alone, of the plate's size."""
+    channel: Optional[str] = None
+    """Channel that holds the alpha; None as for a mask."""
+
+
 Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidance]
 
 
@@ -102,6 +114,9 @@ class MatteJob:
     guidance_missing: Literal["error", "empty", "hold"] = "error"
     """What stands in for a missing mask: nothing, an empty mask, or its predecessor."""
 
+    pins: tuple[Pin, ...] = ()
+    """Frames of instances that are delivered as the artist gives them; the frames beside go on from them."""
+
     model: str = "default"
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -118,6 +133,8 @@ class MatteJob:
     overlap: Literal["first", "last", "shared"] = "first"
     segment_frames: Union[int, Literal["whole"]] = 48
     warmup_frames: int = 4
+    carry_hidden: bool = False
+    """Hand the network's hidden state on from window to window, too; published is not to."""
     polish: Literal["auto", "none", "guided", "closed-form"] = "auto"
     """The last step on edges; auto takes what the model was made to end in."""
     steady: Literal["auto", "none", "flow"] = "auto"
@@ -133,7 +150,9 @@ class MatteJob:
     resume: bool = True
     """Keep frames that are complete and were made by the same recipe; False redoes all."""
     cache: Optional[str] = None
-    """Folder for temporal state."""
+    """Folder that keeps temporal state from run to run; None keeps none. It changes no pixel."""
+    cache_gb: float = 20.0
+    """Gigabytes the folder may take; what was not used for longest goes first."""
     schema: Literal["maggie-job/1"] = SCHEMA
 
     def __post_init__(self) -> None:
@@ -147,6 +166,12 @@ class MatteJob:
                 raise JobError(f'job: field "guidance[{i}].sequence" is empty: name a sequence or a file')
             if isinstance(source, MaskGuidance) and not source.name.strip():
                 raise JobError(f'job: field "guidance[{i}].name" is empty: name the instance')
+        for i, pin in enumerate(self.pins):
+            for name in ("name", "sequence"):
+                if not getattr(pin, name).strip():
+                    raise JobError(f'job: field "pins[{i}].{name}" is empty: name the instance and its files')
+        if not self.cache_gb > 0:
+            raise JobError(f'job: field "cache_gb" is {self.cache_gb}: give the cache some room')
 
     def to_json(self) -> str:
         """The document, indented, every field written out; ends with a line break."""
@@ -178,9 +203,9 @@ class MatteJob:
 
     def anchored(self, folder: Path) -> MatteJob:
         """The same job with relative paths made absolute, as seen from `folder`."""
-        guidance = tuple(
-            dataclasses.replace(source, sequence=_absolute(source.sequence, folder))
-            for source in self.guidance
+        guidance, pins = (
+            tuple(dataclasses.replace(each, sequence=_absolute(each.sequence, folder)) for each in sources)
+            for sources in (self.guidance, self.pins)
         )
         # A model is a name or a path, and so is an OCIO configuration: what is there as a file is a path.
         return dataclasses.replace(
@@ -188,6 +213,7 @@ class MatteJob:
             plate=_absolute(self.plate, folder),
             output=_absolute(self.output, folder),
             guidance=guidance,
+            pins=pins,
             model=_absolute_if_there(self.model, folder),
             ocio=None if self.ocio is None else _absolute_if_there(self.ocio, folder),
             cache=None if self.cache is None else _absolute(self.cache, folder),

@@ -15,6 +15,7 @@ from maggie_core.guidance import (
     IdMapSequence,
     LayerSequence,
     MaskSequence,
+    Pins,
     combine,
 )
 from maggie_core.io.atomic import cannot_write
@@ -41,6 +42,7 @@ class OpenShot:
 
     plate: FrameSource
     guidance: Guidance
+    pins: Pins | None
     frames: tuple[int, ...]
     """Frames to deliver, ascending."""
     left_out: tuple[int, ...]
@@ -97,14 +99,11 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     )
     if job.guidance_missing != "error":
         warnings += _gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
-    if job.cache is not None:
-        warnings += (
-            Warning("cache-unused", "temporal state is not kept on disk yet: --cache changes nothing"),
-        )
     frames = tuple(frame for frame in asked if frame in set(shot_frames))
     shot = OpenShot(
         plate,
         guidance,
+        _pins(job, guidance, shot_frames),
         frames,
         tuple(sorted(set(asked) - set(frames))),
         shot_frames,
@@ -128,6 +127,7 @@ def _settings(job: MatteJob) -> MatteSettings:
         overlap=job.overlap,
         segment_frames=None if job.segment_frames == "whole" else job.segment_frames,
         warmup_frames=job.warmup_frames,
+        carry_hidden=job.carry_hidden,
         polish=job.polish,
         steady=job.steady,
         sum_to_one=job.sum_to_one,
@@ -143,6 +143,13 @@ def _files(job: MatteJob) -> MatteFile:
         data_window=job.data_window,
         foreground=job.foreground,
     )
+
+
+def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:
+    if not job.pins:
+        return None
+    sources = [MaskSequence(pin.name, pin.sequence, channel=pin.channel) for pin in job.pins]
+    return Pins(sources, guidance.instances, shot_frames)
 
 
 def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
@@ -173,7 +180,7 @@ def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
             f"output {job.output} is no EXR: mattes are data and need float layers, name it matte.####.exr"
         )
     first = expand_output(job.output, frames[0], single=len(frames) == 1)
-    inputs = [job.plate, *(source.sequence for source in job.guidance)]
+    inputs = [job.plate, *(source.sequence for source in (*job.guidance, *job.pins))]
     if first.resolve() in {_file_of(name, frames[0]).resolve() for name in inputs}:
         raise SettingsError(f"output {job.output} is also an input: the mattes need a name of their own")
     try:

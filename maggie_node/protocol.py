@@ -84,6 +84,10 @@ class FrameDone:
     paths: tuple[str, ...] = ()
     """Every file of this frame, when the layout makes several; `path` is the first."""
     repairs: Optional[Repairs] = None
+    reused: Literal["nothing", "state", "matte", "file"] = "nothing"
+    """What was there already: nothing, in the cache the network's matte or the finished one, or the file."""
+    why: str = ""
+    """With a cache: what has changed since the matte was last found or made, so that it had to be made."""
     event: Literal["frame_done"] = "frame_done"
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import torch
 
+from maggie_core.cache import StateCache
 from maggie_core.errors import LicenceError, MaggieError, OutputError, SettingsError
 from maggie_core.io.frame import Frame
 from maggie_core.io.frames import FrameSource, compact_frames, expand_output
@@ -64,7 +65,16 @@ def run(
     shot = open_shot(job)
     model = load(job.model, device=job.device, precision=job.precision)
     plate = cast(FrameSource, _StoppablePlate(shot.plate, cancelled))
-    matter = ShotMatter(model, plate, shot.guidance, shot.settings, shot_frames=shot.shot_frames)
+    cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
+    matter = ShotMatter(
+        model,
+        plate,
+        shot.guidance,
+        shot.settings,
+        shot_frames=shot.shot_frames,
+        pins=shot.pins,
+        cache=cache,
+    )
     shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
     # The first frame is read here, so that a plate or a mask of a wrong kind stops the job before it starts.
     shot.guidance.read(shot.frames[0], matter.geometry)
@@ -115,6 +125,7 @@ class _Run:
         finally:
             self._shot.plate.close()
         self._warn_of_repairs()
+        self._warn_of_the_cache()
         finished = Finished(self._done, self._skipped, self._failed, cancelled=stopped)
         self._emit(finished)
         return finished
@@ -127,7 +138,7 @@ class _Run:
             if self._job.resume and is_complete(path, self._recipe(frame)):
                 self._skipped += 1
                 names = tuple(str(file) for file in stored_files(path))
-                self._emit(FrameDone(frame, names[0], 0.0, cached=True, paths=names))
+                self._emit(FrameDone(frame, names[0], 0.0, cached=True, paths=names, reused="file"))
             else:
                 waiting.append(frame)
         return tuple(waiting)
@@ -201,7 +212,18 @@ class _Run:
             self._broken[result.frame] = repairs
         self._done += 1
         names = tuple(str(path) for path in paths)
-        self._emit(FrameDone(result.frame, names[0], seconds, cached=False, paths=names, repairs=repairs))
+        self._emit(
+            FrameDone(
+                result.frame,
+                names[0],
+                seconds,
+                cached=False,
+                paths=names,
+                repairs=repairs,
+                reused=result.reused,
+                why=result.why,
+            )
+        )
 
     def _warn_of_repairs(self) -> None:
         if self._broken:
@@ -210,6 +232,13 @@ class _Run:
             found = f"{nan} pixels with NaN and {inf} with Inf in plate frames {compact_frames(self._broken)}"
             self._emit(
                 Warning("repaired-pixels", f"{found} were mended in the network's copy; the plate has them")
+            )
+
+    def _warn_of_the_cache(self) -> None:
+        trouble = self._matter.cache.trouble if self._matter.cache else ""
+        if trouble:
+            self._emit(
+                Warning("cache-not-kept", f"the cache {trouble}: frames are right, the next run starts anew")
             )
 
     def _path(self, frame: int) -> Path:
@@ -236,6 +265,7 @@ class _Run:
                 "frame": frame,
                 "plate": {str(f): self._shot.plate.digest(f) for f in seen},
                 "guidance": {str(f): self._shot.guidance.digest(f) for f in seen},
+                "pins": {str(f): pins.digest(f) for f in seen} if (pins := self._shot.pins) else {},
             }
         )
 
@@ -254,6 +284,7 @@ class _Run:
             "colorspace": self._matter.view.colorspace,
             "plate": self._job.plate,
             "guidance": [asdict(source) for source in self._job.guidance],
+            "pins": self._shot.pins.names(frame) if self._shot.pins else [],
             "recipe": self._recipe(frame),
         }
 

@@ -11,6 +11,7 @@ digests. A mask that is painted anew thus costs the frames that come out differe
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
@@ -306,7 +307,7 @@ class Chain:
         """Note what the matte of a frame was made from; unless it was `found`, say what is new in that."""
         assert self._cache is not None
         around = range(max(0, i - 2), min(self._last, i + 2) + 1)
-        now = {
+        noted = {
             "recipe": {
                 **(self._recipe.network or {}),
                 **(self._recipe.seeing or {}),
@@ -316,6 +317,7 @@ class Chain:
             "frames": {str(self.frames[j]): self._pixels(j) for j in around if j in self._noted},
             "before": {str(self.frames[j]): self._network.digest(j) for j in (i - 2,) if j >= 0},
         }
+        now = json.loads(json.dumps(noted))  # as it will be recalled
         key = key_of("last time", {"shot": self._recipe.shot, "frame": self.frames[i]})
         before = self._cache.recall(key)
         if before != now:

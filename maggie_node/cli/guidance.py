@@ -17,10 +17,22 @@ from maggie_node.job import (
     IdName,
     LayersGuidance,
     MaskGuidance,
+    Pin,
 )
 
 # A colon splits only behind a file extension, so `C:/masks/ana.####.exr` stays one path.
 _SEQUENCE_AND_PART = re.compile(r"(?P<sequence>.+\.[A-Za-z0-9]+):(?P<part>[^/\\:]+)")
+
+
+def parse_pin(ctx: click.Context, param: click.Parameter, specs: tuple[str, ...]) -> tuple[Pin, ...]:
+    """`NAME=SEQUENCE[:CHANNEL]` each."""
+    pins = []
+    for spec in specs:
+        name, _, rest = spec.partition("=")
+        if not name.strip() or not rest:
+            raise click.BadParameter(f"{spec!r} is not NAME=SEQUENCE[:CHANNEL]", ctx, param)
+        pins.append(Pin(name.strip(), *_split(rest)))
+    return tuple(pins)
 
 
 def parse_mask(spec: str) -> MaskGuidance:

@@ -17,6 +17,7 @@ from maggie_node.job import read_job
 @click.option("-o", "--output", "--out", metavar="OUT", help="Instead of the job's output.")
 @click.option("--frames", metavar="RANGE", help="Instead of the job's frames, e.g. a farm's chunk.")
 @click.option("--cache", metavar="DIR", help="Instead of the job's cache folder.")
+@click.option("--explain-cache", is_flag=True, help="Tell what was found there, frame by frame.")
 @click.option("--device", metavar="auto|cpu|cuda[:n]|mps", help="Instead of the job's device.")
 @click.option(
     "--worker",
@@ -26,7 +27,9 @@ from maggie_node.job import read_job
 )
 @click.option("--json", "json_events", is_flag=True, help="Events on stdout, one JSON object a line.")
 @debug_option
-def job(document: Path, *, worker: str | None, json_events: bool, **instead: str | None) -> int:
+def job(
+    document: Path, *, worker: str | None, json_events: bool, explain_cache: bool, **instead: str | None
+) -> int:
     """Run JOB.json; relative paths in it are seen from its own folder.
 
     `maggie-node matte ... --print-job` writes one.
@@ -35,4 +38,5 @@ def job(document: Path, *, worker: str | None, json_events: bool, **instead: str
     for path in ("output", "cache"):
         if path in given:
             given[path] = str(Path(given[path]).absolute())
-    return run_job(dataclasses.replace(read_job(document), **given), json_events=json_events, worker=worker)
+    chosen = dataclasses.replace(read_job(document), **given)
+    return run_job(chosen, json_events=json_events, explain_cache=explain_cache, worker=worker)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from maggie_node.cli.commands import debug_option
-from maggie_node.cli.guidance import GuidedCommand, guidance_options
+from maggie_node.cli.guidance import GuidedCommand, guidance_options, parse_pin
 from maggie_node.cli.running import run_job
 from maggie_node.job import MatteJob
 
@@ -41,6 +41,14 @@ class _NumberOr(click.ParamType):
 @click.argument("plate")
 @click.option("-o", "--output", "--out", required=True, metavar="OUT", help="E.g. matte.####.exr.")
 @guidance_options
+@click.option(
+    "--pin",
+    "pins",
+    metavar="NAME=SEQUENCE[:CHANNEL]",
+    multiple=True,
+    callback=parse_pin,
+    help="Alphas of yours for some frames of an instance: delivered as they are. Repeatable.",
+)
 @click.option("--frames", metavar="RANGE", help="Frames to deliver, e.g. 1001-1100x2,1200; default all.")
 @click.option("--shot-frames", metavar="RANGE", help="Frames the shot consists of; default those on disk.")
 @click.option("--plate-layer", metavar="LAYER", help="Layer that holds the plate's RGB.")
@@ -89,6 +97,7 @@ class _NumberOr(click.ParamType):
     show_default=True,
     help="Frames computed before a segment and thrown away.",
 )
+@click.option("--carry-hidden", is_flag=True, help="Hand the network's hidden state on; published is not to.")
 @_choice("--polish", "polish", "auto", "none", "guided", "closed-form", help="The last step on edges.")
 @_choice("--steady", "steady", "auto", "none", "flow", help="Average with neighbours along the optical flow.")
 @click.option(
@@ -103,11 +112,20 @@ class _NumberOr(click.ParamType):
 @click.option(
     "--resume/--overwrite", default=True, help="Keep complete frames of the same recipe, or redo all."
 )
-@click.option("--cache", metavar="DIR", help="Folder for temporal state.")
+@click.option("--cache", envvar="MAGGIE_CACHE", metavar="DIR", help="Folder that keeps temporal state.")
+@click.option(
+    "--cache-gb",
+    type=float,
+    default=_DEFAULT["cache_gb"],
+    show_default=True,
+    metavar="GB",
+    help="What the folder may take.",
+)
+@click.option("--explain-cache", is_flag=True, help="Tell what was found there, frame by frame.")
 @click.option("--print-job", is_flag=True, help="Print the job document instead of running it.")
 @click.option("--json", "json_events", is_flag=True, help="Events on stdout, one JSON object a line.")
 @debug_option
-def matte(*, print_job: bool, json_events: bool, **fields: Any) -> int:
+def matte(*, print_job: bool, json_events: bool, explain_cache: bool, **fields: Any) -> int:
     """Matte PLATE with the guidance given: one file a frame, one alpha per person in it.
 
     \b
@@ -120,4 +138,4 @@ def matte(*, print_job: bool, json_events: bool, **fields: Any) -> int:
     if print_job:
         click.echo(job.to_json(), nl=False)
         return 0
-    return run_job(job, json_events=json_events)
+    return run_job(job, json_events=json_events, explain_cache=explain_cache)

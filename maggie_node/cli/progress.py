@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -16,13 +17,23 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+_FOUND = {
+    "file": "the file",
+    "matte": "the finished matte, in the cache",
+    "state": "the network's matte, in the cache",
+    "nothing": "nothing",
+}
+
+
 class Narrator:
     """Tells a job's events to a person; use it as a context, so that the bar ends when the job does.
 
     Failures are told at the end, once for each distinct reason.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, explain: bool = False) -> None:
+        self._explain = explain
+        self._reused: Counter[str] = Counter()
         self._bar = progress_bar() if not quiet and sys.stderr.isatty() else None
         self._log = not quiet and self._bar is None
         self._failures: dict[str, list[int]] = {}
@@ -76,8 +87,12 @@ class Narrator:
         if not event.cached:
             self._seconds += event.seconds
             self._computed += 1
+        self._reused[event.reused] += 1
         state = "was there already" if event.cached else f"{event.seconds:.2f} s"
         self._draw(f"frame {event.frame}  {state}")
+        if self._explain:
+            reason = f", {event.why}" if event.why else ""
+            self._line(f"frame {event.frame}: {_FOUND[event.reused]}{reason}")
 
     def _draw(self, line: str) -> None:
         rate = self._rate()
@@ -97,6 +112,9 @@ class Narrator:
             self._bar.stop()
         there = f", {event.skipped} skipped" if event.skipped else ""
         self._line(f"{_count(event.done, 'matte')} written{there} in {_clock(self._seconds)}")
+        if self._explain:
+            found = "; ".join(f"{what}: {self._reused[key]}" for key, what in _FOUND.items())
+            self._line(f"frames by what was there: {found}")
         for error, frames in self._failures.items():
             complain(f"{frames_text(frames)} failed: {error}")
 

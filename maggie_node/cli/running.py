@@ -18,15 +18,20 @@ from maggie_node.job import MatteJob
 from maggie_node.protocol import Event, Finished, FrameDone, Started, to_line
 
 
-def run_job(job: MatteJob, *, json_events: bool, worker: str | None = None) -> int:
+def run_job(
+    job: MatteJob, *, json_events: bool, explain_cache: bool = False, worker: str | None = None
+) -> int:
     """Run `job`; returns the exit code. Events go to stdout as JSON lines, or to a person on stderr.
 
     Args:
+        explain_cache: also tell of each frame what was found in the cache, and why not more.
         worker: folder of the worker to run it in, or `auto` for the user's own; None or "" = this process.
     """
+    if explain_cache and job.cache is None:
+        raise click.UsageError("--explain-cache has nothing to tell: name the folder with --cache DIR")
     if worker:
-        return exit_code(_run_in_worker(job, worker, json_events=json_events))
-    return exit_code(run_and_keep(job, json_events=json_events).finished)
+        return exit_code(_run_in_worker(job, worker, json_events=json_events, explain=explain_cache))
+    return exit_code(run_and_keep(job, json_events=json_events, explain=explain_cache).finished)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class JobRun:
     """Spent on the frames that were computed."""
 
 
-def run_and_keep(job: MatteJob, *, json_events: bool = False) -> JobRun:
+def run_and_keep(job: MatteJob, *, json_events: bool = False, explain: bool = False) -> JobRun:
     """Run `job`, telling its events; returns the ones that sum it up."""
     # Threads that spin while they wait for each other cost a shared machine most of its time: a job beside
     # another was 17 times slower. OpenMP reads this once, when the network's library is loaded.
@@ -49,7 +54,7 @@ def run_and_keep(job: MatteJob, *, json_events: bool = False) -> JobRun:
 
     began: list[Started] = []
     seconds: list[float] = []
-    with Narrator(quiet=json_events and not sys.stderr.isatty()) as narrator, stoppable() as stopped:
+    with _narrator(json_events, explain) as narrator, stoppable() as stopped:
 
         def emit(event: Event) -> None:
             if isinstance(event, Started):
@@ -64,7 +69,11 @@ def run_and_keep(job: MatteJob, *, json_events: bool = False) -> JobRun:
     return JobRun(began[0], finished, sum(seconds))
 
 
-def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool) -> Finished:
+def _narrator(json_events: bool, explain: bool) -> Narrator:
+    return Narrator(quiet=json_events and not sys.stderr.isatty(), explain=explain)
+
+
+def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool, explain: bool) -> Finished:
     """Run `job` in the worker of `folder`, telling its events. A stop cancels it there, a second one leaves.
 
     Raises:
@@ -74,7 +83,7 @@ def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool) -> Finished
 
     with (
         find_or_start(None if folder == "auto" else folder, name="maggie-node job") as worker,
-        Narrator(quiet=json_events and not sys.stderr.isatty()) as narrator,
+        _narrator(json_events, explain) as narrator,
     ):
         running = worker.submit(job)
         with _stopped_by_signals(running.cancel):

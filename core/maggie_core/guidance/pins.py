@@ -75,6 +75,10 @@ class Pins:
             for place, pin in self._read(frame, geometry).items()
         }
 
+    def names(self, frame: int) -> list[str]:
+        """Who is pinned in `frame`."""
+        return [source.names[0] for source in self._sources.values() if frame in source.stored]
+
     def digest(self, frame: int) -> str:
         """Changes whenever what is pinned in `frame` may change; empty if nothing is."""
         return ";".join(
