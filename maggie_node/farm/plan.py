@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 Cut = Callable[[Sequence[int], int], tuple[tuple[int, ...], ...]]
 """Frames and a chunk size to tasks, as a farm does it."""
@@ -99,10 +100,14 @@ class Plan:
 
 
 def even(frames: Sequence[int], chunk: int) -> tuple[tuple[int, ...], ...]:
-    """As few chunks of at most `chunk` frames as there can be, all of one size or one less (OpenJD)."""
+    """As few chunks of at most `chunk` frames as there can be, all of one size or one more (OpenJD).
+
+    The larger ones are spread among the others.
+    """
     count = -(-len(frames) // chunk)
-    size, larger = divmod(len(frames), count)
-    ends = [(index + 1) * size + min(index + 1, larger) for index in range(count)]
+    size, more = divmod(len(frames), count)
+    larger = {index * count // more for index in range(more)}
+    ends = list(accumulate(size + (index in larger) for index in range(count)))
     return tuple(tuple(frames[start:end]) for start, end in zip([0, *ends], ends, strict=False))
 
 

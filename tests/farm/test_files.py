@@ -1,0 +1,198 @@
+"""The files farms are given: against golden ones and farms' own libraries, and made without the network."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import run_command
+from openjd.model import decode_job_template
+
+from maggie_core.io.frames import parse_frames
+from maggie_node.job import MatteJob, read_job
+
+GOLDEN = Path(__file__).parent / "golden"
+ON_DISK = "/show/sh010"
+
+
+@pytest.fixture
+def shot(tmp_path: Path, write_shot: object) -> Path:
+    """The job of ten frames in a folder of its own."""
+    assert callable(write_shot)
+    return write_shot(tmp_path / "sh010")
+
+
+def golden(made: Path, name: str, folder: Path) -> None:
+    """`made` is the golden file `name`, but for the folder and the user."""
+    text = made.read_text(encoding="utf-8").replace(str(folder), ON_DISK)
+    text = re.sub(r"<user>.*?</user>", "<user>artist</user>", text)
+    text = re.sub(r"<uid>\d+</uid>", "<uid>1000</uid>", text)
+    assert text == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_openjds_own_library_takes_the_template(shot: Path):
+    run = run_command("farm", "openjd", shot, "-o", shot.parent / "farm", "--chunk", 4, "--name", "sh010 v3")
+
+    assert run.exit_code == 0, run.output
+    made = json.loads((shot.parent / "farm" / "template.json").read_text(encoding="utf-8"))
+    decoded = decode_job_template(template=made, supported_extensions=["TASK_CHUNKING"])
+    assert decoded.name == "sh010 v3"
+    golden(shot.parent / "farm" / "template.json", "openjd.json", shot.parent)
+
+
+def test_the_farms_job_has_every_frame_written_out(shot: Path):
+    run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+
+    made = read_job(shot.parent / "farm" / "job.json")
+
+    assert (made.frames, made.shot_frames) == ("1001-1010", "1001-1010")
+    assert made.plate == read_job(shot).plate
+
+
+def test_a_plate_that_grows_later_does_not_move_the_segments(shot: Path):
+    run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+    plate = shot.parent / "plate.1001.exr"
+    (shot.parent / "plate.1000.exr").write_bytes(plate.read_bytes())
+
+    assert read_job(shot.parent / "farm" / "job.json").shot_frames == "1001-1010"
+
+
+def test_deadline_gets_two_jobs_for_its_command_line_plugin(shot: Path):
+    folder = shot.parent / "farm"
+
+    run = run_command("farm", "deadline", shot, "-o", folder, "--chunk", 4, "--limit", "flicker=1.5")
+
+    assert run.exit_code == 0, run.output
+    for name in ("matte_job.info", "matte_plugin.info", "qc_job.info", "qc_plugin.info"):
+        golden(folder / name, f"deadline_{name}", shot.parent)
+
+
+def test_deadline_gets_paths_with_blanks_in_its_own_quotes(shot: Path):
+    folder = shot.parent / "a farm"
+
+    run_command("farm", "deadline", shot, "-o", folder)
+
+    arguments = (folder / "matte_plugin.info").read_text(encoding="utf-8").splitlines()[1]
+    assert f"farm task <QUOTE>{folder / 'job.json'}<QUOTE> --frames <STARTFRAME>-<ENDFRAME>" in arguments
+
+
+def test_opencues_own_library_serialises_the_outline(shot: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = shot.parent / "farm"
+    for name in ("OUTLINE_CONFIG_FILE", "OL_CONFIG", "OL_OS", "OL_TAG_OVERRIDE"):
+        monkeypatch.delenv(name, raising=False)
+
+    run = run_command(
+        "farm", "opencue", shot, "-o", folder, "--chunk", 4, "--show", "ours", "--shot", "sh010"
+    )
+
+    assert run.exit_code == 0, run.output
+    golden(folder / "job.xml", "opencue.xml", shot.parent)
+
+
+def test_without_opencues_library_one_line_says_what_to_install(shot: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "outline", None)
+
+    run = run_command("farm", "opencue", shot, "-o", shot.parent / "farm")
+
+    assert run.exit_code == 2
+    assert "pip install 'maggie-node[opencue]'" in run.stderr
+    assert not (shot.parent / "farm").exists()
+
+
+WITHOUT_NETWORK = """
+import sys
+from click.testing import CliRunner
+from maggie_node.cli import main
+for farm in ("openjd", "deadline", "opencue"):
+    run = CliRunner().invoke(main, ["farm", farm, sys.argv[1], "-o", sys.argv[2] + farm])
+    assert run.exit_code == 0, run.output
+assert "torch" not in sys.modules
+"""
+
+
+def test_files_are_made_without_loading_the_network(shot: Path):
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT_NETWORK, str(shot), str(shot.parent / "farm-")],
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_plate_that_is_still_to_come_needs_its_frames_in_the_job(shot: Path):
+    job = read_job(shot)
+    there = shot.parent / "later.json"
+    later = {**json.loads(job.to_json()), "plate": str(shot.parent / "later.####.exr")}
+    there.write_text(json.dumps(later), encoding="utf-8")
+
+    refused = run_command("farm", "openjd", there, "-o", shot.parent / "farm")
+    there.write_text(json.dumps({**later, "shot_frames": "1-20"}), encoding="utf-8")
+    taken = run_command("farm", "openjd", there, "-o", shot.parent / "farm")
+
+    assert refused.exit_code == 2
+    assert 'needs "shot_frames" in the job' in refused.stderr
+    assert taken.exit_code == 0
+    assert "plate frames 1-20 are not there yet" in taken.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"output": "matte.exr"}, "several frames need a frame token"),
+        ({"frames": "1005-1012"}, "frames 1011-1012 are outside the shot, which is 1001-1010"),
+        ({"frames": "no"}, "'no' is no frame range"),
+    ],
+)
+def test_a_job_no_task_could_run_is_refused_before_it_is_sent(shot: Path, change: dict[str, str], said: str):
+    data = {**json.loads(read_job(shot).to_json()), **change}
+    shot.write_text(MatteJob.from_json(json.dumps(data)).to_json(), encoding="utf-8")
+
+    run = run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+
+    assert run.exit_code == 2
+    assert said in run.stderr
+    assert not (shot.parent / "farm").exists()
+
+
+def test_an_unknown_limit_is_refused(shot: Path):
+    run = run_command("farm", "deadline", shot, "-o", shot.parent / "farm", "--limit", "fliker=1")
+
+    assert run.exit_code == 2
+    assert "did you mean flicker?" in run.stderr
+
+
+def test_a_left_out_frame_stays_left_out(shot: Path):
+    (shot.parent / "plate.1004.exr").unlink()
+    data = {**json.loads(read_job(shot).to_json()), "on_missing": "skip"}
+    shot.write_text(json.dumps(data), encoding="utf-8")
+
+    run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+
+    made = read_job(shot.parent / "farm" / "job.json")
+    assert parse_frames(made.shot_frames or "") == (1001, 1002, 1003, *range(1005, 1011))
+    template = json.loads((shot.parent / "farm" / "template.json").read_text(encoding="utf-8"))
+    assert template["parameterDefinitions"][2]["default"] == "1001-1003,1005-1010"
+
+
+def test_a_plan_is_explained(shot: Path):
+    run = run_command(
+        "farm", "openjd", shot, "--chunk", 5, "--explain", "--seconds-per-frame", 90, "--machines", 2
+    )
+
+    assert run.exit_code == 0, run.output
+    assert "2 tasks of 5 at most compute 20 frames for 10: 100 % overhead" in run.output
+    assert re.search(r"1 +1001-1005 +5 +9\b", run.output)
+    assert re.search(r"\b0\.50 machine hours, 0\.\d\d hours on 2 machines, at 90 s", run.output)
+
+
+def test_the_plan_of_an_even_cut_and_a_full_one_differ(shot: Path):
+    even = run_command("farm", "openjd", shot, "--chunk", 4, "--explain").output
+    full = run_command("farm", "deadline", shot, "--chunk", 4, "--explain").output
+
+    assert "1005-1007" in even
+    assert "It costs nothing: every task ends where a segment ends." in full
