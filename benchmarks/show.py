@@ -1,0 +1,640 @@
+"""A whole show on a whole farm, simulated: how long it takes, what is wasted, and what is in the way.
+
+    python -m benchmarks.show                         # 10 000 shots on 1 000 machines, plans compared
+    python -m benchmarks.show --one --shots 500 --machines 40 --chunk 24         # only this one
+
+Every frame that a machine computes is an event: it is read from storage that all share, computed, and written
+when the frames it looks ahead to are there. Seconds are measured ones (`COST`, `maggie_node.farm.plan`); what
+a show and a farm are like (sizes, failures, storage) is assumed, below and in the options. The same seed
+gives the same show and the same course of events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import math
+import random
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import count, groupby
+from typing import Any, TypeVar
+
+from maggie_node.farm.plan import SECONDS_PER_FRAME, START_S, Cut, Reach, cheapest_chunk, even, full
+from maggie_node.job import MatteJob
+
+T = TypeVar("T")
+
+SIZES = {(1920, 1080): 0.25, (2048, 1152): 0.45, (4096, 2160): 0.3}
+PEOPLE = {1: 0.4, 2: 0.27, 3: 0.15, 4: 0.08, 5: 0.05, 6: 0.01, 7: 0.01, 8: 0.01, 9: 0.01, 10: 0.01}
+LENGTH = (75, 0.6)
+"""Median of frames in a shot and the standard deviation of the logarithm; the mean is 90."""
+SHORTEST, LONGEST = 8, 1500
+URGENT = 0.03
+"""Share of shots that go ahead of all others."""
+BYTES_PER_PIXEL = 3.5
+"""Plate as half float RGB, zip. Masks and mattes: see `MASK_BYTES`."""
+MASK_BYTES = 0.05
+MATTE_BYTES = 0.2
+"""A pixel and person: a mask read, an alpha written, both mostly flat."""
+COST = {"fixed": 0.89, "person": 0.553, "pixel": 0.2, "pixel and person": 0.084}
+"""Seconds of a 2K frame by what they grow with, of `benchmarks.pipeline 2k` and `benchmarks.instances`: the
+network works at 576 rows whatever the plate's size, so only reading, colour and writing grow with pixels."""
+PIXELS = 2048 * 1152
+LOOK_AHEAD = 2
+RESUME = 1
+"""Frames computed again where a chain goes on from a stored state: the neighbour its first window needs."""
+
+WARMUP, AGAIN, AHEAD, KILLS, STARTS, STORAGE, BAD = CAUSES = (
+    "warm-up",
+    "segment again",
+    "look-ahead",
+    "lost to kills",
+    "session starts",
+    "waiting for storage",
+    "bad frames",
+)
+"""What machine time is wasted on. `segment again`: frames that another task of the segment delivers."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    frames: int
+    pixels: int
+    people: int
+    urgent: bool = False
+    bad: frozenset[int] = frozenset()
+    """Frames whose plate cannot be read."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds a computed frame takes on a machine of the usual speed."""
+        return SECONDS_PER_FRAME * _cost(self.pixels, self.people) / _cost(PIXELS, 3)
+
+    @property
+    def bytes_in(self) -> float:
+        return self.pixels * (BYTES_PER_PIXEL + MASK_BYTES * self.people)
+
+    @property
+    def bytes_out(self) -> float:
+        return self.pixels * MATTE_BYTES * self.people
+
+
+def _cost(pixels: int, people: int) -> float:
+    area = pixels / PIXELS
+    per_area = COST["pixel"] + COST["pixel and person"] * people
+    return COST["fixed"] + COST["person"] * people + per_area * area
+
+
+@dataclass(frozen=True)
+class Farm:
+    machines: int = 1000
+    spread: float = 0.15
+    """Standard deviation of the logarithm of a machine's speed."""
+    slow: float = 0.03
+    """Share of machines at half speed."""
+    mtbf_h: float = 100.0
+    """Mean hours until a machine loses what it runs: it crashes, or is wanted for other work. 0 = never."""
+    repair_h: float = 0.25
+    storage_mb_s: float = 8000.0
+    """What all machines together read and write; 0 = no limit."""
+    machine_mb_s: float = 110.0
+    """What one machine reads: a gigabit."""
+    start_s: float = START_S
+    start: str = "session"
+    """A process for every `task`, for every `session` (tasks of one shot in a row), or for a `machine`."""
+
+
+@dataclass(frozen=True)
+class Chunking:
+    """How shots become tasks."""
+
+    chunk: int | None = 48
+    """Frames in a task; None = a task for a shot."""
+    cut: Cut = full
+    reach: Reach = Reach(
+        None if isinstance(MatteJob.segment_frames, str) else MatteJob.segment_frames,
+        MatteJob.warmup_frames,
+        LOOK_AHEAD,
+    )
+    cache: bool = False
+    """Temporal state is kept where every machine finds it."""
+    retries: int = 0
+    """How often a task with bad frames is tried again. Its exit code says that this does not help."""
+    longest_first: bool = False
+    cheapest: bool = False
+    """Instead of `chunk`, what `farm.plan.cheapest_chunk` says near it."""
+
+    def tasks(self, frames: int) -> list[list[int]]:
+        """Positions in the shot of each task's frames."""
+        chunk = min(self.chunk or frames, frames)
+        if self.cheapest:
+            chunk = _cheapest(frames, chunk, self.reach, self.cut)
+        return [list(part) for part in self.cut(range(frames), chunk)]
+
+
+@cache
+def _cheapest(frames: int, chunk: int, reach: Reach, cut: Cut) -> int:
+    return cheapest_chunk(range(frames), range(frames), chunk=chunk, reach=reach, cut=cut)
+
+
+@dataclass
+class Outcome:
+    """What became of a show. Times are machine seconds, but for `hours`."""
+
+    frames: int = 0
+    """Delivered."""
+    failed: int = 0
+    """Cannot be matted, because of a bad frame."""
+    hours: float = 0.0
+    """Until the last frame."""
+    most_hours: float = 0.0
+    """Until 99 in 100 frames."""
+    urgent_hours: float = 0.0
+    """Until the last frame of what is urgent."""
+    useful: float = 0.0
+    """Reading, computing and writing the frames that were delivered."""
+    wasted: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0.0))
+    busy: float = 0.0
+    down: float = 0.0
+    machines: int = 0
+    kills: int = 0
+    tasks: int = 0
+    storage_s: float = 0.0
+    """Seconds the storage was busy at its limit."""
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the farm's time in which machines work."""
+        return self.busy / (self.machines * self.hours * 3600)
+
+    def share(self, cause: str) -> float:
+        return self.wasted[cause] / self.busy
+
+    @property
+    def idle(self) -> float:
+        """Share of the farm's time in which machines have nothing to do, while the last tasks run."""
+        return 1 - self.utilisation - self.down / (self.machines * self.hours * 3600)
+
+    @property
+    def bottleneck(self) -> str:
+        """What keeps the show from being finished earlier: storage, tail or compute."""
+        waiting = self.utilisation * self.share(STORAGE)
+        if max(waiting, self.idle) < 0.1:
+            return "compute"
+        return "storage" if waiting > self.idle else "tail"
+
+
+def draw_show(shots: int, *, seed: int = 0, bad_share: float = 2e-6) -> list[Shot]:
+    """Shots of a show; the first of a longer show of the same seed are the same.
+
+    Args:
+        bad_share: chance of a frame to be unreadable.
+    """
+    rng = random.Random(seed)
+    found = []
+    for _ in range(shots):
+        frames = round(rng.lognormvariate(math.log(LENGTH[0]), LENGTH[1]))
+        frames = min(max(frames, SHORTEST), LONGEST)
+        (width, height), people = _pick(rng, SIZES), _pick(rng, PEOPLE)
+        urgent = rng.random() < URGENT
+        bad = frozenset(p for p in range(frames) if rng.random() < bad_share)
+        found.append(Shot(frames, width * height, people, urgent, bad))
+    return found
+
+
+def _pick(rng: random.Random, weights: Mapping[T, float]) -> T:
+    return rng.choices(list(weights), list(weights.values()))[0]
+
+
+def simulate(show: list[Shot], farm: Farm, chunking: Chunking, *, seed: int = 0) -> Outcome:
+    """Matte a show; raises AssertionError if a frame would be delivered twice."""
+    return _Simulation(show, farm, chunking, seed).run()
+
+
+@dataclass(eq=False, slots=True)
+class _Task:
+    shot: int
+    frames: list[int]
+    tries: int = 0
+    killed: bool = False
+    blocked: bool = False
+    """The frame just read was a bad one."""
+    failed: list[int] = field(default_factory=list)
+    done: int = 0
+    """How many of `frames` are delivered or have failed."""
+
+
+@dataclass(eq=False, slots=True)
+class _Machine:
+    speed: float
+    shot: int = -1
+    """Whose session is open; -1 = none since it was started."""
+    task: _Task | None = None
+    steps: Iterator[tuple[int, str, int]] | None = None
+    step: tuple[int, str, int] = (0, "", 0)
+    since: float = 0.0
+    seconds: float = 0.0
+    """Of the step at hand, without waiting."""
+    waits: float = 0.0
+    """Of the step at hand, for storage."""
+    pending: deque = field(default_factory=deque)
+    """Seconds of frames that are computed and not delivered."""
+    up: bool = True
+    life: int = 0
+    """Events of an earlier life do not count."""
+
+
+OWN = "own"
+_STARTING = (0, STARTS, 0)
+_STEP, _FAIL, _REPAIRED = range(3)
+
+
+class _Simulation:
+    def __init__(self, show: list[Shot], farm: Farm, chunking: Chunking, seed: int):
+        self.show, self.farm, self.chunking = show, farm, chunking
+        # For an image network every frame is a segment.
+        self.reach = chunking.reach if chunking.reach.temporal else Reach(1, 0, 0)
+        self.out = Outcome(machines=farm.machines)
+        rng = random.Random(f"farm {seed}")
+        self.machines = [_Machine(self._speed(rng)) for _ in range(farm.machines)]
+        self.rng = random.Random(f"failures {seed}")
+        self.seconds = [shot.seconds for shot in show]
+        self.events: list[tuple[float, int, int, int, int]] = []
+        self.serial = count()
+        self.now = 0.0
+        self.storage_free = 0.0
+        self.stored: dict[tuple[int, int], int] = {}
+        self.delivered = [bytearray(shot.frames) for shot in show]
+        self.left = sum(shot.frames for shot in show)
+        self.total = self.left
+        self.idle: list[int] = []
+        self._enqueue_all()
+
+    @staticmethod
+    def _rate(mb_s: float) -> float:
+        return 1e-6 / mb_s if mb_s else 0.0
+
+    def _speed(self, rng: random.Random) -> float:
+        speed = math.exp(rng.gauss(0, self.farm.spread))
+        return speed / 2 if rng.random() < self.farm.slow else speed
+
+    def _enqueue_all(self) -> None:
+        order = range(len(self.show))
+        if self.chunking.longest_first:
+            order = sorted(order, key=lambda k: -self.seconds[k] * self.show[k].frames)
+        self.rank = {k: (not self.show[k].urgent, place) for place, k in enumerate(order)}
+        self.waiting: dict[int, deque[_Task]] = {}
+        self.queue: list[tuple[tuple[bool, int], int]] = []
+        for k in order:
+            tasks = deque(_Task(k, frames) for frames in self.chunking.tasks(self.show[k].frames))
+            self.out.tasks += len(tasks)
+            self.waiting[k] = tasks
+            self.queue.append((self.rank[k], k))
+        heapq.heapify(self.queue)
+
+    def run(self) -> Outcome:
+        for number in range(len(self.machines)):
+            self._plan_failure(number)
+            self._next_task(number)
+        handle = {_STEP: self._step_done, _FAIL: self._fail, _REPAIRED: self._repaired}
+        while self.left:
+            self.now, _, kind, number, life = heapq.heappop(self.events)
+            if life == self.machines[number].life:
+                handle[kind](number)
+        self.out.down += sum(self.now - machine.since for machine in self.machines if not machine.up)
+        return self.out
+
+    def _push(self, when: float, kind: int, number: int) -> None:
+        event = (when, next(self.serial), kind, number, self.machines[number].life)
+        heapq.heappush(self.events, event)
+
+    def _next_task(self, number: int) -> None:
+        machine = self.machines[number]
+        task = self._take(machine.shot)
+        if task is None:
+            self.idle.append(number)
+            return
+        warm = {"task": False, "session": machine.shot == task.shot, "machine": machine.shot >= 0}
+        machine.task, machine.steps = task, self._steps(task)
+        if warm[self.farm.start]:
+            machine.shot = task.shot
+            self._next_step(number)
+            return
+        machine.shot = task.shot
+        machine.step, machine.since = _STARTING, self.now
+        machine.seconds, machine.waits = self.farm.start_s / machine.speed, 0.0
+        self._push(self.now + machine.seconds, _STEP, number)
+
+    def _take(self, last: int) -> _Task | None:
+        """The next task: of the shot whose session is open, unless something urgent waits."""
+        while self.queue and not self.waiting[self.queue[0][1]]:
+            heapq.heappop(self.queue)
+        if not self.queue:
+            return None
+        first = self.queue[0][1]
+        if last >= 0 and self.waiting[last] and self.rank[last][0] <= self.rank[first][0]:
+            first = last
+        return self.waiting[first].popleft()
+
+    def _requeue(self, task: _Task) -> None:
+        self.waiting[task.shot].appendleft(task)
+        heapq.heappush(self.queue, (self.rank[task.shot], task.shot))
+        if self.idle:
+            self._next_task(self.idle.pop())
+
+    def _next_step(self, number: int) -> None:
+        machine = self.machines[number]
+        task, steps = machine.task, machine.steps
+        assert task is not None and steps is not None
+        step = next(steps, None)
+        if step is None:
+            self._task_done(number)
+            return
+        shot = self.show[task.shot]
+        size = shot.bytes_in + step[2] * shot.bytes_out
+        alone = size * self._rate(self.farm.machine_mb_s)
+        transfer = size * self._rate(self.farm.storage_mb_s)
+        # The storage serves one request after the other at its full rate.
+        self.storage_free = max(self.storage_free, self.now) + transfer
+        self.out.storage_s += transfer
+        machine.waits = max(0.0, self.storage_free - (self.now + alone))
+        task.blocked = step[0] in shot.bad
+        compute = 0.0 if task.blocked else self.seconds[task.shot] / machine.speed
+        machine.step, machine.since, machine.seconds = step, self.now, alone + compute
+        self._push(self.now + machine.waits + machine.seconds, _STEP, number)
+
+    def _step_done(self, number: int) -> None:
+        machine = self.machines[number]
+        task, out = machine.task, self.out
+        assert task is not None
+        position, kind, ready = machine.step
+        out.busy += self.now - machine.since
+        out.wasted[STORAGE] += machine.waits
+        if task.blocked or (task.tries and kind != OWN):
+            out.wasted[BAD] += machine.seconds
+        elif kind == OWN:
+            machine.pending.append(machine.seconds)
+        else:
+            out.wasted[kind] += machine.seconds
+        if task.blocked:
+            out.wasted[BAD] += sum(machine.pending)
+            machine.pending.clear()
+        elif kind != STARTS:
+            if self.chunking.cache:
+                self._store(task, position)
+            self._deliver(machine, task, ready)
+        if self.left:
+            self._next_step(number)
+
+    def _deliver(self, machine: _Machine, task: _Task, ready: int) -> None:
+        flags = self.delivered[task.shot]
+        for position in task.frames[task.done : task.done + ready]:
+            assert not flags[position], f"frame {position} of shot {task.shot} is delivered twice"
+            flags[position] = 1
+            self.out.useful += machine.pending.popleft()
+        task.done += ready
+        self.out.frames += ready
+        self._settle(task, ready)
+
+    def _settle(self, task: _Task, frames: int) -> None:
+        """Note that so many frames of a task need no more work."""
+        self.left -= frames
+        if self.show[task.shot].urgent:
+            self.out.urgent_hours = self.now / 3600
+        if not self.out.most_hours and self.left <= self.total // 100:
+            self.out.most_hours = self.now / 3600
+        if not self.left:
+            self.out.hours = self.now / 3600
+
+    def _task_done(self, number: int) -> None:
+        machine = self.machines[number]
+        task = machine.task
+        machine.task = machine.steps = None
+        assert task is not None
+        if task.failed and task.tries < self.chunking.retries:
+            self._requeue(_Task(task.shot, task.failed, tries=task.tries + 1))
+        elif task.failed:
+            self.out.failed += len(task.failed)
+            self._settle(task, len(task.failed))
+        self._next_task(number)
+
+    def _steps(self, task: _Task) -> Iterator[tuple[int, str, int]]:
+        """What a task computes: the position, why, and how many of its frames are finished with it.
+
+        As many as `Reach.computed` says, but for chains that go on from a stored state.
+        """
+        frames, length = self.show[task.shot].frames, self._length(task)
+        ahead = self.reach.look_ahead
+        for segment, group in groupby(list(task.frames), key=lambda position: position // length):
+            own = list(group)
+            first = segment * length
+            start = max(0, first - self.reach.warmup_frames)
+            end = min(frames - 1, first + length - 1 + ahead)
+            until = min(end, max(own[-1] + ahead, start + 2))
+            begin = start
+            if (task.shot, segment) in self.stored:
+                begin = max(start, min(self.stored[task.shot, segment] + 1, own[0]) - RESUME)
+            mine, finished = set(own), 0
+            for position in range(begin, until + 1):
+                kind = OWN
+                if position not in mine:
+                    kind = AHEAD if position > own[-1] else WARMUP if position < first else AGAIN
+                    if task.killed and kind != AHEAD:
+                        kind = KILLS
+                ready = finished
+                while ready < len(own) and position >= min(max(own[ready] + ahead, start + 2), until):
+                    ready += 1
+                yield position, kind, ready - finished
+                if task.blocked:
+                    # Everything that follows in the chain depends on the frame that cannot be read.
+                    task.failed += own[finished:]
+                    task.done += len(own) - finished
+                    break
+                finished = ready
+
+    def _length(self, task: _Task) -> int:
+        """Frames of a segment."""
+        return self.reach.segment_frames or self.show[task.shot].frames
+
+    def _store(self, task: _Task, position: int) -> None:
+        key = (task.shot, task.frames[task.done] // self._length(task))
+        self.stored[key] = max(position, self.stored.get(key, position))
+
+    def _plan_failure(self, number: int) -> None:
+        if self.farm.mtbf_h:
+            self._push(self.now + self.rng.expovariate(1 / (3600 * self.farm.mtbf_h)), _FAIL, number)
+
+    def _fail(self, number: int) -> None:
+        machine, task = self.machines[number], self.machines[number].task
+        machine.life += 1
+        machine.shot = -1
+        if task is None:
+            self.idle.remove(number)
+        else:
+            self.out.kills += 1
+            self._drop(machine)
+        machine.up, machine.since = False, self.now
+        self._push(self.now + 3600 * self.farm.repair_h, _REPAIRED, number)
+        if task is not None:
+            # What is delivered are whole files, which stay.
+            rest = task.frames[task.done :]
+            self._requeue(_Task(task.shot, rest, tries=task.tries, killed=True, failed=task.failed))
+
+    def _drop(self, machine: _Machine) -> None:
+        """Count what a machine has in hand as lost."""
+        elapsed = self.now - machine.since
+        waited = min(elapsed, machine.waits)
+        self.out.busy += elapsed
+        self.out.wasted[STORAGE] += waited
+        self.out.wasted[KILLS] += elapsed - waited + sum(machine.pending)
+        machine.pending.clear()
+        machine.task = machine.steps = None
+
+    def _repaired(self, number: int) -> None:
+        machine = self.machines[number]
+        machine.up = True
+        self.out.down += self.now - machine.since
+        self._plan_failure(number)
+        self._next_task(number)
+
+
+def describe(out: Outcome, farm: Farm) -> str:
+    """An outcome in words: what was done, what was wasted, what is in the way and what would help."""
+    wasted = sorted(out.wasted.items(), key=lambda item: -item[1])
+    lines = [
+        f"{out.frames} frames in {out.hours:.2f} hours, {out.frames / out.hours:,.0f} an hour; "
+        f"99 in 100 after {out.most_hours:.2f}, all that is urgent after {out.urgent_hours:.2f}",
+        f"machines work {100 * out.utilisation:.1f} % of the time; "
+        f"{out.tasks} tasks, {out.kills} of them killed; {out.failed} frames cannot be matted",
+        f"of that {100 * out.useful / out.busy:.1f} % is useful; wasted: "
+        + ", ".join(f"{cause} {100 * seconds / out.busy:.2f} %" for cause, seconds in wasted),
+        f"storage moves {8e-3 * out.storage_s * farm.storage_mb_s / 3600 / out.hours:.1f} Gbit/s on average",
+        f"in the way: {out.bottleneck}. {_advice(out)}",
+    ]
+    return "\n".join(lines)
+
+
+def _advice(out: Outcome) -> str:
+    if out.bottleneck == "storage":
+        return "Faster storage, or plates copied near the machines; more machines would only wait."
+    if out.bottleneck == "tail":
+        return (
+            f"Machines idle {100 * out.idle:.0f} % of the time while the last tasks run: longest shots first."
+        )
+    help_for = {
+        WARMUP: "longer segments, or a shorter warm-up",
+        AGAIN: "chunks that end where segments end",
+        AHEAD: "longer chunks",
+        KILLS: "smaller chunks, or the cache where every machine finds it",
+        STARTS: "longer chunks, or a worker that stays warm between shots",
+        STORAGE: "faster storage",
+        BAD: "plates that are checked before they are submitted",
+    }
+    cause = max(out.wasted, key=lambda name: out.wasted[name])
+    return f"More machines, or a faster step; of what is wasted, {cause} is most: {help_for[cause]}."
+
+
+def comparisons(chunking: Chunking, farm: Farm) -> dict[str, tuple[Chunking, Farm]]:
+    """Plans and farms that differ from the given ones in one thing."""
+    length = chunking.reach.segment_frames or 48
+
+    def cut(chunk: int | None, **changes: Any) -> tuple[Chunking, Farm]:
+        return replace(chunking, chunk=chunk, **changes), farm
+
+    def on(farm: Farm, **changes: Any) -> tuple[Chunking, Farm]:
+        return replace(chunking, **changes), farm
+
+    shorter = replace(chunking.reach, segment_frames=length // 2)
+    often = replace(farm, mtbf_h=2.0)
+    return {
+        "as given": (chunking, farm),
+        "longest first": on(farm, longest_first=True),
+        f"chunk {length // 4}": cut(length // 4),
+        f"chunk {length // 2}": cut(length // 2),
+        f"chunk {length // 2}, segment too": cut(length // 2, reach=shorter),
+        f"chunk {length + 2}": cut(length + 2),
+        f"chunk {2 * length}": cut(2 * length),
+        f"chunk {length}, cut evenly": cut(length, cut=even),
+        "the same, at the cheapest size": cut(length, cut=even, cheapest=True),
+        "a task for a shot": cut(None),
+        "the same, longest first": cut(None, longest_first=True),
+        "a process for every task": on(replace(farm, start="task")),
+        "a worker that stays warm": on(replace(farm, start="machine")),
+        "a kill every 2 hours": on(often),
+        "the same, with the cache": on(often, cache=True),
+        f"the same, chunk {2 * length}": on(often, chunk=2 * length, cache=True),
+        "bad frames tried 5 times": on(farm, retries=5),
+        "storage of 4 GB/s": on(replace(farm, storage_mb_s=4000.0)),
+        "storage of 2 GB/s": on(replace(farm, storage_mb_s=2000.0)),
+        "half the machines": on(replace(farm, machines=max(1, farm.machines // 2))),
+    }
+
+
+COLUMNS = ("hours", "99 %", "frames/h", "busy %", "useful %", *CAUSES, "in the way")
+
+
+def row(out: Outcome) -> dict[str, float | str]:
+    """An outcome as a row of the table; causes as per cent of busy time."""
+    shares = {cause: round(100 * out.share(cause), 2) for cause in CAUSES}
+    return {
+        "hours": round(out.hours, 3),
+        "99 %": round(out.most_hours, 3),
+        "frames/h": round(out.frames / out.hours),
+        "busy %": round(100 * out.utilisation, 1),
+        "useful %": round(100 * out.useful / out.busy, 1),
+        **shares,
+        "in the way": out.bottleneck,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shots", type=int, default=10_000)
+    parser.add_argument("--machines", type=int, default=Farm.machines)
+    parser.add_argument(
+        "--chunk", type=int, default=Chunking.chunk, help="frames in a task; 0: a task for a shot"
+    )
+    parser.add_argument("--cache", action="store_true", help="temporal state is kept where all find it")
+    parser.add_argument("--mtbf", type=float, default=Farm.mtbf_h, help="hours between kills of a machine")
+    parser.add_argument("--storage", type=float, default=Farm.storage_mb_s, help="MB/s for all; 0: no limit")
+    parser.add_argument("--start", choices=["task", "session", "machine"], default=Farm.start)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--one", action="store_true", help="only this plan, no comparisons")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    show = draw_show(args.shots, seed=args.seed)
+    chunking = Chunking(chunk=args.chunk or None, cache=args.cache)
+    farm = Farm(machines=args.machines, mtbf_h=args.mtbf, storage_mb_s=args.storage, start=args.start)
+    cases = {"as given": (chunking, farm)} if args.one else comparisons(chunking, farm)
+    began = time.perf_counter()
+    found = {name: simulate(show, on, how, seed=args.seed) for name, (how, on) in cases.items()}
+    if args.json:
+        print(json.dumps({name: row(out) for name, out in found.items()}, indent=1))
+        return
+    frames = sum(shot.frames for shot in show)
+    mean = sum(shot.frames * shot.seconds for shot in show) / frames
+    print(f"{len(show)} shots, {frames} frames of {mean:.2f} s, {farm.machines} machines, seed {args.seed}")
+    print(describe(found["as given"], farm))
+    if not args.one:
+        print("\n" + _as_text(found))
+    print(f"\n{time.perf_counter() - began:.0f} s for {len(found)} simulations")
+
+
+def _as_text(found: dict[str, Outcome]) -> str:
+    wide = max(len(name) for name in found) + 2
+    lines = [" " * wide + "  ".join(COLUMNS)]
+    for name, out in found.items():
+        cells = row(out)
+        lines.append(f"{name:{wide}}" + "  ".join(f"{cells[c]:>{len(c)}}" for c in COLUMNS))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
