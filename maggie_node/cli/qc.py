@@ -20,7 +20,7 @@ from maggie_node.job import Guidance, MatteJob, read_job
 if TYPE_CHECKING:
     from maggie_core.qc import Subject
 
-RESULT = "qc.json"
+RESULT, PAGE = "qc.json", "qc.html"
 
 
 class Limit(click.ParamType):
@@ -103,8 +103,7 @@ def qc(
       maggie-node qc --job job.json -o qc
       maggie-node qc matte.####.exr --plate plate.####.exr -o qc --limit flicker=1.5
     """
-    from maggie_core.io.atomic import atomic_file
-    from maggie_core.qc import as_data, as_text, check, find, limits_with
+    from maggie_core.qc import as_data, as_page, as_text, check, find, limits_with, pictures
 
     asked = limits_with(limits)
     subject = _subject_of(mattes, document, given)
@@ -112,10 +111,17 @@ def qc(
         checked = check(subject, tell=tell)
     findings = find(checked, asked)
     result = json.dumps(as_data(checked, findings, asked), indent=1, ensure_ascii=False)
-    with atomic_file(output / RESULT) as temporary:
-        temporary.write_text(result + "\n", encoding="utf-8")
+    _write(output / RESULT, result + "\n")
+    _write(output / PAGE, as_page(checked, findings, asked, pictures(checked, findings)))
     click.echo(result if as_json else as_text(checked, findings, asked))
     return QC_EXCEEDED if findings else 0
+
+
+def _write(path: Path, text: str) -> None:
+    from maggie_core.io.atomic import atomic_file
+
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _subject_of(mattes: str | None, document: Path | None, given: dict[str, Any]) -> Subject:

@@ -51,8 +51,8 @@ def _of_frames(checked: Checked, limits: Limits) -> Iterator[Finding]:
         for who, values in checked.numbers.values.get(name, {}).items():
             beyond = {frame: value for frame, value in values.items() if measure.exceeds(value, limit)}
             if beyond:
-                worst = max(beyond, key=lambda frame: measure.gravity(beyond[frame]))
-                yield _finding(checked, measure, who, tuple(sorted(beyond)), worst, beyond[worst], limit)
+                gravest = max(beyond, key=lambda frame: measure.gravity(beyond[frame]))
+                yield _finding(checked, measure, who, tuple(sorted(beyond)), gravest, beyond[gravest], limit)
 
 
 def _of_shot(checked: Checked, limits: Limits) -> Iterator[Finding]:
@@ -66,22 +66,23 @@ def _finding(
     measure: Measure,
     who: str,
     frames: tuple[int, ...],
-    worst: int | None,
+    gravest: int | None,
     value: float,
     limit: float,
 ) -> Finding:
     place = ""
     if frames:
         place = f"frame{'s' if len(frames) > 1 else ''} {compact_frames(frames)}"
-        place += f" (worst {worst})" if len(frames) > 1 and measure.about != "file" else ""
+        place += f" (worst {gravest})" if len(frames) > 1 and measure.about != "file" else ""
     head = ", ".join(filter(None, (who, place))) or "the shot"
-    remark = checked.numbers.remarks.get((measure.name, worst if worst is not None else 0), "")
+    remark = checked.numbers.remarks.get((measure.name, gravest if gravest is not None else 0), "")
     if limit == 0 and (measure.about == "file" or measure.unit == "frames"):
         said = f"{measure.title}{f' ({remark})' if remark else ''}"
     else:
         least = "least" if measure.at_least else "limit"
-        said = f"{measure.title} is {number(value)} {measure.unit}, the {least} is {number(limit)}"
-    return Finding(measure.name, who, frames, worst, value, limit, f"{head}: {said}: {measure.todo}")
+        amount = f"{number(value)} {measure.unit}".strip()
+        said = f"{measure.title} {amount}, the {least} is {number(limit)}"
+    return Finding(measure.name, who, frames, gravest, value, limit, f"{head}: {said}: {measure.todo}")
 
 
 def _rank(finding: Finding) -> int:
@@ -147,13 +148,13 @@ def as_text(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> 
     """A short table of the worst values, then the findings."""
     rows = [("", "worst", "limit", "frame", "who")]
     for name, measure in MEASURES.items():
-        worst = _worst(checked, measure)
-        if worst is not None:
-            value, frame, who = worst
+        found = worst(checked, measure)
+        if found is not None:
+            value, frame, who = found
             limit = limits[name]
             rows.append(
                 (
-                    f"{measure.title}, {measure.unit}",
+                    ", ".join(filter(None, (measure.title, measure.unit))),
                     number(value),
                     "" if limit is None else number(limit),
                     "" if frame is None else str(frame),
@@ -168,12 +169,14 @@ def as_text(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> 
         ).rstrip()
         for row in rows
     ]
+    lines += filter(None, [seams_said(checked)])
     lines += [f"note: {note}" for note in checked.notes]
     lines += [finding.text for finding in findings] or ["nothing beyond its limit"]
     return "\n".join(lines)
 
 
-def _worst(checked: Checked, measure: Measure) -> tuple[float, int | None, str] | None:
+def worst(checked: Checked, measure: Measure) -> tuple[float, int | None, str] | None:
+    """Value, frame (None for the whole shot) and instance where a measure is worst; None if not measured."""
     if measure.name == "seams":
         return None if checked.seams is None else (checked.seams.least, None, "")
     every = [
@@ -182,3 +185,15 @@ def _worst(checked: Checked, measure: Measure) -> tuple[float, int | None, str] 
         for frame, value in values.items()
     ]
     return max(every, key=lambda each: measure.gravity(each[0]), default=None)
+
+
+def seams_said(checked: Checked) -> str:
+    """How much the seams flicker, and how well that is known; empty where nothing is known."""
+    seams = checked.seams
+    if seams is None:
+        return ""
+    count = f"{len(seams.seams)} seams flicker" if len(seams.seams) > 1 else "the seam flickers"
+    return (
+        f"{count} {seams.ratio:.2f} times as much as elsewhere; by chance alone single pairs of frames "
+        f"scatter by a factor of {seams.spread:.2f}, so that {seams.least:.2f} is the least to be sure of"
+    )

@@ -99,7 +99,7 @@ _ALL = (
         needs="guidance",
     ),
     Measure(
-        "iou", "overlap with the guidance", "of 1", "instance", 0.4,
+        "iou", "overlap with the guidance", "", "instance", 0.4,
         "rough masks of small and blurred people reach 0.6",
         "compare matte and mask: one of them shows another person, or only a part",
         at_least=True, needs="guidance",
@@ -173,12 +173,12 @@ _ALL = (
         "people move", "",
     ),
     Measure(
-        "seam", "flicker at a single seam over that elsewhere", "times, at least", "seam", 1.05,
+        "seam", "flicker at a single seam over that elsewhere", "times at least", "seam", 1.05,
         "segments may show by 5 %; what chance does to one pair of frames is taken off",
         "lengthen --warmup or --segment, or take --segment whole",
     ),
     Measure(
-        "seams", "flicker at the seams over that elsewhere", "times, at least", "shot", 1.05,
+        "seams", "flicker at the seams over that elsewhere", "times at least", "shot", 1.05,
         "segments may show by 5 % on average; what chance does is taken off",
         "lengthen --warmup or --segment, or take --segment whole",
     ),

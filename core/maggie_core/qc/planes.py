@@ -86,31 +86,31 @@ def shape(alpha: Plane, total: Plane, mask: Plane | None = None) -> Shape:
         return Shape(0, None, 0, 0, 0, 0)
     undecided = int(np.count_nonzero(seen & (alpha < 1 - IN)))
     outline = outline_px(alpha)
-    specks, speck_count = _specks(alpha)
-    holes, hole_count = _holes(alpha, total, mask)
+    specks, speck_count = find_specks(alpha)
+    holes, hole_count = find_holes(alpha, total, mask)
     return Shape(
         100 * undecided / covered,
         undecided / outline if outline >= LEAST_OUTLINE_PX else None,
-        100 * specks / covered,
+        100 * int(np.count_nonzero(specks)) / covered,
         speck_count,
-        100 * holes / covered,
+        100 * int(np.count_nonzero(holes)) / covered,
         hole_count,
     )
 
 
-def _specks(alpha: Plane) -> tuple[int, int]:
-    """Pixels and number of the small pieces."""
+def find_specks(alpha: Plane) -> tuple[NDArray[np.bool_], int]:
+    """(H, W): the pixels of an alpha's small pieces apart from the rest; and how many pieces."""
     inside = (alpha > FAINT).astype(np.uint8)
     reach = max(2, round(APART_SHARE * min(alpha.shape)))
     grown = cv2.dilate(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     count, pieces = cv2.connectedComponents(grown, connectivity=8)
     sizes = np.bincount(pieces[inside > 0], minlength=count)
-    small = sizes[(sizes > 0) & (sizes < SMALL_SHARE * sizes.max(initial=0))]
-    return int(small.sum()), len(small)
+    small = (sizes > 0) & (sizes < SMALL_SHARE * sizes.max(initial=0))
+    return small[pieces] & (inside > 0), int(np.count_nonzero(small))
 
 
-def _holes(alpha: Plane, total: Plane, mask: Plane | None) -> tuple[int, int]:
-    """Pixels and number of the holes."""
+def find_holes(alpha: Plane, total: Plane, mask: Plane | None = None) -> tuple[NDArray[np.bool_], int]:
+    """(H, W): the pixels of an alpha's small holes, see `shape`; and how many holes."""
     out = (alpha < 0.5).astype(np.uint8)
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(out, connectivity=4)
     height, width = alpha.shape
@@ -123,7 +123,7 @@ def _holes(alpha: Plane, total: Plane, mask: Plane | None) -> tuple[int, int]:
     enclosed &= _mean_in(pieces, total, size) < 0.5
     if mask is not None:
         enclosed &= _mean_in(pieces, mask, size) > 0.5
-    return int(size[enclosed].sum()), int(np.count_nonzero(enclosed))
+    return enclosed[pieces], int(np.count_nonzero(enclosed))
 
 
 def _mean_in(pieces: NDArray[np.int32], plane: Plane, size: NDArray[np.integer]) -> NDArray[np.floating]:
@@ -160,9 +160,13 @@ def outside(alpha: Plane, mask: Plane) -> float:
     covered = float(alpha.sum(dtype=np.float64))
     if covered < 1:
         return 0.0
-    reach = round(REACH_SHARE * min(alpha.shape))
-    near = cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    return 100 * float((alpha * (near == 0)).sum(dtype=np.float64)) / covered
+    return 100 * float((alpha * far_from(mask)).sum(dtype=np.float64)) / covered
+
+
+def far_from(mask: Plane) -> NDArray[np.bool_]:
+    """(H, W): where a mask is not even near."""
+    reach = max(1, round(REACH_SHARE * min(mask.shape)))
+    return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) == 0
 
 
 def _centre(plane: Plane) -> tuple[float, float]:
