@@ -26,6 +26,7 @@ from maggie_core.cache import StateCache, array_digest, key_of
 from maggie_core.color import RepairCount
 from maggie_core.errors import InputError
 from maggie_core.io.frame import Frame
+from maggie_core.io.pattern import compact_frames
 from maggie_core.model import MatteModel
 from maggie_core.model.matte_model import WINDOW
 from maggie_core.polish import Polish, polish
@@ -451,7 +452,7 @@ def _news(before: dict[str, Any], now: dict[str, Any]) -> str:
             if frame in before["frames"] and before["frames"][frame][what] != seen[what]
         ]
         if frames:
-            words.append(f"{what} of {', '.join(frames)}")
+            words.append(f"{what} of {compact_frames(map(int, frames))}")
     if words:
         return f"changed: {'; '.join(words)}"
     if before["frames"].keys() != now["frames"].keys():

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _FOUND = {
     "file": "the file",
-    "matte": "the finished matte, in the cache",
-    "state": "the network's matte, in the cache",
+    "matte": "the finished matte",
+    "state": "the network's matte",
     "nothing": "nothing",
 }
 
@@ -89,10 +89,11 @@ class Narrator:
             self._computed += 1
         self._reused[event.reused] += 1
         state = "was there already" if event.cached else f"{event.seconds:.2f} s"
-        self._draw(f"frame {event.frame}  {state}")
         if self._explain:
-            reason = f", {event.why}" if event.why else ""
-            self._line(f"frame {event.frame}: {_FOUND[event.reused]}{reason}")
+            state += f", found {_FOUND[event.reused]}{f' ({event.why})' if event.why else ''}"
+        self._draw(f"frame {event.frame}  {state}")
+        if self._explain and self._bar is not None:
+            self._line(f"frame {event.frame}  {state}")
 
     def _draw(self, line: str) -> None:
         rate = self._rate()
@@ -113,8 +114,8 @@ class Narrator:
         there = f", {event.skipped} skipped" if event.skipped else ""
         self._line(f"{_count(event.done, 'matte')} written{there} in {_clock(self._seconds)}")
         if self._explain:
-            found = "; ".join(f"{what}: {self._reused[key]}" for key, what in _FOUND.items())
-            self._line(f"frames by what was there: {found}")
+            counts = ", ".join(f"{what} {self._reused[key]}" for key, what in _FOUND.items())
+            self._line(f"found: {counts}")
         for error, frames in self._failures.items():
             complain(f"{frames_text(frames)} failed: {error}")
 
