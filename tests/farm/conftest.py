@@ -39,3 +39,9 @@ def write_shot(model: Path) -> WriteShot:
         return folder / "job.json"
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have a warm worker; they do without."""
+    monkeypatch.delenv("MAGGIE_WORKER", raising=False)
