@@ -355,14 +355,14 @@ class _Check:
             seen = [value for value in areas.values() if value >= 100 * planes.PRESENT_SHARE]
             if not seen:
                 continue
-            least = float(np.median(seen)) / 4  # who comes in or goes out is small for some frames
+            usual = float(np.median(seen))  # of who comes in or goes out, the little there is changes fast
             for before, frame in zip(shot, shot[1:], strict=False):
                 if before not in areas or frame not in areas:
                     continue
                 change = areas[frame] - areas[before]
                 if before in masks and frame in masks:
                     change = min(change, change - (masks[frame] - masks[before]), key=abs)
-                largest = max(areas[frame], areas[before], least)
+                largest = max(areas[frame], areas[before], usual)
                 self._numbers.add("area_jump", frame, 100 * abs(change) / largest, name)
 
     def _segment(self) -> int | None:

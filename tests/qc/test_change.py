@@ -1,0 +1,93 @@
+"""What changes from frame to frame, and what of it the picture explains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tiny import disc
+
+from maggie_core.io.picture import write_picture
+from maggie_core.qc import check
+from maggie_core.qc.change import change_px, outline_px
+
+WIDTH, HEIGHT = 128, 96
+
+
+def test_the_outline_of_a_disc_is_its_circumference_whether_sharp_or_soft():
+    sharp = disc(WIDTH, HEIGHT, 64, 48, 30)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    soft = np.clip((30 - np.hypot(columns + 0.5 - 64, rows + 0.5 - 48)) / 8 + 0.5, 0, 1).astype(np.float32)
+
+    assert outline_px(sharp) == pytest.approx(2 * np.pi * 30, rel=0.1)
+    assert outline_px(soft) == pytest.approx(2 * np.pi * 30, rel=0.03)
+
+
+def test_change_is_the_mean_motion_of_the_outline():
+    small, large = disc(WIDTH, HEIGHT, 64, 48, 28), disc(WIDTH, HEIGHT, 64, 48, 31)
+    moved = disc(WIDTH, HEIGHT, 67, 48, 30)
+
+    assert change_px(large, small) == pytest.approx(3, rel=0.1)
+    assert change_px(moved, disc(WIDTH, HEIGHT, 64, 48, 30)) == pytest.approx(3 * 2 / np.pi, rel=0.1)
+    assert change_px(np.zeros_like(small), np.zeros_like(small)) is None
+
+
+def test_an_alpha_that_moves_with_its_picture_changes_and_hardly_flickers(shot):
+    numbers = check(shot.film().deliver().subject(plate=True)).numbers
+    change, flicker = (np.mean(list(numbers.of(name, "ana").values())) for name in ("change", "flicker"))
+
+    assert len(numbers.of("flicker", "ana")) == len(shot.frames) - 1
+    assert change > 1.1  # two pixels a frame, a circle shows 2 / pi of them
+    assert flicker < 0.45 * change
+
+
+def test_an_alpha_that_pulses_on_a_picture_flickers_by_as_much(shot):
+    for index, frame in enumerate(shot.frames):
+        x, y = 40.0 + 2 * index, 48.0
+        shot.alphas[frame] = {"ana": disc(WIDTH, HEIGHT, x, y, 24 + 1.5 * (-1) ** index)}
+    numbers = check(shot.film().deliver().subject(plate=True)).numbers
+
+    assert np.mean(list(numbers.of("flicker", "ana").values())) == pytest.approx(3, rel=0.25)
+    assert "flicker" in {f.measure for f in shot.findings(plate=True)}
+
+
+@pytest.mark.parametrize("given", ["plate", "guidance"])
+def test_a_frame_copied_for_the_next_is_stuck(shot, given: str):
+    shot.alphas[1005] = shot.alphas[1004]
+    findings = shot.film().deliver().findings(**{given: True}, limits={"flicker": None, "iou": None})
+
+    assert [(f.measure, f.frames) for f in findings] == [("stuck", (1005,))]
+
+
+def test_alphas_may_stand_still_on_a_picture_that_does(shot):
+    shot.film()
+    for frame in shot.frames:
+        shot.alphas[frame] = shot.alphas[1001]
+        for name in ("plate.{}.exr", "ana.{}.png"):
+            (shot.folder / name.format(frame)).write_bytes((shot.folder / name.format(1001)).read_bytes())
+
+    assert shot.deliver().findings(plate=True, guidance=True) == ()
+
+
+def test_a_lost_half_is_a_jump_of_the_area_and_guidance_that_shares_it_explains_it(shot):
+    half = shot.alphas[1005]["ana"].copy()
+    half[:, : 40 + 2 * 4] = 0
+    shot.alphas[1005] = {"ana": half}
+    shot.film().deliver()
+    alone = check(shot.subject()).numbers.of("area_jump", "ana")
+    guided = check(shot.subject(guidance=True)).numbers.of("area_jump", "ana")
+
+    write_picture(shot.folder / "ana.1005.png", (half > 0.5).astype(np.float32))
+    shared = check(shot.subject(guidance=True)).numbers.of("area_jump", "ana")
+
+    assert alone[1005] == pytest.approx(50, abs=3) and guided[1005] == pytest.approx(50, abs=3)
+    assert alone[1004] == pytest.approx(0, abs=1)
+    assert shared[1005] == pytest.approx(0, abs=3)
+
+
+def test_who_walks_out_of_the_picture_does_not_jump(shot):
+    for index, frame in enumerate(shot.frames):
+        shot.alphas[frame] = {"ana": disc(WIDTH, HEIGHT, 95 + 9 * index, 48, 24)}
+    jumps = check(shot.deliver().subject()).numbers.of("area_jump", "ana")
+
+    assert max(jumps.values()) < 40
+    assert shot.findings() == ()
