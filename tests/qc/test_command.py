@@ -1,0 +1,194 @@
+"""`maggie-node qc`: what it reads, writes, prints and returns."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from command_line import run_command
+from shots import TinyShot, write_shot
+from tiny import write_tiny_model
+
+from maggie_node.job import MaskGuidance, MatteJob, write_job
+
+ONLY_FILES = [
+    word
+    for name in ("flicker", "iou", "area_drift", "centre_drift", "outside", "empty", "undecided", "edge_px")
+    + ("specks", "speck_count", "holes", "area_jump", "above_one", "seam", "seams")
+    for word in ("--limit", f"{name}=none")
+]
+"""A network with random weights makes mattes that are no good; their files are."""
+
+
+@pytest.fixture(scope="module")
+def matted(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyShot, Path, Path]:
+    """A shot matted by a tiny network, through the whole pipeline: the shot, the mattes' folder, the job."""
+    folder = tmp_path_factory.mktemp("matted")
+    shot = write_shot(folder / "shot", absent={"ben": {1003}})
+    job = MatteJob(
+        plate=shot.plate,
+        output=str(folder / "out" / "matte.####.exr"),
+        guidance=tuple(MaskGuidance(name, shot.mask(name)) for name in shot.names),
+        model=str(write_tiny_model(folder / "model")),
+        segment_frames=2,
+    )
+    write_job(job, folder / "job.json")
+    assert run_command("job", folder / "job.json").exit_code == 0
+    return shot, folder / "out", folder / "job.json"
+
+
+@pytest.fixture
+def mattes(matted: tuple[TinyShot, Path, Path], tmp_path: Path) -> str:
+    """The same mattes for a test to break."""
+    for file in matted[1].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return str(tmp_path / "matte.####.exr")
+
+
+def test_what_a_job_delivered_is_checked_by_the_job_alone(matted, tmp_path: Path):
+    _, _, job = matted
+    result = run_command("qc", "--job", job, "-o", tmp_path / "qc", *ONLY_FILES)
+    data = json.loads((tmp_path / "qc" / "qc.json").read_text(encoding="utf-8"))
+
+    assert result.exit_code == 0, result.output
+    assert "nothing beyond its limit" in result.stdout
+    assert (data["schema"], data["verdict"], data["segment_frames"]) == ("maggie-qc/1", "fine", 2)
+    assert data["frames"] == [1001, 1002, 1003, 1004, 1005]
+    assert data["instances"] == ["ana", "ben"]
+    assert data["values"]["missing"][""] == [0, 0, 0, 0, 0]
+    assert data["values"]["area"]["ben"][2] == 0
+    assert len(data["values"]["change"]["ana"]) == 5 and data["values"]["change"]["ana"][0] is None
+
+
+def test_a_limit_that_is_exceeded_ends_in_four_and_one_sentence(matted, tmp_path: Path):
+    _, _, job = matted
+    result = run_command("qc", "--job", job, "-o", tmp_path, *ONLY_FILES, "--limit", "area=0.5")
+
+    assert result.exit_code == 4
+    assert re.search(r"ana, frames .* covered area \S+ % of the picture, the limit is 0.5", result.stdout)
+
+
+def test_mattes_alone_can_be_checked_and_plate_and_guidance_add_to_it(matted, mattes: str, tmp_path: Path):
+    shot = matted[0]
+    alone = run_command("qc", mattes, "-o", tmp_path / "a", "--json", *ONLY_FILES)
+    beside = run_command(
+        "qc", mattes, "--plate", shot.plate, *shot.guidance, "-o", tmp_path / "b", "--json", *ONLY_FILES
+    )
+    few, many = (set(json.loads(result.stdout)["values"]) for result in (alone, beside))
+
+    assert (alone.exit_code, beside.exit_code) == (0, 0)
+    assert few < many
+    assert {"outside", "guidance_area"} <= many - few
+
+
+def test_missing_broken_and_foreign_frames_are_said_first(mattes: str, tmp_path: Path):
+    Path(mattes.replace("####", "1002")).unlink()
+    broken = Path(mattes.replace("####", "1004"))
+    broken.write_bytes(broken.read_bytes()[:900])
+
+    result = run_command("qc", mattes, "--frames", "1001-1006", "-o", tmp_path / "qc")
+
+    assert result.exit_code == 4
+    said = [line for line in result.stdout.splitlines() if re.match(r"frames? \d", line)]
+    assert said[0].startswith("frames 1002,1006: missing frame: run the job again")
+    assert said[1].startswith("frame 1004: unreadable file")
+
+
+def test_nothing_delivered_at_all_is_every_frame_missing_by_the_job_and_bad_input_without(
+    matted, tmp_path: Path
+):
+    job = MatteJob.from_json(matted[2].read_text(encoding="utf-8"))
+    nowhere = json.loads(job.to_json()) | {"output": str(tmp_path / "matte.####.exr")}
+    (tmp_path / "job.json").write_text(json.dumps(nowhere), encoding="utf-8")
+
+    by_job = run_command("qc", "--job", tmp_path / "job.json", "-o", tmp_path / "qc")
+    without = run_command("qc", tmp_path / "matte.####.exr", "-o", tmp_path / "qc")
+
+    assert by_job.exit_code == 4
+    assert "frames 1001-1005: missing frame" in by_job.stdout
+    assert without.exit_code == 2
+    assert "matches no file" in without.stderr
+
+
+def test_qc_writes_nothing_beside_the_mattes(matted, tmp_path: Path):
+    before = sorted(file.name for file in matted[1].iterdir())
+    run_command("qc", "--job", matted[2], "-o", tmp_path / "qc")
+
+    assert sorted(file.name for file in matted[1].iterdir()) == before
+    assert sorted(file.name for file in (tmp_path / "qc").iterdir()) == ["qc.html", "qc.json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "name the mattes"),
+        (["MATTES", "--job", "JOB"], "drop mattes, or drop --job"),
+        (["MATTES", "--limit", "flickr=1"], "did you mean flicker"),
+        (["MATTES", "--limit", "flicker"], "is not NAME=VALUE"),
+        (["MATTES", "--segment", "0"], "neither a number of frames nor 'whole'"),
+        (["MATTES", "--plate", "nowhere.####.exr"], "nowhere"),
+        (["MATTES", "--frames", "1001-1009", "--shot-frames", "1001-1005"], "outside the shot"),
+        (["nowhere/matte.####.exr"], "does not exist"),
+    ],
+)
+def test_bad_input_ends_in_two_and_one_line(matted, tmp_path: Path, words: list[str], said: str):
+    named = {"MATTES": str(matted[1] / "matte.####.exr"), "JOB": str(matted[2])}
+    result = run_command("qc", *(named.get(word, word) for word in words), "-o", tmp_path / "qc")
+
+    assert result.exit_code == 2
+    assert said in result.stderr and len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "qc").exists()
+
+
+def test_the_page_stands_alone_and_no_name_can_break_it(matted, tmp_path: Path):
+    shot, _, job = matted
+    data = json.loads(job.read_text(encoding="utf-8"))
+    data["guidance"][0]["name"] = name = "<b>ana</b> & co"
+    data["output"] = str(tmp_path / "matte.####.exr")
+    (tmp_path / "job.json").write_text(json.dumps(data), encoding="utf-8")
+    run_command("job", tmp_path / "job.json")
+    run_command("qc", "--job", tmp_path / "job.json", "-o", tmp_path / "qc")
+    page = (tmp_path / "qc" / "qc.html").read_text(encoding="utf-8")
+
+    assert name not in page and "&lt;b&gt;ana&lt;/b&gt; &amp; co" in page
+    assert "<script" not in page and "http" not in page and "@import" not in page
+    assert "<polyline" in page and "data:image/jpeg;base64," in page
+    assert page.count("seam before") >= 2
+
+
+@pytest.mark.parametrize("layout", ["multipart", "files", "cryptomatte"])
+def test_every_layout_of_a_job_is_checked(matted, tmp_path: Path, layout: str):
+    data = json.loads(matted[2].read_text(encoding="utf-8"))
+    data |= {"layout": layout, "output": str(tmp_path / "matte.####.exr"), "frames": "1002-1004"}
+    (tmp_path / "job.json").write_text(json.dumps(data), encoding="utf-8")
+    assert run_command("job", tmp_path / "job.json").exit_code == 0
+
+    result = run_command("qc", "--job", tmp_path / "job.json", "-o", tmp_path / "qc", *ONLY_FILES)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_one_frame_in_one_file_is_a_shot_too(matted, tmp_path: Path):
+    data = json.loads(matted[2].read_text(encoding="utf-8"))
+    data |= {"output": str(tmp_path / "matte.exr"), "frames": "1002"}
+    (tmp_path / "job.json").write_text(json.dumps(data), encoding="utf-8")
+    assert run_command("job", tmp_path / "job.json").exit_code == 0
+
+    result = run_command("qc", "--job", tmp_path / "job.json", "-o", tmp_path / "qc", "--json", *ONLY_FILES)
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["frames"] == [1002]
+
+
+@pytest.mark.slow
+def test_the_demo_shot_passes_its_own_check(tmp_path: Path):
+    from maggie_node.demo import demo_job
+
+    write_job(demo_job(str(tmp_path / "matte.####.exr")), tmp_path / "job.json")
+    assert run_command("job", tmp_path / "job.json").exit_code == 0
+
+    result = run_command("qc", "--job", tmp_path / "job.json", "-o", tmp_path / "qc")
+
+    assert result.exit_code == 0, result.output
