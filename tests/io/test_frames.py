@@ -185,6 +185,33 @@ def test_the_digest_follows_the_files_content(tmp_path):
     assert file_digest(tmp_path / "a.exr") != before
 
 
+def test_a_file_put_in_place_with_size_and_time_preserved_is_another_file(tmp_path):
+    path, other = tmp_path / "a.exr", tmp_path / "b.exr"
+    path.write_bytes(b"one")
+    other.write_bytes(b"two")
+    for each in (path, other):
+        os.utime(each, (1_000_000_000, 1_000_000_000))
+    before = file_digest(path)
+
+    os.replace(other, path)
+
+    assert file_digest(path) != before
+
+
+def test_a_file_changed_within_one_tick_of_a_coarse_clock_is_another_file(tmp_path):
+    path = tmp_path / "a.exr"
+    path.write_bytes(b"one")
+    now = int(time.time())
+    os.utime(path, (now, now))
+    before = file_digest(path)
+
+    with path.open("r+b") as file:
+        file.write(b"two")
+    os.utime(path, (now, now))
+
+    assert file_digest(path) != before
+
+
 def test_the_frame_rate_is_read_from_the_header(tmp_path):
     write_frame(tmp_path / "a.0001.exr", FramesPerSecond=Fraction(24000, 1001))
     write_frame(tmp_path / "b.0001.exr")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 from maggie_core.errors import FrameError
 
-_digests: dict[tuple[str, int, int], str] = {}
+RACY_S = 2.0
+"""A file touched this recently may change again without its time showing it: some file systems count in
+seconds. Its digest is not remembered."""
+
+_digests: dict[tuple[str | int, ...], str] = {}
 
 
 def file_digest(path: str | Path) -> str:
-    """blake2b of a file's bytes (hex, 32 characters), remembered until its size or time changes.
+    """blake2b of a file's bytes (hex, 32 characters), remembered until the file changes in size, time or place.
 
     Raises:
         FrameError: the file is missing or unreadable.
@@ -19,11 +24,15 @@ def file_digest(path: str | Path) -> str:
     path = Path(path)
     try:
         stat = path.stat()
-        key = (str(path.absolute()), stat.st_size, stat.st_mtime_ns)
-        if key not in _digests:
-            with path.open("rb") as file:
-                _digests[key] = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        # The time of change and the inode tell a file that was put in its place with its time preserved.
+        key = (str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        if key in _digests:
+            return _digests[key]
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FrameError(f"{path} cannot be read ({reason}): check the file") from error
-    return _digests[key]
+    if time.time() - max(stat.st_mtime, stat.st_ctime) > RACY_S:
+        _digests[key] = digest
+    return digest
