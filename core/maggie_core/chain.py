@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -42,7 +42,7 @@ Reused = Literal["nothing", "state", "matte"]
 PIXELS = ("plate", "guidance", "pins")
 """What a frame's pixels are of."""
 
-K, V = TypeVar("K", bound=Hashable), TypeVar("V")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Look:
     @property
     def present(self) -> np.ndarray:
         """(N,) bool: who has guidance, or a pin."""
-        there = self.guidance.any(axis=(1, 2))
+        there = np.asarray(self.guidance.any(axis=(1, 2)))
         return there if self.pinned is None else there | ~np.isnan(self.pinned[:, 0, 0])
 
 
@@ -107,9 +107,9 @@ class Chain:
         self._model, self._recipe, self._cache = model, recipe, cache
         self._read, self._files, (self._width, self._height) = look, files, size
         self._last = len(self.frames) - 1
-        self._looks: _Recent[int, Look] = _Recent(2 * WINDOW)
-        self._features: _Recent[int, Any] = _Recent(WINDOW)
-        self._windows: _Recent[int, _Window] = _Recent(1)
+        self._looks: _Recent[Look] = _Recent(2 * WINDOW)
+        self._features: _Recent[Any] = _Recent(WINDOW)
+        self._windows: _Recent[_Window] = _Recent(1)
         self._noted: dict[int, dict[str, Any]] = {}
         self._broken: dict[int, InputError | OSError] = {}
         steps = ("hidden", self._hidden_parts, self._make_hidden), ("network", self._parts, self._make)
@@ -349,7 +349,7 @@ class _Step:
         self._name, self._parts, self._make_one, self._cache = name, parts, make, cache
         self._chained = chained
         self._digests: dict[int, str] = {}
-        self._recent: _Recent[int, np.ndarray] = _Recent(WINDOW + 1)
+        self._recent: _Recent[np.ndarray] = _Recent(WINDOW + 1)
         self.made: set[int] = set()
         """Frames whose array was made here."""
 
@@ -410,20 +410,20 @@ class _Window:
     hidden: np.ndarray | None
 
 
-class _Recent(Generic[K, V]):
+class _Recent(Generic[V]):
     """The values used last, a few of them."""
 
     def __init__(self, count: int) -> None:
-        self._values: OrderedDict[K, V] = OrderedDict()
+        self._values: OrderedDict[int, V] = OrderedDict()
         self._count = count
 
-    def get(self, key: K) -> V | None:
+    def get(self, key: int) -> V | None:
         if key not in self._values:
             return None
         self._values.move_to_end(key)
         return self._values[key]
 
-    def put(self, key: K, value: V) -> None:
+    def put(self, key: int, value: V) -> None:
         self._values[key] = value
         self._values.move_to_end(key)
         while len(self._values) > self._count:

@@ -17,6 +17,7 @@ from maggie_node.job import (
     LayersGuidance,
     MaskGuidance,
     MatteJob,
+    Pin,
     read_job,
     write_job,
 )
@@ -57,6 +58,11 @@ EVERY_FIELD = MatteJob(
     foreground=True,
     resume=False,
     cache="cache",
+    cache_gb=2.5,
+    carry_hidden=True,
+    polish="guided",
+    steady="flow",
+    pins=(Pin("Žofie", "fix.####.exr", "A"),),
 )
 
 
@@ -148,6 +154,7 @@ def test_paths_in_a_job_file_are_seen_from_its_own_folder(tmp_path: Path):
     assert job.plate == str(tmp_path / "plate.####.exr")
     assert job.guidance[3].sequence == str(tmp_path / "crypto.####.exr")
     assert job.cache == str(tmp_path / "cache")
+    assert job.pins[0].sequence == str(tmp_path / "fix.####.exr")
     assert job.model == "him50k"
     assert job.ocio == "ocio://default"
 
