@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from fractions import Fraction
 
 import numpy as np

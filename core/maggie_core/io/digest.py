@@ -16,7 +16,7 @@ _digests: dict[tuple[str | int, ...], str] = {}
 
 
 def file_digest(path: str | Path) -> str:
-    """blake2b of a file's bytes (hex, 32 characters), remembered until the file changes in size, time or place.
+    """blake2b of a file's bytes (hex, 32 characters), remembered until size, time or place change.
 
     Raises:
         FrameError: the file is missing or unreadable.
