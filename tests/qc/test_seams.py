@@ -48,10 +48,10 @@ def test_one_seam_or_many_are_found_where_they_flicker_twice_or_more(frames: tup
 
 def test_a_seam_among_many_that_jumps_is_told_by_its_frame():
     rng = np.random.default_rng(5)
-    values = flicker(rng, 120, scatter=0.2)
+    values = np.array(flicker(rng, 120, scatter=0.2), float)
     values[72] *= 6
 
-    seams = judge_seams({"ana": values}, range(1, 121), 24)
+    seams = judge_seams({"ana": [None, *values[1:].tolist()]}, range(1, 121), 24)
 
     assert seams is not None
     assert [seam.frame for seam in seams.seams if seam.least > 1.05] == [73]

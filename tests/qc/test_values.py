@@ -31,7 +31,7 @@ def test_pixels_that_are_no_numbers_or_out_of_range_are_counted(shot):
 
 
 def test_the_last_digit_of_a_half_above_one_is_no_fault():
-    alpha, not_finite, beyond = cleaned(np.float32([[1 + 1 / 1024, 1.0, -1 / 1024]]))
+    alpha, not_finite, beyond = cleaned(np.array([[1 + 1 / 1024, 1.0, -1 / 1024]], np.float32))
 
     assert (not_finite, beyond) == (0, 0)
     assert alpha.min() >= 0 and alpha.max() <= 1

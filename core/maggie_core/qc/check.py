@@ -224,7 +224,7 @@ class _Check:
             self._numbers.add("area", frame, planes.area(alphas[name]), name)
         masks = self._masks(frame, geometry)
         if alphas:
-            total = np.sum(list(alphas.values()), axis=0, dtype=np.float32)
+            total = np.asarray(np.sum(list(alphas.values()), axis=0, dtype=np.float32))
             self._numbers.add("above_one", frame, planes.above_one(total))
             if contract:
                 self._numbers.add("sum_broken", frame, max(float(total.max()) - 1, 0))
@@ -236,7 +236,7 @@ class _Check:
             if name in small:
                 self._beside_guidance(frame, name, small[name], mask)
         digests = {
-            name: hashlib.blake2b(np.ascontiguousarray(plane), digest_size=16).digest()
+            name: hashlib.blake2b(np.ascontiguousarray(plane).tobytes(), digest_size=16).digest()
             for name, plane in stored.items()
         }
         return _Seen(self._place[frame], small, digests, self._picture(frame, geometry), masks)
@@ -245,7 +245,8 @@ class _Check:
         if planes.area(alpha) < 100 * planes.PRESENT_SHARE:
             return
         if mask is not None:
-            mask = cv2.resize(mask, alpha.shape[::-1], interpolation=cv2.INTER_NEAREST)
+            size = (alpha.shape[1], alpha.shape[0])
+            mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.float32)
         for measure, value in asdict(planes.shape(alpha, total, mask)).items():
             self._numbers.add(measure, frame, value, name)
 

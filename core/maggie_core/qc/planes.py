@@ -126,7 +126,7 @@ def find_holes(alpha: Plane, total: Plane, mask: Plane | None = None) -> tuple[N
     return enclosed[pieces], int(np.count_nonzero(enclosed))
 
 
-def _mean_in(pieces: NDArray[np.int32], plane: Plane, size: NDArray[np.integer]) -> NDArray[np.floating]:
+def _mean_in(pieces: np.ndarray, plane: Plane, size: np.ndarray) -> np.ndarray:
     """Mean of a plane over each piece."""
     return np.bincount(pieces.ravel(), weights=plane.ravel(), minlength=len(size)) / np.maximum(size, 1)
 
@@ -147,11 +147,11 @@ def agreement(alpha: Plane, mask: Plane) -> Agreement:
     """Compare an alpha (H, W) with its guidance, neither of them empty."""
     covered, claimed = float(alpha.sum(dtype=np.float64)), float(mask.sum(dtype=np.float64))
     both = float(np.minimum(alpha, mask).sum(dtype=np.float64))
-    apart = np.hypot(*(a - b for a, b in zip(_centre(alpha), _centre(mask), strict=True)))
+    (y0, x0), (y1, x1) = _centre(alpha), _centre(mask)
     return Agreement(
         both / (covered + claimed - both),
         100 * (covered / claimed - 1),
-        100 * float(apart) / claimed**0.5,
+        100 * float(np.hypot(y1 - y0, x1 - x0)) / claimed**0.5,
     )
 
 
