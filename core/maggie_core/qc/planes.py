@@ -138,7 +138,7 @@ class Agreement:
     iou: float
     """Area of both over area of either; 1 is the same."""
     area_drift: float
-    """How much larger (or smaller, below 0) than the guidance, in percent."""
+    """How much larger than the guidance, in percent; below 0, how much larger the guidance is."""
     centre_drift: float
     """How far apart their centres are, in percent of the guidance's size (the root of its area)."""
 
@@ -150,7 +150,7 @@ def agreement(alpha: Plane, mask: Plane) -> Agreement:
     (y0, x0), (y1, x1) = _centre(alpha), _centre(mask)
     return Agreement(
         both / (covered + claimed - both),
-        100 * (covered / claimed - 1),
+        100 * (covered / claimed - 1 if covered > claimed else 1 - claimed / covered),
         100 * float(np.hypot(y1 - y0, x1 - x0)) / claimed**0.5,
     )
 
