@@ -10,6 +10,7 @@ RUNS = (
     ("benchmarks.evaluation", []),
     ("benchmarks.instances", []),
     ("benchmarks.synthesis", []),
+    ("benchmarks.state", []),
     ("benchmarks.pipeline", ["2k"]),
     ("benchmarks.pipeline", ["long"]),
 )
