@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import run_command
-from shots import TinyShot, write_shot
+from shots import HEIGHT, WIDTH, TinyShot, write_image, write_shot
 from tiny import write_tiny_model
 
+from maggie_core.mattes import read_mattes
 from maggie_node.job import MaskGuidance, MatteJob, write_job
 
 ONLY_FILES = [
@@ -164,6 +166,24 @@ def test_every_layout_of_a_job_is_checked(matted, tmp_path: Path, layout: str):
     data |= {"layout": layout, "output": str(tmp_path / "matte.####.exr"), "frames": "1002-1004"}
     (tmp_path / "job.json").write_text(json.dumps(data), encoding="utf-8")
     assert run_command("job", tmp_path / "job.json").exit_code == 0
+
+    result = run_command("qc", "--job", tmp_path / "job.json", "-o", tmp_path / "qc", *ONLY_FILES)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_a_frame_with_a_pinned_alpha_is_made_like_the_others(matted, tmp_path: Path):
+    pin = np.zeros((HEIGHT, WIDTH, 1), np.float32)
+    pin[14:48, 16:34] = 1
+    write_image(tmp_path / "hand.1003.exr", pin, "half")
+    data = json.loads(matted[2].read_text(encoding="utf-8"))
+    data |= {
+        "output": str(tmp_path / "matte.####.exr"),
+        "pins": [{"name": "ana", "sequence": str(tmp_path / "hand.####.exr")}],
+    }
+    (tmp_path / "job.json").write_text(json.dumps(data), encoding="utf-8")
+    assert run_command("job", tmp_path / "job.json").exit_code == 0
+    assert read_mattes(tmp_path / "matte.1003.exr")[1]["pins"] == ["ana"]
 
     result = run_command("qc", "--job", tmp_path / "job.json", "-o", tmp_path / "qc", *ONLY_FILES)
 
