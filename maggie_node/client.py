@@ -553,6 +553,8 @@ class _Pipes(_Transport):
 
     def kill(self) -> None:
         self._process.kill()
+        self._from.close()
+        self._to.close()
 
 
 class _Socket(_Transport):
@@ -585,7 +587,7 @@ def _child(command: list[str], env: Mapping[str, str], name: str) -> tuple[_Tran
     line = _Pipes(command, env)
     try:
         welcome = line.greet(name)
-    except RpcError as said:
+    except (RpcError, DocumentError) as said:
         line.kill()
         raise WorkerError(_sentence(said), INPUT) from None
     if welcome is None:
@@ -604,10 +606,10 @@ def _find(folder: Path, name: str) -> Optional[tuple[_Transport, Welcome]]:
     line = _Socket(found[0], folder)
     try:
         welcome = line.greet(name, found[1].token)
-    except RpcError as said:
+    except (RpcError, DocumentError) as said:
         line.close()
-        if said.code == rpc.WRONG_TOKEN:  # the address was that of a worker before
-            return None
+        if isinstance(said, RpcError) and said.code == rpc.WRONG_TOKEN:
+            return None  # the address was that of a worker before
         raise WorkerError(_sentence(said), INPUT) from None
     if welcome is None:
         line.close()
@@ -741,8 +743,8 @@ def _refusal(said: RpcError) -> WorkerError:
     return WorkerError(str(said), 1 if said.code == rpc.DEFECT else INPUT)
 
 
-def _sentence(said: RpcError) -> str:
-    if said.code in (rpc.NOT_JSON, rpc.NO_REQUEST):
+def _sentence(said: Union[RpcError, DocumentError]) -> str:
+    if isinstance(said, DocumentError) or said.code in (rpc.NOT_JSON, rpc.NO_REQUEST):
         return f"what answers is no worker of maggie-node ({said}): name its Python in $MAGGIE_PYTHON"
     return str(said)
 

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "core" / "maggie_core"
 NODE = ROOT / "maggie_node"
-FOR_HOSTS = ("document", "job", "protocol")
+FOR_HOSTS = ("address", "client", "document", "job", "protocol", "rpc")
 """Modules of maggie_node that Nuke and Blender import into their own interpreters."""
 
 
@@ -99,11 +99,13 @@ def quiet_environment() -> dict[str, str]:
 IMPORT_ALONE = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from maggie_node.client import clean_environment, start_child
 from maggie_node.job import MaskGuidance, MatteJob
 from maggie_node.protocol import Finished, from_line, to_line
 job = MatteJob("plate.exr", "matte.exr", (MaskGuidance("Ana", "ana.exr"),))
 assert MatteJob.from_json(job.to_json()) == job
 assert from_line(to_line(Finished(1, 0, 0))) == Finished(1, 0, 0)
+assert clean_environment({"PATH": "/bin", "PYTHONHOME": "/nuke"}) == {"PATH": "/bin"}
 foreign = {"torch", "numpy", "click", "rich", "OpenImageIO", "PyOpenColorIO", "maggie_core"}
 foreign &= set(sys.modules)
 assert not foreign, foreign

@@ -26,6 +26,7 @@ class _Job:
     asked: Submit
     peer: Peer
     place: Place = field(init=False)
+    started: bool = False
     frames: int = 0
     done: int = 0
     skipped: int = 0
@@ -154,13 +155,18 @@ class Jobs:
         return runner.run(
             job.asked.job,
             emit=lambda event: self._tell(job, event),
-            cancelled=lambda: self._turns.pause(job.place),
+            cancelled=lambda: self._at_a_frame(job),
             load=self._models.load,
         )
 
+    def _at_a_frame(self, job: _Job) -> bool:
+        # Until it has started, a job reads frames in the middle of other things, some under a lock that
+        # other jobs want: `functools.cached_property` has one for all shots. So no turn ends there.
+        return self._turns.pause(job.place) if job.started else job.place.cancelled
+
     def _tell(self, job: _Job, event: Event) -> None:
         if isinstance(event, Started):
-            job.frames = len(event.frames)
+            job.started, job.frames = True, len(event.frames)
         elif isinstance(event, FrameDone):
             job.done, job.skipped = job.done + (not event.cached), job.skipped + event.cached
         elif isinstance(event, FrameFailed):
