@@ -57,6 +57,18 @@ def test_a_seam_among_many_that_jumps_is_told_by_its_frame():
     assert [seam.frame for seam in seams.seams if seam.least > 1.05] == [73]
 
 
+def test_a_spoilt_frame_elsewhere_does_not_hide_a_seam():
+    rng = np.random.default_rng(9)
+    values = np.array(flicker(rng, 60, scatter=0.15), float)
+    values[24] *= 4
+    values[40:42] *= 200
+
+    seams = judge_seams({"ana": [None, *values[1:].tolist()]}, range(1, 61), 24)
+
+    assert seams is not None
+    assert [seam.frame for seam in seams.seams if seam.least > 1.05] == [25]
+
+
 def test_somebody_who_runs_through_a_seam_is_none():
     values = [0.4 + 4 * np.exp(-(((i - 24) / 6) ** 2)) for i in range(49)]
 

@@ -190,7 +190,7 @@ def _plot(checked: Checked, measure: Measure, limit: float | None, inks: dict[st
         f'stroke-dasharray="2 3"><title>seam before {f}</title></line>'
         for f in _seams(checked)
     ]
-    for edge in {limit, -limit if low < 0 else limit} if limit is not None else ():
+    for edge in {limit, -limit if low < 0 else limit} if limit else ():
         if low <= edge <= high:
             marks.append(
                 f'<line x1="{LEFT}" x2="{PLOT_W - RIGHT}" y1="{y(edge)}" y2="{y(edge)}" stroke="#d0604f" '
@@ -207,13 +207,11 @@ def _plot(checked: Checked, measure: Measure, limit: float | None, inks: dict[st
             shape = 'r="3.6" stroke="#d0604f" stroke-width="2"' if beyond else 'r="1.8"'
             place = f'cx="{x(frame)}" cy="{y(value)}"'
             marks.append(f'<circle {place} {shape} fill="{ink}"><title>{said}</title></circle>')
-    text = "" if limit is None else f", {'at least' if measure.at_least else 'limit'} {number(limit)}"
-    return (
-        f'<div class="plot"><h3>{escape(measure.title)} <span class="faint">{escape(measure.unit)}'
-        f'{text}</span></h3>\n<svg viewBox="0 0 {PLOT_W} {PLOT_H}" role="img">'
-        + "".join(marks)
-        + "</svg></div>"
-    )
+    text = "" if limit is None else f"{'at least' if measure.at_least else 'limit'} {number(limit)}"
+    faint = escape(", ".join(filter(None, (measure.unit, text))))
+    head = f'{escape(measure.title)} <span class="faint">{faint}</span>'
+    svg = f'<svg viewBox="0 0 {PLOT_W} {PLOT_H}" role="img">{"".join(marks)}</svg>'
+    return f'<div class="plot"><h3>{head}</h3>\n{svg}</div>'
 
 
 def _level(y: float, text: str) -> str:

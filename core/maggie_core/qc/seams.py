@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 AROUND = 4
 """Pairs on each side that a pair is compared with."""
@@ -20,6 +21,8 @@ LEAST_ELSEWHERE = 8
 """With fewer pairs elsewhere nobody can say how far chance goes."""
 FLOOR_PX = 0.02
 """Added to both sides of a ratio: a shot that stands still has no flicker to compare with."""
+OUTLIER = 3.0
+"""Deviations at which the value of a pair elsewhere is cut off: a spoilt frame must not hide a seam."""
 DEVIATIONS_ONE, DEVIATIONS_ALL = 3.0, 2.33
 """What chance is granted: 1 in 700 for each single seam, 1 in 100 for the shot."""
 
@@ -70,7 +73,7 @@ def judge_seams(
     at_seams = {i: r for i, r in ratios.items() if is_seam[i]}
     if not at_seams or len(elsewhere) < LEAST_ELSEWHERE:
         return None
-    usual, spread = float(elsewhere.mean()), float(elsewhere.std(ddof=1))
+    usual, spread = _usual(elsewhere)
     mean = float(np.mean(list(at_seams.values()))) - usual
     doubt = DEVIATIONS_ALL * spread * np.sqrt(1 / len(at_seams) + 1 / len(elsewhere))
     return Seams(
@@ -83,6 +86,14 @@ def judge_seams(
         least=float(np.exp(mean - doubt)),
         pairs=len(elsewhere),
     )
+
+
+def _usual(ratios: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation, of which single frames that are spoilt do not decide."""
+    middle = np.median(ratios)
+    reach = OUTLIER * 1.4826 * np.median(np.abs(ratios - middle))
+    near = np.clip(ratios, middle - reach, middle + reach)
+    return float(near.mean()), float(near.std(ddof=1))
 
 
 def _log_ratios(flicker: Mapping[str, Sequence[float | None]], is_seam: Sequence[bool]) -> dict[int, float]:
