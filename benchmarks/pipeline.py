@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from maggie_core import color, shot
+from maggie_core import chain, color, shot
 from maggie_core.geometry import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.picture import write_picture
@@ -111,8 +111,8 @@ def timed(spent: dict[str, float]) -> Iterator[None]:
         (shot.Guidance, "read", "read the guidance"),
         (MatteModel, "encode", "network, features"),
         (MatteModel, "window", "network, window"),
-        (shot, "polish", "polish"),
-        (shot, "steadied", "steady"),
+        (chain, "polish", "polish"),
+        (chain, "steadied", "steady"),
         (shot.Geometry, "from_working", "enlarge the alphas"),
         (runner, "write_mattes", "write the mattes"),
     ]

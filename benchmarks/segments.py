@@ -21,9 +21,9 @@ import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maggie_core import load_model, shot
+from maggie_core import chain, load_model
 from maggie_core.guidance import MaskSequence, combine
 from maggie_core.io.picture import write_picture
 from maggie_core.model import MatteModel
@@ -84,12 +84,11 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     parser.add_argument("--clips", type=int, default=3)
     parser.add_argument("--frames", type=int, default=104, help="of a clip; a segment longer has no seam")
-    parser.add_argument("--size", type=int, default=224, help="side of the clips in pixels")
+    parser.add_argument("--size", type=int, default=192, help="side of the clips in pixels")
     parser.add_argument("--seed", type=int, default=70)
     parser.add_argument("--quick", action="store_true", help="one clip of 40 frames, no demo shot")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    import_module("pymatting")  # what compiles its loops sets the number of threads when it is imported
     torch.set_num_threads(1)
     model = load_model(args.model, device="cpu")
     began = time.process_time()
@@ -304,22 +303,22 @@ def _elsewhere(pairs: Sequence[tuple[Clip, Chains]], found: list[_Seam], length:
     }
 
 
-class remembering:  # noqa: N801 - used as a function
+@contextmanager
+def remembering(model: MatteModel) -> Iterator[None]:
     """While it lasts, what the network and the last steps found for the same input is not computed again."""
-
-    def __init__(self, model: MatteModel):
-        self._places = [(model, "encode", 40), (model, "window", 40), (shot, "polish", 400)]
-        self._places.append((shot, "steadied", 400))
-        self._kept: list[Any] = []
-
-    def __enter__(self) -> None:
-        for owner, name, size in self._places:
-            original = getattr(owner, name)
-            self._kept.append(original)
-            setattr(owner, name, _remembered(original, size))
-
-    def __exit__(self, *_: object) -> None:
-        for (owner, name, _), original in zip(self._places, self._kept, strict=True):
+    places: list[tuple[Any, str, int]] = [
+        (model, "encode", 40),
+        (model, "window", 40),
+        (chain, "polish", 400),
+        (chain, "steadied", 400),
+    ]
+    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    for owner, name, size in places:
+        setattr(owner, name, _remembered(getattr(owner, name), size))
+    try:
+        yield
+    finally:
+        for owner, name, original in kept:
             setattr(owner, name, original)
 
 
@@ -345,7 +344,7 @@ def _name(value: Any) -> Any:
     if isinstance(value, Tensor):
         value = value.cpu().numpy()
     if isinstance(value, np.ndarray):
-        return value.shape, str(value.dtype), blake2b(np.ascontiguousarray(value), digest_size=16).digest()
+        return value.shape, str(value.dtype), blake2b(value.tobytes(), digest_size=16).digest()
     return value
 
 
