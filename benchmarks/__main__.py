@@ -8,6 +8,7 @@ import sys
 RUNS = (
     ("benchmarks.default_model", []),
     ("benchmarks.evaluation", []),
+    ("benchmarks.chunking", []),
     ("benchmarks.instances", []),
     ("benchmarks.synthesis", []),
     ("benchmarks.state", []),

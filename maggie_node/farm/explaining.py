@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from maggie_core.io.pattern import compact_frames
 from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
+    THROWN,
     Cut,
     Plan,
     Reach,
@@ -63,12 +64,14 @@ def explained(
         f"{plan.delivered}: {_overhead(plan)}; one process for all computes {plan.in_one_go}.",
         *_advice(shot, reach, plan, chunk, cut),
     ]
+    if shot.job.cache is not None:
+        lines.append("The job has a cache: a task that finds there what others computed computes less.")
     rate = SECONDS_PER_FRAME if seconds_per_frame is None else seconds_per_frame
     alone, together = plan.hours(rate, warm=warm), plan.hours(rate, machines=machines, warm=warm)
     source = "as given" if seconds_per_frame is not None else "measured at 2K on two CPU threads; give yours"
     lines.append(
         f"{alone:.2f} machine hours, {together:.2f} hours on {_count(machines, 'machine')}, at {rate:g} s a "
-        f"computed frame (--seconds-per-frame, {source})."
+        f"delivered frame (--seconds-per-frame, {source}) and {THROWN:g} of that for one thrown away."
     )
     return "\n".join(lines)
 
@@ -98,17 +101,26 @@ def _tasks(plan: Plan) -> Iterator[str]:
 
 
 def _advice(shot: FarmShot, reach: Reach, plan: Plan, chunk: int, cut: Cut) -> Iterator[str]:
-    best = cheapest_chunk(shot.frames, shot.shot_frames, chunk=chunk, reach=reach, cut=cut)
-    cheaper = make_plan(shot.frames, shot.shot_frames, chunk=best, reach=reach, cut=cut)
-    if cheaper.computed < plan.computed:
-        yield (
-            f"Cheaper: --chunk {best} computes {cheaper.computed} ({_overhead(cheaper)}) in "
-            f"{_count(len(cheaper.tasks), 'task')}."
-        )
-    elif plan.computed > plan.in_one_go:
-        yield f"No chunk from {max(1, chunk // 2)} to {2 * chunk} computes fewer."
+    def of(size: int) -> Plan:
+        return make_plan(shot.frames, shot.shot_frames, chunk=size, reach=reach, cut=cut)
+
+    if plan.computed == plan.in_one_go:
+        yield "Chunks cost nothing here: every task ends where a segment ends."
+        return
+    near = cheapest_chunk(shot.frames, shot.shot_frames, chunk=chunk, reach=reach, cut=cut)
+    if of(near).computed < plan.computed:
+        yield f"Cheaper near it: --chunk {near}, {_cost(of(near))}."
     else:
-        yield "It costs nothing: every task ends where a segment ends."
+        yield f"Nothing from {max(1, chunk // 2)} to {2 * chunk} is cheaper."
+    if reach.segment_frames is not None:
+        whole = range(reach.segment_frames, len(shot.frames) + 1, reach.segment_frames)
+        free = next((size for size in whole if of(size).computed == plan.in_one_go), None)
+        if free not in (None, near):
+            yield f"At no cost, in whole segments: --chunk {free}, {_cost(of(free))}."
+
+
+def _cost(plan: Plan) -> str:
+    return f"{_count(len(plan.tasks), 'task')}, {plan.computed} frames, {_overhead(plan)}"
 
 
 def _overhead(plan: Plan) -> str:

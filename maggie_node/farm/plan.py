@@ -17,9 +17,12 @@ Cut = Callable[[Sequence[int], int], tuple[tuple[int, ...], ...]]
 """Frames and a chunk size to tasks, as a farm does it."""
 
 START_S = 4.0
-"""Seconds from a process's start to its first frame: imports, weights. Measured, see docs/farm.md."""
+"""Seconds from a process's start to its first frame: imports, weights. Measured, `benchmarks.chunking`."""
 SECONDS_PER_FRAME = 2.6
-"""Seconds a computed frame takes: 2K, three people, default model, two CPU threads (benchmarks/README.md)."""
+"""Seconds a delivered frame takes: 2K, three people, default model, two threads; `benchmarks.pipeline 2k`."""
+THROWN = 0.6
+"""What a frame that is computed and thrown away costs, of one delivered: it is neither polished nor written.
+Measured, `benchmarks.chunking`."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,16 @@ class Plan:
         """Hours from the first task's start to the last one's end, when each idle machine takes the next.
 
         Args:
+            seconds_per_frame: of a frame that is delivered.
             start_s: what a new process costs.
             warm: a machine starts one process for all its tasks, not one for each.
         """
         free = [start_s if warm else 0.0] * min(machines, len(self.tasks))
         heapq.heapify(free)
         for task in self.tasks:
-            seconds = task.computed * seconds_per_frame + (0.0 if warm else start_s)
+            delivered = len(task.frames)
+            cost = delivered + THROWN * (task.computed - delivered)
+            seconds = cost * seconds_per_frame + (0.0 if warm else start_s)
             heapq.heappush(free, heapq.heappop(free) + seconds)
         return max(free) / 3600
 

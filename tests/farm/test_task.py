@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,7 @@ def test_opencue_reads_plain_lines():
 
 
 @pytest.fixture
-def job(tmp_path: Path, write_shot: object) -> Path:
-    assert callable(write_shot)
+def job(tmp_path: Path, write_shot: Callable[..., Path]) -> Path:
     return write_shot(tmp_path, frames=range(1001, 1006))
 
 
