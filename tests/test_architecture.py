@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "core" / "maggie_core"
 NODE = ROOT / "maggie_node"
-FOR_HOSTS = ("address", "client", "document", "job", "protocol", "rpc")
+FOR_HOSTS = ("address", "client", "document", "hosting", "job", "protocol", "rpc")
 """Modules of maggie_node that Nuke and Blender import into their own interpreters."""
 
 
@@ -100,6 +100,7 @@ IMPORT_ALONE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from maggie_node.client import clean_environment, start_child
+from maggie_node.hosting import Host, slugs
 from maggie_node.job import MaskGuidance, MatteJob
 from maggie_node.protocol import Finished, from_line, to_line
 job = MatteJob("plate.exr", "matte.exr", (MaskGuidance("Ana", "ana.exr"),))
