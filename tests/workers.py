@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from shots import TinyShot
 
@@ -46,6 +47,7 @@ class Wire:
         self._read = read
         self._came: queue.Queue[Any] = queue.Queue()
         self._numbers = itertools.count(1)
+        self._unread: list[dict[str, Any]] = []
         self.notices: list[dict[str, Any]] = []
         """Notifications that came, all of them."""
         threading.Thread(target=self._listen, daemon=True).start()
@@ -88,21 +90,28 @@ class Wire:
         assert message["jsonrpc"] == "2.0"
         if "method" in message:
             self.notices.append(message)
+            self._unread.append(message)
         return message
 
     def event(self, job_id: int, *kinds: str) -> dict[str, Any]:
-        """The next event of these kinds of a job, or its failure."""
+        """The next event of these kinds of a job, or its failure; others before it are passed over."""
         while True:
-            message = self.next()
-            if message.get("params", {}).get("job_id") != job_id:
-                continue
-            if message["method"] == "failed":
-                return {"event": "failed", **message["params"]}
-            if not kinds or message["params"]["event"]["event"] in kinds:
-                return message["params"]["event"]
+            said = self._of(job_id)
+            if said["method"] == "failed":
+                return {"event": "failed", **said["params"]}
+            if not kinds or said["params"]["event"]["event"] in kinds:
+                return said["params"]["event"]
 
     def finish(self, job_id: int) -> dict[str, Any]:
         return self.event(job_id, "finished")
+
+    def _of(self, job_id: int) -> dict[str, Any]:
+        """The next notification about a job; what comes before it about others waits."""
+        while True:
+            for index, said in enumerate(self._unread):
+                if said["params"]["job_id"] == job_id:
+                    return self._unread.pop(index)
+            self.next()
 
     def ended(self) -> None:
         """Read on to the end of the conversation."""
@@ -127,12 +136,27 @@ class Wire:
         self._came.put(END)
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Ask again and again, as long as patience lasts."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+
+
 @contextmanager
-def child(*options: str, env: dict[str, str] | None = None) -> Iterator[tuple[Wire, subprocess.Popen[bytes]]]:
+def child(
+    *options: str, env: dict[str, str] | None = None, stderr: IO[bytes] | None = None
+) -> Iterator[tuple[Wire, subprocess.Popen[bytes]]]:
     """A worker over stdio; ends with the body."""
     command = [sys.executable, "-m", "maggie_node", "worker", "--stdio", *options]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env or environment(), bufsize=0, cwd=ROOT
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=env or environment(),
+        bufsize=0,
+        cwd=ROOT,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
