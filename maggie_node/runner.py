@@ -77,7 +77,9 @@ def run(
     )
     shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
     # The first frame is read here, so that a plate or a mask of a wrong kind stops the job before it starts.
+    # So is what an automatic exposure is measured on: a started job reads plates frame by frame alone.
     shot.guidance.read(shot.frames[0], matter.geometry)
+    _ = matter.view.exposure_ev
     for warning in shot.warnings:
         emit(warning)
     return _Run(job, shot, model, matter, emit).run()
