@@ -1,0 +1,1 @@
+"""What the network costs: against its published order of operations, and against the machine."""
