@@ -3,6 +3,7 @@
 import click
 
 from maggie_node import __version__
+from maggie_node.cli.bench import bench
 from maggie_node.cli.commands import Commands
 from maggie_node.cli.demo import demo
 from maggie_node.cli.doctor import doctor
@@ -24,5 +25,19 @@ def main() -> None:
     """A plate and rough masks in, one clean, soft, steady alpha per person out."""
 
 
-for command in (demo, matte, job, worker, farm, qc, train, evaluate, synthesize, doctor, models, explain):
+for command in (
+    demo,
+    matte,
+    job,
+    worker,
+    farm,
+    qc,
+    train,
+    evaluate,
+    synthesize,
+    doctor,
+    models,
+    explain,
+    bench,
+):
     main.add_command(command)

@@ -28,7 +28,7 @@ def fast(kind: str) -> MatteModel:
 
 
 def assert_coarse(ours: Tensor, other: Tensor) -> None:
-    # A power-iteration step in each call moves the coarse matte by up to 2e-4, as the golden data say. A pixel
+    # A power-iteration step in each call moves the coarse matte by up to 2e-4, the golden data say. A pixel
     # at the threshold of 0.95 may be snapped in one and not in the other.
     error = (ours - other).abs()
     assert (error <= 1e-3).float().mean() >= 0.9998

@@ -1,0 +1,210 @@
+"""One case measured: paths in turns in one process, and the memory of each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from maggie_core.errors import ModelError
+from maggie_core.model import find_weights, local_weights
+from maggie_core.model.checkpoint import choose_device
+from maggie_node.bench.cases import BANDS, GROWTH, Case, scene
+from maggie_node.bench.literal import SLOTS
+from maggie_node.bench.memory import peak_mb
+from maggie_node.bench.paths import Frames, open_path
+from maggie_node.bench.weights import fitted_weights
+
+Say = Callable[[str], None]
+PUBLISHED = {True: "vim2k5", False: "him50k"}
+REPEAT = 5
+NEAR = 2 / 255
+
+
+def measure(
+    case: Case,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    repeat: int | None = None,
+    say: Say = print,
+) -> dict[str, Any]:
+    """Measure a case of the network.
+
+    Args:
+        threads: of torch; None leaves them as they are.
+        repeat: rounds; in each every path makes one frame.
+        say: told what is going on, in one line each.
+
+    Returns:
+        `seconds_*` per frame, `ratio_*` to the literal path (medians of the rounds' ratios), `peak_mb_*`, and
+        what they were measured on.
+
+    Raises:
+        ModelError: the device is not there.
+    """
+    where = choose_device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    repeat = repeat or REPEAT
+    about = {
+        "case": case.name,
+        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else str(where),
+        "cpu": f"{cpu_name()}, {torch.backends.cpu.get_cpu_capability()}",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "rounds": repeat,
+        "load_average": round(os.getloadavg()[0], 2),
+    }
+    if case.kind == "growth":
+        return about | growth(case, device=str(where), repeat=repeat, say=say)
+    with tempfile.TemporaryDirectory() as folder:
+        say(f"{case.name}: making the scene and its weights")
+        picture, guidance = scene(case.height, case.width, case.instances)
+        shot = Path(folder) / "scene.npz"
+        np.savez(shot, picture=picture, guidance=guidance)
+        weights, which, share = prepare(case, picture, guidance, Path(folder))
+        frames = Frames(picture, guidance)
+        instances = "alone" if case.alone else "together"
+        names = ["fast", "bf16"] if case.kind == "default" else ["literal", "fast", "bf16"]
+        paths = {
+            name: open_path(name, weights, frames, device=str(where), instances=instances) for name in names
+        }
+        rounds = interleaved(paths, repeat, say=lambda text: say(f"{case.name}: {text}"))
+        mattes = {name: rounds.mattes[name] for name in names}
+        parts = {
+            name: {part: median(s[-repeat:]) for part, s in p.parts.items()} for name, p in paths.items()
+        }
+        del paths
+        say(f"{case.name}: peak memory, each path in a process of its own")
+        peaks = {
+            name: peak_mb(
+                name, weights, shot, device=str(where), threads=torch.get_num_threads(), instances=instances
+            )
+            for name in names
+        }
+    result = about | {
+        "size": f"{picture.shape[3]}x{picture.shape[2]}",
+        "instances": case.instances,
+        "weights": which,
+        "undecided_share": share,
+        "seconds_fast": rounds.seconds("fast"),
+        "seconds_fast_bf16": rounds.seconds("bf16"),
+        "seconds_literal": rounds.seconds("literal"),
+        "ratio_fp32": rounds.ratio("fast"),
+        "ratio_bf16": rounds.ratio("bf16"),
+        "spread_fp32": rounds.spread("fast"),
+        "parts_fast": parts["fast"],
+        "parts_fast_bf16": parts["bf16"],
+        "peak_mb_fast": peaks["fast"],
+        "peak_mb_fast_bf16": peaks["bf16"],
+        "peak_mb_literal": peaks.get("literal"),
+        "bf16_within_2_of_255": _near(mattes["fast"], mattes["bf16"]),
+        "literal_within_2_of_255": _near(mattes["fast"], mattes.get("literal")),
+    }
+    return result
+
+
+def growth(case: Case, *, device: str, repeat: int, say: Say) -> dict[str, Any]:
+    """The fast path with more and more instances, interleaved: what another instance costs."""
+    paths = {}
+    with tempfile.TemporaryDirectory() as folder:
+        which = ""
+        for count in GROWTH:
+            say(f"{case.name}: weights for {count} instances")
+            picture, guidance = scene(case.height, case.width, count)
+            one = Case(case.name, "video", case.height, case.width, count)
+            weights, which, _ = prepare(one, picture, guidance, Path(folder))
+            frames = Frames(picture, guidance)
+            paths[f"n{count}"] = open_path("fast", weights, frames, device=device, instances="together")
+        rounds = interleaved(paths, repeat, say=lambda text: say(f"{case.name}: {text}"))
+    first = f"n{GROWTH[0]}"
+    return {
+        "size": f"{case.width}x{case.height}",
+        "weights": which,
+        "seconds_fast": {name: rounds.seconds(name) for name in paths},
+        "ratio_to_n1": {name: rounds.ratio(name, to=first) for name in paths},
+    }
+
+
+def prepare(
+    case: Case, picture: np.ndarray, guidance: np.ndarray, folder: Path
+) -> tuple[str, str, float | None]:
+    """Path of a case's weights, what they are, and the share of a map that random ones leave undecided."""
+    if case.kind == "default":
+        return str(find_weights("default")), "default model", None
+    published = PUBLISHED[case.is_video]
+    try:
+        here = local_weights(published)
+    except ModelError:
+        here = None
+    if here is not None:
+        return str(here), f"published ({published})", None
+    chosen = [0, len(picture) // 2, -1] if case.is_video else [0]
+    state, share = fitted_weights(
+        torch.from_numpy(picture[chosen]).float() / 255,
+        torch.from_numpy(guidance[chosen, :SLOTS]).float(),
+        video=case.is_video,
+        band=BANDS[case.band],
+    )
+    path = folder / f"n{case.instances}.safetensors"
+    save_file(state, path)
+    return str(path), "published widths, fixed random weights (the published checkpoint is not here)", share
+
+
+class Rounds:
+    """Seconds of each path in each round."""
+
+    def __init__(self, taken: dict[str, list[float]], mattes: dict[str, torch.Tensor]):
+        self._taken, self.mattes = taken, mattes
+
+    def seconds(self, name: str) -> float | None:
+        return median(self._taken[name]) if name in self._taken else None
+
+    def ratio(self, name: str, *, to: str = "literal") -> float | None:
+        return median(self._ratios(name, to)) if to in self._taken else None
+
+    def spread(self, name: str, *, to: str = "literal") -> tuple[float, float] | None:
+        """Lowest and highest ratio of a round: how noisy the machine was."""
+        return (min(self._ratios(name, to)), max(self._ratios(name, to))) if to in self._taken else None
+
+    def _ratios(self, name: str, to: str) -> list[float]:
+        return [a / b for a, b in zip(self._taken[name], self._taken[to], strict=True)]
+
+
+def interleaved(paths: dict[str, Any], repeat: int, *, say: Say) -> Rounds:
+    """Every path a step in each of `repeat` rounds, after one that does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in paths}
+    mattes: dict[str, torch.Tensor] = {}
+    for number in range(repeat + 1):
+        say(f"round {number} of {repeat}" if number else "warming up")
+        for name, path in paths.items():
+            begin = time.perf_counter()
+            mattes[name] = path.step()
+            if number:
+                taken[name].append(time.perf_counter() - begin)
+    return Rounds(taken, {name: matte.float().cpu() for name, matte in mattes.items()})
+
+
+def _near(ours: torch.Tensor, other: torch.Tensor | None) -> float | None:
+    """Share of pixels of all maps that differ by at most 2/255."""
+    return None if other is None else float(((ours - other).abs() <= NEAR).float().mean())
+
+
+def cpu_name() -> str:
+    """What the system calls its processor."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

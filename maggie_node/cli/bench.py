@@ -1,0 +1,69 @@
+"""`maggie-node bench`: what the network costs here, against its published order of operations."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from maggie_node.cli.commands import debug_option
+
+
+@click.command(short_help="Measure time and memory on this machine.")
+@click.option("--case", "names", multiple=True, metavar="NAME", help="Repeatable; see --list.")
+@click.option("--list", "as_list", is_flag=True, help="Name the standard cases.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each case.")
+@click.option("--threads", type=click.IntRange(1), help="Of the network; default $OMP_NUM_THREADS, or all.")
+@click.option("--repeat", type=click.IntRange(1), metavar="N", help="Rounds; default 5.")
+@click.option("--device", default="cpu", show_default=True, metavar="auto|cpu|cuda[:n]|mps")
+@debug_option
+def bench(
+    *,
+    names: tuple[str, ...],
+    as_list: bool,
+    as_json: bool,
+    threads: int | None,
+    repeat: int | None,
+    device: str,
+) -> None:
+    """Measure cases by NAME, video-576x1024-n5 if none is given.
+
+    Paths are measured in turns within one run, and medians are told, so that ratios hold on a busy machine
+    too. A ratio is the fast path's time for a frame through that of the published order of operations.
+    Without the published checkpoint the network has its widths and fixed random weights.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from maggie_node.bench.cases import GRAMMAR, STANDARD, find_case
+
+    if as_list:
+        click.echo("\n".join(STANDARD))
+        click.echo(f"others are spelt {GRAMMAR}", err=True)
+        return
+    cases = [find_case(name) for name in names or ("video-576x1024-n5",)]
+    from maggie_node.bench.measure import measure
+
+    for case in cases:
+        result = measure(
+            case,
+            device=device,
+            threads=threads,
+            repeat=repeat,
+            say=lambda text: click.echo(text, err=True),
+        )
+        click.echo(json.dumps(result) if as_json else _as_text(result))
+
+
+def _as_text(result: dict[str, Any]) -> str:
+    return "\n".join(f"{name:<26}{_shown(value)}" for name, value in result.items() if value is not None)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return " to ".join(_shown(part) for part in value)
+    return str(value)
