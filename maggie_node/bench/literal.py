@@ -53,7 +53,8 @@ class LiteralModel:
         self.device = torch.device(device)
         self.state = {name: tensor.float().clone().to(self.device) for name, tensor in state.items()}
         self.is_video = any(name.startswith("decoder.diff_module.") for name in state)
-        detail, s4 = self.state["decoder.layer5.3.weight"].shape[0], self._w("decoder.layer3.0").shape[0]
+        detail = len(self.state["encoder.shortcut.0.0.module.weight_bar"])
+        s4 = len(self.state["encoder.conv3.module.weight_bar"])
         for k, shape in enumerate(((detail, 3), (detail, detail), (s4, detail), (s4, s4))):
             dummy = torch.full((shape[0], 3, 3, shape[1]), 0.01, device=self.device)
             self.state.setdefault(f"decoder.dummy_downscale.{k}.weight", dummy)

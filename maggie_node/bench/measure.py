@@ -22,6 +22,7 @@ from maggie_node.bench.cases import BANDS, GROWTH, Case, scene
 from maggie_node.bench.literal import SLOTS
 from maggie_node.bench.memory import peak_mb
 from maggie_node.bench.paths import Frames, open_path
+from maggie_node.bench.roofline import machine_rates, roofline
 from maggie_node.bench.weights import fitted_weights
 
 Say = Callable[[str], None]
@@ -81,6 +82,12 @@ def measure(
         }
         rounds = interleaved(paths, repeat, say=lambda text: say(f"{case.name}: {text}"))
         mattes = {name: rounds.mattes[name] for name in names}
+        say(f"{case.name}: the machine's rates, and what the dense stages reach of them")
+        rates = machine_rates(where)
+        rooflines = {}
+        if not case.alone:
+            for name in ("fast", "bf16"):
+                rooflines[name] = roofline(paths[name].model, *frames[0], rates)
         parts = {
             name: {part: median(s[-repeat:]) for part, s in p.parts.items()} for name, p in paths.items()
         }
@@ -92,7 +99,7 @@ def measure(
             )
             for name in names
         }
-    result = about | {
+    return about | {
         "size": f"{picture.shape[3]}x{picture.shape[2]}",
         "instances": case.instances,
         "weights": which,
@@ -110,8 +117,9 @@ def measure(
         "peak_mb_literal": peaks.get("literal"),
         "bf16_within_2_of_255": _near(mattes["fast"], mattes["bf16"]),
         "literal_within_2_of_255": _near(mattes["fast"], mattes.get("literal")),
+        "machine": rates,
+        "roofline": rooflines,
     }
-    return result
 
 
 def growth(case: Case, *, device: str, repeat: int, say: Say) -> dict[str, Any]:
