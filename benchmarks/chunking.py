@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pipeline import write_people
 from maggie_core import shot
 from maggie_core.io.frames import compact_frames
 from maggie_core.model import load_model
 from maggie_node import runner
+from maggie_node.bench.shots import write_people
 from maggie_node.farm.explaining import reach_of
 from maggie_node.farm.plan import even, make_plan
 from maggie_node.job import MatteJob, write_job

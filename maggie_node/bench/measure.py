@@ -23,6 +23,7 @@ from maggie_node.bench.literal import SLOTS
 from maggie_node.bench.memory import peak_mb
 from maggie_node.bench.paths import Frames, open_path
 from maggie_node.bench.roofline import machine_rates, roofline
+from maggie_node.bench.shots import measure_shot
 from maggie_node.bench.weights import fitted_weights
 
 Say = Callable[[str], None]
@@ -39,7 +40,7 @@ def measure(
     repeat: int | None = None,
     say: Say = print,
 ) -> dict[str, Any]:
-    """Measure a case of the network.
+    """Measure a case.
 
     Args:
         threads: of torch; None leaves them as they are.
@@ -68,6 +69,10 @@ def measure(
     }
     if case.kind == "growth":
         return about | growth(case, device=str(where), repeat=repeat, say=say)
+    if case.kind in ("e2e", "long", "native"):
+        return about | measure_shot(
+            case, device=str(where), threads=torch.get_num_threads(), repeat=repeat, say=say
+        )
     with tempfile.TemporaryDirectory() as folder:
         say(f"{case.name}: making the scene and its weights")
         picture, guidance = scene(case.height, case.width, case.instances)
