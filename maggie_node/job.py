@@ -129,7 +129,8 @@ class MatteJob:
     highlights: Literal["compress", "clip"] = "compress"
 
     working_px: int = 576
-    detail: Literal["working"] = "working"
+    detail: Literal["working", "native"] = "working"
+    """Where edges are decided: at the working size, or once more at the plate's own."""
     overlap: Literal["first", "last", "shared"] = "first"
     segment_frames: Union[int, Literal["whole"]] = 48
     warmup_frames: int = 4

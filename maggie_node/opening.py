@@ -119,6 +119,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
 def _settings(job: MatteJob) -> MatteSettings:
     return MatteSettings(
         working_px=job.working_px,
+        detail=job.detail,
         colorspace=job.colorspace,
         ocio=job.ocio,
         exposure_ev=job.exposure_ev,

@@ -141,6 +141,14 @@ class Chain:
         present = np.array([there == "1" for there in seen["present"]])
         return None, present, RepairCount(**seen["repairs"])
 
+    def picture(self, frame: int) -> np.ndarray:
+        """(3, h, w) what the network saw of a frame.
+
+        Raises:
+            InputError, OSError: the frame cannot be read.
+        """
+        return self._look(self.frames.index(frame)).picture
+
     def _look(self, i: int) -> Look:
         if i in self._broken:
             raise self._broken[i]

@@ -12,6 +12,7 @@ Three grids appear, always in this order:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -157,6 +158,40 @@ class Geometry:
             grown = grown.new_zeros((0, *region))
         return grown.float().numpy() if is_array else grown.float()
 
+    def tiles(self, side_px: int) -> Iterator[Window]:
+        """The region in squares of `side_px`, row by row; what is left over is narrower."""
+        region = self.region
+        for y in range(region.y, region.bottom, side_px):
+            for x in range(region.x, region.right, side_px):
+                yield Window(x, y, min(side_px, region.right - x), min(side_px, region.bottom - y))
+
+    def cells_of(self, part: Window) -> tuple[slice, slice]:
+        """Rows and columns of the working grid that `part` of the region is interpolated from."""
+        rows, columns = self._axes_of(part)
+        return slice(rows.low, rows.high), slice(columns.low, columns.high)
+
+    def part_from_working(self, planes: np.ndarray, part: Window) -> np.ndarray:
+        """As `from_working`, for a part of the region alone; the same wherever the region is cut.
+
+        Args:
+            planes: (h, w, C) float32 on the working grid.
+            part: a window inside the region.
+
+        Returns:
+            (H', W', C) float32 over `part`.
+        """
+        for axis, along in enumerate(self._axes_of(part)):
+            near = planes[along.low : along.high] if axis == 0 else planes[:, along.low : along.high]
+            planes = resample_axis(near, axis, along.count, step=along.step, first=along.first - along.low)
+        return planes
+
+    def _axes_of(self, part: Window) -> tuple[_Along, _Along]:
+        width, height = self.working_size
+        return (
+            _Along.of(part.y - self.region.y, part.height, height, self.region.height),
+            _Along.of(part.x - self.region.x, part.width, width, self.region.width),
+        )
+
     def place(
         self,
         mask: np.ndarray,
@@ -242,6 +277,27 @@ class Geometry:
                 f"{name} is {theirs[0]}x{theirs[1]} but the plate is {mine[0]}x{mine[1]}: "
                 "reformat the mask to the plate's format, or to a proxy of the same aspect"
             )
+
+
+@dataclass(frozen=True)
+class _Along:
+    """A stretch of plate pixels along one axis, as seen from the working grid."""
+
+    low: int
+    high: int
+    """Working pixels it is interpolated from: [low, high)."""
+    count: int
+    step: float
+    """Working pixels per plate pixel."""
+    first: float
+    """Where its first plate pixel begins, in working pixels."""
+
+    @classmethod
+    def of(cls, start: int, count: int, working: int, plate: int) -> _Along:
+        step = working / plate
+        first = start * step
+        low, high = int(first) - 1, int(np.ceil(first + count * step)) + 1
+        return cls(max(low, 0), min(high, working), count, step, first)
 
 
 def geometry_for(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maggie_core.errors import SettingsError
+from maggie_core.native import Detail
 from maggie_core.polish import Polish
 from maggie_core.steady import Steady
 
@@ -24,6 +25,8 @@ class MatteSettings:
 
     working_px: int = 576
     """Short side the network works at, in square pixels; a smaller plate is never enlarged."""
+    detail: Detail = "working"
+    """Where edges are decided: on the working grid, or once more at the plate's own size."""
     colorspace: str | None = None
     """OCIO colour space of the plate; None asks the configuration's file rules."""
     ocio: str | None = None

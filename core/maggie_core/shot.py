@@ -8,7 +8,7 @@ the shot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from maggie_core.cache import StateCache
 from maggie_core.chain import Chain, Look, Recipe, Reused
 from maggie_core.color import ColorSettings, PlateView, RepairCount
 from maggie_core.errors import FrameError, InputError, MaggieError
-from maggie_core.geometry import Geometry, geometry_for, reframe
+from maggie_core.geometry import Geometry, Window, geometry_for, reframe
 from maggie_core.guidance import Guidance, Pins, exclusive
 from maggie_core.io.frame import Frame
 from maggie_core.io.frames import FrameSource
@@ -29,6 +29,7 @@ from maggie_core.io.plate import read_plate
 from maggie_core.mattes import sum_to_one
 from maggie_core.memory import give_back
 from maggie_core.model import MatteModel
+from maggie_core.native import Detail, add_detail, has_detail, slope_of
 from maggie_core.polish import Polish
 from maggie_core.settings import MatteSettings
 from maggie_core.steady import Steady
@@ -115,6 +116,11 @@ class ShotMatter:
         first = self._read(self.shot_frames[0])
         s = self.settings
         return geometry_for(first, working_px=s.working_px, data_window=s.data_window)
+
+    @cached_property
+    def detail(self) -> Detail:
+        """Where edges are decided, as it takes effect: a small plate holds nothing more."""
+        return self.settings.detail if has_detail(self.geometry) else "working"
 
     @cached_property
     def view(self) -> PlateView:
@@ -228,10 +234,13 @@ class ShotMatter:
     def _result(self, chain: Chain, frame: int) -> MatteResult:
         small, reused, why = chain.matte(frame)
         header, present, repairs = chain.about(frame)
-        alphas = self.geometry.from_working(torch.from_numpy(small))
         # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
-        alphas = alphas.clamp(0, 1).numpy() * present[:, None, None].astype(np.float32)
+        small = small * present[:, None, None].astype(np.float32)
+        alphas = self.geometry.from_working(small)
+        np.clip(alphas, 0, 1, out=alphas)
         pinned = {} if self.pins is None else self.pins.exact(frame, self.geometry)
+        if self.detail == "native":
+            self._add_detail(alphas, small, chain.picture(frame), frame, but=pinned)
         for place, plane in pinned.items():
             alphas[place] = plane
         extra: dict[str, np.ndarray] = {}
@@ -239,6 +248,22 @@ class ShotMatter:
             alphas, extra = sum_to_one(alphas, fixed=list(pinned))
         header = header or _bare(self._read(frame))
         return MatteResult(frame, alphas, self.geometry, header, repairs, extra, reused, why)
+
+    def _add_detail(
+        self, alphas: np.ndarray, small: np.ndarray, picture: np.ndarray, frame: int, *, but: Container[int]
+    ) -> None:
+        slopes = [None if n in but else slope_of(alpha, picture) for n, alpha in enumerate(small)]
+        if all(slope is None for slope in slopes):
+            return
+        plate = self._read(frame)
+
+        def see(part: Window) -> np.ndarray:
+            as_stored = Geometry(plate.display, part, working_px=max(part.width, part.height))
+            return self.view.to_model(
+                plate.pixels, geometry=as_stored, data=plate.data, code_max=plate.code_max
+            )[0]
+
+        add_detail(alphas, slopes, picture, geometry=self.geometry, see=see)
 
     def _read(self, frame: int) -> Frame:
         return read_plate(self.plate, frame, layer=self.settings.plate_layer)

@@ -47,6 +47,7 @@ EVERY_FIELD = MatteJob(
     exposure_ev="auto",
     highlights="clip",
     working_px=512,
+    detail="native",
     overlap="last",
     segment_frames="whole",
     warmup_frames=2,

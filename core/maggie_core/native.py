@@ -1,0 +1,123 @@
+"""Edges at the plate's own resolution: what the working grid is too coarse to hold, where it is undecided.
+
+Around an edge alpha is nearly a linear function of colour (Levin et al., "A Closed-Form Solution to Natural
+Image Matting", CVPR 2006). Its slope is found on the working grid, in windows, by the guided filter (He, Sun,
+Tang, "Guided Image Filtering", ECCV 2010; its coarse fit used at full size: He and Sun, "Fast Guided Filter",
+2015). The plate then adds what it has beyond its own working copy:
+
+    alpha = enlarged alpha + slope . (colour - enlarged working colour)
+
+So who is where, and how that changes in time, stays the working grid's decision, and no tile knows more than
+another: cut anywhere, the result is the same. Memory is that of the alphas and of one tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maggie_core.geometry import Geometry, Window
+
+Detail = Literal["working", "native"]
+Plane = NDArray[np.float32]
+
+UNDECIDED = (0.01, 0.99)
+"""Alphas strictly between are decided anew, and pixels this near to them (in pixels of the working grid)."""
+NEAR_PX = 2
+RADIUS_PX = 4
+EPS = 3e-5
+"""Half side of the window of the fit, and its regularisation: colours within 0.005 count as one."""
+TILE_PX = 256
+"""Side of a tile of the plate: small, as most tiles hold no edge; far above that a tile outgrows the
+processor's cache."""
+
+
+def has_detail(geometry: Geometry) -> bool:
+    """Whether the plate holds more than the working grid."""
+    width, height = geometry.working_size
+    return geometry.region.width > width or geometry.region.height > height
+
+
+def add_detail(
+    alphas: Plane,
+    slopes: list[Plane | None],
+    picture: Plane,
+    *,
+    geometry: Geometry,
+    see: Callable[[Window], Plane],
+    tile_px: int = TILE_PX,
+) -> None:
+    """Sharpen enlarged alphas in place.
+
+    Args:
+        alphas: (N, H, W) over the region, enlarged from the working grid.
+        slopes: of each instance `slope_of` its working alpha, or None where it is to stay as it is.
+        picture: (3, h, w), sRGB-encoded in [0, 1], what the network saw.
+        see: (H', W', 3) the same picture at the plate's size, in a part of the region.
+        tile_px: changes nothing but time and memory.
+    """
+    coarse = np.ascontiguousarray(picture.transpose(1, 2, 0))
+    region = geometry.region
+    for tile in geometry.tiles(tile_px):
+        cells = geometry.cells_of(tile)
+        there = [n for n, slope in enumerate(slopes) if slope is not None and slope[cells].any()]
+        if not there:
+            continue
+        finer = see(tile) - geometry.part_from_working(coarse, tile)
+        rows = slice(tile.y - region.y, tile.bottom - region.y)
+        columns = slice(tile.x - region.x, tile.right - region.x)
+        for n in there:
+            slope = slopes[n]
+            assert slope is not None
+            part = alphas[n, rows, columns]
+            part += np.einsum("hwc,hwc->hw", geometry.part_from_working(slope, tile), finer)
+            np.clip(part, 0, 1, out=part)
+
+
+def slope_of(alpha: Plane, picture: Plane) -> Plane | None:
+    """How alpha changes with colour, fading to 0 away from where it is undecided.
+
+    Args:
+        alpha: (h, w) in [0, 1].
+        picture: (3, h, w), sRGB-encoded in [0, 1].
+
+    Returns:
+        (h, w, 3); None where nothing is undecided.
+    """
+    low, high = UNDECIDED
+    undecided = ((alpha > low) & (alpha < high)).astype(np.float32)
+    if not undecided.any():
+        return None
+    near = cv2.dilate(undecided, np.ones((2 * NEAR_PX + 1,) * 2, np.uint8))
+    weight = cv2.blur(near, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    return np.stack(_fitted(picture, alpha), axis=-1) * weight[..., None]
+
+
+def _fitted(picture: Plane, alpha: Plane) -> list[Plane]:
+    """The slopes (h, w) by channel, each the mean of those of all windows that hold the pixel."""
+    mean = [_mean(channel) for channel in picture]
+    level = _mean(alpha)
+
+    def spread(i: int, j: int) -> Plane:
+        return _mean(picture[i] * picture[j]) - mean[i] * mean[j]
+
+    eps = np.float32(EPS)
+    rr, gg, bb = (spread(k, k) + eps for k in range(3))
+    rg, rb, gb = spread(0, 1), spread(0, 2), spread(1, 2)
+    together = [_mean(channel * alpha) - m * level for channel, m in zip(picture, mean, strict=True)]
+    # Cramer's rule: the inverse of a symmetric 3 x 3 matrix by its cofactors.
+    first, second, third = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    fourth, fifth, sixth = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
+    determinant = rr * first + rg * second + rb * third
+    inverse = ((first, second, third), (second, fourth, fifth), (third, fifth, sixth))
+    return [_mean(sum(c * t for c, t in zip(row, together, strict=True)) / determinant) for row in inverse]
+
+
+def _mean(plane: Plane) -> Plane:
+    side = 2 * RADIUS_PX + 1
+    mean = cv2.boxFilter(plane, cv2.CV_32F, (side, side), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(mean, np.float32)
