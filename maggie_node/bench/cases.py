@@ -27,12 +27,13 @@ STANDARD = (
     "long-1000",
 )
 GRAMMAR = (
-    "image|video|default-HEIGHTxWIDTH-nN[-wide][-alone], growth-HEIGHTxWIDTH, native-WIDTHxHEIGHT-nN, "
-    "e2e-2k, long-FRAMES"
+    "image|video|default-HEIGHTxWIDTH-nN[-wide][-alone], growth-HEIGHTxWIDTH, native|e2e-WIDTHxHEIGHT-nN, "
+    "long-FRAMES"
 )
 _NETWORK = re.compile(r"(image|video|default)-(\d+)x(\d+)-n(\d+)((?:-narrow|-wide)?)((?:-alone)?)")
 _GROWTH = re.compile(r"growth-(\d+)x(\d+)")
 _NATIVE = re.compile(r"native-(\d+)x(\d+)-n(\d+)")
+_WHOLE = re.compile(r"e2e-(\d+)x(\d+)-n(\d+)")
 _LONG = re.compile(r"long-(\d+)")
 PAD = 64
 
@@ -71,8 +72,8 @@ def find_case(name: str) -> Case:
         case = Case(name, "native", *_size(*found.groups()[:2]), int(found[3]))
     elif found := _LONG.fullmatch(name):
         case = Case(name, "long", 180, 320, 2, frames=int(found[1]))
-    elif name == "e2e-2k":
-        case = Case(name, "e2e", 1152, 2048, 3)
+    elif found := _WHOLE.fullmatch("e2e-2048x1152-n3" if name == "e2e-2k" else name):
+        case = Case(name, "e2e", *_size(*found.groups()[:2]), int(found[3]))
     else:
         raise SettingsError(f"no case called {name}: --list names them, others are spelt {GRAMMAR}")
     if case.height < 64 and case.kind != "long":

@@ -65,7 +65,7 @@ def measure(
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "rounds": repeat,
-        "load_average": round(os.getloadavg()[0], 2),
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
     if case.kind == "growth":
         return about | growth(case, device=str(where), repeat=repeat, say=say)
@@ -81,7 +81,7 @@ def measure(
         weights, which, share = prepare(case, picture, guidance, Path(folder))
         frames = Frames(picture, guidance)
         instances = "alone" if case.alone else "together"
-        names = ["fast", "bf16"] if case.kind == "default" else ["literal", "fast", "bf16"]
+        names = ["fast", "bf16"] if case.kind == "default" or case.alone else ["literal", "fast", "bf16"]
         paths = {
             name: open_path(name, weights, frames, device=str(where), instances=instances) for name in names
         }

@@ -36,8 +36,8 @@ DENSE = {
     "decoder 8": ("decoder.layer2",),
 }
 """Stages of one frame and the modules they consist of."""
-MATRIX = 1536
-COPY_FLOATS = 32_000_000
+MATRIX, COPY_FLOATS = {"cpu": 1536, "cuda": 8192}, {"cpu": 32_000_000, "cuda": 512_000_000}
+"""Large enough to leave the caches, small enough to take no time."""
 TRIES = 5
 
 
@@ -161,14 +161,14 @@ def detail_work(w: Widths, scales: dict[int, Sparse], *, dummy: bool = True) -> 
 def machine_rates(device: torch.device) -> dict[str, float]:
     """What the machine reaches now: GFLOP/s in products of matrices, GB/s read and written in copies."""
     rates = {}
+    kind_of = "cuda" if device.type == "cuda" else "cpu"
+    side, floats = MATRIX[kind_of], COPY_FLOATS[kind_of]
     for name, kind in (("gflops_fp32", torch.float32), ("gflops_bf16", torch.bfloat16)):
-        a, b = (torch.randn(MATRIX, MATRIX, device=device).to(kind) for _ in range(2))
+        a, b = (torch.randn(side, side, device=device).to(kind) for _ in range(2))
         out = torch.empty_like(a)
-        rates[name] = (
-            2 * MATRIX**3 / _seconds(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), device) / 1e9
-        )
-    source, target = (torch.zeros(COPY_FLOATS, device=device) for _ in range(2))
-    rates["copy_gb_s"] = 8 * COPY_FLOATS / _seconds(lambda: target.copy_(source), device) / 1e9
+        rates[name] = 2 * side**3 / _seconds(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), device) / 1e9
+    source, target = (torch.zeros(floats, device=device) for _ in range(2))
+    rates["copy_gb_s"] = 8 * floats / _seconds(lambda: target.copy_(source), device) / 1e9
     return rates
 
 

@@ -52,11 +52,37 @@ def bench(
             repeat=repeat,
             say=lambda text: click.echo(text, err=True),
         )
-        click.echo(json.dumps(result) if as_json else _as_text(result))
+        click.echo(json.dumps(_rounded(result)) if as_json else _as_text(result))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    return [_rounded(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def _as_text(result: dict[str, Any]) -> str:
-    return "\n".join(f"{name:<26}{_shown(value)}" for name, value in result.items() if value is not None)
+    lines = [
+        f"{name:<26}{_shown(value)}"
+        for name, value in result.items()
+        if value is not None and name not in ("roofline", "resident_mb")
+    ]
+    for after, mb in result.get("resident_mb", {}).items():
+        lines.append(f"  after {after:>5} frames {mb:8.1f} MB")
+    for path, found in result.get("roofline", {}).items():
+        lines.append(f"\n{path + ', dense stages':<24}{'GMAC':>8}{'MB':>8}{'least s':>10}{'s':>10}")
+        for stage, row in found["stages"].items():
+            seconds = f"{row['seconds']:10.4f}" if row["seconds"] else f"{'-':>10}"
+            lines.append(f"  {stage:<22}{row['gmac']:8.2f}{row['mb']:8.0f}{row['least_s']:10.4f}{seconds}")
+        dense = found["dense"]
+        lines.append(
+            f"  {'all, as run':<22}{dense['gmac_counted']:8.2f}{'':8}{dense['least_s']:10.4f}"
+            f"{dense['seconds']:10.4f}   {dense['gflops']:.0f} GFLOP/s, "
+            f"{100 * dense['of_matrix_product']:.0f} % of a matrix product's"
+        )
+    return "\n".join(lines)
 
 
 def _shown(value: Any) -> str:
