@@ -218,7 +218,7 @@ class Chain:
     def _make(self, i: int) -> np.ndarray:
         result = self._window(self._window_of(i))
         if self._keeps_its_own(i):
-            return result.own_last
+            return result.own_last[0]
         return result.first if i == 0 else result.second
 
     def _hidden_parts(self, i: int) -> dict[str, Any]:
@@ -249,13 +249,14 @@ class Chain:
             previous=before,
             hidden=hidden,
             skip_first=before is not None,
+            skip_last=before is not None and window + WINDOW <= self._last,
             known=[known.get(j) for j in self._indices(window)],
         )
         state = result.hidden[0] if self._recipe.carry_hidden and result.hidden is not None else None
         made = _Window(
             _array(result.alpha[0]),
             _array(result.alpha[min(1, len(result.alpha) - 1)]),
-            _array(result.single[-1]),
+            _array(result.single[-1:]),
             None if state is None else _array(state),
         )
         self._windows.put(window, made)
@@ -409,12 +410,12 @@ class _Step:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """What is kept of a window's result: (N, H, W) each, on the grown grid."""
+    """What is kept of a window's result, on the grown grid: (N, H, W) mattes of its first frames."""
 
     first: np.ndarray
     second: np.ndarray
     own_last: np.ndarray
-    """The last frame's matte before the fusion."""
+    """(1, N, H, W) the last frame's matte before the fusion, or none where nobody asks for it."""
     hidden: np.ndarray | None
 
 

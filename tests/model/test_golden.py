@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import pytest
 import torch
@@ -32,7 +32,10 @@ def assert_close(ours: Tensor, golden: Tensor, absolute: float, relative: float 
 
 
 def assert_coarse(ours: Tensor, golden: Tensor) -> None:
-    error = (ours - golden).abs()
+    # Coverage is snapped to one from 0.95 on: of a value that near to it, rounding decides.
+    at_the_step = ((golden - 0.95).abs() <= 5e-5) & (ours == 1)
+    error = torch.where(at_the_step, 0, (ours - golden).abs())
+    assert at_the_step.sum() <= 5
     assert error.max() <= 1e-3
     assert (error <= 1e-4).float().mean() >= 0.995
 
@@ -63,11 +66,9 @@ def test_the_dense_stages_give_the_golden_features():
 
     with torch.inference_mode():
         embedding = net.embed(case.guidance, ids)
-        shortcuts, x5 = net.encoder((case.image - net.mean) / net.std, embedding)
+        shortcuts, x5 = net.encoder(torch.cat([(case.image - net.mean) / net.std, embedding], dim=1))
         frame = model("image").encode(case.image[0], case.guidance[0])
-        features, queries, _ = net.decoder.refine_OS8.attend(
-            frame.d8[None], frame.cells[None], torch.arange(3)
-        )
+        features, queries, _ = net.decoder.refine_OS8.attend(frame.d8, frame.cells[None], torch.arange(3))
         logits, f8, _ = net.coarse_logits(features, queries, None)
 
     assert_close(shortcuts[0][..., ::4, ::4], case["fea1_s4"], 2e-4)
@@ -77,7 +78,7 @@ def test_the_dense_stages_give_the_golden_features():
     assert_close(x5, case["emb"], 2e-4)
     with torch.inference_mode():
         assert_close(net.aspp(x5), case["aspp"], 2e-4)
-    assert_close(frame.d8[None], case["d8"], 2e-4)
+    assert_close(frame.d8, case["d8"], 2e-4)
     assert_close(f8, case["F8"], 2e-4)
     assert_close(queries, case["Q"][0, :3], 2e-4)
     assert_close(logits, case["L8"], 2e-3)
@@ -89,9 +90,10 @@ def test_the_sparse_stage_gives_the_golden_rows():
     frame = model("image").encode(case.image[0], case.guidance[0])
 
     with torch.inference_mode():
+        fea1, fea2 = (partial(net.encoder.shortcut_rows, k, frame.fine[k]) for k in range(2))
         logit4, logit1, sites4 = net.decoder.detail_rows(
             sites,
-            [x[None] for x in (frame.fea1, frame.fea2, frame.fea3, case["F8"][0])],
+            [fea1, fea2, frame.fea3, case["F8"]],
             case["Q"][0, :3],
         )
 

@@ -32,7 +32,9 @@ class OneByOne(MatteModel):
         previous: Tensor | None = None,
         hidden: Tensor | None = None,
         skip_first: bool = False,
+        skip_last: bool = False,
         known: Sequence[Tensor | None] = (),
+        maps: bool = False,
     ) -> WindowResult:
         """As `MatteModel.window`; the change maps are those of all passes, changed where any is."""
         passes = list(zip(*frames, strict=True))
@@ -45,6 +47,8 @@ class OneByOne(MatteModel):
                     previous=None if previous is None else previous[k : k + 1],
                     hidden=state,
                     skip_first=skip_first,
+                    skip_last=skip_last,
+                    maps=maps,
                     known=[None if frame is None else frame[k : k + 1] for frame in known],
                 )
             )

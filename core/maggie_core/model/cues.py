@@ -71,15 +71,13 @@ class LocalColours:
             (n, 12): t and |f - b| for each window, the guidance, its guided filter, and for each discriminant
             an alpha and how far it separates the sides; all around [-1, 1].
         """
-        m, y, x = sites.coords.unbind(1)
+        m, y, x = sites.pixels
         m = chosen[m]
         if stride > 1:
             picture = F.avg_pool2d(picture, stride)
             guidance = F.avg_pool2d(guidance, stride)
         colour = picture[:, y, x].t()
-        local = self._interpolated(
-            m, (y + 0.5) * (stride / STRIDE) - 0.5, (x + 0.5) * (stride / STRIDE) - 0.5
-        )
+        local = sites.sampled(self._rows, self.offset.shape[2:], stride / STRIDE, chosen)
         count = 6 * len(RADII)
         means, fits = local[:, :count], local[:, count:-4].split(5, dim=1)
         parts = []
@@ -96,20 +94,6 @@ class LocalColours:
         pairs = [side for pair in zip(self.inside, self.outside, strict=True) for side in pair]
         packed = torch.cat([*pairs, *self.discriminants, self.slope, self.offset], dim=1)
         return packed.permute(0, 2, 3, 1).reshape(-1, packed.shape[1])
-
-    def _interpolated(self, m: Tensor, y: Tensor, x: Tensor) -> Tensor:
-        """(n, C) rows at fractional cells, bilinearly, so that no grid shows in the picture."""
-        height, width = self.offset.shape[2:]
-        y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
-        top, left = y.long(), x.long()
-        bottom, right = (top + 1).clamp(max=height - 1), (left + 1).clamp(max=width - 1)
-        down, across = (y - top).unsqueeze(1), (x - left).unsqueeze(1)
-
-        def at(row: Tensor, column: Tensor) -> Tensor:
-            return self._rows.index_select(0, (m * height + row) * width + column)
-
-        upper = torch.lerp(at(top, left), at(top, right), across)
-        return torch.lerp(upper, torch.lerp(at(bottom, left), at(bottom, right), across), down)
 
     def coarse(self, picture: Tensor, guidance: Tensor, *, stride: int = 8) -> Tensor:
         """(N, 12, H/stride, W/stride): the same cues on a dense coarse grid (stride 8)."""

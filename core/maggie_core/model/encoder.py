@@ -6,8 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core import sparse
+from maggie_core.model.crops import box_dilate
 from maggie_core.model.layers import SLOPE, SpectralConv
 from maggie_core.model.widths import Widths
+from maggie_core.sparse import Sites
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -28,19 +31,19 @@ class EmbeddedGuidance(nn.Module):
             guidance: coverage; id * coverage is truncated to an integer, so binarise soft masks.
             ids: (N,) int64 row for each instance, from 1.
         """
-        table = self.weight
-        frames, _, height, width = guidance.shape
-        total = guidance.new_zeros(frames, table.shape[1], height, width)
-        count = guidance.new_zeros(frames, 1, height, width)
-        for index, slot in enumerate(ids.tolist()):
-            claimed = (guidance[:, index : index + 1] * slot).long()
-            if slot > 1 and not torch.equal(claimed, claimed.clamp(max=1) * slot):
-                # A soft mask names another instance's row, as published.
-                total = total + table[claimed.squeeze(1)].permute(0, 3, 1, 2) * (claimed > 0)
-            else:
-                total = total + table[slot].view(1, -1, 1, 1) * (claimed > 0)
-            count = count + (claimed > 0)
-        return total / (count + 1e-6)
+        table = self.weight[ids]
+        rows = torch.cat([table, torch.ones_like(table[:, :1])], dim=1).t()
+        if not torch.equal(guidance, guidance.bool().to(guidance.dtype)):
+            # A soft mask names another instance's row, as published.
+            return self._soft(guidance, ids)
+        total, count = torch.split(rows @ guidance.flatten(2), [table.shape[1], 1], dim=1)
+        return (total / (count + 1e-6)).unflatten(2, guidance.shape[2:])
+
+    def _soft(self, guidance: Tensor, ids: Tensor) -> Tensor:
+        claimed = (guidance * ids.to(guidance).view(1, -1, 1, 1)).long()
+        inside = (claimed > 0).unsqueeze(-1)
+        total = (self.weight[claimed] * inside).sum(dim=1) / (inside.sum(dim=1) + 1e-6)
+        return total.permute(0, 3, 1, 2)
 
 
 class StackedGuidance(nn.Module):
@@ -76,8 +79,10 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x if self.downsample is None else self.downsample(x)
-        x = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(x)) + skip)
+        x = F.relu_(self.bn1(self.conv1(x)))
+        x = self.bn2(self.conv2(x))
+        x += skip
+        return F.relu_(x)
 
 
 class Encoder(nn.Module):
@@ -110,24 +115,58 @@ class Encoder(nn.Module):
             EmbeddedGuidance(w.slots, w.embed) if w.guidance == "embedded" else StackedGuidance(w.slots)
         )
 
-    def forward(self, picture: Tensor, embedding: Tensor) -> tuple[list[Tensor], Tensor]:
-        """(F, 3, H, W) normalised picture and (F, E, H, W) guidance, as `mask_embed_layer` gives it.
+    def forward(self, x: Tensor, *, fine: bool = True) -> tuple[list[Tensor], Tensor]:
+        """(F, 3 + E, H, W) normalised picture and guidance, as `mask_embed_layer` gives it.
+
+        Args:
+            fine: give features of strides 1 and 2. Otherwise what `shortcut_rows` makes them of, where they
+                are needed: the input and its features at stride 2.
 
         Returns:
             [fea1 .. fea5] at strides 1 to 16, and x5 at stride 32.
         """
-        x = torch.cat([picture, embedding], dim=1)
-        features = [self.shortcut[0](x)]
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = F.relu(self.bn2(self.conv2(x)))
-        features.append(self.shortcut[1](x))
-        x = self.layer1(F.relu(self.bn3(self.conv3(x))))
+        x = x.to(memory_format=torch.channels_last)
+        features = [self.shortcut[0](x) if fine else x]
+        x = F.relu_(self.bn1(self.conv1(x)))
+        x = F.relu_(self.bn2(self.conv2(x)))
+        features.append(self.shortcut[1](x) if fine else x)
+        x = self.layer1(F.relu_(self.bn3(self.conv3(x))))
         features.append(self.shortcut[2](x))
         x = self.layer2(x)
         features.append(self.shortcut[3](x))
         x = self.layer3(x)
         features.append(self.shortcut[4](x))
         return features, self.layer_bottleneck(x)
+
+    def shortcut_rows(self, number: int, entering: Tensor, sites: Sites) -> Tensor:
+        """What a shortcut gives at sites of many maps over one picture.
+
+        Args:
+            number: 0 for fea1, 1 for fea2.
+            entering: (1, C, h, w) what it starts from.
+
+        Returns:
+            (n, C) rows.
+        """
+        height, width = entering.shape[2:]
+        _, y, x = sites.pixels
+        place = y * width + x
+        # Both convolutions look one pixel further, and what they find missing there does not come back.
+        near = torch.zeros(1, height, width, dtype=torch.bool, device=entering.device)
+        near.view(-1)[place] = True
+        shared = Sites.where(box_dilate(near, 2))
+        rows = shared.gather(entering)
+        for layer in self.shortcut[number]:
+            if isinstance(layer, nn.Conv2d):
+                weight = layer.weight.permute(0, 2, 3, 1)
+                rows = sparse.submanifold_conv3(rows, weight, layer.bias, shared)
+            elif isinstance(layer, nn.BatchNorm2d):
+                rows = layer(rows[..., None, None]).flatten(1)
+            else:
+                rows = layer(rows)
+        order = torch.empty(height * width, dtype=torch.int32, device=entering.device)
+        order[shared.flat] = torch.arange(len(shared), dtype=torch.int32, device=entering.device)
+        return rows.index_select(0, order[place])
 
 
 class Aspp(nn.Module):
@@ -151,10 +190,10 @@ class Aspp(nn.Module):
         self.bn2 = nn.BatchNorm2d(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        branches = [F.relu(getattr(self, f"aspp{k}_bn")(getattr(self, f"aspp{k}")(x))) for k in range(1, 5)]
-        pooled = F.relu(self.aspp5_bn(self.aspp5(x.mean(dim=(2, 3), keepdim=True))))
+        branches = [F.relu_(getattr(self, f"aspp{k}_bn")(getattr(self, f"aspp{k}")(x))) for k in range(1, 5)]
+        pooled = F.relu_(self.aspp5_bn(self.aspp5(x.mean(dim=(2, 3), keepdim=True))))
         branches.append(pooled.expand(-1, -1, *x.shape[2:]))
-        return F.relu(self.bn2(self.conv2(torch.cat(branches, dim=1))))
+        return F.relu_(self.bn2(self.conv2(torch.cat(branches, dim=1))))
 
 
 class UpBlock(nn.Module):
@@ -180,8 +219,10 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x if self.upsample is None else self.upsample(x)
-        x = F.leaky_relu(self.bn1(self.conv1(x)), SLOPE)
-        return F.leaky_relu(self.bn2(self.conv2(x)) + skip, SLOPE)
+        x = F.leaky_relu_(self.bn1(self.conv1(x)), SLOPE)
+        x = self.bn2(self.conv2(x))
+        x += skip
+        return F.leaky_relu_(x, SLOPE)
 
 
 def up_stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
@@ -198,9 +239,9 @@ def _stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
 def _shortcut(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         SpectralConv(inputs, outputs, 3),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.BatchNorm2d(outputs),
         SpectralConv(outputs, outputs, 3),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.BatchNorm2d(outputs),
     )

@@ -27,15 +27,28 @@ class Attention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """(q, C), (k, C), (k, C) -> attended (q, C) and weights (q, k), over keys that are `present`."""
+        """(q, C), (k, C), (k, C) -> attended (q, C) and weights (q, k), over keys that are `present`.
+
+        One side is the few tokens and the other every cell of the picture: all projections are moved to the
+        side of the tokens. The keys' bias shifts all scores of a query, which softmax takes away.
+        """
         wq, wk, wv = self.in_proj_weight.chunk(3)
-        bq, bk, bv = self.in_proj_bias.chunk(3)
-        q = F.linear(query, wq, bq) / query.shape[1] ** 0.5
-        scores = q @ F.linear(key, wk, bk).t()
+        bq, _, bv = self.in_proj_bias.chunk(3)
+        scale = query.shape[1] ** -0.5
+        if len(query) < len(key):
+            q = F.linear(query, wq, bq) * scale
+            scores = q @ wk @ key.t()
+        else:
+            k = F.linear(key, wk) * scale
+            scores = torch.addmm(k @ bq, query, (k @ wq).t())
         if present is not None:
             scores = scores.masked_fill(~present, -torch.inf)
         weights = torch.softmax(scores, dim=-1)
-        return self.out_proj(weights @ F.linear(value, wv, bv)), weights
+        if len(query) < len(key):
+            return self.out_proj(F.linear(weights @ value, wv, bv)), weights
+        return torch.addmm(
+            self.out_proj.bias, weights, F.linear(value, wv, bv) @ self.out_proj.weight.t()
+        ), weights
 
 
 class CrossAttention(nn.Module):
@@ -127,15 +140,12 @@ class InstanceDecoder(nn.Module):
         tokens = self.query_feat(slots)
         scores = []
         for i in range(self.blocks):
-            tokens, weights = self.token_feat_ca_layers[i](
-                tokens, tokens + token_positions, feat + positions, feat
-            )
+            placed = feat + positions
+            tokens, weights = self.token_feat_ca_layers[i](tokens, tokens + token_positions, placed, feat)
             scores.append(weights)
             tokens = self.mlp_layers[i](tokens)
             tokens = self.sa_layers[i](tokens, token_positions, present)
-            feat, _ = self.feat_token_ca_layers[i](
-                feat, feat + positions, tokens + token_positions, tokens, present
-            )
+            feat, _ = self.feat_token_ca_layers[i](feat, placed, tokens + token_positions, tokens, present)
         tokens, weights = self.final_token_feat_ca(tokens, tokens + token_positions, feat + positions, feat)
         scores.append(weights)
         queries = self.decoder_norm(self.final_mlp(tokens))

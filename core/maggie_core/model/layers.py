@@ -80,6 +80,7 @@ class SparseConv3(nn.Module):
         self.inverse = inverse
 
     def forward(self, rows: Tensor, sites: Sites, fine: Sites | None = None) -> Tensor:
+        rows = rows.to(self.weight.dtype)
         if not self.inverse:
             return sparse.submanifold_conv3(rows, self.weight, self.bias, sites)
         assert fine is not None
@@ -100,10 +101,16 @@ class Pointwise(nn.Module):
         self.weight = nn.Parameter(weight.t().reshape(outputs, 1, 1, inputs).contiguous())
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, *rows: Tensor) -> Tensor:
+        """(n, C) each, side by side -> (n, out)."""
         outputs, _, _, inputs = self.weight.shape
         matrix = self.weight.reshape(inputs, outputs)
-        return rows @ matrix if self.bias is None else torch.addmm(self.bias, rows, matrix)
+        first, *others = (part.to(matrix.dtype) for part in rows)
+        weights = matrix.split([part.shape[1] for part in rows])
+        out = first @ weights[0] if self.bias is None else torch.addmm(self.bias, first, weights[0])
+        for part, weight in zip(others, weights[1:], strict=True):
+            out = out.addmm_(part, weight)
+        return out
 
 
 def fold(module: nn.Module) -> nn.Module:
@@ -172,4 +179,4 @@ def _plain(conv: SpectralConv | nn.Conv2d, weight: Tensor, bias: Tensor | None) 
         plain.weight.copy_(weight)
         if bias is not None and plain.bias is not None:
             plain.bias.copy_(bias)
-    return plain
+    return plain.to(memory_format=torch.channels_last)

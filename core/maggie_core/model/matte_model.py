@@ -14,9 +14,17 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.errors import ModelError
+from maggie_core.model.crops import Box, Crops
 from maggie_core.model.network import STRIDE, FrameFeatures, Network
-from maggie_core.model.refinement import REGION_PX, dilate, fuse, to_alpha, undecided
-from maggie_core.model.temporal import change_logits, enlarge, fuse_window, instance_boxes, tidy_coarse
+from maggie_core.model.refinement import FUSE4_PX, REGION_PX, dilate, fuse, reach, undecided
+from maggie_core.model.temporal import (
+    change_logits,
+    enlarge,
+    fuse_window,
+    instance_boxes,
+    may_take_over,
+    tidy_coarse,
+)
 from maggie_core.polish import Polish
 from maggie_core.steady import Steady
 
@@ -42,7 +50,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, eq=False)
 class WindowResult:
-    """Mattes of a window and what led to them; coverage in [0, 1], (T, N, H, W) each."""
+    """Mattes of a window and what led to them; coverage in [0, 1], (T, N, H, W) each.
+
+    Only `alpha` and `single` are given unless `window` is asked for all `maps`; T is 0 of the others.
+    """
 
     alpha: Tensor
     alpha_os8: Tensor
@@ -87,16 +98,17 @@ class MatteModel:
             return f"{self.info.sha256} {self.instances}"
         state = hashlib.sha256()
         for name, tensor in self._network.state_dict().items():
-            state.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+            state.update(name.encode() + tensor.detach().cpu().float().contiguous().numpy().tobytes())
         return f"{state.hexdigest()} {self.instances}"
 
     def to(
         self, device: torch.device | str, precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     ) -> MatteModel:
-        """Move to a device; `precision` is that of the dense stages (logits stay float32)."""
+        """Move to a device and round the weights to a precision; attention and logits stay float32."""
         self.device = torch.device(device)
         self.precision = precision
         self._network.to(self.device)
+        self._network.round({"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32))
         return self
 
     @torch.inference_mode()
@@ -109,9 +121,7 @@ class MatteModel:
         """
         image, guidance = image.to(self.device), guidance.to(self.device, torch.float32)
         ids = torch.cat([torch.arange(len(group)) + 1 for group in self._groups(len(guidance))])
-        kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision, torch.float32)
-        with torch.autocast(self.device.type, dtype=kind, enabled=self.precision != "fp32"):
-            return self._network.encode(image, guidance, ids)
+        return self._network.encode(image, guidance, ids)
 
     @torch.inference_mode()
     def window(
@@ -121,64 +131,118 @@ class MatteModel:
         previous: Tensor | None = None,
         hidden: Tensor | None = None,
         skip_first: bool = False,
+        skip_last: bool = False,
         known: Sequence[Tensor | None] = (),
+        maps: bool = False,
     ) -> WindowResult:
         """Matte a window from its frames' features.
 
         Args:
             previous: (N, H, W) final matte of the window's first frame, from the window before.
             hidden: (C, H/8, W/8) temporal state before the first frame.
-            skip_first: leave the first frame's detail out; its matte is then `previous`.
+            skip_first: leave the first frame out, whose matte is `previous`.
+            skip_last: give the middle frame's matte alone, as (1, N, H, W), and look at the last frame only
+                where the middle one may take something over from it. `single` is empty then.
             known: for each frame None, or (N, H, W) alphas that stand instead of the network's wherever they
                 are not NaN, in its neighbours' fusion too.
+            maps: give all maps that led to the mattes; the skipped ones are zeros.
         """
-        count = frames[0].guidance.shape[0]
-        maps = _Maps.empty(len(frames), count, frames[0].picture.shape[-2:], self.device)
-        groups = self._groups(count)
+        fusion = self._network.widths.fusion if self._network.widths.fuses else "none"
+        shape = (len(frames[0].guidance), *frames[0].picture.shape[-2:])
+        known = known or [None] * len(frames)
+        groups = self._groups(shape[0])
         carried = [None] * len(groups) if hidden is None else list(hidden.to(self.device).chunk(len(groups)))
-        coarse = [self._coarse(frames, group, state) for group, state in zip(groups, carried, strict=True)]
-        for group, found in zip(groups, coarse, strict=True):
-            if found.logits is not None:
-                self._refine(frames, group, found, maps, first=1 if skip_first else 0)
-        single = _with_known(maps.single, known)
-        result = WindowResult(single, maps.alpha8, maps.alpha4, maps.alpha1, maps.region, single)
-        if not self.is_video:
-            return result
-        forward, backward = _changes([found.change for found in coarse if found.change], single)
-        final = single
-        widths = self._network.widths
-        if len(frames) == WINDOW and widths.fuses:
-            earlier = None if previous is None else previous.to(self.device)
-            final = fuse_window(single, earlier, forward, backward, fusion=widths.fusion)
-        states = [found.hidden for found in coarse if found.hidden is not None]
-        return replace(
-            result,
-            alpha=_with_known(final, known),
-            hidden=torch.cat(states, dim=1) if states else None,
-            change_forward=forward,
-            change_backward=backward,
-        )
+        coarse = [
+            self._coarse(frames, group, state, 1 if skip_first else 0)
+            for group, state in zip(groups, carried, strict=True)
+        ]
+        found = _Maps.zeros((len(frames) if maps else 0, *shape), self.device)
 
-    def _refine(
-        self, frames: list[FrameFeatures], group: Tensor, coarse: _Coarse, maps: _Maps, *, first: int
+        def matte(t: int, wanted: Tensor | None = None) -> Tensor:
+            alphas = torch.zeros(shape, device=self.device)
+            for group, seen in zip(groups, coarse, strict=True):
+                if seen.logits is not None:
+                    self._matte(frames[t], group, seen, t - len(frames), alphas, found, wanted)
+            return _with_known(alphas, known[t])
+
+        states = [seen.hidden for seen in coarse if seen.hidden is not None]
+        hidden = torch.cat(states, dim=1) if states else None
+        forward, backward = _changes(coarse, frames) if self.is_video else (None, None)
+
+        def result(alpha: Tensor, single: Tensor) -> WindowResult:
+            return WindowResult(alpha, *vars(found).values(), single, hidden, forward, backward)
+
+        before = None if previous is None else previous.to(self.device)
+        fuses = fusion != "none" and len(frames) == WINDOW
+        if skip_last and fusion in ("none", "both") and forward is not None and backward is not None:
+            middle = matte(1)
+            if fuses and before is not None:
+                wanted = may_take_over(middle, before, (forward[1] > 0.5) | (backward[1] > 0.5))
+                if wanted.any():
+                    agreed = wanted & (matte(WINDOW - 1, wanted) == before)
+                    middle = _with_known(torch.where(agreed, before, middle), known[1])
+            return result(middle[None], middle[None][:0])
+        left_out = before if skip_first and before is not None else torch.zeros(shape, device=self.device)
+        single = torch.stack([left_out if skip_first and t == 0 else matte(t) for t in range(len(frames))])
+        final = single
+        if fuses and forward is not None and backward is not None:
+            final = fuse_window(single, before, forward, backward, fusion=fusion)
+            final = torch.stack([_with_known(a, k) for a, k in zip(final, known, strict=True)])
+        return result(final[1:2], single[:0]) if skip_last else result(final, single)
+
+    def _matte(
+        self,
+        frame: FrameFeatures,
+        group: Tensor,
+        coarse: _Coarse,
+        t: int,
+        alphas: Tensor,
+        maps: _Maps,
+        wanted: Tensor | None,
     ) -> None:
-        """Fill the maps of one group of instances, with detail from frame `first` on."""
+        """Matte a group of instances in a frame of a window, finer where it is undecided.
+
+        Args:
+            t: place of the frame, counted from the window's end.
+            alphas: (N, H, W) of the frame, to be filled in; `maps` as well unless they are empty.
+            wanted: (N, H, W) bool: where the matte is asked for. None means everywhere.
+        """
         assert coarse.logits is not None
-        alpha8 = to_alpha(_enlarge_maps(coarse.logits))
-        for t, frame in enumerate(frames):
-            a8 = tidy_coarse(alpha8[t]) if self.is_video else alpha8[t]
-            region = dilate(undecided(a8), REGION_PX)
-            if self.is_video:
-                boxes = instance_boxes(a8)
-                a8, region = a8 * boxes, region & boxes
-            maps.alpha8[t, group], maps.region[t, group] = a8, region
-            if t < first:
-                continue
-            detail = self._network.detail(
-                frame, group, coarse.f8[t], coarse.queries, coarse.logits[t], region
-            )
-            maps.alpha4[t, group], maps.alpha1[t, group] = detail.alpha_os4, detail.alpha_os1
-            maps.single[t, group] = fuse(a8, detail, region)
+        mine = slice(int(group[0]), int(group[-1]) + 1)
+        logits = coarse.logits[t]
+        alpha8 = _enlarge_maps(logits.unsqueeze(0)).squeeze(0).tanh_().add_(1).div_(2)
+        boxes = None
+        if self.is_video:
+            tidy_coarse(alpha8)
+            boxes = instance_boxes(alpha8)
+        crops = Crops.around(undecided(alpha8), boxes)
+        near8 = crops.of(alpha8)
+        region = dilate(undecided(near8), REGION_PX)
+        if boxes is not None:
+            inside = crops.inside(boxes)
+            near8, region = near8 * inside, region & inside
+            _clear_beyond(boxes, alpha8)
+        alphas[mine] = alpha8
+        looked_at = region
+        if wanted is not None:
+            asked = crops.of(wanted[mine]) & dilate(undecided(near8), FUSE4_PX)
+            looked_at = region & reach(asked & region)
+        detail = self._network.detail(
+            frame,
+            group,
+            coarse.f8[t],
+            coarse.queries,
+            logits,
+            crops.of(logits, stride=8),
+            looked_at,
+            crops.corner,
+        )
+        crops.put(alphas[mine], fuse(near8, detail, region))
+        if len(maps.region):
+            maps.alpha8[t, mine] = alpha8
+            crops.put(maps.alpha4[t, mine], detail.alpha_os4)
+            crops.put(maps.alpha1[t, mine], detail.alpha_os1)
+            crops.put(maps.region[t, mine], region)
 
     def predict_window(
         self, image: Tensor, guidance: Tensor, *, previous: Tensor | None = None, hidden: Tensor | None = None
@@ -209,9 +273,9 @@ class MatteModel:
             previous = F.pad(previous, (0, padded[1] - width, 0, padded[0] - height))
         features = [self.encode(i, g) for i, g in zip(image, guidance, strict=True)]
         if self.is_video:
-            result = self.window(features, previous=previous, hidden=hidden)
+            result = self.window(features, previous=previous, hidden=hidden, maps=True)
         else:
-            result = _stack([self.window([frame]) for frame in features])
+            result = _stack([self.window([frame], maps=True) for frame in features])
         return _crop(result, height, width)
 
     def predict_clip(self, image: Tensor, guidance: Tensor, *, carry_hidden: bool = False) -> Tensor:
@@ -247,35 +311,40 @@ class MatteModel:
             return
         frames: deque[FrameFeatures] = deque(maxlen=WINDOW)
         previous = hidden = result = None
+        before = None, None
         seen = 0
         for image, guidance in pairs:
             frames.append(self.encode(image, guidance))
             seen += 1
             if len(frames) < WINDOW:
                 continue
-            result = self._step(list(frames), previous, hidden)
+            before = previous, hidden
+            later = previous is not None
+            result = self.window(
+                list(frames), previous=previous, hidden=hidden, skip_first=later, skip_last=later
+            )
             if previous is None:
                 yield result.alpha[0]
-            yield result.alpha[1]
-            previous = result.alpha[1]
+            previous = result.alpha[0 if later else 1]
+            yield previous
             hidden = result.hidden[0] if carry_hidden and result.hidden is not None else None
-        if result is not None:
-            yield result.alpha[2]
-        elif frames:
-            padded = list(frames) + [frames[-1]] * (WINDOW - seen)
-            yield from self._step(padded, None, None).alpha[:seen]
-
-    def _step(
-        self, frames: list[FrameFeatures], previous: Tensor | None, hidden: Tensor | None
-    ) -> WindowResult:
-        return self.window(frames, previous=previous, hidden=hidden, skip_first=previous is not None)
+        if result is None:
+            padded = list(frames) + [frames[-1]] * (WINDOW - seen) if frames else []
+            yield from self.window(padded).alpha[:seen] if padded else []
+            return
+        if before[0] is not None:
+            result = self.window(list(frames), previous=before[0], hidden=before[1], skip_first=True)
+        yield result.alpha[2]
 
     def _groups(self, count: int) -> list[Tensor]:
         slots = self._network.widths.slots
         passes = max(1, -(-count // slots))
         return list(torch.arange(count, device=self.device).tensor_split(passes))
 
-    def _coarse(self, frames: list[FrameFeatures], group: Tensor, hidden: Tensor | None) -> _Coarse:
+    def _coarse(
+        self, frames: list[FrameFeatures], group: Tensor, hidden: Tensor | None, first: int
+    ) -> _Coarse:
+        """Coarse result of a group of instances; logits from frame `first` on."""
         net = self._network
         cells = torch.stack([frame.cells[group] for frame in frames])
         if not cells.any():
@@ -283,16 +352,16 @@ class MatteModel:
             empty = torch.zeros(len(frames), net.widths.attention, h, w, device=self.device)
             return _Coarse(None, torch.empty(0), torch.empty(0), empty if net.widths.has_gru else None, ())
         slots = torch.arange(len(group), device=self.device)
-        d8 = torch.stack([frame.d8 for frame in frames])
+        d8 = torch.cat([frame.d8 for frame in frames])
         features, queries, _ = net.decoder.refine_OS8.attend(d8, cells, slots)
         cues = None
         if net.decoder.prior is not None:
             cues = [
                 frame.colours.coarse(frame.picture, frame.guidance)[group]
-                for frame in frames
+                for frame in frames[first:]
                 if frame.colours
             ]
-        logits, f8, states = net.coarse_logits(features, queries, cues, hidden)
+        logits, f8, states = net.coarse_logits(features, queries, cues, hidden, first=first)
         change = ()
         if net.decoder.diff_module is not None:
             ahead, behind = change_logits(net.decoder.diff_module, f8)
@@ -327,34 +396,39 @@ class _Coarse:
 
 @dataclass(frozen=True, eq=False)
 class _Maps:
-    """(T, N, H, W) results of a window while its groups of instances are filled in."""
+    """(T, N, H, W) maps of a window while its groups of instances are filled in, in the order of its result;
+    T is 0 where nobody asked for them.
+    """
 
     alpha8: Tensor
     alpha4: Tensor
     alpha1: Tensor
-    single: Tensor
     region: Tensor
 
     @classmethod
-    def empty(cls, frames: int, count: int, size: torch.Size, device: torch.device) -> _Maps:
-        alphas = [torch.zeros(frames, count, *size, device=device) for _ in range(4)]
-        return cls(*alphas, region=torch.zeros(frames, count, *size, dtype=torch.bool, device=device))
+    def zeros(cls, shape: tuple[int, ...], device: torch.device) -> _Maps:
+        kinds = torch.float32, torch.float32, torch.float32, torch.bool
+        return cls(*(torch.zeros(shape, dtype=kind, device=device) for kind in kinds))
 
 
-def _with_known(alphas: Tensor, known: Sequence[Tensor | None]) -> Tensor:
-    """(T, N, H, W) alphas, those that are known instead of found."""
-    if all(frame is None for frame in known):
-        return alphas
-    frames = zip(alphas, known, strict=True)
-    return torch.stack(
-        [a if k is None else torch.where(k.isnan().to(a.device), a, k.to(a)) for a, k in frames]
-    )
+def _with_known(alphas: Tensor, known: Tensor | None) -> Tensor:
+    """(N, H, W) alphas of one frame, those that are known instead of found."""
+    return alphas if known is None else torch.where(known.isnan().to(alphas.device), alphas, known.to(alphas))
 
 
-def _changes(found: list[tuple[Tensor, ...]], like: Tensor) -> tuple[Tensor, Tensor]:
+def _clear_beyond(boxes: list[Box], planes: Tensor) -> None:
+    for plane, (rows, columns) in zip(planes, boxes, strict=True):
+        plane[: rows.start] = 0
+        plane[rows.stop :] = 0
+        plane[:, : columns.start] = 0
+        plane[:, columns.stop :] = 0
+
+
+def _changes(coarse: list[_Coarse], frames: list[FrameFeatures]) -> tuple[Tensor, Tensor]:
     """Change maps (T, H, W) of all groups together: changed where any of them changed."""
+    found = [seen.change for seen in coarse if seen.change]
     if not found:
-        still = torch.full_like(like[:, 0], 0.5)
+        still = torch.full_like(torch.stack([frame.picture[0] for frame in frames]), 0.5)
         return still, still
     return torch.stack([c[0] for c in found]).amax(dim=0), torch.stack([c[1] for c in found]).amax(dim=0)
 

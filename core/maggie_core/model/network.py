@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 from maggie_core.model.cues import CUE_ALPHAS, LocalColours, local_colours
 from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, up_stage
 from maggie_core.model.instances import InstanceDecoder, PlaneDecoder
+from maggie_core.model.layers import Pointwise, SparseConv3
 from maggie_core.model.refinement import Detail, SparseStage, dense_detail
 from maggie_core.model.temporal import ConvGru, change_head
 from maggie_core.model.widths import CUE_CHANNELS, Widths
@@ -35,11 +36,11 @@ class FrameFeatures:
     """(N, H, W)."""
     cells: Tensor
     """(N, H/8, W/8) bool: the cell holds a pixel of the instance."""
-    fea1: Tensor
-    fea2: Tensor
+    fine: list[Tensor]
+    """What features at strides 1 and 2 are made of where they are needed; (1, C, ..) each, as the next."""
     fea3: Tensor
     d8: Tensor
-    """(C, ..) each, at strides 1, 2, 4 and 8."""
+    """At strides 4 and 8."""
     colours: LocalColours | None
 
 
@@ -94,13 +95,10 @@ class CoarsePrior(nn.Sequential):
         Returns:
             (n, 1) logits.
         """
-        enlarged = F.interpolate(
-            coarse.unsqueeze(1), scale_factor=8 // stride, mode="bilinear", align_corners=False
-        )
-        m, y, x = sites.coords.unbind(1)
+        enlarged = sites.sampled(coarse.flatten().unsqueeze(1), coarse.shape[1:], stride / 8)
         level = 0 if stride == 4 else 1
         alphas = torch.atanh(0.995 * cues[:, CUE_ALPHAS])
-        return self.carry[level] * enlarged[m, 0, y, x].unsqueeze(1) + alphas @ self.trust[level, :, None]
+        return self.carry[level] * enlarged + alphas @ self.trust[level, :, None]
 
     def gated(self, logits: Tensor, cues: Tensor) -> Tensor:
         """(..., h, w) logits, with the guidance's own decision where its edge is far."""
@@ -130,6 +128,26 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
+        self.kind = torch.float32
+        """What it computes in, but for attention, logits and everything about colours."""
+
+    def round(self, kind: torch.dtype) -> None:
+        """Compute in another precision from now on: weights of convolutions are rounded to it."""
+        self.kind = kind
+        exact = [
+            self.decoder.prior,
+            self.decoder.diff_module,
+            self.decoder.refine_OS4[-1],
+            self.decoder.refine_OS1[-1],
+        ]
+        kept = {module for part in exact if part is not None for module in part.modules()}
+        for module in self.modules():
+            if (
+                isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, SparseConv3, Pointwise))
+                and module not in kept
+            ):
+                module.to(kind)
+
     @property
     def takes_cues(self) -> bool:
         return bool(self.widths.cues or self.widths.prior)
@@ -138,20 +156,24 @@ class Network(nn.Module):
         """(F, N, H, W) guidance, (N,) ids from 1 -> (F, E, H, W) as the encoder takes it."""
         return self.encoder.mask_embed_layer(guidance, ids)
 
-    def features(self, picture: Tensor, embedding: Tensor) -> tuple[list[Tensor], Tensor]:
+    def features(
+        self, picture: Tensor, embedding: Tensor, *, fine: bool = True
+    ) -> tuple[list[Tensor], Tensor]:
         """Per-frame features of a batch of frames.
 
         Args:
             picture: (F, 3, H, W) sRGB-encoded [0, 1].
             embedding: (F, E, H, W) of the guidance.
+            fine: as in `Encoder.forward`.
 
         Returns:
             [fea1, fea2, fea3] at strides 1, 2, 4, and D8 (F, C, H/8, W/8).
         """
-        shortcuts, x = self.encoder((picture - self.mean) / self.std, embedding)
-        x = self.decoder.layer1(self.aspp(x)) + shortcuts[4]
-        x = self.decoder.layer2(x) + shortcuts[3]
-        return shortcuts[:3], x
+        entering = torch.cat([(picture - self.mean) / self.std, embedding], dim=1)
+        shortcuts, x = self.encoder(entering.to(self.kind), fine=fine)
+        x = self.decoder.layer1(self.aspp(x)) + shortcuts.pop()
+        x = self.decoder.layer2(x) + shortcuts.pop()
+        return shortcuts, x
 
     def encode(self, picture: Tensor, guidance: Tensor, ids: Tensor) -> FrameFeatures:
         """Everything about one frame that does not depend on its neighbours.
@@ -164,39 +186,45 @@ class Network(nn.Module):
         if guidance.shape[-1] != picture.shape[-1]:
             guidance = F.interpolate(guidance.unsqueeze(0), picture.shape[-2:], mode="nearest").squeeze(0)
         shortcuts, d8 = self.features(
-            picture.unsqueeze(0), self.embed(guidance.unsqueeze(0), ids).to(picture.dtype)
+            picture.unsqueeze(0), self.embed(guidance.unsqueeze(0), ids).to(picture.dtype), fine=False
         )
         return FrameFeatures(
             picture=picture,
             guidance=guidance,
-            cells=F.max_pool2d(guidance, 8) > 0,
-            fea1=shortcuts[0][0].float(),
-            fea2=shortcuts[1][0].float(),
-            fea3=shortcuts[2][0].float(),
-            d8=d8[0].float(),
+            cells=F.avg_pool2d(guidance, 8) > 0,
+            fine=shortcuts[:2],
+            fea3=shortcuts[2],
+            d8=d8.float(),
             colours=local_colours(picture, guidance) if self.takes_cues else None,
         )
 
     def coarse_logits(
-        self, features: Tensor, queries: Tensor, cues: list[Tensor] | None, hidden: Tensor | None = None
+        self,
+        features: Tensor,
+        queries: Tensor,
+        cues: list[Tensor] | None,
+        hidden: Tensor | None = None,
+        *,
+        first: int = 0,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Coarse logits of a window.
+        """Coarse logits of a window, from frame `first` on.
 
         Args:
             features: (T, dim, h, w) from the attention blocks.
             queries: (n, query).
-            cues: (n, 12, h, w) per frame, for a network with a prior.
+            cues: (n, 12, h, w) per frame from `first` on, for a network with a prior.
             hidden: (dim, h, w) temporal state, video only.
 
         Returns:
-            L8 (T, n, h, w); F8 (T, query, h, w) before temporal fusion; states (T, dim, h, w) or None.
+            L8 (T - first, n, h, w); F8 (T, query, h, w) before temporal fusion; states (T, dim, h, w) or
+            None.
         """
         project = self.decoder.refine_OS8.conv
-        f8 = fused = project(features)
-        states = None
+        f8 = project(features.to(self.kind)).float()
+        fused, states = f8[first:], None
         if self.decoder.os8_temp_module is not None:
-            merged, states = self.decoder.os8_temp_module(features, hidden)
-            fused = project(merged)
+            merged, states = self.decoder.os8_temp_module(features, hidden, first=first)
+            fused = project(merged.to(self.kind)).float()
         logits = torch.einsum("nc,tchw->tnhw", queries, fused)
         if self.decoder.prior is not None and cues is not None:
             prior = self.decoder.prior
@@ -210,7 +238,9 @@ class Network(nn.Module):
         f8: Tensor,
         queries: Tensor,
         coarse: Tensor,
+        near: Tensor,
         region: Tensor,
+        corner: Tensor | None = None,
     ) -> Detail:
         """Run the sparse stage on the undecided pixels of one frame.
 
@@ -218,24 +248,27 @@ class Network(nn.Module):
             chosen: (n,) int64 instances of the frame that take part.
             f8: (query, h, w).
             queries: (n, query).
-            coarse: (n, h, w) coarse logits.
-            region: (n, H, W) bool.
+            coarse: (n, H/8, W/8) coarse logits.
+            near: the same around the region.
+            region: (n, H', W') bool, of a part of the picture for each instance.
+            corner: (n, 2) where these parts begin, multiples of 8; None for the whole picture.
         """
-        sites = Sites.where(region)
+        sites = Sites.where(region, corner)
         if len(sites) == 0:
-            nothing = torch.zeros_like(frame.guidance[chosen])
+            nothing = torch.zeros(region.shape, device=region.device)
             return Detail(nothing, nothing)
 
         def cues(at: Sites, stride: int) -> Tensor:
             assert frame.colours is not None
             return frame.colours.at(frame.picture, frame.guidance, at, chosen, stride=stride)
 
+        shortcuts = [partial(self.encoder.shortcut_rows, k, frame.fine[k]) for k in range(2)]
         prior = self.decoder.prior
         logit4, logit1, sites4 = self.decoder.detail_rows(
             sites,
-            [dense.unsqueeze(0) for dense in (frame.fea1, frame.fea2, frame.fea3, f8)],
+            [*shortcuts, frame.fea3, f8.unsqueeze(0)],
             queries,
             cues=cues if self.widths.cues else None,
             base=None if prior is None else partial(prior.base, coarse),
         )
-        return dense_detail(sites, sites4, logit4, logit1, None if prior is None else coarse)
+        return dense_detail(sites, sites4, logit4, logit1, None if prior is None else near)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,20 @@ def dilate(mask: Tensor, size: int) -> Tensor:
     return out
 
 
+REACH_PX = 48
+"""How far the finer mattes of a pixel may look: 3 pixels at full resolution, 2 of stride 2, 6 of stride 4 and
+the sites below them.
+"""
+
+
+def reach(mask: Tensor) -> Tensor:
+    """Everything (M, H, W) that the finer mattes at the pixels of a boolean mask depend on, and some more."""
+    tiles = F.max_pool2d(mask.float(), REACH_PX, ceil_mode=True)
+    near = F.max_pool2d(tiles, 3, stride=1, padding=1) > 0
+    wide = near.repeat_interleave(REACH_PX, dim=1).repeat_interleave(REACH_PX, dim=2)
+    return wide[:, : mask.shape[1], : mask.shape[2]]
+
+
 def to_alpha(logits: Tensor) -> Tensor:
     """Coverage from a logit: (tanh + 1) / 2, which is sigmoid(2 x). The paper's text says sigmoid."""
     return (torch.tanh(logits) + 1) / 2
@@ -74,27 +89,27 @@ class SparseStage(nn.Module):
         self.layer3 = nn.Sequential(
             SparseConv3(w.query, w.sparse4, inverse=True),
             nn.BatchNorm1d(w.sparse4),
-            nn.LeakyReLU(SLOPE),
+            nn.LeakyReLU(SLOPE, inplace=True),
             SparseConv3(w.sparse4, w.sparse4),
         )
         self.guidance_layer = nn.Sequential(
             Pointwise(w.s4 + w.sparse4, w.gate),
             nn.BatchNorm1d(w.gate),
-            nn.LeakyReLU(SLOPE),
+            nn.LeakyReLU(SLOPE, inplace=True),
             SparseConv3(w.gate, w.s4, bias=True),
         )
         self.layer3_smooth = _smooth(w.s4 + w.cues, w.smooth4)
         self.layer4 = nn.Sequential(
             SparseConv3(w.smooth4, w.sparse2, inverse=True),
             nn.BatchNorm1d(w.sparse2),
-            nn.LeakyReLU(SLOPE),
+            nn.LeakyReLU(SLOPE, inplace=True),
             Pointwise(w.sparse2, w.sparse2),
         )
         self.layer4_smooth = _smooth(w.s2 + w.sparse2 + w.cues, w.smooth2)
         self.layer5 = nn.Sequential(
             SparseConv3(w.smooth2, w.sparse1, inverse=True),
             nn.BatchNorm1d(w.sparse1),
-            nn.LeakyReLU(SLOPE),
+            nn.LeakyReLU(SLOPE, inplace=True),
             SparseConv3(w.sparse1, w.sparse1),
         )
         self.layer5_smooth = _smooth(w.detail + w.sparse1 + w.cues, w.smooth1)
@@ -104,7 +119,7 @@ class SparseStage(nn.Module):
     def detail_rows(
         self,
         sites: Sites,
-        features: list[Tensor],
+        features: Sequence[Tensor | Callable[[Sites], Tensor]],
         queries: Tensor,
         *,
         cues: Callable[[Sites, int], Tensor] | None = None,
@@ -114,7 +129,8 @@ class SparseStage(nn.Module):
 
         Args:
             sites: undecided pixels at full resolution; map m is instance m % N of frame m // N.
-            features: fea1, fea2, fea3 and the unfused F8: (F, C, ..) at strides 1, 2, 4 and 8.
+            features: fea1, fea2, fea3 and the unfused F8: (F, C, ..) at strides 1, 2, 4 and 8, or what gives
+                their rows (n, C) at sites.
             queries: (M, query) the instances' tokens.
             cues: (sites, stride) -> (n, 12) local colour cues, for a network that takes them.
             base: (sites, their cues, stride) -> (n, 1) logits that the results correct.
@@ -122,7 +138,7 @@ class SparseStage(nn.Module):
         Returns:
             (n4, 1) and (n1, 1) logits, and the sites at stride 4.
         """
-        fea1, fea2, fea3, f8 = features
+        fea1, fea2, fea3, f8 = (f if callable(f) else partial(Sites.gather, dense=f) for f in features)
         s1, s2 = sites, sites.coarse
         s4, s8 = s2.coarse, s2.coarse.coarse
 
@@ -130,16 +146,16 @@ class SparseStage(nn.Module):
             return [] if cues is None else [cues(at, stride)]
 
         hints4, hints1 = hints(s4, 4), hints(s1, 1)
-        x = self.inst_spec_layer(s8.gather(f8) * queries[s8.coords[:, 0]])
+        x = self.inst_spec_layer(f8(s8) * queries[s8.coords[:, 0]])
         x = _run(self.layer3, x, s8, s4)
-        d = s4.gather(fea3)
-        gate = _run(self.guidance_layer, torch.cat([d, x], dim=1), s4)
-        x = self.layer3_smooth(torch.cat([d * torch.sigmoid(gate), *hints4], dim=1))
+        d = fea3(s4)
+        gate = _run(self.guidance_layer, (d, x), s4)
+        x = _run(self.layer3_smooth, (d * torch.sigmoid(gate), *hints4), s4)
         logit4 = _run(self.refine_OS4, x, s4)
         x = _run(self.layer4, x, s4, s2)
-        x = self.layer4_smooth(torch.cat([s2.gather(fea2), x, *hints(s2, 2)], dim=1))
+        x = _run(self.layer4_smooth, (fea2(s2), x, *hints(s2, 2)), s2)
         x = _run(self.layer5, x, s2, s1)
-        x = self.layer5_smooth(torch.cat([s1.gather(fea1), x, *hints1], dim=1))
+        x = _run(self.layer5_smooth, (fea1(s1), x, *hints1), s1)
         logit1 = _run(self.refine_OS1, x, s1)
         if base is not None:
             logit4 = logit4 + base(s4, hints4[0], 4)
@@ -174,26 +190,35 @@ def fuse(alpha8: Tensor, detail: Detail, region: Tensor) -> Tensor:
     return torch.where(dilate(undecided(alpha), FUSE1_PX) & region, detail.alpha_os1, alpha)
 
 
-def _run(layers: nn.Sequential, x: Tensor, sites: Sites, fine: Sites | None = None) -> Tensor:
-    """Run a sequential that mixes sparse convolutions and row-wise layers; `fine` after an inverse one."""
+def _run(
+    layers: nn.Sequential, x: Tensor | tuple[Tensor, ...], sites: Sites, fine: Sites | None = None
+) -> Tensor:
+    """Run a sequential that mixes sparse convolutions and row-wise layers; `fine` after an inverse one.
+
+    Args:
+        x: (n, C) rows, or several side by side for a first layer that is pointwise.
+    """
+    parts = x if isinstance(x, tuple) else (x,)
     for layer in layers:
         if isinstance(layer, SparseConv3):
-            x = layer(x, sites, fine)
+            parts = (layer(*parts, sites, fine),)
             if layer.inverse and fine is not None:
                 sites = fine
         else:
-            x = layer(x)
-    return x
+            parts = (layer(*parts),)
+    return parts[0]
 
 
 def _smooth(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(Pointwise(inputs, outputs, bias=True), nn.ReLU(), nn.BatchNorm1d(outputs))
+    return nn.Sequential(
+        Pointwise(inputs, outputs, bias=True), nn.ReLU(inplace=True), nn.BatchNorm1d(outputs)
+    )
 
 
 def _head(inputs: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(
         SparseConv3(inputs, hidden),
         nn.BatchNorm1d(hidden),
-        nn.LeakyReLU(SLOPE),
+        nn.LeakyReLU(SLOPE, inplace=True),
         SparseConv3(hidden, 1, bias=True),
     )

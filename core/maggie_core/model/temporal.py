@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.model.crops import Box, bounds, grown
 from maggie_core.model.layers import SpectralConv
 from maggie_core.model.widths import Fusion, Widths
 
@@ -19,29 +20,46 @@ class ConvGru(nn.Module):
         self.ih = nn.Sequential(nn.Conv2d(2 * dim, 2 * dim, 3, padding=1))
         self.hh = nn.Sequential(nn.Conv2d(2 * dim, dim, 3, padding=1))
 
-    def cell(self, x: Tensor, h: Tensor) -> Tensor:
-        r, z = torch.sigmoid(self.ih(torch.cat([x, h], dim=1))).chunk(2, dim=1)
-        candidate = torch.tanh(self.hh(torch.cat([x, r * h], dim=1)))
-        return (1 - z) * h + z * candidate
+    def cell(self, x: Tensor, h: Tensor | None) -> Tensor:
+        """The state after a frame, from `seen` of it and the state before (None means zeros)."""
+        dim = x.shape[1] // 3
+        gates, candidate = x[:, : 2 * dim], x[:, 2 * dim :]
+        if h is None:
+            return torch.sigmoid(gates[:, dim:]) * torch.tanh(candidate)
+        r, z = torch.sigmoid(_conv(h, self.ih[0].weight[:, dim:]) + gates).chunk(2, dim=1)
+        candidate = torch.tanh(_conv(r * h, self.hh[0].weight[:, dim:]) + candidate)
+        return torch.lerp(h, candidate, z)
 
-    def forward(self, x: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def seen(self, x: Tensor) -> Tensor:
+        """(T, C, h, w) -> (T, 3 C, h, w): what both convolutions take from the frames, once for both ways."""
+        dim = x.shape[1]
+        weight = torch.cat([self.ih[0].weight[:, :dim], self.hh[0].weight[:, :dim]])
+        return _conv(x, weight, torch.cat([self.ih[0].bias, self.hh[0].bias]))
+
+    def forward(self, x: Tensor, hidden: Tensor | None = None, *, first: int = 0) -> tuple[Tensor, Tensor]:
         """(T, C, h, w) features -> their temporal states (mean of both directions), and the forward ones.
 
         Args:
             hidden: (C, h, w) state before the first frame; None means zeros, the published behaviour.
+            first: frame from which on the temporal states are asked for; the forward ones are all there.
         """
-        state = torch.zeros_like(x[:1]) if hidden is None else hidden.unsqueeze(0)
-        forward = []
-        for frame in x.split(1):
+        state = None if hidden is None else hidden.unsqueeze(0).clone(memory_format=torch.channels_last)
+        seen, forward = self.seen(x).split(1), []
+        for frame in seen:
             state = self.cell(frame, state)
             forward.append(state)
         if not self.bidirectional:
-            return torch.cat(forward), torch.cat(forward)
+            return torch.cat(forward[first:]), torch.cat(forward)
         merged = [forward[-1]]
-        for frame, ahead in zip(reversed(x.split(1)[:-1]), reversed(forward[:-1]), strict=True):
-            state = self.cell(frame, state)
-            merged.append((ahead + state) / 2)
+        for t in range(len(seen) - 2, first - 1, -1):
+            state = self.cell(seen[t], state)
+            merged.append((forward[t] + state) / 2)
         return torch.cat(merged[::-1]), torch.cat(forward)
+
+
+def _conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """3x3, in the precision of the weight; what goes in and comes out keeps its own."""
+    return F.conv2d(x.to(weight.dtype), weight, bias, padding=1).to(x.dtype)
 
 
 def change_head(w: Widths) -> nn.Sequential:
@@ -110,47 +128,94 @@ def fuse_window(
     """
     a0, a1, a2 = alphas
     p = a0 if previous is None else previous
-    df, db = (change_forward > 0.5).to(alphas.dtype), (change_backward > 0.5).to(alphas.dtype)
-    ahead = p * (1 - df[1]) + a1 * df[1]
-    behind = a2 * (1 - db[1]) + a1 * db[1]
+    since, until = change_forward[1] > 0.5, change_backward[1] > 0.5
+    ahead, behind = torch.where(since, a1, p), torch.where(until, a1, a2)
     if fusion == "backward":
         return torch.stack([a0, behind, a2])
     out1 = ahead if fusion == "forward" else torch.where(ahead == behind, ahead, a1)
-    out2 = out1 * (1 - df[2]) + a2 * df[2]
+    out2 = torch.where(change_forward[2] > 0.5, a2, out1)
     return torch.stack([a0, out1, out2])
 
 
+def may_take_over(alpha: Tensor, before: Tensor, changed: Tensor) -> Tensor:
+    """(N, H, W) bool: where the middle frame of `fuse_window` depends on the one after it.
+
+    It then takes the matte before if the one after is the same. Two mattes agree exactly where both are
+    wholly decided; anywhere else that is chance and does not count.
+
+    Args:
+        alpha, before: (N, H, W) mattes of the frame and of the one before.
+        changed: (H, W) bool: since the one or until the other.
+    """
+    differs = (alpha != before) & ~changed
+    places = differs.nonzero(as_tuple=True)
+    value = before[places]
+    differs[places] = (value == 0) | (value == 1)
+    return differs
+
+
 def tidy_coarse(alpha: Tensor) -> Tensor:
-    """Snap nearly solid coverage of the coarse matte to one (the published test-time rule)."""
-    return torch.where(alpha >= 0.95, 1.0, alpha)
+    """Snap nearly solid coverage of the coarse matte to one, in place (the published test-time rule)."""
+    return alpha.masked_fill_(alpha >= 0.95, 1.0)
 
 
 BOX_GROWTH_PX = 30
 _ROW = torch.tensor([0.0112972, 0.0196901, 0.0274797, 0.0307091, 0.0274797, 0.0196901, 0.0112972])
 """One row of the 7x7 smoothing kernel; all seven rows are the same, as published (it is no Gaussian)."""
+_LEAST, _REACH = 0.09, 12
+"""The kernel's weights sum to 1.03: what it smooths to more than 0.1 has a pixel above this within reach."""
 
 
-def instance_boxes(alpha: Tensor) -> Tensor:
+def instance_boxes(alpha: Tensor) -> list[Box]:
     """Where an instance may be: the grown bounding box of its smoothed coarse matte.
 
     Args:
         alpha: (M, H, W) coarse coverage in [0, 1].
 
     Returns:
-        (M, H, W) bool; all True for a map whose smoothed matte nowhere exceeds 0.1.
+        Rows and columns of each map; all of them where the smoothed matte nowhere exceeds 0.1.
     """
-    maps, height, width = alpha.shape
-    row = _ROW.to(alpha)
-    smooth = F.conv2d(alpha.unsqueeze(1), row.view(1, 1, 1, 7), padding=(0, 3))
-    smooth = F.conv2d(smooth, torch.ones(1, 1, 7, 1).to(alpha), padding=(3, 0))
-    smooth = F.interpolate(smooth[..., 3:-3, 3:-3], (height, width), mode="bilinear", align_corners=False)
-    keep = torch.ones_like(alpha, dtype=torch.bool)
-    for m, found in enumerate(smooth[:, 0] > 0.1):
-        rows, columns = found.any(dim=1).nonzero(), found.any(dim=0).nonzero()
-        if len(rows) == 0:
-            continue
-        top, bottom = int(rows[0]) - BOX_GROWTH_PX, int(rows[-1]) + BOX_GROWTH_PX
-        left, right = int(columns[0]) - BOX_GROWTH_PX, int(columns[-1]) + BOX_GROWTH_PX
-        keep[m] = False
-        keep[m, max(0, top) : min(bottom, height), max(0, left) : min(right, width)] = True
-    return keep
+    height, width = alpha.shape[1:]
+    everything = (slice(0, height), slice(0, width))
+    boxes = []
+    for plane in alpha:
+        near = bounds(plane > _LEAST)
+        found = None if near is None else _smooth_bounds(plane, *grown(near, _REACH, _REACH, plane.shape))
+        boxes.append(
+            everything if found is None else grown(found, BOX_GROWTH_PX, BOX_GROWTH_PX - 1, plane.shape)
+        )
+    return boxes
+
+
+def _smooth_bounds(plane: Tensor, rows: slice, columns: slice) -> Box | None:
+    """Bounds of the smoothed matte (H, W) above 0.1, which lie inside the box.
+
+    Smoothed with zeros beyond the border, the border of 3 pixels cut away, and enlarged to the whole again.
+    """
+    height, width = plane.shape
+    padded = F.pad(plane[rows, columns], (3, 3, 3, 3))
+    across = sum(
+        weight * padded[:, k : k + columns.stop - columns.start] for k, weight in enumerate(_ROW.tolist())
+    )
+    smooth = sum(across[k : k + rows.stop - rows.start] for k in range(7))
+    smooth = _stretched(smooth, rows, height)
+    smooth = _stretched(smooth.t(), columns, width).t()
+    found = bounds(smooth > 0.1)
+    if found is None:
+        return None
+    return tuple(
+        slice(side.start + at.start, side.stop + at.start)
+        for side, at in zip(found, (rows, columns), strict=True)
+    )
+
+
+def _stretched(lines: Tensor, part: slice, whole: int) -> Tensor:
+    """Some lines (n, C) of a picture of `whole` lines, whose outer three are cut before it is stretched to
+    the same size, bilinearly by pixel centres; what lies outside the part is as its border.
+    """
+    at = (torch.arange(part.start, part.stop, device=lines.device) + 0.5) * ((whole - 6) / whole) - 0.5
+    at = at.clamp(0, whole - 7)
+    low = at.long()
+    place = (low + 3 - part.start).clamp(0, len(lines) - 1)
+    following = (torch.clamp(low + 1, max=whole - 7) + 3 - part.start).clamp(0, len(lines) - 1)
+    return torch.lerp(lines[place], lines[following], (at - low).to(lines.dtype).unsqueeze(1))

@@ -9,6 +9,7 @@ Source: Graham et al., "3D Semantic Segmentation with Submanifold Sparse Convolu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,20 +24,22 @@ PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
 class Sites:
     """Active sites of M maps of H x W pixels, sorted by (m, y, x).
 
-    `coords` is int64 (n, 3). Nothing of size C x H x W is ever made; the one dense map is `index`,
-    int32 with a one-pixel border.
+    `coords` is int64 (n, 3). Nothing of size C x H x W is ever made; the one dense map is `table`, int32 with
+    a one-pixel border.
     """
 
     coords: Tensor
     maps: int
     height: int
     width: int
+    corner: Tensor | None = None
+    """(M, 2) int64: y and x in the picture where each map begins; all at its corner if None."""
 
     @classmethod
-    def where(cls, active: Tensor) -> Sites:
+    def where(cls, active: Tensor, corner: Tensor | None = None) -> Sites:
         """Sites of a boolean (M, H, W) stack that are True."""
         maps, height, width = active.shape
-        return cls(active.nonzero(), maps, height, width)
+        return cls(active.nonzero(), maps, height, width, corner)
 
     def __len__(self) -> int:
         return self.coords.shape[0]
@@ -48,19 +51,44 @@ class Sites:
         return (m * self.height + y) * self.width + x
 
     @cached_property
-    def index(self) -> Tensor:
-        """(M * (H+2) * (W+2),) int32: row of the site at a padded position, n where there is none."""
+    def _padded(self) -> Tensor:
+        """(n,) position of each site in the (M, H+2, W+2) stack with a border of one pixel."""
+        m, y, x = self.coords.unbind(1)
+        return (m * (self.height + 2) + y + 1) * (self.width + 2) + x + 1
+
+    @cached_property
+    def places(self) -> Tensor:
+        """(n,) row of each site in a layout where the neighbours in a line of the picture are neighbours.
+
+        Zero rows stand for what is missing between: one in a gap of one pixel, two in a wider one, three at
+        both ends. So every 3x1 window of the picture that holds a site is three rows in a piece.
+        """
+        if len(self) == 0:
+            return self._padded
+        steps = torch.diff(self._padded, prepend=self._padded[:1] - 3).clamp(max=3)
+        return steps.cumsum(0)
+
+    @cached_property
+    def table(self) -> Tensor:
+        """(M * (H+2) * (W+2),) int32: row in that layout; 1, between zeros, where no site is beside."""
         size = self.maps * (self.height + 2) * (self.width + 2)
-        table = torch.full((size,), len(self), dtype=torch.int32, device=self.coords.device)
-        table[self._padded()] = torch.arange(len(self), dtype=torch.int32, device=self.coords.device)
+        table = torch.ones(size, dtype=torch.int32, device=self.coords.device)
+        places = self.places.int()
+        for step in (1, -1, 0):
+            table[self._padded + step] = places + step
         return table
 
     @cached_property
-    def neighbours(self) -> Tensor:
-        """(n, 9) int64: row of the neighbour at (r-1, s-1), r major; n where it is inactive."""
-        steps = [dy * (self.width + 2) + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-        here = self._padded()
-        return torch.stack([self.index[here + step] for step in steps], dim=1).long()
+    def windows(self) -> Tensor:
+        """(n, 3) row in that layout where the 3x1 windows of the lines above, through and below begin."""
+        line = self.width + 2
+        above, below = (self.table[self._padded + step] for step in (-line, line))
+        return torch.stack([above, self.places, below], dim=1) - 1
+
+    def laid_out(self, rows: Tensor) -> Tensor:
+        """(n, C) -> (rows of the layout, C)."""
+        size = 6 if len(self) == 0 else int(self.places[-1]) + 4
+        return rows.new_zeros(size, rows.shape[1]).index_copy(0, self.places, rows)
 
     @cached_property
     def coarse(self) -> Sites:
@@ -71,51 +99,80 @@ class Sites:
         height, width = (self.height + 1) // 2, (self.width + 1) // 2
         m, y, x = self.coords.unbind(1)
         active = torch.zeros((self.maps, height + 1, width + 1), dtype=torch.bool, device=self.coords.device)
-        for oy in (y // 2, (y + 1) // 2):
-            for ox in (x // 2, (x + 1) // 2):
+        for oy in (y >> 1, (y + 1) >> 1):
+            for ox in (x >> 1, (x + 1) >> 1):
                 active[m, oy, ox] = True
-        return Sites.where(active[:, :height, :width])
+        corner = None if self.corner is None else self.corner // 2
+        return Sites.where(active[:, :height, :width], corner)
+
+    @cached_property
+    def pixels(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(n,) map, y and x of each site in the picture."""
+        m, y, x = self.coords.unbind(1)
+        if self.corner is None:
+            return m, y, x
+        top, left = self.corner[m].unbind(1)
+        return m, y + top, x + left
 
     def inverse_rules(self, coarse: Sites) -> list[tuple[Tensor, Tensor, tuple[tuple[int, int], ...]]]:
         """How the inverse of that convolution brings coarse rows back to these fine sites.
 
         Returns:
             One entry per parity class: (rows, sources, taps). `rows` are the fine rows of the class,
-            `sources` (len(rows), len(taps)) the coarse rows they read (len(coarse) where inactive), and
-            `taps` the kernel positions (r, s) they are multiplied with: fine = 2 * coarse - 1 + tap.
+            `sources` (len(rows), len(taps)) the rows they read in the layout of the coarse ones, and `taps`
+            the kernel positions (r, s) they are multiplied with: fine = 2 * coarse - 1 + tap.
         """
         m, y, x = self.coords.unbind(1)
+        first = (m * (coarse.height + 2) + (y >> 1) + 1) * (coarse.width + 2) + (x >> 1) + 1
+        kind = (y & 1) * 2 + (x & 1)
         rules = []
-        for parity_y, parity_x in PARITIES:
-            rows = ((y % 2 == parity_y) & (x % 2 == parity_x)).nonzero().squeeze(1)
-            taps = tuple((r, s) for r in _taps(parity_y) for s in _taps(parity_x))
-            sources = []
-            for r, s in taps:
-                oy, ox = (y[rows] + 1 - r) // 2, (x[rows] + 1 - s) // 2
-                place = (m[rows] * (coarse.height + 2) + oy + 1) * (coarse.width + 2) + ox + 1
-                sources.append(coarse.index[place])
-            rules.append((rows, torch.stack(sources, dim=1).long(), taps))
+        for parity, (parity_y, parity_x) in enumerate(PARITIES):
+            rows = (kind == parity).nonzero().squeeze(1)
+            steps = [
+                (r, s, (r == 0) * (coarse.width + 2) + (s == 0))
+                for r in _taps(parity_y)
+                for s in _taps(parity_x)
+            ]
+            sources = torch.stack([coarse.table[first[rows] + step] for _, _, step in steps], dim=1)
+            rules.append((rows, sources, tuple((r, s) for r, s, _ in steps)))
         return rules
 
     def gather(self, dense: Tensor) -> Tensor:
         """Rows (n, C) at the sites, of dense (F, C, H, W) pictures that M / F maps share each."""
-        frames = dense.shape[0]
-        m, y, x = self.coords.unbind(1)
-        place = y * dense.shape[3] + x
-        if frames == 1:
-            return dense[0].flatten(1).index_select(1, place).t()
-        frame = m // (self.maps // frames)
-        rows = dense.permute(0, 2, 3, 1).reshape(-1, dense.shape[1])
-        return rows.index_select(0, frame * (dense.shape[2] * dense.shape[3]) + place)
+        frames, channels, height, width = dense.shape
+        m, y, x = self.pixels
+        place = y * width + x
+        if frames > 1:
+            place = place + m // (self.maps // frames) * (height * width)
+        return dense.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, place)
+
+    def sampled(self, rows: Tensor, size: Sequence[int], scale: float, maps: Tensor | None = None) -> Tensor:
+        """Rows (n, C) at the sites, bilinearly by pixel centres, of a grid `scale` times the picture's.
+
+        Args:
+            rows: (M h w, C) of one such grid for each map.
+            size: h, w.
+            maps: (M,) grid of each map; None means its own.
+        """
+        m, y, x = self.pixels
+        m = m if maps is None else maps[m]
+        height, width = size
+        y = ((y + 0.5) * scale - 0.5).clamp(0, height - 1)
+        x = ((x + 0.5) * scale - 0.5).clamp(0, width - 1)
+        top, left = y.long(), x.long()
+        bottom, right = (top + 1).clamp(max=height - 1), (left + 1).clamp(max=width - 1)
+        down, across = (y - top).unsqueeze(1), (x - left).unsqueeze(1)
+
+        def at(row: Tensor, column: Tensor) -> Tensor:
+            return rows.index_select(0, (m * height + row) * width + column)
+
+        upper = torch.lerp(at(top, left), at(top, right), across)
+        return torch.lerp(upper, torch.lerp(at(bottom, left), at(bottom, right), across), down)
 
     def scatter(self, rows: Tensor, *, fill: float = 0.0) -> Tensor:
         """Dense (M, H, W) stack of one value per site; `fill` elsewhere."""
         dense = rows.new_full((self.maps * self.height * self.width,), fill)
         return dense.index_copy(0, self.flat, rows.reshape(-1)).view(self.maps, self.height, self.width)
-
-    def _padded(self) -> Tensor:
-        m, y, x = self.coords.unbind(1)
-        return (m * (self.height + 2) + y + 1) * (self.width + 2) + x + 1
 
 
 def _taps(parity: int) -> tuple[int, ...]:
