@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from maggie_core.geometry import Geometry, Window
 
 Detail = Literal["working", "native"]
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating]
 
 UNDECIDED = (0.01, 0.99)
 """Alphas strictly between are decided anew, and pixels this near to them (in pixels of the working grid)."""

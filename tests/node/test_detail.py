@@ -33,9 +33,8 @@ def matte(command: Command, large_shot, tiny_model: Path, tmp_path: Path):
         )
         assert result.exit_code == 0, result.stderr
         events = [from_line(line) for line in result.stdout.splitlines()]
-        (started,), (done,) = (
-            [event for event in events if isinstance(event, kind)] for kind in (Started, FrameDone)
-        )
+        (started,) = [event for event in events if isinstance(event, Started)]
+        (done,) = [event for event in events if isinstance(event, FrameDone)]
         return started, done, tmp_path / "m.1002.exr"
 
     return run
