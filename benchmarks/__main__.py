@@ -12,8 +12,7 @@ RUNS = (
     ("benchmarks.instances", []),
     ("benchmarks.synthesis", []),
     ("benchmarks.state", []),
-    ("benchmarks.pipeline", ["2k"]),
-    ("benchmarks.pipeline", ["long"]),
+    ("benchmarks.speed", ["--set", "all"]),
 )
 
 

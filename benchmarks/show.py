@@ -42,7 +42,7 @@ MASK_BYTES = 0.05
 MATTE_BYTES = 0.2
 """A pixel and person: a mask read, an alpha written, both mostly flat."""
 COST = {"fixed": 0.89, "person": 0.553, "pixel": 0.2, "pixel and person": 0.084}
-"""Seconds of a 2K frame by what they grow with, of `benchmarks.pipeline 2k` and `benchmarks.instances`: the
+"""Seconds of a 2K frame by what they grow with, of `bench --case e2e-2k` and `benchmarks.instances`: the
 network works at 576 rows whatever the plate's size, so only reading, colour and writing grow with pixels."""
 PIXELS = 2048 * 1152
 LOOK_AHEAD = 2

@@ -63,18 +63,22 @@ class FastPath:
             features = self._timed("encode", self.model.encode, *self._frames[self._next])
             self._next += 1
             return self._timed("window", self.model.window, [features]).alpha[0]
-        while True:
-            picture, guidance = self._frames[self._next]
-            self._features.append(self._timed("encode", self.model.encode, picture, guidance))
+        for _ in range(1 if self._features else WINDOW):
+            features = self._timed("encode", self.model.encode, *self._frames[self._next])
+            self._features.append(features)
             self._next += 1
-            if len(self._features) == WINDOW:
-                break
-        first = self._previous is None
+        later = self._previous is not None
         result = self._timed(
-            "window", self.model.window, list(self._features), previous=self._previous, skip_first=not first
+            "window",
+            self.model.window,
+            list(self._features),
+            previous=self._previous,
+            skip_first=later,
+            skip_last=later,
         )
-        self._previous = result.alpha[1]
-        return result.alpha[1]
+        matte: Tensor = result.alpha[0 if later else 1]
+        self._previous = matte
+        return matte
 
     def _timed(self, part: str, call: Any, *args: Any, **how: Any) -> Any:
         begin = time.perf_counter()

@@ -39,9 +39,10 @@ GROUPS = {
     "polish": "last steps",
     "steady": "last steps",
     "enlarge the alphas": "enlarging",
+    "detail at the plate's size": "native detail",
     "write the mattes": "writing",
 }
-NEEDED = ("network", "last steps")
+NEEDED = ("network", "last steps", "native detail")
 """What a frame costs however its files are handled; all else is overhead."""
 
 
@@ -202,6 +203,7 @@ def timed(spent: dict[str, float]) -> Iterator[None]:
         (chain, "polish", "polish"),
         (chain, "steadied", "steady"),
         (shot.Geometry, "from_working", "enlarge the alphas"),
+        (shot, "add_detail", "detail at the plate's size"),
         (runner, "write_mattes", "write the mattes"),
     ]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]

@@ -19,7 +19,7 @@ Cut = Callable[[Sequence[int], int], tuple[tuple[int, ...], ...]]
 START_S = 4.0
 """Seconds from a process's start to its first frame: imports, weights. Measured, `benchmarks.chunking`."""
 SECONDS_PER_FRAME = 2.6
-"""Seconds a delivered frame takes: 2K, three people, default model, two threads; `benchmarks.pipeline 2k`."""
+"""Seconds a delivered frame takes: 2K, three people, default model, two threads; `bench --case e2e-2k`."""
 THROWN = 0.6
 """What a frame that is computed and thrown away costs, of one delivered: it is neither polished nor written.
 Measured, `benchmarks.chunking`."""
