@@ -7,8 +7,9 @@ Tang, "Guided Image Filtering", ECCV 2010; its coarse fit used at full size: He 
 
     alpha = enlarged alpha + slope . (colour - enlarged working colour)
 
-So who is where, and how that changes in time, stays the working grid's decision, and no tile knows more than
-another: cut anywhere, the result is the same. Memory is that of the alphas and of one tile.
+but for what is no more than the plate's grain. So who is where, and how that changes in time, stays the
+working grid's decision, and no tile knows more than another: cut anywhere, the result is the same. Memory is
+that of the alphas and of one tile.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ NEAR_PX = 2
 RADIUS_PX = 4
 EPS = 3e-5
 """Half side of the window of the fit, and its regularisation: colours within 0.005 count as one."""
+HALO_PX = 3
+"""Half side of the window, in plate pixels, in which change is told from grain."""
+SAMPLES, SAMPLE_PX, GRAIN_QUANTILE = 12, 48, 0.25
+"""The grain is looked for in at most 12 x 12 samples of the plate: a low quantile of their variances."""
 TILE_PX = 256
 """Side of a tile of the plate: small, as most tiles hold no edge; far above that a tile outgrows the
 processor's cache."""
@@ -62,20 +67,62 @@ def add_detail(
     """
     coarse = np.ascontiguousarray(picture.transpose(1, 2, 0))
     region = geometry.region
+
+    def finer(part: Window) -> Plane:
+        return see(part) - geometry.part_from_working(coarse, part)
+
+    grain = _grain(finer, region)
     for tile in geometry.tiles(tile_px):
-        cells = geometry.cells_of(tile)
+        around = _grown(tile, region)
+        cells = geometry.cells_of(around)
         there = [n for n, slope in enumerate(slopes) if slope is not None and slope[cells].any()]
         if not there:
             continue
-        finer = see(tile) - geometry.part_from_working(coarse, tile)
-        rows = slice(tile.y - region.y, tile.bottom - region.y)
-        columns = slice(tile.x - region.x, tile.right - region.x)
+        beyond = finer(around)
+        inside = _inside(tile, around)
         for n in there:
             slope = slopes[n]
             assert slope is not None
-            part = alphas[n, rows, columns]
-            part += np.einsum("hwc,hwc->hw", geometry.part_from_working(slope, tile), finer)
+            change = _cleaned(geometry.part_from_working(slope, around), beyond, grain)
+            part = alphas[n][_inside(tile, region)]
+            part += change[inside]
             np.clip(part, 0, 1, out=part)
+
+
+def _grain(finer: Callable[[Window], Plane], region: Window) -> Plane:
+    """(3,) variance of what a plate shows beyond its working copy where it shows nothing but grain: low among
+    those of samples all over the region.
+    """
+    side = min(SAMPLE_PX, region.width, region.height)
+    columns, rows = (
+        np.linspace(0, length - side, min(SAMPLES, -(-length // side))).astype(int)
+        for length in (region.width, region.height)
+    )
+    found = [
+        finer(Window(region.x + int(x), region.y + int(y), side, side)).var(axis=(0, 1))
+        for y in rows
+        for x in columns
+    ]
+    return np.quantile(found, GRAIN_QUANTILE, axis=0).astype(np.float32)
+
+
+def _cleaned(slope: Plane, beyond: Plane, grain: Plane) -> Plane:
+    """(H, W) slope . beyond, less where it is no more than grain (Wiener's filter, in windows)."""
+    change = np.einsum("hwc,hwc->hw", slope, beyond)
+    side = (2 * HALO_PX + 1,) * 2
+    energy = cv2.boxFilter(change * change, cv2.CV_32F, side, borderType=cv2.BORDER_REPLICATE)
+    noise = cv2.boxFilter(slope * slope @ grain, cv2.CV_32F, side, borderType=cv2.BORDER_REPLICATE)
+    return change * np.clip(1 - noise / np.maximum(energy, 1e-12), 0, 1)
+
+
+def _grown(tile: Window, region: Window) -> Window:
+    wide = Window(tile.x - HALO_PX, tile.y - HALO_PX, tile.width + 2 * HALO_PX, tile.height + 2 * HALO_PX)
+    return wide.intersection(region) or tile
+
+
+def _inside(part: Window, whole: Window) -> tuple[slice, slice]:
+    x, y = part.x - whole.x, part.y - whole.y
+    return slice(y, y + part.height), slice(x, x + part.width)
 
 
 def slope_of(alpha: Plane, picture: Plane) -> Plane | None:
