@@ -90,7 +90,7 @@ def test_the_sparse_stage_gives_the_golden_rows():
     frame = model("image").encode(case.image[0], case.guidance[0])
 
     with torch.inference_mode():
-        fea1, fea2 = (partial(net.encoder.shortcut_rows, k, frame.fine[k]) for k in range(2))
+        fea1, fea2 = (partial(net.fine_rows, frame, stride) for stride in (1, 2))
         logit4, logit1, sites4 = net.decoder.detail_rows(
             sites,
             [fea1, fea2, frame.fea3, case["F8"]],

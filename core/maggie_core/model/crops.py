@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from maggie_core.sparse import Part
+
 Box = tuple[slice, slice]
 """Rows and columns."""
 
@@ -27,8 +29,8 @@ class Crops:
     lefts: list[int]
     height: int
     width: int
-    corner: Tensor
-    """(M, 2) int64: tops and lefts."""
+    part: Part
+    """The same for the sites of a sparse stage."""
 
     @classmethod
     def around(cls, unsure: Tensor, boxes: Sequence[Box] | None) -> Crops:
@@ -58,7 +60,7 @@ class Crops:
         tops = [min(start[0], whole[0] - height) for start in starts]
         lefts = [min(start[1], whole[1] - width) for start in starts]
         corner = torch.tensor(list(zip(tops, lefts, strict=True)), device=unsure.device)
-        return cls(tops, lefts, height, width, corner)
+        return cls(tops, lefts, height, width, Part(corner, *whole))
 
     def of(self, planes: Tensor, *, stride: int = 1) -> Tensor:
         """(M, H/stride, W/stride) -> (M, height/stride, width/stride)."""
@@ -71,7 +73,9 @@ class Crops:
 
     def inside(self, boxes: Sequence[Box]) -> Tensor:
         """(M, height, width) bool: what of each crop lies in its box."""
-        inside = torch.zeros(len(boxes), self.height, self.width, dtype=torch.bool, device=self.corner.device)
+        inside = torch.zeros(
+            len(boxes), self.height, self.width, dtype=torch.bool, device=self.part.corner.device
+        )
         for plane, top, left, (rows, columns) in zip(inside, self.tops, self.lefts, boxes, strict=True):
             plane[
                 max(rows.start - top, 0) : max(rows.stop - top, 0),
@@ -102,15 +106,3 @@ def grown(box: Box, before: int, after: int, size: Sequence[int]) -> Box:
         for side, length in zip(box, size, strict=True)
     )
     return rows, columns
-
-
-def box_dilate(mask: Tensor, radius: int) -> Tensor:
-    """Grow a boolean (..., H, W) mask by a square of side 2 `radius` + 1."""
-    for dim in (-1, -2):
-        out, length = mask.clone(), mask.shape[dim]
-        for step in range(1, min(radius, length - 1) + 1):
-            ahead, behind = mask.narrow(dim, step, length - step), mask.narrow(dim, 0, length - step)
-            out.narrow(dim, 0, length - step).logical_or_(ahead)
-            out.narrow(dim, step, length - step).logical_or_(behind)
-        mask = out
-    return mask

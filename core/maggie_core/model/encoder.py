@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core import sparse
-from maggie_core.model.crops import box_dilate
 from maggie_core.model.layers import SLOPE, SpectralConv
 from maggie_core.model.widths import Widths
 from maggie_core.sparse import Sites
@@ -119,8 +118,8 @@ class Encoder(nn.Module):
         """(F, 3 + E, H, W) normalised picture and guidance, as `mask_embed_layer` gives it.
 
         Args:
-            fine: give features of strides 1 and 2. Otherwise what `shortcut_rows` makes them of, where they
-                are needed: the input and its features at stride 2.
+            fine: give features of strides 1 and 2. Otherwise what `shortcut_rows` makes them of where they
+                are needed: the input, and what the first layers make of it at stride 2.
 
         Returns:
             [fea1 .. fea5] at strides 1 to 16, and x5 at stride 32.
@@ -138,35 +137,19 @@ class Encoder(nn.Module):
         features.append(self.shortcut[4](x))
         return features, self.layer_bottleneck(x)
 
-    def shortcut_rows(self, number: int, entering: Tensor, sites: Sites) -> Tensor:
-        """What a shortcut gives at sites of many maps over one picture.
+    def shortcut_rows(self, number: int, rows: Tensor, sites: Sites) -> Tensor:
+        """What a shortcut gives at sites two pixels or more inside those that are given.
 
         Args:
             number: 0 for fea1, 1 for fea2.
-            entering: (1, C, h, w) what it starts from.
-
-        Returns:
-            (n, C) rows.
+            rows: (n, C) what it starts from.
         """
-        height, width = entering.shape[2:]
-        _, y, x = sites.pixels
-        place = y * width + x
-        # Both convolutions look one pixel further, and what they find missing there does not come back.
-        near = torch.zeros(1, height, width, dtype=torch.bool, device=entering.device)
-        near.view(-1)[place] = True
-        shared = Sites.where(box_dilate(near, 2))
-        rows = shared.gather(entering)
         for layer in self.shortcut[number]:
             if isinstance(layer, nn.Conv2d):
-                weight = layer.weight.permute(0, 2, 3, 1)
-                rows = sparse.submanifold_conv3(rows, weight, layer.bias, shared)
-            elif isinstance(layer, nn.BatchNorm2d):
-                rows = layer(rows[..., None, None]).flatten(1)
+                rows = sparse.submanifold_conv3(rows, layer.weight.permute(0, 2, 3, 1), layer.bias, sites)
             else:
-                rows = layer(rows)
-        order = torch.empty(height * width, dtype=torch.int32, device=entering.device)
-        order[shared.flat] = torch.arange(len(shared), dtype=torch.int32, device=entering.device)
-        return rows.index_select(0, order[place])
+                rows = layer(rows[..., None, None]).flatten(1)
+        return rows
 
 
 class Aspp(nn.Module):

@@ -159,36 +159,34 @@ class MatteModel:
         found = _Maps.zeros((len(frames) if maps else 0, *shape), self.device)
 
         def matte(t: int, wanted: Tensor | None = None) -> Tensor:
-            alphas = torch.zeros(shape, device=self.device)
-            for group, seen in zip(groups, coarse, strict=True):
-                if seen.logits is not None:
-                    self._matte(frames[t], group, seen, t - len(frames), alphas, found, wanted)
-            return _with_known(alphas, known[t])
-
-        states = [seen.hidden for seen in coarse if seen.hidden is not None]
-        hidden = torch.cat(states, dim=1) if states else None
-        forward, backward = _changes(coarse, frames) if self.is_video else (None, None)
-
-        def result(alpha: Tensor, single: Tensor) -> WindowResult:
-            return WindowResult(alpha, *vars(found).values(), single, hidden, forward, backward)
+            parts = [
+                self._matte(frames[t], group, seen, t - len(frames), found, wanted)
+                for group, seen in zip(groups, coarse, strict=True)
+            ]
+            return _with_known(parts[0] if len(parts) == 1 else torch.cat(parts), known[t])
 
         before = None if previous is None else previous.to(self.device)
-        fuses = fusion != "none" and len(frames) == WINDOW
-        if skip_last and fusion in ("none", "both") and forward is not None and backward is not None:
+        states = [seen.hidden for seen in coarse if seen.hidden is not None]
+        carry = torch.cat(states, dim=1) if states else None
+        if skip_last and (fusion == "none" or (fusion == "both" and before is not None)):
             middle = matte(1)
-            if fuses and before is not None:
-                wanted = may_take_over(middle, before, (forward[1] > 0.5) | (backward[1] > 0.5))
+            if fusion == "both" and before is not None:
+                wanted = may_take_over(middle, before, self._changed(coarse, shape))
                 if wanted.any():
                     agreed = wanted & (matte(WINDOW - 1, wanted) == before)
                     middle = _with_known(torch.where(agreed, before, middle), known[1])
-            return result(middle[None], middle[None][:0])
+            return WindowResult(middle[None], *vars(found).values(), middle[None][:0], carry)
         left_out = before if skip_first and before is not None else torch.zeros(shape, device=self.device)
         single = torch.stack([left_out if skip_first and t == 0 else matte(t) for t in range(len(frames))])
-        final = single
-        if fuses and forward is not None and backward is not None:
-            final = fuse_window(single, before, forward, backward, fusion=fusion)
-            final = torch.stack([_with_known(a, k) for a, k in zip(final, known, strict=True)])
-        return result(final[1:2], single[:0]) if skip_last else result(final, single)
+        final, forward, backward = single, None, None
+        if self.is_video:
+            forward, backward = self._changes(coarse, (len(frames), *shape[1:]))
+            if fusion != "none" and len(frames) == WINDOW:
+                final = fuse_window(single, before, forward, backward, fusion=fusion)
+                final = torch.stack([_with_known(a, k) for a, k in zip(final, known, strict=True)])
+        if skip_last:
+            final, single = final[1:2], single[:0]
+        return WindowResult(final, *vars(found).values(), single, carry, forward, backward)
 
     def _matte(
         self,
@@ -196,18 +194,18 @@ class MatteModel:
         group: Tensor,
         coarse: _Coarse,
         t: int,
-        alphas: Tensor,
         maps: _Maps,
         wanted: Tensor | None,
-    ) -> None:
-        """Matte a group of instances in a frame of a window, finer where it is undecided.
+    ) -> Tensor:
+        """(n, H, W) mattes of a group of instances in a frame of a window, finer where they are undecided.
 
         Args:
             t: place of the frame, counted from the window's end.
-            alphas: (N, H, W) of the frame, to be filled in; `maps` as well unless they are empty.
+            maps: to be filled in, unless they are empty.
             wanted: (N, H, W) bool: where the matte is asked for. None means everywhere.
         """
-        assert coarse.logits is not None
+        if coarse.logits is None:
+            return torch.zeros(len(group), *frame.picture.shape[1:], device=self.device)
         mine = slice(int(group[0]), int(group[-1]) + 1)
         logits = coarse.logits[t]
         alpha8 = _enlarge_maps(logits.unsqueeze(0)).squeeze(0).tanh_().add_(1).div_(2)
@@ -222,7 +220,8 @@ class MatteModel:
             inside = crops.inside(boxes)
             near8, region = near8 * inside, region & inside
             _clear_beyond(boxes, alpha8)
-        alphas[mine] = alpha8
+        if len(maps.region):
+            maps.alpha8[t, mine] = alpha8
         looked_at = region
         if wanted is not None:
             asked = crops.of(wanted[mine]) & dilate(undecided(near8), FUSE4_PX)
@@ -235,14 +234,36 @@ class MatteModel:
             logits,
             crops.of(logits, stride=8),
             looked_at,
-            crops.corner,
+            crops.part,
         )
-        crops.put(alphas[mine], fuse(near8, detail, region))
+        crops.put(alpha8, fuse(near8, detail, region))
         if len(maps.region):
-            maps.alpha8[t, mine] = alpha8
             crops.put(maps.alpha4[t, mine], detail.alpha_os4)
             crops.put(maps.alpha1[t, mine], detail.alpha_os1)
             crops.put(maps.region[t, mine], region)
+        return alpha8
+
+    def _changed(self, coarse: list[_Coarse], shape: tuple[int, ...]) -> Tensor:
+        """(H, W) bool: where anything changed from the middle frame to one of its neighbours."""
+        changed = torch.zeros(shape[1:], dtype=torch.bool, device=self.device)
+        for seen in coarse:
+            if seen.logits is not None and self._network.decoder.diff_module is not None:
+                pairs = torch.cat([seen.f8[::2], seen.f8[1:2].expand(2, -1, -1, -1)], dim=1)
+                logits = self._network.decoder.diff_module(pairs).squeeze(1)
+                changed |= (enlarge(logits) > 0).any(dim=0)
+        return changed
+
+    def _changes(self, coarse: list[_Coarse], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Change maps (T, H, W) of all groups together: changed where any of them changed."""
+        head, found = self._network.decoder.diff_module, []
+        for seen in coarse:
+            if seen.logits is not None and head is not None:
+                found.append([torch.sigmoid(enlarge(logits)) for logits in change_logits(head, seen.f8)])
+        if not found:
+            still = torch.full(shape, 0.5, device=self.device)
+            return still, still
+        forward, backward = (torch.stack(maps).amax(dim=0) for maps in zip(*found, strict=True))
+        return forward, backward
 
     def predict_window(
         self, image: Tensor, guidance: Tensor, *, previous: Tensor | None = None, hidden: Tensor | None = None
@@ -350,23 +371,14 @@ class MatteModel:
         if not cells.any():
             h, w = cells.shape[-2:]
             empty = torch.zeros(len(frames), net.widths.attention, h, w, device=self.device)
-            return _Coarse(None, torch.empty(0), torch.empty(0), empty if net.widths.has_gru else None, ())
+            return _Coarse(None, torch.empty(0), empty if net.widths.has_gru else None, torch.empty(0))
         slots = torch.arange(len(group), device=self.device)
         d8 = torch.cat([frame.d8 for frame in frames])
         features, queries, _ = net.decoder.refine_OS8.attend(d8, cells, slots)
         cues = None
         if net.decoder.prior is not None:
-            cues = [
-                frame.colours.coarse(frame.picture, frame.guidance)[group]
-                for frame in frames[first:]
-                if frame.colours
-            ]
-        logits, f8, states = net.coarse_logits(features, queries, cues, hidden, first=first)
-        change = ()
-        if net.decoder.diff_module is not None:
-            ahead, behind = change_logits(net.decoder.diff_module, f8)
-            change = (torch.sigmoid(enlarge(ahead)), torch.sigmoid(enlarge(behind)))
-        return _Coarse(logits, f8, queries, states, change)
+            cues = [frame.cues[group] for frame in frames[first:] if frame.cues is not None]
+        return _Coarse(*net.coarse_logits(features, queries, cues, hidden, first=first), queries)
 
     def _check(self, image: Tensor, guidance: Tensor) -> None:
         if image.ndim != 4 or image.shape[1] != 3:
@@ -389,9 +401,8 @@ class _Coarse:
 
     logits: Tensor | None
     f8: Tensor
-    queries: Tensor
     hidden: Tensor | None
-    change: tuple[Tensor, ...]
+    queries: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -422,15 +433,6 @@ def _clear_beyond(boxes: list[Box], planes: Tensor) -> None:
         plane[rows.stop :] = 0
         plane[:, : columns.start] = 0
         plane[:, columns.stop :] = 0
-
-
-def _changes(coarse: list[_Coarse], frames: list[FrameFeatures]) -> tuple[Tensor, Tensor]:
-    """Change maps (T, H, W) of all groups together: changed where any of them changed."""
-    found = [seen.change for seen in coarse if seen.change]
-    if not found:
-        still = torch.full_like(torch.stack([frame.picture[0] for frame in frames]), 0.5)
-        return still, still
-    return torch.stack([c[0] for c in found]).amax(dim=0), torch.stack([c[1] for c in found]).amax(dim=0)
 
 
 def _enlarge_maps(logits: Tensor) -> Tensor:

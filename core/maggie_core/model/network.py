@@ -20,7 +20,7 @@ from maggie_core.model.layers import Pointwise, SparseConv3
 from maggie_core.model.refinement import Detail, SparseStage, dense_detail
 from maggie_core.model.temporal import ConvGru, change_head
 from maggie_core.model.widths import CUE_CHANNELS, Widths
-from maggie_core.sparse import Sites
+from maggie_core.sparse import Part, Sites
 
 STRIDE = 32
 """Height and width the network sees are multiples of this."""
@@ -36,12 +36,16 @@ class FrameFeatures:
     """(N, H, W)."""
     cells: Tensor
     """(N, H/8, W/8) bool: the cell holds a pixel of the instance."""
-    fine: list[Tensor]
-    """What features at strides 1 and 2 are made of where they are needed; (1, C, ..) each, as the next."""
+    ids: Tensor
+    """(N,) row of the guidance's embedding for each instance."""
+    x1: Tensor
+    """What features at stride 2 are made of where they are needed; (1, C, ..) as the next."""
     fea3: Tensor
     d8: Tensor
     """At strides 4 and 8."""
     colours: LocalColours | None
+    cues: Tensor | None
+    """(N, 12, H/8, W/8)."""
 
 
 class Decoder(SparseStage):
@@ -185,6 +189,7 @@ class Network(nn.Module):
         """
         if guidance.shape[-1] != picture.shape[-1]:
             guidance = F.interpolate(guidance.unsqueeze(0), picture.shape[-2:], mode="nearest").squeeze(0)
+        colours = local_colours(picture, guidance) if self.takes_cues else None
         shortcuts, d8 = self.features(
             picture.unsqueeze(0), self.embed(guidance.unsqueeze(0), ids).to(picture.dtype), fine=False
         )
@@ -192,11 +197,24 @@ class Network(nn.Module):
             picture=picture,
             guidance=guidance,
             cells=F.avg_pool2d(guidance, 8) > 0,
-            fine=shortcuts[:2],
+            ids=ids,
+            x1=shortcuts[1],
             fea3=shortcuts[2],
             d8=d8.float(),
-            colours=local_colours(picture, guidance) if self.takes_cues else None,
+            colours=colours,
+            cues=colours.coarse(picture, guidance) if colours is not None and self.decoder.prior else None,
         )
+
+    def fine_rows(self, frame: FrameFeatures, stride: int, sites: Sites) -> Tensor:
+        """(n, C) features of a frame at sites at stride 1 or 2, where many maps may hold the same pixel."""
+        shared, order = sites.shared(margin=2)
+        if stride == 2:
+            return self.encoder.shortcut_rows(1, shared.gather(frame.x1), shared).index_select(0, order)
+        _, y, x = shared.pixels
+        colour = (frame.picture[:, y, x] - self.mean.view(3, 1)) / self.std.view(3, 1)
+        embedding = self.embed(frame.guidance[:, y, x][None, :, None], frame.ids)[0, :, 0]
+        rows = torch.cat([colour, embedding]).t().to(self.kind)
+        return self.encoder.shortcut_rows(0, rows, shared).index_select(0, order)
 
     def coarse_logits(
         self,
@@ -240,7 +258,7 @@ class Network(nn.Module):
         coarse: Tensor,
         near: Tensor,
         region: Tensor,
-        corner: Tensor | None = None,
+        part: Part | None = None,
     ) -> Detail:
         """Run the sparse stage on the undecided pixels of one frame.
 
@@ -251,9 +269,9 @@ class Network(nn.Module):
             coarse: (n, H/8, W/8) coarse logits.
             near: the same around the region.
             region: (n, H', W') bool, of a part of the picture for each instance.
-            corner: (n, 2) where these parts begin, multiples of 8; None for the whole picture.
+            part: where these parts begin, at multiples of 8; None for the whole picture.
         """
-        sites = Sites.where(region, corner)
+        sites = Sites.where(region, part)
         if len(sites) == 0:
             nothing = torch.zeros(region.shape, device=region.device)
             return Detail(nothing, nothing)
@@ -262,11 +280,11 @@ class Network(nn.Module):
             assert frame.colours is not None
             return frame.colours.at(frame.picture, frame.guidance, at, chosen, stride=stride)
 
-        shortcuts = [partial(self.encoder.shortcut_rows, k, frame.fine[k]) for k in range(2)]
+        fine = [partial(self.fine_rows, frame, stride) for stride in (1, 2)]
         prior = self.decoder.prior
         logit4, logit1, sites4 = self.decoder.detail_rows(
             sites,
-            [*shortcuts, frame.fea3, f8.unsqueeze(0)],
+            [*fine, frame.fea3, f8.unsqueeze(0)],
             queries,
             cues=cues if self.widths.cues else None,
             base=None if prior is None else partial(prior.base, coarse),

@@ -5,6 +5,6 @@ runs everywhere and is what every other backend is checked against.
 """
 
 from maggie_core.sparse.native import inverse_conv3, submanifold_conv3
-from maggie_core.sparse.sites import Sites
+from maggie_core.sparse.sites import Part, Sites
 
-__all__ = ["Sites", "inverse_conv3", "submanifold_conv3"]
+__all__ = ["Part", "Sites", "inverse_conv3", "submanifold_conv3"]

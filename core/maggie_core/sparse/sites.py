@@ -21,6 +21,16 @@ PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """Where maps begin in a picture of height x width pixels."""
+
+    corner: Tensor
+    """(M, 2) int64: y and x of each map."""
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, eq=False)
 class Sites:
     """Active sites of M maps of H x W pixels, sorted by (m, y, x).
 
@@ -32,14 +42,14 @@ class Sites:
     maps: int
     height: int
     width: int
-    corner: Tensor | None = None
-    """(M, 2) int64: y and x in the picture where each map begins; all at its corner if None."""
+    part: Part | None = None
+    """Where the maps lie in a larger picture; None where each is all of it."""
 
     @classmethod
-    def where(cls, active: Tensor, corner: Tensor | None = None) -> Sites:
+    def where(cls, active: Tensor, part: Part | None = None) -> Sites:
         """Sites of a boolean (M, H, W) stack that are True."""
         maps, height, width = active.shape
-        return cls(active.nonzero(), maps, height, width, corner)
+        return cls(active.nonzero(), maps, height, width, part)
 
     def __len__(self) -> int:
         return self.coords.shape[0]
@@ -102,16 +112,23 @@ class Sites:
         for oy in (y >> 1, (y + 1) >> 1):
             for ox in (x >> 1, (x + 1) >> 1):
                 active[m, oy, ox] = True
-        corner = None if self.corner is None else self.corner // 2
-        return Sites.where(active[:, :height, :width], corner)
+        part = self.part and Part(
+            self.part.corner // 2, (self.part.height + 1) // 2, (self.part.width + 1) // 2
+        )
+        return Sites.where(active[:, :height, :width], part)
+
+    @property
+    def picture(self) -> tuple[int, int]:
+        """Height and width of the picture the maps lie in."""
+        return (self.height, self.width) if self.part is None else (self.part.height, self.part.width)
 
     @cached_property
     def pixels(self) -> tuple[Tensor, Tensor, Tensor]:
         """(n,) map, y and x of each site in the picture."""
         m, y, x = self.coords.unbind(1)
-        if self.corner is None:
+        if self.part is None:
             return m, y, x
-        top, left = self.corner[m].unbind(1)
+        top, left = self.part.corner[m].unbind(1)
         return m, y + top, x + left
 
     def inverse_rules(self, coarse: Sites) -> list[tuple[Tensor, Tensor, tuple[tuple[int, int], ...]]]:
@@ -136,6 +153,22 @@ class Sites:
             sources = torch.stack([coarse.table[first[rows] + step] for _, _, step in steps], dim=1)
             rules.append((rows, sources, tuple((r, s) for r, s, _ in steps)))
         return rules
+
+    def shared(self, *, margin: int) -> tuple[Sites, Tensor]:
+        """Sites of a single map that holds the pixels of all maps and those `margin` pixels around them.
+
+        Returns:
+            The sites, and (n,) which of them each site of these is.
+        """
+        _, y, x = self.pixels
+        height, width = self.picture
+        place = y * width + x
+        near = torch.zeros(height * width, dtype=torch.bool, device=place.device)
+        near[place] = True
+        wide = Sites.where(_box_dilate(near.view(1, height, width), margin))
+        order = torch.empty(height * width, dtype=torch.int32, device=place.device)
+        order[wide.flat] = torch.arange(len(wide), dtype=torch.int32, device=place.device)
+        return wide, order[place]
 
     def gather(self, dense: Tensor) -> Tensor:
         """Rows (n, C) at the sites, of dense (F, C, H, W) pictures that M / F maps share each."""
@@ -177,3 +210,15 @@ class Sites:
 
 def _taps(parity: int) -> tuple[int, ...]:
     return (0, 2) if parity else (1,)
+
+
+def _box_dilate(mask: Tensor, radius: int) -> Tensor:
+    """Grow a boolean (..., H, W) mask by a square of side 2 `radius` + 1."""
+    for dim in (-1, -2):
+        out, length = mask.clone(), mask.shape[dim]
+        for step in range(1, min(radius, length - 1) + 1):
+            ahead, behind = mask.narrow(dim, step, length - step), mask.narrow(dim, 0, length - step)
+            out.narrow(dim, 0, length - step).logical_or_(ahead)
+            out.narrow(dim, step, length - step).logical_or_(behind)
+        mask = out
+    return mask
