@@ -25,9 +25,8 @@ GAIN = {
     # the picture, so that queries fitted to one window hold for the next.
     "id_embedding": 3 * 128**0.5,
     "query_feat": 128**0.5,
-    "mask_embed_layer": 5 * 3**0.5,
-    "feat_token_ca_layers.0.multihead_attn.out_proj": 3.0,
-    "feat_token_ca_layers.1.multihead_attn.out_proj": 3.0,
+    "feat_token_ca_layers.0.multihead_attn.out_proj": 0.5,
+    "feat_token_ca_layers.1.multihead_attn.out_proj": 0.5,
     "token_feat_ca": 0.05,
     "sa_layers": 0.05,
 }
@@ -66,10 +65,15 @@ def random_state(widths: Widths) -> dict[str, Tensor]:
             values = 1 + 0.1 * random if name.endswith(".weight") else 0.1 * random
             if _BRANCH.search(name):
                 values *= 0.1
+            if name.startswith("encoder.shortcut.3.5."):
+                values *= 4  # what is seen at stride 8 says best where somebody ends
         else:
             gain = next((gain for part, gain in GAIN.items() if part in name), 1.0)
             values = random * gain / math.prod(shape[1:]) ** 0.5
         state[name] = torch.from_numpy(values).float()
+    embedding = state["encoder.mask_embed_layer.weight"]
+    embedding.copy_(8 * F.normalize(embedding, dim=1))
+    state["encoder.conv1.module.weight_bar"][:, :3] *= 0.2  # the guidance counts, not the picture's grain
     for i in range(2):
         packed = state[f"{REFINE}feat_token_ca_layers.{i}.multihead_attn.in_proj_weight"]
         dim = packed.shape[1]
@@ -106,7 +110,7 @@ class _Fitted(LiteralModel):
         rows = rows - rows.mean(1, keepdim=True)  # a layer norm follows, so a query's mean is zero
         wanted = F.avg_pool2d(guidance, 8).permute(0, 2, 3, 1).reshape(-1, count).double() * 2 - 1
         inside = (wanted > 0).double()
-        weight = inside / inside.mean(0).clamp(min=1e-3) + (1 - inside)
+        weight = inside / inside.mean(0).clamp(min=1e-3).sqrt() + (1 - inside)
         targets = torch.randn(tokens.shape[0], query, generator=torch.Generator().manual_seed(3)).double()
         for k in range(count):
             weighted = rows * weight[:, k : k + 1]
