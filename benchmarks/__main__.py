@@ -12,6 +12,7 @@ RUNS = (
     ("benchmarks.instances", []),
     ("benchmarks.synthesis", []),
     ("benchmarks.state", []),
+    ("benchmarks.native", []),
     ("benchmarks.speed", ["--set", "all"]),
 )
 
