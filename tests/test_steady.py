@@ -11,7 +11,7 @@ from tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
-from maggie_core.steady import steadied
+from maggie_core.steady import flows, steadied, steadied_clip
 
 FRAMES = range(1001, 1010)
 ALL = np.array([True])
@@ -31,13 +31,17 @@ def moving() -> tuple[list[np.ndarray], list[np.ndarray]]:
     return [picture.astype(np.float32) for picture in pictures], truths
 
 
+def beside(picture: np.ndarray, other: np.ndarray, alphas: np.ndarray, present: np.ndarray = ALL):
+    return other, alphas, present, lambda: flows(picture, other)
+
+
 def test_errors_of_single_frames_are_averaged_along_the_motion(moving):
     pictures, truths = moving
     rng = np.random.default_rng(5)
     noise = [gaussian_filter(rng.standard_normal(truth.shape), (0, 3, 3)) for truth in truths]
     wrong = [np.clip(t + 1.5 * n, 0, 1).astype(np.float32) for t, n in zip(truths, noise, strict=True)]
 
-    steady = steadied(pictures[1], wrong[1], [(pictures[0], wrong[0], ALL), (pictures[2], wrong[2], ALL)])
+    steady = steadied(pictures[1], wrong[1], [beside(pictures[1], pictures[k], wrong[k]) for k in (0, 2)])
 
     error, before = (((x - truths[1]) ** 2).mean() for x in (steady, wrong[1]))
     assert error < 0.7 * before
@@ -46,7 +50,7 @@ def test_errors_of_single_frames_are_averaged_along_the_motion(moving):
 def test_what_is_right_stays_right(moving):
     pictures, truths = moving
 
-    steady = steadied(pictures[1], truths[1], [(pictures[0], truths[0], ALL), (pictures[2], truths[2], ALL)])
+    steady = steadied(pictures[1], truths[1], [beside(pictures[1], pictures[k], truths[k]) for k in (0, 2)])
 
     assert np.abs(steady - truths[1]).mean() < 0.004
 
@@ -55,15 +59,29 @@ def test_a_neighbour_that_shows_something_else_does_not_count(moving):
     pictures, truths = moving
     cut = np.random.default_rng(9).random(pictures[0].shape).astype(np.float32)
 
-    steady = steadied(pictures[1], truths[1], [(cut, np.ones_like(truths[1]), ALL)])
+    steady = steadied(pictures[1], truths[1], [beside(pictures[1], cut, np.ones_like(truths[1]))])
 
     assert np.abs(steady - truths[1]).mean() < 0.02
+
+
+def test_a_clip_is_steadied_frame_by_frame(moving):
+    pictures, truths = moving
+
+    clip = steadied_clip(np.stack(pictures), np.stack(truths), np.ones((3, 1), bool))
+
+    for t, around in enumerate([(1,), (0, 2), (1,)]):
+        alone = steadied(
+            pictures[t], truths[t], [beside(pictures[t], pictures[k], truths[k]) for k in around]
+        )
+        assert np.array_equal(clip[t], alone)
 
 
 def test_an_instance_that_is_absent_beside_does_not_fade(moving):
     pictures, truths = moving
 
-    steady = steadied(pictures[1], truths[1], [(pictures[0], np.zeros_like(truths[0]), ~ALL)])
+    steady = steadied(
+        pictures[1], truths[1], [beside(pictures[1], pictures[0], np.zeros_like(truths[0]), ~ALL)]
+    )
 
     assert np.array_equal(steady, truths[1])
 

@@ -15,6 +15,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
@@ -30,7 +31,7 @@ from maggie_core.io.pattern import compact_frames
 from maggie_core.model import MatteModel
 from maggie_core.model.matte_model import WINDOW
 from maggie_core.polish import Polish, polish
-from maggie_core.steady import Steady, steadied
+from maggie_core.steady import Flows, Steady, flows, steadied
 
 PAD_PX = 64
 """The network sees the working grid grown right and bottom to a multiple of this. The last row and column go
@@ -110,6 +111,7 @@ class Chain:
         self._looks: _Recent[Look] = _Recent(2 * WINDOW)
         self._features: _Recent[Any] = _Recent(WINDOW)
         self._windows: _Recent[_Window] = _Recent(1)
+        self._flows: _Recent[Flows] = _Recent(2)
         self._noted: dict[int, dict[str, Any]] = {}
         self._broken: dict[int, InputError | OSError] = {}
         steps = ("hidden", self._hidden_parts, self._make_hidden), ("network", self._parts, self._make)
@@ -305,11 +307,23 @@ class Chain:
     def _make_steady(self, i: int) -> np.ndarray:
         # In ascending order, as the frames come: the network then goes over them once.
         alphas = {j: self._polished.array(j) for j in sorted((i, *self._beside(i)))}
-        beside = [(self._look(j).picture, alphas[j], self._look(j).present) for j in self._beside(i)]
+        beside = [
+            (self._look(j).picture, alphas[j], self._look(j).present, partial(self._ways, i, j))
+            for j in self._beside(i)
+        ]
         if not beside:
             return alphas[i]
         look = self._look(i)
         return _with_pins(steadied(look.picture, alphas[i], beside), look)
+
+    def _ways(self, i: int, j: int) -> Flows:
+        """The flows from frame i to the one beside it; both need them."""
+        first = min(i, j)
+        found = self._flows.get(first)
+        if found is None:
+            found = flows(self._look(first).picture, self._look(first + 1).picture)
+            self._flows.put(first, found)
+        return found if first == i else found.turned
 
     # What has changed since last time.
 

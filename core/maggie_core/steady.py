@@ -8,7 +8,9 @@ leads elsewhere, the neighbour does not count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import cv2
@@ -29,46 +31,73 @@ LEAST_PX = 16
 """Short side below which there is no flow to be found."""
 
 
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """Optical flow between two pictures, (H, W, 2) float32 each: x and y."""
+
+    there: Plane
+    back: Plane
+
+    @property
+    def turned(self) -> Flows:
+        """The same as seen from the other picture."""
+        return Flows(self.back, self.there)
+
+
+def flows(picture: Plane, other: Plane) -> Flows:
+    """The flow from one picture (3, H, W) to another and back.
+
+    Args:
+        picture, other: sRGB-encoded in [0, 1], sides of at least `LEAST_PX`.
+
+    Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, in OpenCV.
+    """
+    here, there = _grey(picture), _grey(other)
+    return Flows(_flow(here, there), _flow(there, here))
+
+
 def steadied(
-    picture: Plane, alphas: Plane, neighbours: Sequence[tuple[Plane, Plane, NDArray[np.bool_]]]
+    picture: Plane,
+    alphas: Plane,
+    neighbours: Sequence[tuple[Plane, Plane, NDArray[np.bool_], Callable[[], Flows]]],
 ) -> Plane:
     """The alphas of one frame, averaged with those of its neighbours along the flow of the pictures.
 
     Args:
         picture: (3, H, W), sRGB-encoded in [0, 1].
         alphas: (N, H, W) in [0, 1].
-        neighbours: of each, the picture, the alphas, and (N,) which instances are there.
+        neighbours: of each, the picture, the alphas, (N,) which instances are there, and what gives the flows
+            from `picture` to it.
 
     Returns:
         (N, H, W) float32.
-
-    Source of the flow: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, in OpenCV.
     """
     if min(picture.shape[1:]) < LEAST_PX:
         return alphas
     total, weights = alphas.astype(np.float32), np.ones_like(alphas, np.float32)
-    for other, theirs, present in neighbours:
+    for other, theirs, present, ways in neighbours:
         if not present.any():
             continue
-        x, y, weight = correspondence(picture, other)
+        x, y, weight = correspondence(picture, other, ways())
         for n in np.flatnonzero(present):
             total[n] += weight * sampled(theirs[n], x, y)
             weights[n] += weight
     return total / weights
 
 
-def correspondence(picture: Plane, other: Plane) -> tuple[Plane, Plane, Plane]:
+def correspondence(picture: Plane, other: Plane, ways: Flows | None = None) -> tuple[Plane, Plane, Plane]:
     """Where another frame shows the same, and how far that is to be believed.
 
     Args:
         picture, other: (3, H, W), sRGB-encoded in [0, 1], sides of at least `LEAST_PX`.
+        ways: `flows` of the two, where they are at hand.
 
     Returns:
         (H, W) float32 each: x and y in `other` of what `picture` shows at a pixel, and a weight in [0, 1]: 1
         where the colours agree and the way back leads to the pixel, towards 0 where either does not.
     """
     height, width = picture.shape[1:]
-    x, y, missed = _where(picture, other)
+    x, y, missed = _where(ways or flows(picture, other))
     difference = np.stack([sampled(plane, x, y) for plane in other]) - picture
     apart = cv2.GaussianBlur((difference**2).mean(0), (0, 0), AROUND_PX)
     weight = np.exp(-apart / np.float32(SAME_COLOUR**2) - missed / np.float32(BACK_PX**2))
@@ -92,21 +121,26 @@ def steadied_clip(pictures: Plane, alphas: Plane, present: NDArray[np.bool_]) ->
     Returns:
         (T, N, H, W) float32.
     """
-    frames = list(zip(pictures, alphas, present, strict=True))
+    between = cache(lambda t: flows(pictures[t], pictures[t + 1]))
+
+    def beside(t: int, other: int) -> tuple[Plane, Plane, NDArray[np.bool_], Callable[[], Flows]]:
+        ways = (lambda: between(t)) if other > t else (lambda: between(other).turned)
+        return pictures[other], alphas[other], present[other], ways
+
+    last = len(pictures) - 1
     return np.stack(
         [
-            steadied(picture, alpha, frames[max(t - 1, 0) : t] + frames[t + 1 : t + 2])
-            for t, (picture, alpha, _) in enumerate(frames)
+            steadied(pictures[t], alphas[t], [beside(t, j) for j in (t - 1, t + 1) if 0 <= j <= last])
+            for t in range(last + 1)
         ]
     )
 
 
-def _where(picture: Plane, other: Plane) -> tuple[Plane, Plane, Plane]:
-    """(H, W) each: x and y in `other` of what `picture` shows at a pixel, and the square of how far the way
-    back misses that pixel.
+def _where(ways: Flows) -> tuple[Plane, Plane, Plane]:
+    """(H, W) each: x and y in the other picture of what a picture shows at a pixel, and the square of how far
+    the way back misses that pixel.
     """
-    here, there = _grey(picture), _grey(other)
-    flow, back = _flow(here, there), _flow(there, here)
+    flow, back = ways.there, ways.back
     rows, columns = np.indices(flow.shape[:2], dtype=np.float32)
     x, y = columns + flow[..., 0], rows + flow[..., 1]
     returned = np.stack([sampled(np.ascontiguousarray(back[..., k]), x, y) for k in range(2)], -1)

@@ -141,7 +141,7 @@ def may_take_over(alpha: Tensor, before: Tensor, changed: Tensor) -> Tensor:
     """(N, H, W) bool: where the middle frame of `fuse_window` depends on the one after it.
 
     It then takes the matte before if the one after is the same. Two mattes agree exactly where both are
-    wholly decided; anywhere else that is chance and does not count.
+    decided; anywhere else that is chance and does not count.
 
     Args:
         alpha, before: (N, H, W) mattes of the frame and of the one before.
@@ -150,7 +150,7 @@ def may_take_over(alpha: Tensor, before: Tensor, changed: Tensor) -> Tensor:
     differs = (alpha != before) & ~changed
     places = differs.nonzero(as_tuple=True)
     value = before[places]
-    differs[places] = (value == 0) | (value == 1)
+    differs[places] = (value < 1 / 255) | (value > 254 / 255)
     return differs
 
 
