@@ -158,28 +158,53 @@ def detail_work(w: Widths, scales: dict[int, Sparse], *, dummy: bool = True) -> 
     return work
 
 
+@dataclass(frozen=True)
+class Product:
+    """A product of two square matrices, the most a machine multiplies."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+    out: torch.Tensor
+
+    @classmethod
+    def of(cls, device: torch.device, kind: torch.dtype) -> Product:
+        side = MATRIX["cuda" if device.type == "cuda" else "cpu"]
+        a, b = (torch.randn(side, side, device=device).to(kind) for _ in range(2))
+        return cls(a, b, torch.empty_like(a))
+
+    def run(self) -> None:
+        torch.mm(self.a, self.b, out=self.out)
+
+    @property
+    def flops(self) -> float:
+        return 2.0 * len(self.a) ** 3
+
+
 def machine_rates(device: torch.device) -> dict[str, float]:
     """What the machine reaches now: GFLOP/s in products of matrices, GB/s read and written in copies."""
     rates = {}
-    kind_of = "cuda" if device.type == "cuda" else "cpu"
-    side, floats = MATRIX[kind_of], COPY_FLOATS[kind_of]
     for name, kind in (("gflops_fp32", torch.float32), ("gflops_bf16", torch.bfloat16)):
-        a, b = (torch.randn(side, side, device=device).to(kind) for _ in range(2))
-        out = torch.empty_like(a)
-        rates[name] = 2 * side**3 / _seconds(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), device) / 1e9
+        product = Product.of(device, kind)
+        (seconds,) = _seconds(device, product.run)
+        rates[name] = product.flops / median(seconds) / 1e9
+    floats = COPY_FLOATS["cuda" if device.type == "cuda" else "cpu"]
     source, target = (torch.zeros(floats, device=device) for _ in range(2))
-    rates["copy_gb_s"] = 8 * floats / _seconds(lambda: target.copy_(source), device) / 1e9
+    (seconds,) = _seconds(device, lambda: target.copy_(source))
+    rates["copy_gb_s"] = 8 * floats / median(seconds) / 1e9
     return rates
 
 
-def _seconds(call: Callable[[], Any], device: torch.device) -> float:
-    taken = []
-    for _ in range(TRIES + 1):
-        begin = time.perf_counter()
-        call()
-        settle(device)
-        taken.append(time.perf_counter() - begin)
-    return median(taken[1:])
+def _seconds(device: torch.device, *calls: Callable[[], Any]) -> list[list[float]]:
+    """Seconds of each call in each of a few rounds, in turns, after one that does not count."""
+    taken: list[list[float]] = [[] for _ in calls]
+    for number in range(TRIES + 1):
+        for call, seconds in zip(calls, taken, strict=True):
+            begin = time.perf_counter()
+            call()
+            settle(device)
+            if number:
+                seconds.append(time.perf_counter() - begin)
+    return taken
 
 
 @contextmanager
@@ -222,10 +247,13 @@ def roofline(model: Any, picture: Any, guidance: Any, rates: dict[str, float]) -
         `stages`: for each its multiply-adds and bytes by hand, the least seconds they can take here, and the
         seconds they took where that can be told; `dense`: all of them, with the rate that was reached.
     """
-    peak = rates["gflops_bf16" if model.precision == "bf16" else "gflops_fp32"] * 1e9
+    bf16 = model.precision == "bf16"
+    peak = rates["gflops_bf16" if bf16 else "gflops_fp32"] * 1e9
     work = dense_work(model._network.widths, *picture.shape[-2:])
-    size = 0.5 if model.precision == "bf16" else 1.0
-    seconds = _seconds(lambda: model.encode(picture, guidance), model.device)
+    size = 0.5 if bf16 else 1.0
+    product = Product.of(model.device, torch.bfloat16 if bf16 else torch.float32)
+    taken, beside = _seconds(model.device, lambda: model.encode(picture, guidance), product.run)
+    seconds = median(taken)
     with module_seconds(model._network, model.device) as spent:
         model.encode(picture, guidance)
     done = counted_macs(lambda: model.encode(picture, guidance))
@@ -249,6 +277,8 @@ def roofline(model: Any, picture: Any, guidance: Any, rates: dict[str, float]) -
             "seconds": seconds,
             "least_s": sum(stage["least_s"] for stage in stages.values()),
             "gflops": 2 * macs / seconds / 1e9,
-            "of_matrix_product": 2 * macs / seconds / peak,
+            "of_matrix_product": median(
+                2 * macs / own / (product.flops / other) for own, other in zip(taken, beside, strict=True)
+            ),
         },
     }

@@ -25,8 +25,8 @@ GAIN = {
     # the picture, so that queries fitted to one window hold for the next.
     "id_embedding": 3 * 128**0.5,
     "query_feat": 128**0.5,
-    "feat_token_ca_layers.0.multihead_attn.out_proj": 0.5,
-    "feat_token_ca_layers.1.multihead_attn.out_proj": 0.5,
+    "feat_token_ca_layers.0.multihead_attn.out_proj": 3.0,
+    "feat_token_ca_layers.1.multihead_attn.out_proj": 3.0,
     "token_feat_ca": 0.05,
     "sa_layers": 0.05,
 }
@@ -74,6 +74,7 @@ def random_state(widths: Widths) -> dict[str, Tensor]:
     embedding = state["encoder.mask_embed_layer.weight"]
     embedding.copy_(8 * F.normalize(embedding, dim=1))
     state["encoder.conv1.module.weight_bar"][:, :3] *= 0.2  # the guidance counts, not the picture's grain
+    state[f"{REFINE}conv.4.weight"][0], state[f"{REFINE}conv.4.bias"][0] = 0, 4  # what a query adds to all
     for i in range(2):
         packed = state[f"{REFINE}feat_token_ca_layers.{i}.multihead_attn.in_proj_weight"]
         dim = packed.shape[1]
