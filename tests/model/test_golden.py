@@ -10,6 +10,7 @@ from golden_data import Case, state
 from torch import Tensor
 
 from maggie_core.model import MatteModel, from_state_dict
+from maggie_core.model.network import _normal
 from maggie_core.sparse import Sites
 
 IMAGE_CASES = [
@@ -66,7 +67,7 @@ def test_the_dense_stages_give_the_golden_features():
 
     with torch.inference_mode():
         embedding = net.embed(case.guidance, ids)
-        shortcuts, x5 = net.encoder(torch.cat([(case.image - net.mean) / net.std, embedding], dim=1))
+        shortcuts, x5 = net.encoder(torch.cat([_normal(case.image), embedding], dim=1))
         frame = model("image").encode(case.image[0], case.guidance[0])
         features, queries, _ = net.decoder.refine_OS8.attend(frame.d8, frame.cells[None], torch.arange(3))
         logits, f8, _ = net.coarse_logits(features, queries, None)

@@ -108,7 +108,9 @@ def from_state_dict(
     ]
     if wrong:
         raise ModelError(f"weights of a wrong shape: {'; '.join(wrong[:4])}{_more(len(wrong) - 4)}")
-    network = Network(widths)
+    with torch.device("meta"):
+        network = Network(widths)
+    network.to_empty(device="cpu")  # every tensor a result depends on is in the state
     network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=False)
     network.eval().requires_grad_(False)
     parameters = sum(tensor.numel() for name, tensor in state.items() if "running_" not in name)

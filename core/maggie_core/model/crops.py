@@ -44,11 +44,7 @@ class Crops:
                 else grown(boxes[m], CELL, CELL, whole)
             )
             inner = bounds(plane[near]) or (slice(0, 0), slice(0, 0))
-            placed = slice(0), slice(0)
-            placed = tuple(
-                slice(i.start + n.start, i.stop + n.start) for i, n in zip(inner, near, strict=True)
-            )
-            found.append(grown(placed, MARGIN_PX, MARGIN_PX, whole))
+            found.append(grown(moved(inner, near), MARGIN_PX, MARGIN_PX, whole))
         starts = [[side.start // CELL * CELL for side in box] for box in found]
         height, width = (
             max(
@@ -104,5 +100,14 @@ def grown(box: Box, before: int, after: int, size: Sequence[int]) -> Box:
     rows, columns = (
         slice(max(side.start - before, 0), min(side.stop + after, length))
         for side, length in zip(box, size, strict=True)
+    )
+    return rows, columns
+
+
+def moved(box: Box, origin: Box) -> Box:
+    """A box in a part of a picture that begins where `origin` does, as a box in the picture."""
+    rows, columns = (
+        slice(side.start + start.start, side.stop + start.start)
+        for side, start in zip(box, origin, strict=True)
     )
     return rows, columns

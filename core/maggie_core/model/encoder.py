@@ -144,7 +144,7 @@ class Encoder(nn.Module):
             number: 0 for fea1, 1 for fea2.
             rows: (n, C) what it starts from.
         """
-        for layer in self.shortcut[number]:
+        for layer in self.shortcut[number].children():
             if isinstance(layer, nn.Conv2d):
                 rows = sparse.submanifold_conv3(rows, layer.weight.permute(0, 2, 3, 1), layer.bias, sites)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils import skip_init
 
 from maggie_core import sparse
 from maggie_core.sparse import Sites
@@ -166,17 +167,17 @@ def _plain(conv: SpectralConv | nn.Conv2d, weight: Tensor, bias: Tensor | None) 
     transposed = isinstance(conv, SpectralConv) and conv.transposed
     kind = nn.ConvTranspose2d if transposed else nn.Conv2d
     inputs, outputs = weight.shape[:2] if transposed else (weight.shape[1], weight.shape[0])
-    plain = kind(
+    plain = skip_init(
+        kind,
         inputs,
         outputs,
         weight.shape[2],
-        stride=conv.stride,  # pyright: ignore[reportArgumentType]
-        padding=conv.padding,  # pyright: ignore[reportArgumentType]
+        stride=conv.stride,
+        padding=conv.padding,
         dilation=getattr(conv, "dilation", 1),
         bias=bias is not None,
     )
-    with torch.no_grad():
-        plain.weight.copy_(weight)
-        if bias is not None and plain.bias is not None:
-            plain.bias.copy_(bias)
-    return plain.to(memory_format=torch.channels_last)
+    plain.weight = nn.Parameter(weight.clone(memory_format=torch.channels_last))
+    if bias is not None:
+        plain.bias = nn.Parameter(bias)
+    return plain

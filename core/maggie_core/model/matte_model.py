@@ -175,7 +175,7 @@ class MatteModel:
                 if wanted.any():
                     agreed = wanted & (matte(WINDOW - 1, wanted) == before)
                     middle = _with_known(torch.where(agreed, before, middle), known[1])
-            return WindowResult(middle[None], *vars(found).values(), middle[None][:0], carry)
+            return WindowResult(middle[None], *found.all, middle[None][:0], carry)
         left_out = before if skip_first and before is not None else torch.zeros(shape, device=self.device)
         single = torch.stack([left_out if skip_first and t == 0 else matte(t) for t in range(len(frames))])
         final, forward, backward = single, None, None
@@ -186,7 +186,7 @@ class MatteModel:
                 final = torch.stack([_with_known(a, k) for a, k in zip(final, known, strict=True)])
         if skip_last:
             final, single = final[1:2], single[:0]
-        return WindowResult(final, *vars(found).values(), single, carry, forward, backward)
+        return WindowResult(final, *found.all, single, carry, forward, backward)
 
     def _matte(
         self,
@@ -245,12 +245,12 @@ class MatteModel:
 
     def _changed(self, coarse: list[_Coarse], shape: tuple[int, ...]) -> Tensor:
         """(H, W) bool: where anything changed from the middle frame to one of its neighbours."""
+        head = self._network.decoder.diff_module
         changed = torch.zeros(shape[1:], dtype=torch.bool, device=self.device)
         for seen in coarse:
-            if seen.logits is not None and self._network.decoder.diff_module is not None:
+            if seen.logits is not None and head is not None:
                 pairs = torch.cat([seen.f8[::2], seen.f8[1:2].expand(2, -1, -1, -1)], dim=1)
-                logits = self._network.decoder.diff_module(pairs).squeeze(1)
-                changed |= (enlarge(logits) > 0).any(dim=0)
+                changed |= (enlarge(head(pairs).squeeze(1)) > 0).any(dim=0)
         return changed
 
     def _changes(self, coarse: list[_Coarse], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -407,8 +407,8 @@ class _Coarse:
 
 @dataclass(frozen=True, eq=False)
 class _Maps:
-    """(T, N, H, W) maps of a window while its groups of instances are filled in, in the order of its result;
-    T is 0 where nobody asked for them.
+    """(T, N, H, W) maps of a window while its groups of instances are filled in; T is 0 where nobody asked for
+    them.
     """
 
     alpha8: Tensor
@@ -420,6 +420,11 @@ class _Maps:
     def zeros(cls, shape: tuple[int, ...], device: torch.device) -> _Maps:
         kinds = torch.float32, torch.float32, torch.float32, torch.bool
         return cls(*(torch.zeros(shape, dtype=kind, device=device) for kind in kinds))
+
+    @property
+    def all(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """In the order of a `WindowResult`."""
+        return self.alpha8, self.alpha4, self.alpha1, self.region
 
 
 def _with_known(alphas: Tensor, known: Tensor | None) -> Tensor:

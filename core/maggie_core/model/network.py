@@ -120,17 +120,12 @@ class Network(nn.Module):
     Source: Huynh et al., "MaGGIe: Masked Guided Gradual Human Instance Matting", CVPR 2024.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, widths: Widths):
         super().__init__()
         self.widths = widths
         self.encoder = Encoder(widths)
         self.aspp = Aspp(widths.s32, widths.aspp)
         self.decoder = Decoder(widths)
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
         self.kind = torch.float32
         """What it computes in, but for attention, logits and everything about colours."""
@@ -173,7 +168,7 @@ class Network(nn.Module):
         Returns:
             [fea1, fea2, fea3] at strides 1, 2, 4, and D8 (F, C, H/8, W/8).
         """
-        entering = torch.cat([(picture - self.mean) / self.std, embedding], dim=1)
+        entering = torch.cat([_normal(picture), embedding], dim=1)
         shortcuts, x = self.encoder(entering.to(self.kind), fine=fine)
         x = self.decoder.layer1(self.aspp(x)) + shortcuts.pop()
         x = self.decoder.layer2(x) + shortcuts.pop()
@@ -211,7 +206,7 @@ class Network(nn.Module):
         if stride == 2:
             return self.encoder.shortcut_rows(1, shared.gather(frame.x1), shared).index_select(0, order)
         _, y, x = shared.pixels
-        colour = (frame.picture[:, y, x] - self.mean.view(3, 1)) / self.std.view(3, 1)
+        colour = _normal(frame.picture[:, y, x][None, ..., None])[0, ..., 0]
         embedding = self.embed(frame.guidance[:, y, x][None, :, None], frame.ids)[0, :, 0]
         rows = torch.cat([colour, embedding]).t().to(self.kind)
         return self.encoder.shortcut_rows(0, rows, shared).index_select(0, order)
@@ -290,3 +285,9 @@ class Network(nn.Module):
             base=None if prior is None else partial(prior.base, coarse),
         )
         return dense_detail(sites, sites4, logit4, logit1, None if prior is None else near)
+
+
+def _normal(picture: Tensor) -> Tensor:
+    """(F, 3, H, W) sRGB-encoded in [0, 1] -> with the statistics the encoder was made for."""
+    mean, std = (torch.tensor(values, device=picture.device).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return (picture - mean) / std

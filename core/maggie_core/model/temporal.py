@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.crops import Box, bounds, grown
+from maggie_core.model.crops import Box, bounds, grown, moved
 from maggie_core.model.layers import SpectralConv
 from maggie_core.model.widths import Fusion, Widths
 
@@ -20,21 +20,27 @@ class ConvGru(nn.Module):
         self.ih = nn.Sequential(nn.Conv2d(2 * dim, 2 * dim, 3, padding=1))
         self.hh = nn.Sequential(nn.Conv2d(2 * dim, dim, 3, padding=1))
 
+    @property
+    def _weights(self) -> tuple[Tensor, Tensor]:
+        """Of the gates and of the candidate: (2 C, 2 C, 3, 3) and (C, 2 C, 3, 3)."""
+        return self.ih.get_parameter("0.weight"), self.hh.get_parameter("0.weight")
+
     def cell(self, x: Tensor, h: Tensor | None) -> Tensor:
         """The state after a frame, from `seen` of it and the state before (None means zeros)."""
         dim = x.shape[1] // 3
         gates, candidate = x[:, : 2 * dim], x[:, 2 * dim :]
         if h is None:
             return torch.sigmoid(gates[:, dim:]) * torch.tanh(candidate)
-        r, z = torch.sigmoid(_conv(h, self.ih[0].weight[:, dim:]) + gates).chunk(2, dim=1)
-        candidate = torch.tanh(_conv(r * h, self.hh[0].weight[:, dim:]) + candidate)
+        to_gates, to_candidate = (weight[:, dim:] for weight in self._weights)
+        r, z = torch.sigmoid(_conv(h, to_gates) + gates).chunk(2, dim=1)
+        candidate = torch.tanh(_conv(r * h, to_candidate) + candidate)
         return torch.lerp(h, candidate, z)
 
     def seen(self, x: Tensor) -> Tensor:
         """(T, C, h, w) -> (T, 3 C, h, w): what both convolutions take from the frames, once for both ways."""
-        dim = x.shape[1]
-        weight = torch.cat([self.ih[0].weight[:, :dim], self.hh[0].weight[:, :dim]])
-        return _conv(x, weight, torch.cat([self.ih[0].bias, self.hh[0].bias]))
+        weight = torch.cat([weight[:, : x.shape[1]] for weight in self._weights])
+        bias = torch.cat([part.get_parameter("0.bias") for part in (self.ih, self.hh)])
+        return _conv(x, weight, bias)
 
     def forward(self, x: Tensor, hidden: Tensor | None = None, *, first: int = 0) -> tuple[Tensor, Tensor]:
         """(T, C, h, w) features -> their temporal states (mean of both directions), and the forward ones.
@@ -193,20 +199,11 @@ def _smooth_bounds(plane: Tensor, rows: slice, columns: slice) -> Box | None:
     Smoothed with zeros beyond the border, the border of 3 pixels cut away, and enlarged to the whole again.
     """
     height, width = plane.shape
-    padded = F.pad(plane[rows, columns], (3, 3, 3, 3))
-    across = sum(
-        weight * padded[:, k : k + columns.stop - columns.start] for k, weight in enumerate(_ROW.tolist())
-    )
-    smooth = sum(across[k : k + rows.stop - rows.start] for k in range(7))
-    smooth = _stretched(smooth, rows, height)
-    smooth = _stretched(smooth.t(), columns, width).t()
+    padded = F.pad(plane[rows, columns], (3, 3, 3, 3)).unfold(1, 7, 1)
+    smooth = (padded @ _ROW.to(plane)).unfold(0, 7, 1).sum(dim=-1)
+    smooth = _stretched(_stretched(smooth, rows, height).t(), columns, width).t()
     found = bounds(smooth > 0.1)
-    if found is None:
-        return None
-    return tuple(
-        slice(side.start + at.start, side.stop + at.start)
-        for side, at in zip(found, (rows, columns), strict=True)
-    )
+    return None if found is None else moved(found, (rows, columns))
 
 
 def _stretched(lines: Tensor, part: slice, whole: int) -> Tensor:
