@@ -14,6 +14,8 @@ RUNS = (
     ("benchmarks.state", []),
     ("benchmarks.pipeline", ["2k"]),
     ("benchmarks.pipeline", ["long"]),
+    ("benchmarks.segments", []),
+    ("benchmarks.show", []),
 )
 
 

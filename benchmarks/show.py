@@ -47,7 +47,7 @@ network works at 576 rows whatever the plate's size, so only reading, colour and
 PIXELS = 2048 * 1152
 LOOK_AHEAD = 2
 RESUME = 1
-"""Frames computed again where a chain goes on from a stored state: the neighbour its first window needs."""
+"""Frames' worth of work to go on from a stored state, at most: features of the neighbours are made again."""
 
 WARMUP, AGAIN, AHEAD, KILLS, STARTS, STORAGE, BAD = CAUSES = (
     "warm-up",
@@ -262,7 +262,8 @@ class _Simulation:
         self.out = Outcome(machines=farm.machines)
         rng = random.Random(f"farm {seed}")
         self.machines = [_Machine(self._speed(rng)) for _ in range(farm.machines)]
-        self.rng = random.Random(f"failures {seed}")
+        # One for each machine, so that it fails at the same hours whatever it is given to do.
+        self.rngs = [random.Random(f"failures {seed} {number}") for number in range(farm.machines)]
         self.seconds = [shot.seconds for shot in show]
         self.events: list[tuple[float, int, int, int, int]] = []
         self.serial = count()
@@ -467,7 +468,8 @@ class _Simulation:
 
     def _plan_failure(self, number: int) -> None:
         if self.farm.mtbf_h:
-            self._push(self.now + self.rng.expovariate(1 / (3600 * self.farm.mtbf_h)), _FAIL, number)
+            hours = self.rngs[number].expovariate(1 / self.farm.mtbf_h)
+            self._push(self.now + 3600 * hours, _FAIL, number)
 
     def _fail(self, number: int) -> None:
         machine, task = self.machines[number], self.machines[number].task
