@@ -24,7 +24,16 @@ from functools import cache
 from itertools import count, groupby
 from typing import Any, TypeVar
 
-from maggie_node.farm.plan import SECONDS_PER_FRAME, START_S, Cut, Reach, cheapest_chunk, even, full
+from maggie_node.farm.plan import (
+    SECONDS_PER_FRAME,
+    START_S,
+    THROWN,
+    Cut,
+    Reach,
+    cheapest_chunk,
+    even,
+    full,
+)
 from maggie_node.job import MatteJob
 
 T = TypeVar("T")
@@ -72,7 +81,7 @@ class Shot:
 
     @property
     def seconds(self) -> float:
-        """Seconds a computed frame takes on a machine of the usual speed."""
+        """Seconds a delivered frame takes on a machine of the usual speed."""
         return SECONDS_PER_FRAME * _cost(self.pixels, self.people) / _cost(PIXELS, 3)
 
     @property
@@ -366,6 +375,8 @@ class _Simulation:
         machine.waits = max(0.0, self.storage_free - (self.now + alone))
         task.blocked = step[0] in shot.bad
         compute = 0.0 if task.blocked else self.seconds[task.shot] / machine.speed
+        if step[1] != OWN:
+            compute *= THROWN
         machine.step, machine.since, machine.seconds = step, self.now, alone + compute
         self._push(self.now + machine.waits + machine.seconds, _STEP, number)
 
