@@ -11,7 +11,7 @@ from workers import child, job_of
 
 from maggie_node import rpc
 from maggie_node.document import to_data
-from maggie_node.job import MaskGuidance, MatteJob
+from maggie_node.job import MaskGuidance, MatteJob, Pin
 from maggie_node.worker.roots import PathError, check_paths, real_roots
 
 
