@@ -25,7 +25,7 @@ CALL = """\
 try:
     import maggie_nuke
 except ImportError:
-    nuke.message("This needs the MaGGIe plug-in, which is not on NUKE_PATH here. Mattes are shown without it.")
+    nuke.message("This needs the MaGGIe plug-in, which is not on NUKE_PATH. Mattes are shown without it.")
 else:
     maggie_nuke.press("{action}")
 """

@@ -1,7 +1,7 @@
 """What Nuke calls: when it renders, loads and closes scripts, and when a knob of ours is turned.
 
-While Nuke renders it neither renders anything else nor makes nodes, so a render callback only lets the worker
-make mattes. What has to be rendered before that is rendered when a script is loaded to be executed (`nuke -x`).
+While Nuke renders it neither renders anything else nor makes nodes, so a render callback only lets the
+worker make mattes. What has to be rendered before is rendered when `nuke -x` has loaded its script.
 """
 
 from __future__ import annotations

@@ -287,7 +287,7 @@ def shot_frames(asked: Asked, wanted: Optional[Sequence[int]] = None) -> list[in
     outside = [frame for frame in chosen if not first <= frame <= last]
     if not inside or (outside and asked.frames == "custom" and wanted is None):
         raise HostError(
-            f"frames {frame_ranges(outside)} are not in the plate, which has {first}-{last}: change the frames"
+            f"the plate has no frames {frame_ranges(outside)}, it has {first}-{last}: change the frames"
         )
     return inside
 
