@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MaGGIe in Blender's compositor: reads the scene, lets a worker matte, brings the mattes in as a node group."""
+"""MaGGIe in Blender's compositor: reads a scene, lets a worker matte it, shows the mattes as nodes."""
 
 from . import handlers, ops, panel, prefs, props, run
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mattes on disk as a node group: an Image node that reads them, and an output for each person.
 
-Only nodes of Blender's own are in it, so a file with such a group shows its mattes without this extension too.
+Only nodes of Blender's own are in it, so a file with such a group shows its mattes without this extension.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def make_group(scene: bpy.types.Scene, shot: Shot) -> bpy.types.NodeTree:
 
 
 def update_group(group: bpy.types.NodeTree, shot: Shot) -> None:
-    """Let `group` read the mattes of `shot`, with an output for each layer; outputs that stay keep their links.
+    """Let `group` read the mattes of `shot`, with an output for each layer; those that stay keep their links.
 
     Raises:
         HostError: there is no matte yet.

@@ -14,7 +14,7 @@ from .read import Shot
 
 
 def matte(scene_name: str, shot: Shot, *, interactive: bool) -> run.Work:
-    """Render the guidance that Blender draws, let the worker matte, show what is there in the scene's group."""
+    """Render the guidance that Blender draws, let the worker matte, show the mattes in the group."""
     yield from masks.render(bpy.data.scenes[scene_name], shot)
     if run.is_stopping():
         yield Progress("cancelled", text="cancelled before a matte was begun")

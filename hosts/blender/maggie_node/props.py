@@ -74,7 +74,7 @@ class MaggieShot(bpy.types.PropertyGroup):
     commercial: BoolProperty(name="Commercial Work", description="Refuse models that do not allow it")
     keep_state: BoolProperty(
         name="Keep State",
-        description="Keep what is computed beside the mattes, to go on faster",
+        description="Keep what the model computes, to go on faster",
         default=True,
     )
     group: PointerProperty(name="Group", type=bpy.types.NodeTree)

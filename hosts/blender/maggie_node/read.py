@@ -72,6 +72,8 @@ def shot_of(scene: bpy.types.Scene, frames: Iterable[int] | None = None) -> Shot
         HostError: with the sentence the artist should see.
     """
     props = scene.maggie
+    if not props.guidance:
+        raise HostError("nobody is in the shot: add a mask, a layered EXR or a Cryptomatte")
     plate = _plate(scene)
     if frames is None:
         frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
@@ -80,16 +82,16 @@ def shot_of(scene: bpy.types.Scene, frames: Iterable[int] | None = None) -> Shot
         numbers = _numbers(plate, frames)
     if not numbers:
         raise HostError(
-            f"the plate has none of these frames, it has {frame_ranges(plate.numbers)}: look at the timing of "
-            "its node and at the range of the scene"
+            f"the plate has none of these frames, it has {frame_ranges(plate.numbers)}: look at the timing "
+            "of its node and at the range of the scene"
         )
     folder = folder_of(scene)
     guidance, drawn = _guidance(props.guidance, folder)
     overscan = _has_overscan(plate)
     if overscan and any(each.kind == "mask" for each in drawn):
         raise HostError(
-            "the plate's data window is not its display window, which masks drawn in Blender know nothing of: "
-            "render the masks to files, or save the plate without overscan"
+            "the plate's data window is not its display window, which masks drawn in Blender know nothing "
+            "of: render the masks to files, or save the plate without overscan"
         )
     whole = plate.numbers if props.frames == "PLATE" else numbers
     in_scene = _numbers(plate, (scene.frame_start, scene.frame_end)) or whole
@@ -105,7 +107,7 @@ def shot_of(scene: bpy.types.Scene, frames: Iterable[int] | None = None) -> Shot
             model=_model(props.model),
             device=props.device,
             working_px=props.working_px,
-            exposure_ev=props.exposure_ev,
+            exposure_ev=round(props.exposure_ev, 4),
             commercial=props.commercial,
             # Blender shows the data window as the picture: so plate and mattes must have the same one.
             data_window="plate" if overscan else "display",
@@ -257,8 +259,6 @@ def _model(model: str) -> str:
 
 
 def _guidance(people, folder: Path) -> tuple[tuple[Guidance, ...], tuple[Drawn, ...]]:
-    if not people:
-        raise HostError("nobody is in the shot: add a mask, a layered EXR or a Cryptomatte")
     guidance, drawn = [], []
     people = [(each, each.name or (each.mask.name if each.mask else "")) for each in people]
     files = slugs(name or f"guidance {index}" for index, (_, name) in enumerate(people, 1))
