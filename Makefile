@@ -11,7 +11,7 @@ EXTENSION = build/blender
 export OMP_WAIT_POLICY ?= PASSIVE
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: install demo test test-slow lint bench .venv-blender blenders blender-extension blender-repository clean
+.PHONY: install demo test test-slow lint bench .venv-blender blenders blender-extension blender-repository nuke-plugin clean
 
 install: $(STAMP)
 
@@ -59,6 +59,10 @@ blender-extension: $(STAMP) .venv-blender/.installed
 
 blender-repository: $(STAMP) .venv-blender/.installed
 	$(BIN)/python hosts/blender/build.py .venv-blender -o $(EXTENSION) --repository
+
+# What goes on NUKE_PATH: a folder, and a zip of it.
+nuke-plugin:
+	$(PYTHON) hosts/build_nuke.py -o dist
 
 clean:
 	rm -rf .venv .venv-blender* build dist demo .pytest_cache .ruff_cache .import_linter_cache
