@@ -88,9 +88,7 @@ def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool, explain: bo
     ):
         theirs = worker.capabilities.version
         if theirs != __version__:
-            complain(
-                f"note: the worker is maggie-node {theirs}, this is {__version__}: its version computes"
-            )
+            complain(f"note: the worker is maggie-node {theirs}, this is {__version__}: its version computes")
         running = worker.submit(job)
         with _stopped_by_signals(running.cancel):
             for event in running.events():
