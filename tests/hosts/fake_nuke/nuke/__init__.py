@@ -32,11 +32,8 @@ _PUBLIC = (
     (_script, "scriptSource scriptName scriptSave scriptSaveAs nodeCopy nodePaste pluginPath pluginAddPath"),
     (_script, "pluginAppendPath sample script_directory"),
     (_execute, "cancel execute executeMultiple executing"),
-    (
-        _ui,
-        "message alert critical warning error debug tprint ask askWithCancel getInput getFilename getClipname",
-    ),
-    (_ui, "choice CancelledError ProgressTask MenuItem Menu ToolBar menu toolbar Undo"),
+    (_ui, "message alert critical warning error debug tprint ask askWithCancel getInput getFilename"),
+    (_ui, "getClipname choice CancelledError ProgressTask MenuItem Menu ToolBar menu toolbar Undo"),
     (executeInMain, "executeInMainThread executeInMainThreadWithResult"),
 )
 for _module, _names in _PUBLIC:

@@ -234,8 +234,9 @@ renderProgress  python
     "Invert": Class(f"channels channels all\nclamp bool true\n{MASK}{DISABLE}{LIFE}", 1, 2),
     "Blur": Class(f"channels channels all\nsize wh\n{MASK}{DISABLE}{LIFE}", 1, 2),
     "Merge2": Class(
-        "operation enum atop|copy|difference|divide|from|in|mask|matte|max|min|minus|multiply|out|over|"
-        "plus|screen|stencil|under|xor =over\nAchannels channel rgba\nBchannels channel rgba\noutput channel rgba\n"
+        "operation enum atop|copy|difference|divide|from|in|mask|matte|max|min|minus|multiply|"
+        "out|over|plus|screen|stencil|under|xor =over\n"
+        "Achannels channel rgba\nBchannels channel rgba\noutput channel rgba\n"
         f"also_merge channels none\nbbox enum union|intersection|A|B\n{MASK}{DISABLE}{LIFE}",
         2,
         100,

@@ -104,22 +104,25 @@ def _run(jobs: list[tuple[Node, list[int]]], views: Optional[list[str]], go_on: 
         unknown = [view for view in views or () if view not in session.root._views]
         if unknown:
             raise RuntimeError(f"no view is named {unknown[0]!r}")
-    for node, _ in jobs:
-        _callbacks("beforeRender", node)
     before = session.frame, session.root._view
-    session.executing += 1
+    around = 0 if session.nested_execute else 1
+    session.executing += around
     try:
+        for node, _ in jobs:
+            _callbacks("beforeRender", node)
+        session.executing = 1
         for node, frames in jobs:
             chosen = views or node._knobs["views"]._names()
             for frame in frames:
                 _one_frame(node, frame, chosen, go_on)
+        session.executing = around
+        for node, _ in jobs:
+            _callbacks("afterRender", node)
     finally:
-        session.executing -= 1
+        session.executing = 0
         session.frame, session.root._view = before
         if session.render_cancelled:
             session.cancel_render, session.render_cancelled = None, False
-    for node, _ in jobs:
-        _callbacks("afterRender", node)
 
 
 def _one_frame(node: Node, frame: int, views: list[str], go_on: bool) -> None:

@@ -195,6 +195,8 @@ def evaluate(expression: str, node: Any, frame: float) -> float:
         return float(knob._number(index, frame))
 
     text = substitute(expression, node, frame) if "[" in expression else expression
+    windows = "1" if _state.session().mode == "gui" else "0"
+    text = text.replace("$gui", windows).replace("$interactive", windows)
     return _Parser(text, name).whole()
 
 

@@ -68,11 +68,16 @@ def _attributes(data: bytes, at: int) -> tuple[dict[str, tuple[str, bytes]], int
     return found, at + 1
 
 
-def _channel_names(data: bytes) -> list[str]:
-    names, at = [], 0
+BITS = ("32-bit unsigned", "16-bit half float", "32-bit float")
+
+
+def _channel_names(data: bytes) -> dict[str, str]:
+    """{name: what its pixels are}, in the file's order."""
+    names, at = {}, 0
     while data[at]:
         name, at = _string(data, at)
-        names.append(name)
+        (kind,) = struct.unpack_from("<i", data, at)
+        names[name] = BITS[kind]
         at += 16
     return names
 
@@ -104,10 +109,12 @@ def exr_header(path: str) -> Optional[Header]:
     at = 8
     first: dict[str, tuple[str, bytes]] = {}
     names: list[str] = []
+    metadata: dict[str, Any] = {"input/filereader": "exr"}
     while data[at]:
         found, at = _attributes(data, at)
         part = found["name"][1].decode("utf-8") if "name" in found else ""
-        for name in _channel_names(found["channels"][1]):
+        for name, bits in _channel_names(found["channels"][1]).items():
+            metadata.setdefault("input/bitsperchannel", bits)
             names.append(f"{part}.{name}" if multipart and part and "." not in name else name)
         first = first or found
         if not multipart:
@@ -116,7 +123,7 @@ def exr_header(path: str) -> Optional[Header]:
     dx0, dy0, dx1, dy1 = struct.unpack("<4i", first["dataWindow"][1])
     (aspect,) = struct.unpack("<f", first["pixelAspectRatio"][1])
     width, height = x1 - x0 + 1, y1 - y0 + 1
-    metadata: dict[str, Any] = {"input/filereader": "exr", "input/width": width, "input/height": height}
+    metadata.update({"input/width": width, "input/height": height})
     for name, (kind, raw) in first.items():
         value = _value(kind, raw)
         if value is not None:

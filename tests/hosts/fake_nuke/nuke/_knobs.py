@@ -837,8 +837,15 @@ class File_Knob(EvalString_Knob):
         at = _state.session().frame if frame is None else frame
         return file_at(super().evaluate(at), int(at), _state.session().root._view)
 
-    def getEvaluatedValue(self) -> Optional[str]:
-        return self.evaluate()
+    def value(self) -> str:
+        """As it stands, but for #### that is %04d."""
+        return re.sub("#+", lambda found: f"%0{len(found.group())}d", self._text)
+
+    getValue = value
+
+    def getEvaluatedValue(self) -> str:
+        """TCL evaluated; the frame stays open."""
+        return _expressions.substitute(self.value(), self._node, _state.session().frame)
 
     def fromUserText(self, text: str) -> None:
         """A path as the file browser gives it, with a range behind it or not."""

@@ -639,6 +639,7 @@ def make_node(kind: str, group: Group) -> Node:
             f"{kind}: Unknown command. This is most likely from a corrupt .nk file, "
             "or from a missing plugin, or from a newer version of Nuke."
         )
+    must_not_render(f"a {kind} made")
     python = _Write if kind == "Write" else PYTHON[spec.python]
     node = python.__new__(python)
     node._begin_life(kind, spec)
@@ -724,7 +725,13 @@ def _expression_sources(node: Node) -> list[Node]:
     return found
 
 
+def must_not_render(what: str) -> None:
+    if _state.session().executing:
+        raise RuntimeError(f"{what} while Nuke executes")
+
+
 def delete_node(node: Node) -> None:
+    must_not_render(f"{node._name} deleted")
     run_python(node._knobs["onDestroy"]._text, node, None)
     run_callbacks("onDestroy", node, None)
     for other in list(node._parent._children.values()):

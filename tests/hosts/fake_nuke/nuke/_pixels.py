@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from typing import Any
 
 import numpy
@@ -183,7 +184,8 @@ def write_exr(path: str, node: Node, picture: Any) -> None:
         spec.attribute("PixelAspectRatio", picture.format.pixelAspect())
         spec.attribute("compression", CODECS[_option(knobs, "compression", "Zip (1 scanline)")])
         spec.attribute("framesPerSecond", float(_state.session().root.realFps()))
-        spec.attribute("nuke/node_hash", f"{hash(node._full_name()) & 0xFFFFFFFF:x}")
+        spec.attribute("nuke/node_hash", f"{zlib.crc32(node._full_name().encode()):x}")
+        spec.attribute("nuke/version", "{}.{}v{}".format(*_state.session().version))
         if part:
             spec.attribute("oiio:subimagename", part)
         specs.append(spec)

@@ -54,9 +54,11 @@ class Session:
         self.cancel_render: Optional[Callable[[int], bool]] = None
         """Asked with the frame before it is rendered by nuke.execute."""
         self.render_cancelled = False
-        self.read_offset_sign = 1
-        """frame_mode `offset` of a Read: 1 reads frame + offset, -1 frame - offset. Nobody here has seen
-        which it is, so what depends on it must be right in both."""
+        self.read_offset_sign = -1
+        """frame_mode `offset` of a Read: -1 reads file frame - offset (later), 1 frame + offset. Nobody here
+        has seen it; a test may play both."""
+        self.nested_execute = False
+        """Whether nuke.execute works in beforeRender and afterRender: told, never seen here."""
         self.queue: deque[Call] = deque()
         self.queued = threading.Condition()
         self.plugin_path: list[str] = []
