@@ -483,10 +483,8 @@ class _Transport:
         Raises:
             RpcError: it refuses us, or speaks no protocol.
         """
-        try:
+        with contextlib.suppress(OSError):  # what it said before it ended may tell why
             self.write(rpc.request("hello", Hello(PROTOCOL, name, token), 0))
-        except OSError:
-            return None
         said = self.next()
         if said is None:
             return None
@@ -632,9 +630,8 @@ def _find_or_start(
         code = None if process is None else process.poll()
         if process is None or code == 0:  # the other one that was there is gone again
             log_end = _size(own / LOG)
-            process = _spawn(
-                command, env, own, own / LOG, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-            )
+            asked = [*command, "--asked-ns", str(time.time_ns())]
+            process = _spawn(asked, env, own, own / LOG, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         elif code is not None:
             raise WorkerError(
                 f"the worker did not start, it {_how(code)}{_last_line(own / LOG, log_end)} "
