@@ -112,6 +112,10 @@ def an_artists_day(folder: Path) -> dict:
     report = {"nobody": said(bpy.ops.maggie.matte_range)}
     add(shot, "FILES", "Ana Ö", path=str(folder / "shot" / "ana.1003.png"))
     add(shot, "MASK", "ben", mask=draw_mask("rough"))
+    layer = shot.guidance[1].mask.layers[0]
+    for frame, alpha in ((11, 1.0), (12, 0.0), (13, 1.0)):
+        layer.alpha = alpha
+        layer.keyframe_insert("alpha", frame=frame)
     report["unsaved"] = said(bpy.ops.maggie.matte_range)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "comp.blend"))
     report["no matte"] = said(bpy.ops.maggie.make_group)
@@ -209,6 +213,7 @@ def other_guidance(folder: Path) -> dict:
     report["group"] = said(bpy.ops.maggie.make_group)
     report["outputs"] = [item.name for item in shot.group.interface.items_tree]
     report["from files"] = files(folder / "out" / "files")
+    report["data"] = shot.group.nodes[0].image.colorspace_settings.name
     report["scenes"] = [each.name for each in bpy.data.scenes]
 
     rendered = folder / "out" / "files" / "guidance" / "render.1001.exr"
@@ -270,6 +275,28 @@ def trouble(folder: Path) -> dict:
     report["killed"] = [run.progress().state, run.progress().text]
     report["after it"] = said(matte)
     report["mattes"] = files(folder / "out" / "scene")
+    return report
+
+
+def an_installation(folder: Path) -> dict:
+    """No Python is known; the button installs one, and it mattes."""
+    del os.environ["MAGGIE_PYTHON"]
+    os.environ["PATH"] = "/usr/bin:/bin"
+    bpy.context.preferences.system.use_online_access = True
+    scene, install, worker = bpy.context.scene, part("install"), str(folder / "worker")
+    plate_node(scene, folder)
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "out")
+    add(shot, "FILES", "ana", path=str(folder / "shot" / "ana.####.png"))
+    preferences = bpy.context.preferences.addons[f"bl_ext.{REPOSITORY}.maggie_node"].preferences
+    preferences.package = str(next(folder.glob("*.whl")))
+    report = {"shown": [install.shown(each) for each in install.commands(worker, preferences.package)]}
+    report["installed"] = said(bpy.ops.maggie.install_worker, folder=worker)
+    scene.frame_set(12)
+    report["matte"] = said(bpy.ops.maggie.matte_frame)
+    preferences.package = str(folder / "nothing.whl")
+    report["no such package"] = said(bpy.ops.maggie.install_worker, folder=worker)
+    report["remembered"] = part("maggie_node.hosting").find_python()
     return report
 
 

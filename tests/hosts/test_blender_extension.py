@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,62 +10,27 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 import pytest
-from shots import write_shot
-from tiny import write_tiny_model
+from blenders import BLENDERS, NUMBERS, build_extension, play, write_project
 
+from maggie_core.color import BUILT_IN_CONFIG
 from maggie_core.geometry import Window
 from maggie_core.io.exr import Part, write_exr
+from maggie_core.mattes.provenance import explain
 from maggie_node.job import MatteJob
 from maggie_node.runner import run
 
-ROOT = Path(__file__).parents[2]
-NUMBERS = range(1001, 1007)
-BLENDERS = {"4.2": "-4.2", "4.5": "", "5.0": "-5.0", "5.2": "-5.2"}
 HERE = [pytest.param(each, marks=pytest.mark.slow if each in ("4.2", "5.2") else ()) for each in BLENDERS]
 pytestmark = pytest.mark.blender
 
 
-def python_of(blender: str) -> Path:
-    """The Python of a Blender's environment."""
-    found = ROOT / f".venv-blender{BLENDERS[blender]}" / "bin" / "python"
-    assert found.exists(), f"{found} is missing: run make .venv-blender, and make blenders for the slow tests"
-    return found
-
-
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The extension, as the make target builds it: assembled, zipped and validated by Blender's own tool."""
-    folder = tmp_path_factory.mktemp("extension")
-    build = [sys.executable, ROOT / "hosts/blender/build.py", ROOT / ".venv-blender", "-o", folder]
-    subprocess.run([*build, "--repository"], check=True, capture_output=True, timeout=120)
-    return next(folder.glob("*.zip"))
+    return build_extension(tmp_path_factory.mktemp("extension"))
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a small shot and a model."""
-    project = tmp_path / "project"
-    write_shot(project / "shot", frames=NUMBERS)
-    write_tiny_model(project / "tiny")
-    return project
-
-
-def play(case: str, package: Path, folder: Path, blender: str, *, ends_with: int = 0) -> tuple[dict, str]:
-    """What a case of blender_case.py reports, and what Blender wrote to stderr."""
-    own = folder.parent / f"user {case}"
-    own.mkdir(mode=0o700)
-    env = {
-        **os.environ,
-        "BLENDER_USER_RESOURCES": str(own),
-        "XDG_RUNTIME_DIR": str(own),
-        "XDG_CONFIG_HOME": str(own),
-        "MAGGIE_PYTHON": sys.executable,
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [python_of(blender), Path(__file__).with_name("blender_case.py"), case, package, folder]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == ends_with, done.stdout + done.stderr
-    return json.loads((folder / "report.json").read_text("utf-8")), done.stderr
+    return write_project(tmp_path / "project")
 
 
 def alphas(folder: Path) -> dict[int, dict[str, np.ndarray]]:
@@ -89,6 +52,13 @@ def rendered(folder: Path) -> dict[int, np.ndarray]:
     return found
 
 
+def mask_plane(path: Path) -> np.ndarray:
+    """(H, W) pixels of a mask that Blender rendered."""
+    with OpenEXR.File(str(path), separate_channels=True) as opened:
+        (channel,) = opened.channels().values()
+        return np.array(channel.pixels)
+
+
 @pytest.mark.parametrize("blender", HERE)
 def test_from_an_empty_file_to_a_farms_render(blender: str, package: Path, project: Path, tmp_path: Path):
     report, _ = play("an_artists_day", package, project, blender)
@@ -102,6 +72,9 @@ def test_from_an_empty_file_to_a_farms_render(blender: str, package: Path, proje
     assert report["after one frame"] == ["matte.1003.exr"]
     assert report["masks"] == [f"ben.{number}.exr" for number in NUMBERS]
     assert report["same masks"]
+    masks = {n: mask_plane(project / "maggie/shot_a/guidance" / f"ben.{n}.exr") for n in NUMBERS}
+    assert masks[1001][20:50, 42:54].min() == 1
+    assert masks[1001][:12].max() == masks[1002].max() == 0  # its layer is transparent at frame 12
     assert report["cancelled"] == "cancelled"
     assert report["outputs"] == ["maggie_ana_o", "maggie_ben"]
     assert report["image"] == ["//maggie/shot_a/matte.1001.exr", "Non-Color"]
@@ -148,12 +121,15 @@ def test_clips_layers_and_cryptomattes(blender: str, package: Path, project: Pat
     overscan = Part(None, ("R", "G", "B"), larger, Window(-2, -3, 100, 70), window)
     write_exr(project / "overscan" / "plate.1001.exr", [overscan])
 
-    report, _ = play("other_guidance", package, project, blender)
+    # With a configuration of the studio's: its names, and the worker takes it too.
+    report, _ = play("other_guidance", package, project, blender, OCIO=BUILT_IN_CONFIG)
 
     assert report["layers"] == report["render"] == report["group"] == ""
     assert report["from a clip"] == ["matte.1002.exr", "matte.1003.exr"]
     assert report["from files"] == ["matte.1001.exr", "matte.1002.exr"]
     assert report["outputs"] == ["maggie_cube"]
+    assert report["data"] == "Raw"
+    assert explain(project / "out/files/matte.1001.exr")["ocio"].startswith(BUILT_IN_CONFIG)
     assert report["file"] == report["file of the range"] == ""
     assert report["updated"] == ["maggie_cube", "maggie_ana"]
     assert report["scenes"] == ["Files"]

@@ -6,6 +6,7 @@ Only nodes of Blender's own are in it, so a file with such a group shows its mat
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ def make_group(scene: bpy.types.Scene, shot: Shot) -> bpy.types.NodeTree:
     Raises:
         HostError: there is no matte yet, so that nobody knows its layers.
     """
-    group = scene.maggie.group
+    group = own_group(scene)
     if group is None:
         if _first(shot) is None:
             raise HostError("there is no matte yet: matte a frame first")
@@ -42,6 +43,12 @@ def make_group(scene: bpy.types.Scene, shot: Shot) -> bpy.types.NodeTree:
         node.node_tree, node.label = group, "MaGGIe"
         node.location = (0, -200)
     return group
+
+
+def own_group(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The scene's group; None where it has none, or still that of the scene it is a copy of."""
+    group = scene.maggie.group
+    return None if any(scene != each and each.maggie.group == group for each in bpy.data.scenes) else group
 
 
 def update_group(group: bpy.types.NodeTree, shot: Shot) -> None:
@@ -67,7 +74,8 @@ def update_group(group: bpy.types.NodeTree, shot: Shot) -> None:
     if shot.timing.still is None:
         image.source = "SEQUENCE"
     if bpy.data.filepath:
-        image.filepath = bpy.path.relpath(str(first))
+        with contextlib.suppress(ValueError):  # another drive
+            image.filepath = bpy.path.relpath(str(first))
     timing = shot.timing
     node.frame_start, node.frame_offset = timing.start, timing.offset
     node.frame_duration, node.use_cyclic = timing.duration, timing.cyclic

@@ -74,8 +74,11 @@ def own_ocio() -> str | None:
     """Blender's own colour configuration; None where $OCIO names another one, which the worker gets too."""
     if os.environ.get("OCIO"):
         return None
-    folder = Path(bpy.utils.resource_path("LOCAL"), "datafiles", "colormanagement")
-    return str(folder / "config.ocio") if (folder / "config.ocio").is_file() else None
+    for place in ("USER", "LOCAL", "SYSTEM"):  # as Blender looks for it
+        file = Path(bpy.utils.resource_path(place), "datafiles", "colormanagement", "config.ocio")
+        if file.is_file():
+            return str(file)
+    return None
 
 
 def ocio_name(colorspace: str) -> str:

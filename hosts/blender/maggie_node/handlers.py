@@ -28,6 +28,17 @@ def before_frame(scene: bpy.types.Scene, *_) -> None:
             _fail(f"MaGGIe: frame {scene.frame_current}, group {group.name}: {error}")
 
 
+class _Said:
+    already = False
+    """Whether this render has complained: once is enough."""
+
+
+@persistent
+def before_render(*_) -> None:
+    """Before the first frame."""
+    _Said.already = False
+
+
 @persistent
 def before_file(*_) -> None:
     """Another file is opened: what was begun for this one ends."""
@@ -35,11 +46,13 @@ def before_file(*_) -> None:
 
 
 def register() -> None:
+    bpy.app.handlers.render_init.append(before_render)
     bpy.app.handlers.render_pre.append(before_frame)
     bpy.app.handlers.load_pre.append(before_file)
 
 
 def unregister() -> None:
+    bpy.app.handlers.render_init.remove(before_render)
     bpy.app.handlers.render_pre.remove(before_frame)
     bpy.app.handlers.load_pre.remove(before_file)
 
@@ -55,8 +68,8 @@ def _ensure(group: bpy.types.NodeTree, frame: int) -> None:
     job, number, file = found
     if file.is_file():
         return
-    there = sequence.numbers_on_disk(job.plate)
-    if there and not there[0] <= number <= there[-1]:
+    there = sequence.numbers_on_disk(job.plate) or [1, number]
+    if not there[0] <= number <= there[-1]:
         return  # before the shot or after it, where the plate has nothing either
     if not bpy.app.background:
         raise HostError(f"the matte {file} is missing and renders as black: matte the range, then render")
@@ -74,14 +87,14 @@ def _fail(sentence: str) -> None:
         run.close()
         sys.stdout.flush()
         os._exit(FAILED)
-    bpy.app.timers.register(lambda: _show(sentence))
+    if not _Said.already:
+        _Said.already = True
+        bpy.app.timers.register(lambda: _show(sentence))
 
 
 def _show(sentence: str) -> None:
     """In the panel and as a pop-up; handlers run in the render's thread, this in the window's."""
     run.say(sentence)
-    if not bpy.context.window_manager.windows:
-        return
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         bpy.context.window_manager.popup_menu(
             lambda menu, _: menu.layout.label(text=sentence), title="MaGGIe", icon="ERROR"

@@ -51,7 +51,8 @@ def render(scene: bpy.types.Scene, shot: Shot) -> run.Work:
                 _keep(Path(bpy.path.abspath(helper.render.frame_path(frame=frame))), drawn, number)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-            bpy.data.scenes.remove(helper)
+            if not bpy.app.is_job_running("RENDER"):  # else the file is being closed
+                bpy.data.scenes.remove(helper)
 
 
 def _mask_scene(name: str, shot: Shot) -> bpy.types.Scene:
@@ -71,8 +72,9 @@ def _mask_scene(name: str, shot: Shot) -> bpy.types.Scene:
 def _crypto_scene(scene: bpy.types.Scene, drawn: Drawn) -> bpy.types.Scene:
     """The scene once more, with one Cryptomatte pass and without its compositing."""
     helper = scene.copy()
-    helper.render.use_compositing = helper.render.use_sequencer = False
-    compat.write_exr(helper.render, layers=True)
+    render = helper.render
+    render.use_compositing = render.use_sequencer = render.use_border = render.use_multiview = False
+    compat.write_exr(render, layers=True)
     for index, layer in enumerate(helper.view_layers):
         layer.use = index == 0
         for kind in ("object", "material", "asset"):

@@ -22,8 +22,9 @@ def matte(scene_name: str, shot: Shot, *, interactive: bool) -> run.Work:
     for progress in follow(shot.job, interactive=interactive):
         yield progress
     scene = bpy.data.scenes.get(scene_name)
-    if scene is not None and scene.maggie.group is not None and progress.done:
-        apply.update_group(scene.maggie.group, shot)
+    group = apply.own_group(scene) if scene is not None else None
+    if group is not None and progress.done:
+        apply.update_group(group, shot)
 
 
 def follow(job: MatteJob, *, interactive: bool) -> run.Work:

@@ -34,6 +34,8 @@ class _Button:
 class _Matte(_Button):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
+        if run.is_busy():
+            cls.poll_message_set("MaGGIe is at work")
         return not run.is_busy()
 
     def begin(self, context: bpy.types.Context, frames, *, interactive: bool):
