@@ -115,7 +115,7 @@ def a_write_has_the_knobs_we_set(folder: str) -> Any:
 
 @check
 def a_time_offset_moves_later(folder: str) -> Any:
-    """At frame f a TimeOffset of 1 shows frame f - 1; a Read in offset mode shows file f + 1."""
+    """At frame f a TimeOffset of 1 shows frame f - 1."""
     with nuke.root():
         source = _ramp(folder)
         later = nuke.nodes.TimeOffset(inputs=[source], time_offset=1)
@@ -128,6 +128,24 @@ def a_time_offset_moves_later(folder: str) -> Any:
     value = _at(shown, "rgba.red", 3)
     assert abs(value - 0.2) < 0.01, value
     return value
+
+
+@check
+def a_read_moves_as_we_think(folder: str) -> Any:
+    """Which file a Read shows at frame 3, in each of its modes."""
+    found = {}
+    for mode, text in (("expression", "frame+1"), ("start at", "2"), ("offset", "1")):
+        with nuke.root():
+            source = _ramp(folder)
+            source["frame_mode"].setValue(mode)
+            source["frame"].setValue(text)
+            write = _write(source, f"{folder}/{text}.%04d.exr", "rgb")
+        nuke.execute(write, 3, 3, 1)
+        shown = nuke.nodes.Read(file=f"{folder}/{text}.%04d.exr", first=3, last=3, raw=True)
+        found[mode] = round(10 * _at(shown, "rgba.red", 3))
+        known = upstream.connected(later_user(source), 0, "plate")
+        assert known is not None and found[mode] == 3 + known.shift, (found, known)
+    return found
 
 
 @check

@@ -28,8 +28,8 @@ frames = part("frames")
         ("expression", "frame-1000", -1000),
         ("start at", "1", 499),  # image.0500, the first, is read at frame 1
         ("start at", "", 0),
-        ("offset", "499", 499),  # added to the frame
-        ("offset", "-10", -10),
+        ("offset", "1000", -1000),  # so many frames later: file 1 is read at frame 1001
+        ("offset", "-10", 10),
         ("expression", "frame*2", None),
         ("expression", "1001", None),
         ("offset", "2.5", None),

@@ -18,6 +18,7 @@ from typing import Any, Optional
 import nuke
 
 from . import knobs
+from .frames import read_shift
 from .layers import check_room
 from .shot import Row
 
@@ -67,8 +68,8 @@ def set_read(read: Any, files: str, first: int, last: int, shift: int) -> None:
         "raw": True,
         "on_error": "error",
         "localizationPolicy": "off",
-        "frame_mode": "offset",
-        "frame": str(shift),
+        "frame_mode": "expression",
+        "frame": f"frame{shift:+d}" if shift else "",
     }
     for name, value in wanted.items():
         set_knob(read, name, value)
@@ -193,8 +194,9 @@ def bake(group: Any) -> list[Any]:
     x, y = group.xpos(), group.ypos()
     with group.parent():
         read = nuke.nodes.Read(name=f"{group.name()}_{knobs.MATTES}")
-        values = {name: inside[name].value() for name in ("file", "first", "last", "frame")}
-        set_read(read, values["file"], int(values["first"]), int(values["last"]), int(values["frame"]))
+        first, last = int(inside["first"].value()), int(inside["last"].value())
+        shift = read_shift("expression", inside["frame"].value(), first) or 0
+        set_read(read, inside["file"].value(), first, last, shift)
         copies = layer_copies(source, read, [layer for _, layer in wired(group)])
         one = group.node(knobs.ONE)
         if not one["disable"].value():

@@ -1,7 +1,8 @@
 """What Nuke calls: when it renders, loads and closes scripts, and when a knob of ours is turned.
 
-While Nuke renders it neither renders anything else nor makes nodes, so a render callback only lets the
-worker make mattes. What has to be rendered before is rendered when `nuke -x` has loaded its script.
+While a frame is rendered Nuke renders nothing else and makes no nodes; whether it does before the first frame
+is told differently: what has to be rendered is rendered when `nuke -x` has loaded its script, at the
+latest before the first frame if Nuke lets us; during a frame only the worker makes mattes.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def before_render() -> None:
             seen.append(each)
             wanted = _asked_of(write, shift)
             if not nuke.GUI and wanted:
-                _make(each, wanted)
+                _make(each, wanted, render=True)
     _rendering[write.fullName()] = seen
 
 
@@ -100,7 +101,7 @@ def before_frame() -> None:
         wanted = [frame - each.shift]
         with _Loud(each.node):
             if not nuke.GUI and not each.tried:
-                _make(each, wanted)
+                _make(each, wanted, render=False)
                 each.tried = False
             missing = each.missing(wanted)
             if missing:
@@ -113,8 +114,11 @@ def after_render() -> None:
     _rendering.pop(nuke.thisNode().fullName(), None)
 
 
-def _make(each: Seen, wanted: list[int]) -> None:
+def _make(each: Seen, wanted: list[int], *, render: bool) -> None:
     """Let the worker make what is missing of some script frames, and wait for it.
+
+    Args:
+        render: inputs that are no files may be rendered, too.
 
     Raises:
         HostError: nothing could be made, with the reason.
@@ -123,14 +127,19 @@ def _make(each: Seen, wanted: list[int]) -> None:
     if not missing:
         return
     plans = [plan for plan in shot.plans(read.asked(each.node), missing) if plan.missing(missing)]
-    absent = sorted({name for plan in plans for name in plates.missing(plan.renders)})
-    if absent:
-        raise HostError(
-            f"the mattes of {frame_ranges(missing)} are missing, and {' and '.join(absent)} must be rendered "
-            "for them, which Nuke cannot do in the middle of a render: press Matte before, or in a program "
-            "call maggie_nuke.prepare() first"
-        )
     apply.folders(plans)
+    for needed in (needed for plan in plans for needed in plan.renders):
+        try:
+            if render:
+                plates.render(each.node, needed)
+            elif plates.missing(needed):
+                raise HostError("not in the middle of a frame")
+        except HostError as error:
+            raise HostError(
+                f"the mattes of {frame_ranges(missing)} are missing and {needed.input} must be rendered for "
+                f"them, which Nuke does not do now ({error}): press Matte before, or in a program call "
+                "maggie_nuke.prepare() first"
+            ) from None
     each.tried = True
     progress = run.Run(each.node, plans, interactive=False).wait()
     if progress.state != "done" and not progress.done:
@@ -145,7 +154,7 @@ def _make_before(node: Any, wanted: Optional[list[int]]) -> None:
     asked = read.asked(node)
     if asked.rows:
         plans = shot.plans(asked, _inside(asked, wanted))
-        ready = apply.is_wired(node, plans[0]) and not any(plates.missing(plan.renders) for plan in plans)
+        ready = apply.is_wired(node, plans[0]) and not any(plan.renders for plan in plans)
         if ready or not any(plan.missing(plan.frames) for plan in plans):
             return
     run.matte(node, _inside(asked, wanted))

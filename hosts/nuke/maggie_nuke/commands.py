@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
@@ -11,6 +12,7 @@ import nuke
 from maggie_node.hosting import HostError
 
 from . import apply, build, callbacks, outside, read, run, shot
+from .main_thread import on_main
 from .upstream import our_nodes, seen_by
 
 _registered: list[str] = []
@@ -58,7 +60,9 @@ def prepare(write: Any = None, frames: Optional[Sequence[int]] = None) -> None:
     """
     nodes = our_nodes() if write is None else [node for node, _ in seen_by(write)]
     for node in nodes:
-        progress = run.Run(node, run.prepare(node, frames), interactive=False).wait()
+        plans = run.planned(node, frames)
+        run.prepare(node, plans)
+        progress = run.Run(node, plans, interactive=False).wait()
         if progress.state != "done":
             raise HostError(f"{node.fullName()}: {run.summary(progress)}")
         apply.reload(node)
@@ -93,7 +97,10 @@ def _bake(node: Any) -> None:
         raise HostError("there are no mattes to bake yet: press Matte first")
     if any(each.name == node.fullName() for each in run.under_way()):
         raise HostError("it is being matted: wait, or press Cancel first")
-    build.bake(node)
+    if nuke.GUI:  # not inside the button of a node that will be gone
+        threading.Thread(target=on_main, args=(build.bake, node), name="MaGGIe bake").start()
+    else:
+        build.bake(node)
 
 
 def _find(node: Any) -> None:

@@ -32,8 +32,8 @@ def read_shift(mode: str, value: str, first: int) -> Optional[int]:
         return 0
     if mode in ("start at", "start_at"):
         return first - int(text) if _is_whole(text) else None
-    if mode == "offset":
-        return int(text) if _is_whole(text) else None
+    if mode == "offset":  # so many frames later
+        return -int(text) if _is_whole(text) else None
     found = _OFFSET.fullmatch(text)
     if found is None:
         return None

@@ -25,7 +25,8 @@ def send(node: Any) -> None:
     Raises:
         HostError: something is missing; one sentence.
     """
-    plans = run.prepare(node)
+    plans = run.planned(node)
+    run.prepare(node, plans)
     words = [
         ["farm", node["farm"].value(), str(plan.job_file), "-o", f"{plan.job_file.parent}/farm"]
         for plan in plans

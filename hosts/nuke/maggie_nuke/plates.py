@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from typing import Any
 
 import nuke
@@ -37,9 +36,9 @@ def render(group: Any, wanted: Render) -> None:
         nuke.Undo.enable()
 
 
-def missing(renders: Iterable[Render]) -> list[str]:
-    """Inputs whose files are not all there."""
-    return [each.input for each in renders if missing_mattes(each.pattern, each.frames)]
+def missing(wanted: Render) -> bool:
+    """Whether files of an input are not there."""
+    return bool(missing_mattes(wanted.pattern, wanted.frames))
 
 
 def _chain(group: Any, wanted: Render) -> list[Any]:

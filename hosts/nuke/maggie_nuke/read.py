@@ -71,8 +71,8 @@ def rows(node: Any) -> list[Row]:
 
 def script_folder() -> str:
     """The folder of the script; empty when it was never saved."""
-    name = nuke.root().name()
-    return os.path.dirname(os.path.abspath(name)).replace("\\", "/") if name and name != "Root" else ""
+    name = _text(nuke.root(), "name")
+    return os.path.dirname(os.path.abspath(name)).replace("\\", "/") if name else ""
 
 
 def colour_settings() -> Settings:

@@ -78,11 +78,11 @@ class Run:
     def _thread(self, follow: Follow) -> None:
         try:
             self._follow(follow)
-        except Exception as error:  # a node that is gone, Nuke that is closing: the job ends with it
+        except ValueError:  # what a node says that was deleted: its job ends with it
             follow.cancel()
-            self.progress = Progress("failed", text=f"{type(error).__name__}: {error}")
-            if not isinstance(error, ValueError):  # ValueError is what a deleted node says
-                traceback.print_exc()
+        except Exception:
+            follow.cancel()
+            traceback.print_exc()
         finally:
             _under_way.remove(self)
 
@@ -92,7 +92,7 @@ class Run:
             if index:
                 follow = self._submit(plan)
             try:
-                self._one(follow, plan, task)
+                self._one(follow, task)
             except BaseException:
                 follow.cancel()
                 raise
@@ -100,7 +100,7 @@ class Run:
                 break
         on_main(self._end)
 
-    def _one(self, follow: Follow, plan: Plan, task: Any) -> None:
+    def _one(self, follow: Follow, task: Any) -> None:
         """One job to its end."""
         asked = False
         while True:
@@ -138,8 +138,8 @@ def summary(progress: Progress) -> str:
     return "\n".join((progress.text, *more))
 
 
-def prepare(node: Any, wanted: Optional[Sequence[int]] = None) -> list[Plan]:
-    """Everything a job of the node needs: instances found, layers made, inputs rendered, folders there.
+def planned(node: Any, wanted: Optional[Sequence[int]] = None) -> list[Plan]:
+    """The jobs of a node; its instances are looked for where it has none.
 
     Args:
         wanted: script frames; None = those the node says.
@@ -151,14 +151,21 @@ def prepare(node: Any, wanted: Optional[Sequence[int]] = None) -> list[Plan]:
     if not asked.rows:
         apply.rows(node, shot.found_rows(asked, node["objects"].value()))
         asked = read.asked(node)
-    plans = shot.plans(asked, wanted)
+    return shot.plans(asked, wanted)
+
+
+def prepare(node: Any, plans: Sequence[Plan]) -> None:
+    """What jobs need: layers made, folders there, inputs rendered.
+
+    Raises:
+        HostError: something is in the way; one sentence.
+    """
     apply.folders(plans)
     apply.plan(node, plans[0])
     for plan in plans:
         for each in plan.renders:
             apply.status(node, f"rendering {each.input}: {each.why}")
             plates.render(node, each)
-    return plans
 
 
 def matte(node: Any, wanted: Optional[Sequence[int]] = None, *, interactive: bool = False) -> None:
@@ -169,8 +176,10 @@ def matte(node: Any, wanted: Optional[Sequence[int]] = None, *, interactive: boo
     """
     if any(run.name == node.fullName() and run.interactive == interactive for run in _under_way):
         raise HostError("it is being matted already: wait, or press Cancel first")
+    plans = planned(node, wanted)
     find_python(read.path_or_name(node["python"]))  # said before anything is rendered
-    run = Run(node, prepare(node, wanted), interactive=interactive)
+    prepare(node, plans)
+    run = Run(node, plans, interactive=interactive)
     if nuke.GUI:
         apply.status(node, run.progress.text)
         run.start()
