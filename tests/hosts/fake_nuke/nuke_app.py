@@ -177,12 +177,12 @@ def _render(session: _state.Session, options: argparse.Namespace) -> int:
     writes = [node for node in _script.allNodes("Write") if not node["disable"].value()]
     if options.nodes:
         writes = [_script.toNode(name) for name in options.nodes.split(",")]
-    writes.sort(key=lambda node: node["render_order"].value())
     root = _state.session().root
     frames = nuke.FrameRanges(options.frames or f"{root.firstFrame()}-{root.lastFrame()}")
     if not writes or None in writes:
         sys.stderr.write("nothing to render\n")
         return 1
+    writes.sort(key=lambda node: node["render_order"].value())
     try:
         nuke.executeMultiple(writes, frames, None, options.go_on)
     except RuntimeError as wrong:

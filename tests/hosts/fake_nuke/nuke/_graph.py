@@ -271,10 +271,11 @@ def _file_picture(path: str, node: Node, view: str) -> Picture:
         return other_file(path, node)
     views = _state.session().root._views
     chosen: dict[str, str] = {}
-    for name in header.channels:
-        of, full = nuke_name(name, views)
-        if not of or of == view:
-            chosen.setdefault(full, name)
+    for wanted in (view, ""):  # what names the view goes before what names none
+        for name in header.channels:
+            of, full = nuke_name(name, views)
+            if of == wanted:
+                chosen.setdefault(full, name)
     layers = _channels.layers_of_script()
     for full in chosen:
         layer, _, channel = full.rpartition(".")

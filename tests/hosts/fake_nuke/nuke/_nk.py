@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Optional
+from typing import Optional
 
 from . import _channels, _knobs, _nodes, _state
 from ._knobs import Knob
@@ -48,35 +48,30 @@ class _Writer:
         self.lines: list[str] = []
         self.count = 0
 
-    def group(
-        self, group: Group, nodes: Iterable[Node], indent: str, stack: Optional[list[Any]] = None
-    ) -> None:
+    def nodes(self, nodes: Iterable[Node], indent: str, first: str = "0") -> None:
+        """Nodes of one group. `first` is what the first input from outside becomes; others are nothing."""
         chosen = _ordered(nodes)
-        stack = [] if stack is None else stack
+        used = {id(source) for node in chosen for source in node._inputs}
         names: dict[int, str] = {}
-        uses: dict[int, int] = {}
+        top: Optional[Node] = None
         for node in chosen:
-            for source in node._inputs:
-                if source is not None:
-                    uses[id(source)] = uses.get(id(source), 0) + 1
-        for node in chosen:
-            wanted = [source if source in chosen else None for source in node._inputs]
-            while wanted and wanted[-1] is None:
-                wanted.pop()
-            count = max(len(wanted), 1 if node.minInputs() == 1 == node.maxInputs() else len(wanted))
-            wanted += [None] * (count - len(wanted))
-            if not (len(wanted) == 1 and stack and stack[-1] is wanted[0] is not None):
-                for source in reversed(wanted):
-                    self.lines.append(f"{indent}push {'$' + names[id(source)] if source else 0}")
-                    stack.append(source)
-            del stack[len(stack) - count :]
-            self.node(node, indent, count)
-            if node.maxOutputs():
-                stack.append(node)
-                if uses.get(id(node), 0):
-                    self.count += 1
-                    names[id(node)] = f"N{self.count:08x}"
-                    self.lines.append(f"{indent}set {names[id(node)]} [stack 0]")
+            sources = list(node._inputs)
+            while sources and sources[-1] is None:
+                sources.pop()
+            if not sources and node.minInputs() == node.maxInputs() == 1:
+                sources = [None]
+            if len(sources) != 1 or sources[0] is None or sources[0] is not top:
+                for index, source in reversed(list(enumerate(sources))):
+                    word = f"${names[id(source)]}" if id(source) in names else "0"
+                    if word == "0" and index == 0:
+                        word, first = first, "0"
+                    self.lines.append(f"{indent}push {word}")
+            self.node(node, indent, len(sources))
+            top = node if node.maxOutputs() else None
+            if node.maxOutputs() and id(node) in used:
+                self.count += 1
+                names[id(node)] = f"N{self.count:08x}"
+                self.lines.append(f"{indent}set {names[id(node)]} [stack 0]")
 
     def node(self, node: Node, indent: str, inputs: int) -> None:
         self.lines.append(f"{indent}{node._class} {{")
@@ -85,7 +80,7 @@ class _Writer:
         self.lines += [f"{indent} {line}" for line in knob_lines(node)]
         self.lines.append(f"{indent}}}")
         if isinstance(node, Group):
-            self.group(node, node._children.values(), indent + " ")
+            self.nodes(node._children.values(), indent + " ")
             self.lines.append(f"{indent}end_group")
 
 
@@ -135,9 +130,6 @@ def script_text() -> str:
     """The whole script, as scriptSave writes it."""
     session = _state.session()
     root = session.root
-    for node in (root, *root._children.values()):
-        if isinstance(node, Group):
-            _settle(node)
     version = "{}.{} v{}".format(*session.version)
     writer = _Writer()
     writer.lines = ["#! /usr/local/Nuke/Nuke -nx", f"version {version}", "Root {", " inputs 0"]
@@ -147,12 +139,8 @@ def script_text() -> str:
         writer.lines.append(f' views "{views}"')
     writer.lines.append("}")
     writer.lines += _layer_lines([root])
-    writer.group(root, root._children.values(), "")
+    writer.nodes(root._children.values(), "")
     return "\n".join(writer.lines) + "\n"
-
-
-def _settle(group: Group) -> None:
-    """Nothing to do yet: knobs of this Nuke have no panel whose edits would be pending."""
 
 
 def selection_text(nodes: list[Node]) -> str:
@@ -160,10 +148,7 @@ def selection_text(nodes: list[Node]) -> str:
     writer = _Writer()
     version = "{}.{} v{}".format(*_state.session().version)
     writer.lines = ["set cut_paste_input [stack 0]", f"version {version}", *_layer_lines(nodes)]
-    outside = any(source is not None and source not in nodes for node in nodes for source in node._inputs)
-    if outside or not nodes or not nodes[0]._inputs:
-        writer.lines.append("push $cut_paste_input")
-    writer.group(nodes[0]._parent if nodes else _state.session().root, nodes, "")
+    writer.nodes(nodes, "", "$cut_paste_input")
     return "\n".join(writer.lines) + "\n"
 
 

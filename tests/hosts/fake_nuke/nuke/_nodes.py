@@ -507,7 +507,8 @@ class Root(Group):
         self._lost: list[str] = []
 
     def name(self) -> str:
-        return "root"
+        """The script's file, or Root."""
+        return self._knobs["name"].value() or "Root"
 
     def firstFrame(self) -> int:
         return self._knobs["first_frame"].value()
