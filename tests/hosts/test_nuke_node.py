@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=pythons(), ids=lambda path: Path(path).name)
 def case(request: pytest.FixtureRequest, files: Path, tmp_path: Path) -> Case:
-    return Case(files / "shot", tmp_path, files / "config.ocio", python=request.param)
+    worker = {"MAGGIE_PYTHON": sys.executable}
+    return Case(files / "shot", tmp_path, files / "config.ocio", python=request.param, env=worker)
 
 
 def test_the_menu_makes_a_node_below_the_plate(case: Case):
@@ -181,6 +183,7 @@ SAVED = """
     out["values"] = {name: knob.toScript() for name, knob in before.items() if name not in ("selected", "xpos", "ypos")}
     copies = sorted((each for each in made.nodes() if each.Class() == "Copy"), key=lambda each: each.name())
     out["copies"] = [[copy[f"from{i}"].value() for i in range(4)] for copy in copies]
+    nuke.frame(1001)
     out["asked"] = repr(asked(made))
     nuke.scriptSave()
 """
