@@ -6,7 +6,7 @@ import bpy
 from . import apply, compat, run
 from .maggie_node.hosting import HostError
 
-_WRAP = 46
+_WRAP = 26
 """Letters in a line of the sidebar as wide as Blender makes it."""
 
 
@@ -53,6 +53,7 @@ class MaggieSettings(_Sidebar, bpy.types.Panel):
 
 def draw_plate(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     shot, tree = scene.maggie, compat.tree_of(scene)
+    layout.label(text="Plate")
     layout.row().prop(shot, "plate_from", expand=True)
     if shot.plate_from == "FILE":
         layout.prop(shot, "plate_file", text="")
@@ -92,7 +93,8 @@ def draw_guidance(layout: bpy.types.UILayout, shot) -> None:
 
 def draw_mattes(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     shot = scene.maggie
-    layout.prop(shot, "folder")
+    layout.label(text="Mattes")
+    layout.prop(shot, "folder", text="")
     layout.row().prop(shot, "frames", expand=True)
     if run.is_busy():
         layout.operator("maggie.cancel", icon="CANCEL")
@@ -114,8 +116,8 @@ def draw_progress(layout: bpy.types.UILayout) -> None:
     if progress is None:
         return
     if run.is_busy():
-        layout.progress(factor=progress.fraction, text=progress.text)
-        return
+        counted = f"{progress.done + progress.failed} of {progress.total}" if progress.total else ""
+        layout.progress(factor=progress.fraction, text=counted)
     column, icon = layout.column(align=True), "ERROR" if progress.state == "failed" else "INFO"
     for sentence in (progress.text, *progress.errors[1:], *progress.warnings):
         for line in lines(sentence):
