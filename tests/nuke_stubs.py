@@ -11,7 +11,7 @@ from pathlib import Path
 
 STUBS = Path(sysconfig.get_paths()["purelib"]) / "nuke-stubs"
 NEWER: dict[str, str] = {
-    "nuke.Layer": "a layer is made by nuke.Layer(name, channels) since Nuke 6; the stubs' Layer is curveknob's too",
+    "nuke.Link_Knob.setValue": "the stub's takes nothing at all, which would set nothing",
 }
 """Names that the stubs (of 13.2) do not have or have otherwise, and why they are right."""
 
@@ -115,9 +115,9 @@ def parameters(function: Function, *, method: bool) -> tuple[list[str], int]:
 def uses_only_known_nuke(paths: Iterable[Path]) -> list[str]:
     """A sentence for every use of Nuke that the stubs do not have.
 
-    Looked at: `nuke.x`, `nuke.x.y`, keywords of their calls, and the methods of whatever is known to be a node,
-    a knob or another of the stubs' classes: what nuke's functions return, nuke.nodes makes, a subscript of a
-    node gives, an annotation says, or a name like `node` or `knob` of something unannotated means.
+    Looked at: `nuke.x`, `nuke.x.y`, keywords of their calls, and the methods of whatever is known to be a
+    node, a knob or another of the stubs' classes: what nuke's functions return, nuke.nodes makes, a subscript
+    of a node gives, an annotation says, or a name like `node` or `knob` of something unannotated means.
     """
     return [sentence for path in paths for sentence in _File(path).sentences()]
 
@@ -165,16 +165,10 @@ class _File:
                     kinds[arg.arg] = CALLED[arg.arg]
         own = list(_own(top))
         for node in own:
-            if (
-                isinstance(node, ast.Assign)
-                and len(node.targets) == 1
-                and isinstance(node.targets[0], ast.Name)
-            ):
-                kind = self.kind(node.value, kinds)
-                if kind:
-                    kinds[node.targets[0].id] = kind
-                else:
-                    kinds.pop(node.targets[0].id, None)
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        kinds[target.id] = self.kind(node.value, kinds)
         for node in own:
             self.look(node, kinds)
         for node in own:

@@ -370,6 +370,28 @@ def case_layers_have_rules():
     assert len(nuke.channels()) == before + 1 and "maggie_ana" in nuke.layers()
 
 
+def case_names_in_exr_files_are_nukes():
+    from nuke._files import nuke_name
+
+    views = ["main", "right"]
+    for name, wanted in {
+        "maggie_person_a.alpha": ("", "maggie_person_a.alpha"),
+        "maggie.person_a.alpha": ("", "maggie_person_a.alpha"),
+        "01_person.A": ("", "_person.alpha"),
+        "person.01.A": ("", "person.alpha"),
+        "main.alpha": ("main", "rgba.alpha"),
+        "Ci.R": ("", "rgba.red"),
+        "Person A.A": ("", "Person_A.alpha"),
+        "person_a.V": ("", "person_a.V"),
+        "right.maggie_a.alpha": ("right", "maggie_a.alpha"),
+        "B": ("", "rgba.blue"),
+        "Z": ("", "depth.Z"),
+        "person_a": ("", "other.person_a"),
+    }.items():
+        assert nuke_name(name, views) == wanted, name
+    assert nuke_name("main.alpha", ["left", "right"]) == ("", "rgba.alpha")
+
+
 def case_a_script_has_1023_channels_at_most():
     for number in range(1023 - len(nuke.channels())):
         nuke.Layer(f"layer{number}", ["alpha"])

@@ -36,6 +36,8 @@ def members(kind: type) -> dict[str, Any]:
         if name.startswith("_"):
             continue
         owner = next(each for each in kind.__mro__ if name in vars(each))
+        if owner in (BaseException, object):
+            continue
         raw = vars(owner)[name]
         if isinstance(raw, classmethod):
             found[name] = signature(raw.__func__, skip=1)

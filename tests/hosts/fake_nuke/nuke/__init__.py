@@ -9,7 +9,7 @@ from . import _channels, _execute, _knobs, _nodes, _script, _state, _ui, callbac
 
 _PUBLIC = (
     (_channels, "Box Format FrameRange FrameRanges Info Layer"),
-    (_nodes, "BackdropNode Gizmo Group LiveGroup Node Root Viewer"),
+    (_nodes, "BackdropNode Gizmo Group Node Root Viewer"),
     (_nodes, "EXPRESSIONS HIDDEN_INPUTS INPUTS LINKINPUTS"),
     (_nodes, "TO_SCRIPT TO_VALUE WRITE_ALL WRITE_NON_DEFAULT_ONLY WRITE_USER_KNOB_DEFS"),
     (_knobs, "ALWAYS_SAVE DISABLED DO_NOT_WRITE ENDLINE EXPAND_TO_WIDTH INVISIBLE KNOB_CHANGED_RECURSIVE"),
@@ -18,7 +18,7 @@ _PUBLIC = (
     (_knobs, "Knob Array_Knob Double_Knob Int_Knob Unsigned_Knob ColorChip_Knob Boolean_Knob Disable_Knob"),
     (_knobs, "Enumeration_Knob Pulldown_Knob Radio_Knob CascadingEnumeration_Knob EditableEnumeration_Knob"),
     (_knobs, "OneView_Knob Color_Knob AColor_Knob XY_Knob XYZ_Knob WH_Knob UV_Knob Range_Knob BBox_Knob"),
-    (_knobs, "String_Knob EvalString_Knob Multiline_Eval_String_Knob File_Knob Password_Knob Script_Knob"),
+    (_knobs, "String_Knob EvalString_Knob Multiline_Eval_String_Knob File_Knob Script_Knob"),
     (_knobs, "PyScript_Knob PyCustom_Knob PythonKnob Text_Knob Tab_Knob Link_Knob Format_Knob Channel_Knob"),
     (_knobs, "ChannelMask_Knob MultiView_Knob Help_Knob"),
     (_script, "REPLACE NodeConstructor Nodes createNode toNode exists allNodes selectedNodes selectedNode"),
@@ -48,11 +48,37 @@ expr = _script.expression
 untitled = "Untitled"
 
 
-class GlobalsEnvironment(dict):
+class GlobalsEnvironment:
     """nuke.env: facts of this process; an unknown key is a KeyError."""
 
-    def __hash__(self) -> int:  # type: ignore[override]
-        return id(self)
+    def __init__(self, facts: dict[str, _Any]) -> None:
+        self._facts = facts
+
+    def __getitem__(self, index: str) -> _Any:
+        return self._facts[index]
+
+    def __setitem__(self, index: str, object: _Any) -> None:
+        if index not in self._facts:
+            raise KeyError(index)
+        self._facts[index] = object
+
+    def __contains__(self, other: object) -> bool:
+        return other in self._facts
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def get(self, key: str, default: _Any = None) -> _Any:
+        return self._facts.get(key, default)
+
+    def keys(self) -> list[str]:
+        return list(self._facts)
+
+    def values(self) -> list[_Any]:
+        return list(self._facts.values())
+
+    def items(self) -> list[tuple[str, _Any]]:
+        return list(self._facts.items())
 
 
 def _dress(session: _state.Session) -> None:

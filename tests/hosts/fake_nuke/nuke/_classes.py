@@ -191,7 +191,6 @@ renderProgress  python
         2,
     ),
     "Group": Class(f"lock_connections bool\n{DISABLE}{LIFE}", 0, 0, "Group"),
-    "LiveGroup": Class(f"file file\n{DISABLE}{LIFE}", 0, 0, "Group"),
     "Input": Class("number int\n", 0, 1),
     "Output": Class(""),
     "Dot": Class(""),

@@ -134,8 +134,11 @@ def exr_header(path: str) -> Optional[Header]:
     return Header(Format(width, height, pixelAspect=aspect), bbox, tuple(names), metadata)
 
 
-COLOURS = {"red": "red", "r": "red", "green": "green", "g": "green", "blue": "blue", "b": "blue"}
-COLOURS.update({"alpha": "alpha", "a": "alpha"})
+COLOURS = {
+    spelling: name
+    for name in ("red", "green", "blue", "alpha")
+    for spelling in (name, name.title(), name.upper(), name[0], name[0].upper())
+}
 
 
 def nuke_name(name: str, views: list[str]) -> tuple[str, str]:
@@ -146,31 +149,16 @@ def nuke_name(name: str, views: list[str]) -> tuple[str, str]:
     """
     parts = [re.sub(r"\W", "_", part.lstrip("0123456789"), flags=re.ASCII) for part in name.split(".", 2)]
     parts = [part for part in parts if part]
-    view = ""
-    for part in parts[:-1]:
-        if part in views:
-            view = part
-            parts.remove(part)
-            break
-    if not parts:
-        return view, "rgba.unknown"
-    channel, layer = parts[-1], "_".join(parts[:-1])
-    known = channel in COLOURS or channel.title() in ("Red", "Green", "Blue", "Alpha")
-    if known and (channel.lower() in COLOURS) and channel in _spellings(channel):
-        channel = COLOURS[channel.lower()]
-    elif channel in "RGBA" and len(channel) == 1:
-        channel = COLOURS[channel.lower()]
-    if layer in ("", "main", "Ci", "rgba", "rgb"):
-        layer = "depth" if channel in ("Z", "z") else "rgba"
-        channel = "Z" if layer == "depth" else channel
-        if layer == "rgba" and channel not in ("red", "green", "blue", "alpha"):
-            layer = "other"
-    return view, f"{layer}.{channel}"
-
-
-def _spellings(channel: str) -> tuple[str, ...]:
-    word = COLOURS[channel.lower()]
-    return word, word.title(), word.upper(), word[0], word[0].upper()
+    view = next((part for part in parts[:-1] if part in views), "")
+    if view:
+        parts.remove(view)
+    channel = COLOURS.get(parts[-1], parts[-1]) if parts else "unnamed"
+    layer = "_".join(parts[:-1])
+    if layer not in ("", "main", "Ci", "rgb", "rgba"):
+        return view, f"{layer}.{channel}"
+    if channel in ("Z", "z"):
+        return view, "depth.Z"
+    return view, f"{'rgba' if channel in COLOURS else 'other'}.{channel}"
 
 
 def exr_name(name: str) -> str:

@@ -131,13 +131,13 @@ class Knob(Guarded):
     def setEnabled(self, enabled: bool) -> None:
         self.clearFlag(DISABLED) if enabled else self.setFlag(DISABLED)
 
-    def value(self) -> Any:
+    def value(self, index: int = -1) -> Any:
         return None
 
-    def getValue(self) -> Any:
+    def getValue(self, channel: int = -1) -> Any:
         return self.value()
 
-    def setValue(self, val: Any) -> bool:
+    def setValue(self, val: Any, chan: int = -1) -> bool:
         raise TypeError(f"{type(self).__name__} {self._name} holds no value")
 
     def toScript(self, quote: bool = True, context: Any = None) -> str:
@@ -468,6 +468,9 @@ class Int_Knob(Array_Knob):
     def _cast(self, value: float) -> float:
         return int(value)
 
+    def setValue(self, val: Any) -> bool:
+        return super().setValue(val)
+
     def value(self) -> Any:
         return int(self._number(0, _state.session().frame))
 
@@ -485,6 +488,9 @@ class Unsigned_Knob(Array_Knob):
 
     def _cast(self, value: float) -> float:
         return int(value)
+
+    def setValue(self, val: Any) -> bool:
+        return super().setValue(val)
 
     def value(self) -> Any:
         return int(self._number(0, _state.session().frame))
@@ -524,6 +530,9 @@ class Boolean_Knob(Array_Knob):
 
     def _cast(self, value: float) -> float:
         return int(bool(value))
+
+    def setValue(self, b: Any) -> bool:
+        return super().setValue(b)
 
     def value(self) -> Any:
         return bool(self._number(0, _state.session().frame))
@@ -698,10 +707,13 @@ class XY_Knob(Array_Knob):
     _size = 2
     _split = True
 
-    def x(self) -> float:
+    def value(self, n: Any = None, oc: Any = None) -> Any:
+        return Array_Knob.value(self) if n is None else Array_Knob.value(self, n)
+
+    def x(self, oc: Any = None) -> float:
         return self.value(0)
 
-    def y(self) -> float:
+    def y(self, oc: Any = None) -> float:
         return self.value(1)
 
 
@@ -709,7 +721,7 @@ class XYZ_Knob(XY_Knob):
     _id = 13
     _size = 3
 
-    def z(self) -> float:
+    def z(self, oc: Any = None) -> float:
         return self.value(2)
 
 
@@ -774,13 +786,13 @@ class String_Knob(Knob):
             raise TypeError(f"{self._name}: a str is required, not {type(value).__name__}")
         return value
 
-    def value(self) -> str:
+    def value(self, oc: Any = None) -> str:
         return self._text
 
-    def getText(self) -> str:
+    def getText(self, oc: Any = None) -> str:
         return self._text
 
-    def getValue(self) -> str:
+    def getValue(self, oc: Any = None) -> str:
         return self._text
 
     def setValue(self, val: str, view: Any = None) -> bool:
@@ -857,16 +869,18 @@ class File_Knob(EvalString_Knob):
                 self._node._knobs["orig" + name].setValue(int(frame))
 
 
-class Password_Knob(String_Knob):
-    _id = 0
-
-
 class Script_Knob(String_Knob):
     _id = 32
     _startline = False
 
     def command(self) -> str:
         return self._text
+
+    def value(self) -> str:
+        return self._text
+
+    def setValue(self, cmd: str) -> bool:
+        return super().setValue(cmd)
 
     def setCommand(self, cmd: str) -> None:
         self.setValue(cmd)
@@ -980,7 +994,7 @@ class Link_Knob(Knob):
         linked = self.getLinkedKnob()
         return linked.value() if linked is not None else None
 
-    def getValue(self) -> Any:
+    def getValue(self, channel: int = -1) -> Any:
         linked = self.getLinkedKnob()
         return linked.getValue() if linked is not None else None
 

@@ -576,10 +576,6 @@ class Root(Group):
         return False
 
 
-class LiveGroup(Group):
-    pass
-
-
 PYTHON = {
     "Node": Node,
     "Group": Group,

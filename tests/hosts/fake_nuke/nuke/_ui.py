@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any, Callable, Optional, Union
 
 from . import _state
@@ -215,13 +214,14 @@ def _item(kind: type, name: str, command: Command = None, shortcut: str = "", ic
     return made
 
 
-class Menu(MenuItem):
-    def _begin(self, name: str, command: Command, shortcut: str, icon: str) -> None:
-        super()._begin(name, command, shortcut, icon)
-        self._items: list[MenuItem] = []
+class _Items(_state.Guarded):
+    """What a menu and a toolbar have alike."""
+
+    _name: str
+    _items: list[MenuItem]
 
     def _sub(self, path: list[str]) -> Menu:
-        here = self
+        here: Any = self
         for word in path:
             found = next((i for i in here._items if i._name == word and isinstance(i, Menu)), None)
             if found is None:
@@ -284,15 +284,25 @@ class Menu(MenuItem):
         self._items = []
 
 
-class ToolBar(Menu):
-    pass
+class Menu(_Items, MenuItem):
+    def _begin(self, name: str, command: Command, shortcut: str, icon: str) -> None:
+        MenuItem._begin(self, name, command, shortcut, icon)
+        self._items = []
+
+
+class ToolBar(_Items):
+    def _begin(self, name: str, command: Command, shortcut: str, icon: str) -> None:
+        self._name, self._icon, self._items = name, icon, []
+
+    def name(self) -> str:
+        return self._name
 
 
 MENUS = ("Nuke", "Pane", "Nodes", "Properties", "Animation", "Viewer", "Node Graph", "Axis", "Icon")
 
 
 @main_thread
-def menu(name: str) -> Optional[Menu]:
+def menu(name: str) -> Any:
     """One of Nuke's menus; without a GUI there is none."""
     session = _state.session()
     if not isinstance(name, str):
@@ -303,7 +313,7 @@ def menu(name: str) -> Optional[Menu]:
 
 
 @main_thread
-def toolbar(name: str, create: bool = True) -> Optional[Menu]:
+def toolbar(name: str, create: bool = True) -> Any:
     return menu(name)
 
 
@@ -313,7 +323,6 @@ def toolbar(name: str, create: bool = True) -> Optional[Menu]:
 class Undo:
     """Names what the artist may take back; this fake takes nothing back itself."""
 
-    names: list[str] = []
     _open: list[str] = []
     _off = 0
 
@@ -353,16 +362,3 @@ class Undo:
     @classmethod
     def disabled(cls) -> bool:
         return bool(cls._off)
-
-
-del Undo.names
-
-
-def walk(found: Menu, path: str = "") -> Iterator[str]:
-    """The paths of all commands of a menu."""
-    for item in found._items:
-        here = f"{path}/{item._name}".lstrip("/")
-        if isinstance(item, Menu):
-            yield from walk(item, here)
-        else:
-            yield here

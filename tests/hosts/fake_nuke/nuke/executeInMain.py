@@ -31,7 +31,9 @@ def executeInMainThreadWithResult(call: Callable, args: Any = (), kwargs: Any = 
         raise session.crash("executeInMainThreadWithResult without an event loop (-t, -x) waits for ever")
     event = threading.Event()
     queued = _put(call, args, kwargs, event)
-    event.wait()
+    while not event.wait(0.2):
+        if _state.session() is not session:
+            raise _state.Crash("Nuke ended, and this call waits for ever")
     if queued.error is None:
         return queued.result
     trace = "".join(traceback.format_exception(type(queued.error), queued.error, queued.error.__traceback__))
