@@ -231,8 +231,8 @@ class _File:
 
 def _own(top: ast.AST) -> Iterator[ast.AST]:
     """Everything in a function but what is inside the functions in it."""
-    body = top.body if isinstance(getattr(top, "body", None), list) else [getattr(top, "body", top)]
-    todo: list[ast.AST] = list(body)
+    body = getattr(top, "body", [])
+    todo: list[ast.AST] = list(body) if isinstance(body, list) else [body]
     while todo:
         node = todo.pop(0)
         yield node

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +20,7 @@ import OpenImageIO as oiio  # noqa: E402
 from cases import refused, run  # noqa: E402
 
 FOLDER = Path(tempfile.mkdtemp(prefix="maggie-cases-"))
+atexit.register(shutil.rmtree, FOLDER)
 _made: list[Path] = []
 
 
