@@ -68,7 +68,7 @@ def draw_mask(name: str) -> bpy.types.Mask:
 def settings(scene, folder: Path):
     """What every case sets."""
     shot = scene.maggie
-    shot.model, shot.device = str(folder / "tiny"), "cpu"
+    shot.model, shot.device = os.environ.get("MODEL_OF_TEST", str(folder / "tiny")), "cpu"
     return shot
 
 
