@@ -76,6 +76,12 @@ def test_a_command_line_says_what_is_rendered(arguments: list[str], expected: li
     assert frames.rendered_frames(arguments) == expected
 
 
+@pytest.mark.parametrize("line", ["nuke -x a.nk", "nuke -i -X Write1 a.nk", "nuke -m 4 -xi a.nk"])
+def test_a_command_line_that_renders_is_known(line: str):
+    assert frames.is_executed(line.split())
+    assert not frames.is_executed(["nuke", "-t", "x.py", "1-3"])
+
+
 def test_runs_are_unbroken():
     assert frames.runs([5, 1, 2, 3, 9, 2]) == [(1, 3), (5, 5), (9, 9)]
 

@@ -65,7 +65,7 @@ def closed() -> None:
 
 def loaded() -> None:
     """A script that is executed (`nuke -x`): make what a render callback could not."""
-    if nuke.GUI or nuke.INTERACTIVE:
+    if nuke.GUI or not frames.is_executed(nuke.rawArgs):
         return
     for write in _executed():
         for node, shift in seen_by(write):
@@ -170,7 +170,7 @@ def _inside(asked: shot.Asked, wanted: Optional[list[int]]) -> Optional[list[int
 def _asked_of(write: Any, shift: Optional[int]) -> Optional[list[int]]:
     """Script frames that a Write will ask a node for; None where that is not known."""
     wanted = frames.rendered_frames(nuke.rawArgs)
-    if not wanted and not nuke.INTERACTIVE:
+    if not wanted and frames.is_executed(nuke.rawArgs):
         root = nuke.root()
         wanted = list(range(int(root["first_frame"].value()), int(root["last_frame"].value()) + 1))
     if write["use_limit"].value():

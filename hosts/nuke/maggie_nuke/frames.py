@@ -69,6 +69,11 @@ def rendered_frames(arguments: Sequence[str]) -> list[int]:
     return sorted(frames)
 
 
+def is_executed(arguments: Sequence[str]) -> bool:
+    """Whether a command line of Nuke renders a script and ends (`-x`, `-X Write1`), not runs a program."""
+    return bool({"-x", "-X", "-xi", "-ix"} & set(arguments))
+
+
 def _of_argument(text: str) -> Iterable[int]:
     if re.fullmatch(r"-?\d+(,-?\d+){1,2}", text):  # first,last,step
         first, last, *step = (int(word) for word in text.split(","))
