@@ -41,7 +41,7 @@ def render_only(scene: bpy.types.Scene, socket_of) -> None:
 
 
 def write_exr(render: bpy.types.RenderSettings, *, layers: bool) -> None:
-    """Let renders be written as EXR: every pass in full float, or one channel in half.
+    """Let renders be written as EXR: every pass in full float, or colours in half.
 
     The same pixels give the same bytes: no date, no time, no name of a machine in them.
     """
@@ -50,7 +50,7 @@ def write_exr(render: bpy.types.RenderSettings, *, layers: bool) -> None:
         settings.media_type = "MULTI_LAYER_IMAGE" if layers else "IMAGE"
     settings.file_format = "OPEN_EXR_MULTILAYER" if layers else "OPEN_EXR"
     if not layers:
-        settings.color_mode = "BW"
+        settings.color_mode = "RGB"  # 4.2 writes an alpha of 1 beside grey
     settings.color_depth = "32" if layers else "16"
     settings.exr_codec = "ZIP"
     render.use_file_extension = render.use_overwrite = True
@@ -71,8 +71,13 @@ def set_data(image: bpy.types.Image) -> None:
 
 
 def own_ocio() -> str | None:
-    """Blender's own colour configuration; None where $OCIO names another one, which the worker gets too."""
-    if os.environ.get("OCIO"):
+    """Blender's own colour configuration; None where $OCIO names another one, which the worker gets too.
+
+    A Blender too old for a built-in configuration (4.2 for those of OCIO 2.4) goes on with its own.
+    """
+    config = os.environ.get("OCIO", "")
+    spaces = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"].enum_items
+    if config and not (config.startswith("ocio://") and "Non-Color" in spaces):
         return None
     for place in ("USER", "LOCAL", "SYSTEM"):  # as Blender looks for it
         file = Path(bpy.utils.resource_path(place), "datafiles", "colormanagement", "config.ocio")

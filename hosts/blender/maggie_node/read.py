@@ -274,7 +274,9 @@ def _guidance(people, folder: Path) -> tuple[tuple[Guidance, ...], tuple[Drawn, 
             raise HostError(f"{name!r}: choose its files")
         else:
             path = sequence.guidance_files(absolute(each.path))
-        if each.kind in ("FILES", "MASK"):
+        if each.kind == "MASK":
+            guidance.append(MaskGuidance(name, path, "R"))
+        elif each.kind == "FILES":
             guidance.append(MaskGuidance(name, path, each.channel or None))
         elif each.kind == "LAYERS":
             guidance.append(LayersGuidance(path, names))
