@@ -50,7 +50,7 @@ def pythons() -> list[str]:
 
 
 def write_sequences(folder: Path) -> None:
-    """`plate` of two people, their masks `ana` and `ben`, both in `layered`, and both in a Cryptomatte `ids`."""
+    """`plate` of two people, their masks `ana` and `ben`, both in `layered` and in a Cryptomatte `ids`."""
     folder.mkdir(parents=True, exist_ok=True)
     height, width = SIZE
     for frame in FRAMES:

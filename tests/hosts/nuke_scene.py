@@ -1,4 +1,4 @@
-"""Runs inside the fake Nuke (Python 3.9): `python nuke_scene.py CASE.json BODY.py` runs BODY with what is below.
+"""Runs inside the fake Nuke (Python 3.9): `nuke_scene.py CASE.json BODY.py` runs BODY with what is below.
 
 BODY puts what the test looks at into `out`; it is printed as JSON on the last line.
 """

@@ -67,10 +67,11 @@ def test_a_read_is_known_through_dots_noops_disabled_nodes_and_offsets(case: Cas
         grade = nuke.nodes.Grade(inputs=[read("plate")])
         grade["disable"].setValue(True)
         later = nuke.nodes.TimeOffset(inputs=[nuke.nodes.Dot(inputs=[grade])], time_offset=10)
-        made = node(read("ana", frame_mode="expression", frame="frame-10"), plate=nuke.nodes.NoOp(inputs=[later]))
-        known = asked(made)
+        mask = read("ana", frame_mode="expression", frame="frame-10")
+        known = asked(node(mask, plate=nuke.nodes.NoOp(inputs=[later])))
         for each in (known.plate, *known.guidance):
-            out[each.input] = [each.path and each.path.split("/")[-1], each.first, each.last, each.shift, each.why]
+            name = each.path and each.path.split("/")[-1]
+            out[each.input] = [name, each.first, each.last, each.shift, each.why]
     """)
 
     assert out["plate"] == ["plate.%04d.exr", 1011, 1016, -10, ""]
@@ -103,8 +104,8 @@ def test_a_path_with_tcl_or_relative_to_the_project_is_absolute(case: Case):
     out = case.run("""
         start()
         nuke.root()["project_directory"].setValue(case["shot"])
-        made = node(read("ana", file="ana.%04d.exr"), plate=read("plate", file="[getenv SHOT]/plate.####.exr"))
-        known = asked(made)
+        plate = read("plate", file="[getenv SHOT]/plate.####.exr")
+        known = asked(node(read("ana", file="ana.%04d.exr"), plate=plate))
         out.update(plate=known.plate.path, guidance=known.guidance[0].path)
     """)
 
@@ -115,7 +116,8 @@ def test_filters_of_file_names_count(case: Case):
     out = case.run("""
         start()
         nuke.addFilenameFilter(lambda name: name.replace("/windows/drive", case["shot"]))
-        out["plate"] = asked(node("ana", plate=read("plate", file="/windows/drive/plate.%04d.exr"))).plate.path
+        plate = read("plate", file="/windows/drive/plate.%04d.exr")
+        out["plate"] = asked(node("ana", plate=plate)).plate.path
     """)
 
     assert out["plate"] == f"{case.shot}/plate.%04d.exr"
@@ -179,8 +181,8 @@ SAVED = """
     apply.plan(made, plans(made)[0])
     edit(made["output"], "Ben Böhm")
     write(made)
-    before = made.knobs()
-    out["values"] = {name: knob.toScript() for name, knob in before.items() if name not in ("selected", "xpos", "ypos")}
+    moved = ("selected", "xpos", "ypos")
+    out["values"] = {name: knob.toScript() for name, knob in made.knobs().items() if name not in moved}
     copies = sorted((each for each in made.nodes() if each.Class() == "Copy"), key=lambda each: each.name())
     out["copies"] = [[copy[f"from{i}"].value() for i in range(4)] for copy in copies]
     nuke.frame(1001)
@@ -191,7 +193,8 @@ OPENED = """
     start({options}, script="")
     nuke.scriptOpen(path("shot.nk"))
     made = nuke.toNode("MaGGIe1")
-    out["values"] = {{name: knob.toScript() for name, knob in made.knobs().items() if name not in ("selected", "xpos", "ypos")}}
+    moved = ("selected", "xpos", "ypos")
+    out["values"] = {{name: knob.toScript() for name, knob in made.knobs().items() if name not in moved}}
     copies = sorted((each for each in made.nodes() if each.Class() == "Copy"), key=lambda each: each.name())
     out["copies"] = [[copy[f"from{{i}}"].value() for i in range(4)] for copy in copies]
 """
@@ -300,6 +303,41 @@ def test_baking_leaves_plain_nodes_that_others_are_connected_to(case: Case):
     assert out["file"].endswith("maggie/MaGGIe1/mattes/matte.%04d.exr")
     assert (out["raw"], out["on_error"], out["alpha"]) == (True, "error", "maggie_ben.alpha")
     assert out["said"] == []
+
+
+def test_a_render_never_goes_on_without_mattes(case: Case):
+    out = case.run("""
+        start()
+        made = node("ana", "ben")
+        press(made, "find")
+        below = write(nuke.nodes.Dot(inputs=[made]))
+        out["new"] = failure(nuke.execute, below, 1001, 1001, 1)
+        from maggie_nuke import apply
+        apply.plan(made, plans(made)[0])
+        out["wired"] = failure(nuke.execute, below, 1001, 1001, 1)
+        made["name1"].setValue("Somebody else")
+        out["changed"] = failure(nuke.execute, below, 1001, 1001, 1)
+        made.setInput(1, None)
+        out["loose"] = failure(nuke.execute, below, 1001, 1001, 1)
+    """)
+
+    assert "its instances were changed: press Matte once" in out["new"]
+    assert "MaGGIe1: the matte of frame 1001 is missing: press Matte" in out["wired"]
+    assert "its instances were changed" in out["changed"]
+    assert "'Somebody else' comes from the input 'guidance', to which nothing" in out["loose"]
+
+
+def test_knob_changes_of_other_groups_are_none_of_ours(case: Case):
+    out = case.run("""
+        session = start()
+        other = nuke.nodes.Group()
+        other.addKnob(nuke.Enumeration_Knob("output", "", ["a", "b"]))
+        edit(other["output"], "b")
+        nuke.delete(other)
+        out["errors"] = session.record.tracebacks
+    """)
+
+    assert out["errors"] == []
 
 
 @pytest.mark.parametrize(

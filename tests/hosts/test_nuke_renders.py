@@ -1,4 +1,4 @@
-"""Renders of scripts with the node: in windows, `-t` and `-x`; a frame without its matte is never rendered."""
+"""Renders of scripts with the node: with windows, `-t`, `-x`; no frame is rendered without its matte."""
 
 from __future__ import annotations
 
