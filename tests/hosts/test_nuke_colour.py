@@ -17,7 +17,9 @@ def test_a_custom_configuration_is_its_file():
 
 
 def test_the_environment_goes_before_the_project_as_in_nuke():
-    settings = colour.Settings("OCIO", config="aces_1.2", environment="/studio/config.ocio", working="scene_linear")
+    settings = colour.Settings(
+        "OCIO", config="aces_1.2", environment="/studio/config.ocio", working="scene_linear"
+    )
 
     assert colour.config_of(settings) == "/studio/config.ocio"
 
@@ -28,7 +30,9 @@ def test_what_the_artist_chooses_goes_before_everything():
 
 
 def test_a_configuration_of_nukes_own_is_looked_for_beside_it():
-    shipped = colour.Settings("OCIO", config="aces_1.2", shipped="/opt/Nuke15/plugins/OCIOConfigs/aces_1.2.ocio")
+    shipped = colour.Settings(
+        "OCIO", config="aces_1.2", shipped="/opt/Nuke15/plugins/OCIOConfigs/aces_1.2.ocio"
+    )
 
     assert colour.config_of(shipped) == "/opt/Nuke15/plugins/OCIOConfigs/aces_1.2.ocio"
     with pytest.raises(HostError, match="aces_1.2.*not found"):
@@ -70,5 +74,8 @@ def test_nukes_own_colour_management_is_asked_about_not_guessed():
 
     with pytest.raises(HostError, match="does not say what its colours are: choose OCIO"):
         colour.file_space(settings, "linear", raw=False, path="plate.exr")
-    assert colour.file_space(settings, "linear", raw=False, path="plate.exr", chosen="lin_rec709") == "lin_rec709"
+    assert (
+        colour.file_space(settings, "linear", raw=False, path="plate.exr", chosen="lin_rec709")
+        == "lin_rec709"
+    )
     assert colour.config_of(settings) == ""

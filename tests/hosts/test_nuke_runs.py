@@ -15,7 +15,7 @@ from workers import ROOT, environment
 
 from maggie_core.mattes import read_mattes
 from maggie_node.client import find
-from maggie_node.job import read_job, write_job
+from maggie_node.job import read_job
 
 
 @pytest.fixture(scope="module")
@@ -389,12 +389,3 @@ def test_the_farm_command_is_shown_where_there_is_no_python(case: Case):
     (said,) = out["said"]
     folder = f"{case.folder}/maggie/MaGGIe1"
     assert said.splitlines()[1] == f"maggie-node farm deadline {folder}/job.json -o {folder}/farm --chunk 24"
-
-
-def test_the_job_of_a_node_is_a_job_of_the_command_line(case: Case):
-    case.run(MATTE)
-    job = read_job(case.folder / "maggie" / "MaGGIe1" / "job.json")
-
-    write_job(job, case.folder / "again.json")
-
-    assert read_job(case.folder / "again.json") == job

@@ -112,7 +112,9 @@ def test_guidance_that_is_shifted_otherwise_is_rendered_under_the_plates_numbers
     moved = replace(PLATE, first=1, last=100, shift=1000)
     masks = replace(ANA, first=1, last=100, shift=0)
 
-    found = plan(plate=moved, guidance=(masks,), rows=(shot.Row("Ana", "guidance"),), frames="custom", range="5")
+    found = plan(
+        plate=moved, guidance=(masks,), rows=(shot.Row("Ana", "guidance"),), frames="custom", range="5"
+    )
 
     (render,) = found.renders
     assert (render.input, render.shift, render.frames[0], render.frames[-1]) == ("guidance", 1000, 1001, 1009)
@@ -169,7 +171,9 @@ def test_layers_of_one_input_are_instances():
 
 def test_objects_of_a_cryptomatte_are_instances_and_stay_together():
     crypto = files(
-        "guidance", "/show/id.%04d.exr", cryptomattes=(shot.Cryptomatte("CryptoObject", ("ana", "ben", "wall")),)
+        "guidance",
+        "/show/id.%04d.exr",
+        cryptomattes=(shot.Cryptomatte("CryptoObject", ("ana", "ben", "wall")),),
     )
 
     rows = shot.found_rows(asked(guidance=(crypto, BEN), rows=()), "ana, b*")
