@@ -59,8 +59,8 @@ def write_sequences(folder: Path) -> None:
         masks["ana"][10:50, 12 + step : 34 + step] = 1
         masks["ben"][16:56, 56 - step : 80 - step] = 1
         picture = np.random.default_rng(frame).uniform(0.02, 0.2, (height, width, 3)).astype(np.float32)
-        picture += masks["ana"][..., None] * np.float32([1.5, 0.4, 0.2])
-        picture += masks["ben"][..., None] * np.float32([0.2, 0.4, 0.9])
+        picture += masks["ana"][..., None] * np.array([1.5, 0.4, 0.2], np.float32)
+        picture += masks["ben"][..., None] * np.array([0.2, 0.4, 0.9], np.float32)
         write_image(
             folder / f"plate.{frame}.exr",
             np.dstack([picture, np.ones(SIZE, np.float32)]),

@@ -57,7 +57,7 @@ def more_than_four_layers_come_out_of_the_node(folder: str) -> Any:
     node = _node(folder)
     channels = [channel for channel in node.channels() if channel.startswith("maggie_")]
     assert len(channels) == len(NAMES), channels
-    values = [round(nuke.sample(node, f"maggie_{slug}.alpha", 8.5, 8.5), 3) for slug in SLUGS]
+    values = [round(nuke.sample(node, f"maggie_{slug}.alpha", 8, 8), 3) for slug in SLUGS]
     assert values == [round(0.1 * (index + 1), 3) for index in range(len(NAMES))], values
     return values
 
@@ -68,7 +68,7 @@ def one_instance_becomes_the_alpha(folder: str) -> Any:
     node = _node(folder)
     node["output"].setValue("Cat")
     build.show(node)
-    value = nuke.sample(node, "rgba.alpha", 8.5, 8.5)
+    value = nuke.sample(node, "rgba.alpha", 8, 8)
     assert abs(value - 0.3) < 0.01, value
     return value
 
@@ -211,7 +211,7 @@ def the_node_is_saved_and_reopened(folder: str) -> Any:
     nuke.scriptSaveAs(path, 1)
     nuke.scriptClear()
     nuke.scriptOpen(path)
-    again = nuke.toNode(name)
+    again: Any = nuke.toNode(name)
     assert upstream.is_ours(again)
     assert read.rows(again) == rows
     after = {key: again.knob(key).value() if again.knob(key) else "gone" for key in before}
@@ -301,7 +301,7 @@ def _write(source: Any, path: str, channels: str) -> Any:
 def _at(node: Any, channel: str, frame: int) -> float:
     """A pixel at a frame."""
     curve = nuke.nodes.FrameHold(inputs=[node], first_frame=frame)
-    return nuke.sample(curve, channel, 8.5, 8.5)
+    return nuke.sample(curve, channel, 8, 8)
 
 
 def _format() -> str:

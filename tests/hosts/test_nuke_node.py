@@ -324,7 +324,26 @@ def test_a_render_never_goes_on_without_mattes(case: Case):
     assert "its instances were changed: press Matte once" in out["new"]
     assert "MaGGIe1: the matte of frame 1001 is missing: press Matte" in out["wired"]
     assert "its instances were changed" in out["changed"]
-    assert "'Somebody else' comes from the input 'guidance', to which nothing" in out["loose"]
+    assert "frame 1001 is missing: 'Somebody else' comes from the input 'guidance', to which" in out["loose"]
+
+
+def test_the_main_thread_says_what_went_wrong_there(case: Case):
+    out = case.run("""
+        start()
+        from maggie_nuke.main_thread import on_main
+        said = []
+
+        def work():
+            said.append(on_main(lambda: nuke.nodes.Constant().name()))
+            said.append(failure(on_main, lambda: nuke.toNode("nobody").name()))
+
+        threading.Thread(target=work).start()
+        pump(until=lambda: len(said) == 2)
+        out.update(said=said, direct=failure(on_main, lambda: nuke.root()["no such knob"]))
+    """)
+
+    assert out["said"] == ["Constant1", "AttributeError: 'NoneType' object has no attribute 'name'"]
+    assert out["direct"].startswith("NameError")
 
 
 def test_knob_changes_of_other_groups_are_none_of_ours(case: Case):

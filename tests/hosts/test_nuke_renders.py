@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guidance_files import write_image
 from nuke_plugin import FRAMES, PLUGIN, Case, write_config, write_sequences
 from tiny import write_tiny_model
 
@@ -257,15 +258,38 @@ def test_frames_outside_the_shot_hold_its_ends_and_shifted_ones_are_found(case: 
     np.testing.assert_array_equal(held.pixels, first.pixels)
 
 
+def test_mattes_that_are_there_are_shown_when_their_masks_are_gone(case: Case):
+    out = case.run("""
+        start()
+        made = node("ana", "ben")
+        made["frames"].setValue("custom")
+        made["range"].setValue("1001-1002")
+        press(made, "matte")
+        wait()
+        made.setInput(1, None)
+        out["said"] = failure(nuke.execute, write(made), 1001, 1003, 1)
+    """)
+
+    assert "frame 1003 is missing: 'ana' comes from the input 'guidance', to which nothing" in out["said"]
+    assert rendered(case) == [1001, 1002]
+    check_pixels(case, 1002)
+
+
 def test_overscan_and_pixel_aspect_come_back(case: Case):
+    wide = case.folder / "shot"
+    wide.mkdir()
+    for frame in FRAMES:
+        pixels = np.random.default_rng(frame).uniform(0, 1, (72, 112, 3)).astype(np.float32)
+        window = {"data": (-8, -4), "display": (0, 0, 96, 64), "metadata": {"PixelAspectRatio": 2.0}}
+        write_image(wide / f"plate.{frame}.exr", pixels, kind="half", **window)
+        mask = np.zeros((72, 112), np.float32)
+        mask[20:60, 0:40] = 1
+        write_image(wide / f"ana.{frame}.exr", mask, channels=("A",), kind="half", **window)
+    case.more["shot"] = str(wide)
+
     case.run("""
         start()
-        plate = nuke.nodes.Crop(inputs=[read("plate")], box=[-8, -4, 104, 68])
-        plate["reformat"].setValue(False)
-        grow = nuke.nodes.Constant()
-        nuke.addFormat("96 64 0 0 96 64 2.0 wide")
-        nuke.root()["format"].setValue("wide")
-        made = node("ana", plate=plate)
+        made = node("ana", plate=nuke.nodes.Grade(inputs=[read("plate")]))
         made["data_window"].setValue("plate")
         press(made, "matte")
         wait()
@@ -273,11 +297,14 @@ def test_overscan_and_pixel_aspect_come_back(case: Case):
         out["said"] = messages()
     """)
 
+    plate = read_image(wide / "plate.1001.exr")
     shown = read_image(case.folder / "out.1001.exr")
     matte = read_image(case.folder / "maggie/MaGGIe1/mattes/matte.1001.exr")
     given = read_image(case.folder / "maggie/MaGGIe1/plate/plate.1001.exr")
-    assert matte.display == given.display == shown.display
-    assert matte.data == given.data
+    for each in (given, matte, shown):
+        assert (each.display, each.data, each.pixel_aspect) == (plate.display, plate.data, 2.0)
+    alpha = matte.pixels[..., matte.channels.index("maggie_ana.alpha")]
+    np.testing.assert_array_equal(shown.pixels[..., shown.channels.index("maggie_ana.alpha")], alpha)
 
 
 def test_the_self_test_is_content_with_the_fake(case: Case):

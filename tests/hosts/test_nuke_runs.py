@@ -196,6 +196,36 @@ def test_a_deleted_node_ends_its_job(case: Case):
     assert out == {"said": [], "errors": []}
 
 
+def test_one_frame_goes_ahead_of_a_shot_under_way(case: Case):
+    out = case.run("""
+        start()
+        nuke.frame(1005)
+        made = node("ana", "ben")
+        press(made, "matte")
+        press(made, "matte_frame")
+        wait()
+        out["said"] = messages()
+    """)
+
+    assert out["said"] == []
+    assert mattes(case) == list(FRAMES)
+
+
+@pytest.mark.parametrize("end", ["nuke.scriptClear()", "nuke.scriptOpen(path('shot.nk'))", "pass"])
+def test_a_script_or_nuke_that_is_closed_ends_its_jobs(case: Case, end: str):
+    out = case.run(f"""
+        session = start()
+        made = node("ana", "ben")
+        press(made, "matte")
+        {end}
+        if {end!r} != "pass":
+            wait()
+        out.update(said=messages(), errors=session.record.tracebacks)
+    """)
+
+    assert out == {"said": [], "errors": []}
+
+
 def test_a_worker_that_is_killed_is_a_sentence_and_the_next_job_goes_on(case: Case):
     (case.folder / "own").mkdir(mode=0o700)
     case.env["XDG_RUNTIME_DIR"] = str(case.folder / "own")

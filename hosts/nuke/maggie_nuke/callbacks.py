@@ -7,7 +7,6 @@ latest before the first frame if Nuke lets us; during a frame only the worker ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -26,13 +25,11 @@ class Seen:
     node: Any
     shift: Optional[int]
     """At the render's frame f it is asked for f - shift; None where retimes are between."""
-    plans: list[shot.Plan]
+    shown: shot.Shown
+    why: str = "press Matte, or see why it failed"
+    """What to say of a frame that has no matte."""
     tried: bool = False
     """What was missing was asked for: what is still missing failed."""
-
-    def missing(self, wanted: Iterable[int]) -> list[int]:
-        asked_for = list(wanted)
-        return sorted({frame for plan in self.plans for frame in plan.missing(asked_for)})
 
 
 _rendering: dict[str, list[Seen]] = {}
@@ -81,10 +78,7 @@ def before_render() -> None:
     seen = []
     for node, shift in seen_by(write):
         with _Loud(node):
-            each = Seen(node, shift, shot.plans(read.asked(node)))
-            if not apply.is_wired(node, each.plans[0]):
-                raise HostError("its instances were changed: press Matte once, so that their layers are made")
-            apply.paths(node, each.plans[0])
+            each = _seen(node, shift)
             seen.append(each)
             wanted = _asked_of(write, shift)
             if not nuke.GUI and wanted:
@@ -103,15 +97,31 @@ def before_frame() -> None:
             if not nuke.GUI and not each.tried:
                 _make(each, wanted, render=False)
                 each.tried = False
-            missing = each.missing(wanted)
+            missing = each.shown.missing(wanted)
             if missing:
-                raise HostError(
-                    f"the matte of frame {missing[0]} is missing: press Matte, or see why it failed"
-                )
+                raise HostError(f"the matte of frame {missing[0]} is missing: {each.why}")
 
 
 def after_render() -> None:
     _rendering.pop(nuke.thisNode().fullName(), None)
+
+
+def _seen(node: Any, shift: Optional[int]) -> Seen:
+    """A node as it is asked for now. What it shows counts, also where it could make no more.
+
+    Raises:
+        HostError: it hands out other instances than it says, or has none.
+    """
+    try:
+        plan = shot.plans(read.asked(node))[0]
+    except HostError as error:
+        if not build.wired(node):
+            raise
+        return Seen(node, shift, read.shown(node), why=str(error))
+    if not apply.is_wired(node, plan):
+        raise HostError("its instances were changed: press Matte once, so that their layers are made")
+    apply.paths(node, plan)
+    return Seen(node, shift, read.shown(node))
 
 
 def _make(each: Seen, wanted: list[int], *, render: bool) -> None:
@@ -123,7 +133,7 @@ def _make(each: Seen, wanted: list[int], *, render: bool) -> None:
     Raises:
         HostError: nothing could be made, with the reason.
     """
-    missing = each.missing(wanted)
+    missing = each.shown.missing(wanted)
     if not missing:
         return
     plans = [plan for plan in shot.plans(read.asked(each.node), missing) if plan.missing(missing)]

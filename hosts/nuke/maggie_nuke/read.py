@@ -9,7 +9,8 @@ import nuke
 
 from . import knobs
 from .colour import Settings
-from .shot import Asked, Row
+from .frames import read_shift
+from .shot import Asked, Row, Shown
 from .upstream import connected, our_nodes, path_of
 
 
@@ -67,6 +68,14 @@ def rows(node: Any) -> list[Row]:
             )
         )
     return found
+
+
+def shown(node: Any) -> Shown:
+    """The matte files that the node shows."""
+    inside = node.node(knobs.MATTES)
+    first, last = int(inside["first"].value()), int(inside["last"].value())
+    shift = read_shift(inside["frame_mode"].value(), inside["frame"].value(), first) or 0
+    return Shown(path_of(inside["file"]), first - shift, last - shift, shift, tuple(nuke.views()))
 
 
 def script_folder() -> str:

@@ -175,10 +175,28 @@ class Plan:
 
     def missing(self, script_frames: Iterable[int]) -> list[int]:
         """Those of the frames (held at the ends of the shot) whose matte is not on disk."""
-        held = sorted({min(max(frame, self.first), self.last) for frame in script_frames})
-        return [
-            number - self.shift for number in missing_mattes(self.job.output, [f + self.shift for f in held])
-        ]
+        return Shown(self.job.output, self.first, self.last, self.shift).missing(script_frames)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Matte files as a node shows them."""
+
+    files: str
+    first: int
+    last: int
+    """Script frames; at frames beyond them the nearest is held."""
+    shift: int
+    """Number of a file = script frame + shift."""
+    views: tuple[str, ...] = ("",)
+
+    def missing(self, script_frames: Iterable[int]) -> list[int]:
+        """Those of the frames (held at the ends of the shot) that have no file in some view."""
+        held = {min(max(frame, self.first), self.last) + self.shift for frame in script_frames}
+        absent: set[int] = set()
+        for view in self.views:
+            absent.update(missing_mattes(in_view(self.files, view), held))
+        return sorted(number - self.shift for number in absent)
 
 
 def cache_folder(asked: Asked) -> str:

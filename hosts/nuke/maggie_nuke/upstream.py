@@ -81,7 +81,8 @@ def path_of(knob: Any) -> str:
     if not path:
         return ""
     path = nuke.callbacks.filenameFilter(path) or path
-    folder = nuke.root()["project_directory"].getEvaluatedValue() or ""
+    root: Any = nuke.root()
+    folder = root["project_directory"].getEvaluatedValue() or ""
     return os.path.abspath(os.path.join(folder, path)).replace("\\", "/")
 
 
