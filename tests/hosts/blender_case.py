@@ -157,6 +157,18 @@ def an_artists_day(folder: Path) -> dict:
     return report
 
 
+def the_same_job(folder: Path) -> dict:
+    """A plate and two mask sequences in files, nothing more: what any host can be asked for."""
+    scene = bpy.context.scene
+    image = plate_node(scene, folder).image
+    image.colorspace_settings.name = os.environ["COLORSPACE_OF_TEST"]
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "blender")
+    for name in ("ana", "ben"):
+        add(shot, "FILES", name, path=str(folder / "shot" / f"{name}.####.exr"))
+    return {"said": said(bpy.ops.maggie.matte_range)}
+
+
 def on_a_farm(folder: Path) -> dict:
     """The project lies elsewhere, mattes are missing, and another file has the group too."""
     bpy.ops.wm.open_mainfile(filepath=str(folder / "comp.blend"))
