@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,13 @@ import numpy as np
 import OpenEXR
 import pytest
 from blenders import BLENDERS, NUMBERS, ROOT, build_extension, play, write_project
+from workers import environment
 
 from maggie_core.color import BUILT_IN_CONFIG
 from maggie_core.geometry import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.mattes.provenance import explain
-from maggie_node.job import MatteJob
-from maggie_node.runner import run
+from maggie_node.job import MatteJob, write_job
 
 HERE = [pytest.param(each, marks=pytest.mark.slow if each in ("4.2", "5.2") else ()) for each in BLENDERS]
 pytestmark = pytest.mark.blender
@@ -85,7 +86,9 @@ def test_from_an_empty_file_to_a_farms_render(blender: str, package: Path, proje
     # The command line makes the same files of the same job, to the byte.
     mattes = project / "maggie" / "shot_a"
     job = replace(MatteJob.from_json(report["job"]), output=str(tmp_path / "cli" / "m.####.exr"), cache=None)
-    run(job, emit=lambda event: None)
+    write_job(job, tmp_path / "job.json")  # and run with as many threads as the worker has
+    command = [sys.executable, "-m", "maggie_node", "job", str(tmp_path / "job.json")]
+    subprocess.run(command, env=environment(), check=True, capture_output=True)
     for number in NUMBERS:
         ours, theirs = mattes / f"matte.{number}.exr", tmp_path / "cli" / f"m.{number}.exr"
         assert ours.read_bytes() == theirs.read_bytes()
