@@ -2,13 +2,16 @@ PYTHON ?= python3.11
 VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
-BLENDER_STAMP = .venv-blender/.installed
-BPY = bpy==4.5.15
+# Blender as a module, in the versions that the tests need, and in the others that the extension promises.
+BLENDERS = .venv-blender/.installed .venv-blender-5.0/.installed
+MORE_BLENDERS = .venv-blender-4.2/.installed .venv-blender-5.2/.installed
+PYTHON313 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python) python3.13)
+EXTENSION = build/blender
 # Threads sleep, not spin, while they wait for each other: the machine may have other work.
 export OMP_WAIT_POLICY ?= PASSIVE
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: install demo test test-slow lint bench .venv-blender clean
+.PHONY: install demo test test-slow lint bench .venv-blender blenders blender-extension blender-repository nuke-plugin clean
 
 install: $(STAMP)
 
@@ -23,7 +26,7 @@ demo: $(STAMP)
 test: lint .venv-blender
 	$(PYTEST) -m "not slow and not gpu and not weights"
 
-test-slow: lint .venv-blender
+test-slow: lint .venv-blender blenders
 	$(PYTEST) -m "not gpu and not weights"
 
 lint: $(STAMP)
@@ -36,12 +39,30 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 # Blender pins its own numpy and OpenImageIO, so it never shares an environment with us.
-.venv-blender: $(BLENDER_STAMP)
+.venv-blender: $(BLENDERS)
+blenders: $(MORE_BLENDERS)
 
-$(BLENDER_STAMP):
-	test -x .venv-blender/bin/python || $(PYTHON) -m venv .venv-blender
-	.venv-blender/bin/python -m pip install --quiet $(BPY)
+.venv-blender/.installed: BPY = bpy==4.5.15
+.venv-blender-5.0/.installed: BPY = bpy==5.0.1
+.venv-blender-4.2/.installed: BPY = bpy==4.2.23
+.venv-blender-5.2/.installed: BPY = bpy==5.2.3
+.venv-blender-5.2/.installed: PYTHON = $(PYTHON313)
+
+$(BLENDERS) $(MORE_BLENDERS):
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet $(BPY)
 	touch $@
 
+# The zip that Blender installs; and the folder of a repository that it updates itself from.
+blender-extension: $(STAMP) .venv-blender/.installed
+	$(BIN)/python hosts/blender/build.py .venv-blender -o $(EXTENSION)
+
+blender-repository: $(STAMP) .venv-blender/.installed
+	$(BIN)/python hosts/blender/build.py .venv-blender -o $(EXTENSION) --repository
+
+# What goes on NUKE_PATH: a folder, and a zip of it.
+nuke-plugin:
+	$(PYTHON) hosts/build_nuke.py -o dist
+
 clean:
-	rm -rf .venv .venv-blender build dist demo .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-blender* build dist demo .pytest_cache .ruff_cache .import_linter_cache

@@ -14,6 +14,8 @@ RUNS = (
     ("benchmarks.state", []),
     ("benchmarks.native", []),
     ("benchmarks.speed", ["--set", "all"]),
+    ("benchmarks.segments", []),
+    ("benchmarks.show", []),
 )
 
 

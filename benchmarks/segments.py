@@ -1,6 +1,6 @@
 """What a seam between two segments costs and shows: where the defaults of segment and warm-up come from.
 
-    python -m benchmarks.segments                  # three generated clips of 104 frames and the demo shot
+    python -m benchmarks.segments                  # two generated clips of 104 frames and the demo shot
     python -m benchmarks.segments --quick          # one clip of 40 frames
     python -m benchmarks.segments --clips 8 --size 384     # long
 
@@ -82,7 +82,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="default")
-    parser.add_argument("--clips", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=2)
     parser.add_argument("--frames", type=int, default=104, help="of a clip; a segment longer has no seam")
     parser.add_argument("--size", type=int, default=192, help="side of the clips in pixels")
     parser.add_argument("--seed", type=int, default=70)

@@ -24,7 +24,16 @@ from functools import cache
 from itertools import count, groupby
 from typing import Any, TypeVar
 
-from maggie_node.farm.plan import SECONDS_PER_FRAME, START_S, Cut, Reach, cheapest_chunk, even, full
+from maggie_node.farm.plan import (
+    SECONDS_PER_FRAME,
+    START_S,
+    THROWN,
+    Cut,
+    Reach,
+    cheapest_chunk,
+    even,
+    full,
+)
 from maggie_node.job import MatteJob
 
 T = TypeVar("T")
@@ -47,7 +56,7 @@ network works at 576 rows whatever the plate's size, so only reading, colour and
 PIXELS = 2048 * 1152
 LOOK_AHEAD = 2
 RESUME = 1
-"""Frames computed again where a chain goes on from a stored state: the neighbour its first window needs."""
+"""Frames' worth of work to go on from a stored state, at most: features of the neighbours are made again."""
 
 WARMUP, AGAIN, AHEAD, KILLS, STARTS, STORAGE, BAD = CAUSES = (
     "warm-up",
@@ -72,7 +81,7 @@ class Shot:
 
     @property
     def seconds(self) -> float:
-        """Seconds a computed frame takes on a machine of the usual speed."""
+        """Seconds a delivered frame takes on a machine of the usual speed."""
         return SECONDS_PER_FRAME * _cost(self.pixels, self.people) / _cost(PIXELS, 3)
 
     @property
@@ -262,7 +271,8 @@ class _Simulation:
         self.out = Outcome(machines=farm.machines)
         rng = random.Random(f"farm {seed}")
         self.machines = [_Machine(self._speed(rng)) for _ in range(farm.machines)]
-        self.rng = random.Random(f"failures {seed}")
+        # One for each machine, so that it fails at the same hours whatever it is given to do.
+        self.rngs = [random.Random(f"failures {seed} {number}") for number in range(farm.machines)]
         self.seconds = [shot.seconds for shot in show]
         self.events: list[tuple[float, int, int, int, int]] = []
         self.serial = count()
@@ -365,6 +375,8 @@ class _Simulation:
         machine.waits = max(0.0, self.storage_free - (self.now + alone))
         task.blocked = step[0] in shot.bad
         compute = 0.0 if task.blocked else self.seconds[task.shot] / machine.speed
+        if step[1] != OWN:
+            compute *= THROWN
         machine.step, machine.since, machine.seconds = step, self.now, alone + compute
         self._push(self.now + machine.waits + machine.seconds, _STEP, number)
 
@@ -467,7 +479,8 @@ class _Simulation:
 
     def _plan_failure(self, number: int) -> None:
         if self.farm.mtbf_h:
-            self._push(self.now + self.rng.expovariate(1 / (3600 * self.farm.mtbf_h)), _FAIL, number)
+            hours = self.rngs[number].expovariate(1 / self.farm.mtbf_h)
+            self._push(self.now + 3600 * hours, _FAIL, number)
 
     def _fail(self, number: int) -> None:
         machine, task = self.machines[number], self.machines[number].task

@@ -12,6 +12,7 @@ import socket
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,13 +136,24 @@ def connect(folder: Path, *, timeout_s: float) -> Optional[tuple[socket.socket, 
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock, if nobody else does; yields whether it is held. It ends with the process."""
-    with open(folder / LOCK, "ab") as file:
-        if _lock(file):
-            yield True
-        else:
-            yield False
+def locked(folder: Path) -> Iterator[Optional[BinaryIO]]:
+    """Hold the folder's lock, if nobody else does: yields its file, else None. It ends with the process."""
+    with open(folder / LOCK, "a+b") as file:
+        yield file if _lock(file) else None
+
+
+def note_listening(lock: BinaryIO) -> None:
+    """Write down that a worker listens from now on."""
+    lock.truncate(0)
+    lock.write(str(time.time_ns()).encode())
+    lock.flush()
+
+
+def last_listening(lock: BinaryIO) -> int:
+    """When a worker of the folder began to listen, the last time (`time.time_ns`); 0 = never."""
+    lock.seek(0)
+    said = lock.read(32)
+    return int(said) if said.isdigit() else 0
 
 
 def is_locked(folder: Path) -> bool:

@@ -49,6 +49,8 @@ from maggie_node.rpc import (
 
 START_S = 120.0
 """How long a worker may take to answer its first hello: Python from a cold network disk."""
+STARTS = 5
+"""Times a worker is started that ends at once, as it does when another one was there at that moment."""
 ANSWER_S = 10.0
 GOING_S = 90.0
 """How long a child may take to end: a little longer than it allows itself."""
@@ -483,10 +485,8 @@ class _Transport:
         Raises:
             RpcError: it refuses us, or speaks no protocol.
         """
-        try:
+        with contextlib.suppress(OSError):  # what it said before it ended may tell why
             self.write(rpc.request("hello", Hello(PROTOCOL, name, token), 0))
-        except OSError:
-            return None
         said = self.next()
         if said is None:
             return None
@@ -624,17 +624,17 @@ def _find_or_start(
     """The worker of `folder` that has said hello. Whoever comes second to start one finds the first."""
     own = _own_folder(folder)
     deadline = time.monotonic() + START_S
-    process, log_end = None, 0
+    process, log_end, starts = None, 0, 0
     while time.monotonic() < deadline:
         found = _find(own, name)
         if found is not None:
             return found
         code = None if process is None else process.poll()
-        if process is None or code == 0:  # the other one that was there is gone again
+        if process is None or (code == 0 and starts < STARTS):  # the other one that was there is gone again
+            starts += 1
             log_end = _size(own / LOG)
-            process = _spawn(
-                command, env, own, own / LOG, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-            )
+            asked = [*command, "--asked-ns", str(time.time_ns())]
+            process = _spawn(asked, env, own, own / LOG, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         elif code is not None:
             raise WorkerError(
                 f"the worker did not start, it {_how(code)}{_last_line(own / LOG, log_end)} "

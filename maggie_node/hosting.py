@@ -295,7 +295,8 @@ def frame_ranges(frames: Iterable[int]) -> str:
 
 def slugs(names: Iterable[str]) -> list[str]:
     """The slug of each name, in order: its layer is `maggie_<slug>`, as the worker will call it."""
-    taken, found = set(_RESERVED), []
+    taken: set[str] = set(_RESERVED)
+    found: list[str] = []
     for name in names:
         slug, count = _slug(name), 1
         candidate = slug

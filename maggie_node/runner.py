@@ -36,6 +36,9 @@ from maggie_node.protocol import (
     Warning,
 )
 
+EFFECTIVE = ("ocio", "colorspace", "exposure_ev", "polish", "steady", "detail")
+"""Settings a recipe has as they take effect."""
+
 
 def run(
     job: MatteJob,
@@ -249,13 +252,15 @@ class _Run:
     def _recipe(self, frame: int) -> str:
         """Changes with everything that decides the frame's files, and with nothing else."""
         seen, view = self._matter.influence(frame), self._matter.view
+        # What takes effect counts, not how it was asked for: a configuration by $OCIO, by name or by path.
+        settings = {key: value for key, value in asdict(self._shot.settings).items() if key not in EFFECTIVE}
         return recipe_digest(
             {
                 "version": __version__,
                 "weights": self._model.info.sha256,
                 "device": self._model.device.type,
                 "precision": self._model.precision,
-                "settings": asdict(self._shot.settings),
+                "settings": settings,
                 "detail": self._matter.detail,
                 "polish": self._matter.polish,
                 "steady": self._matter.steady,

@@ -12,7 +12,8 @@ from types import FrameType
 
 import click
 
-from maggie_node.cli.commands import CANCELLED, SOME_FAILED
+from maggie_node import __version__
+from maggie_node.cli.commands import CANCELLED, SOME_FAILED, complain
 from maggie_node.cli.progress import Narrator
 from maggie_node.job import MatteJob
 from maggie_node.protocol import Event, Finished, FrameDone, Started, to_line
@@ -85,6 +86,9 @@ def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool, explain: bo
         find_or_start(None if folder == "auto" else folder, name="maggie-node job") as worker,
         _narrator(json_events, explain) as narrator,
     ):
+        theirs = worker.capabilities.version
+        if theirs != __version__:
+            complain(f"note: the worker is maggie-node {theirs}, this is {__version__}: its version computes")
         running = worker.submit(job)
         with _stopped_by_signals(running.cancel):
             for event in running.events():

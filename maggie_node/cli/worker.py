@@ -130,12 +130,13 @@ def stop(*, folder: Path | None) -> int:
 @_IDLE
 @_ROOT
 @_TCP
+@click.option("--asked-ns", type=int, hidden=True)
 @debug_option
-def run(*, folder: Path | None, idle_s: float | None, roots: tuple[Path, ...], tcp: bool) -> int:
+def run(*, folder: Path | None, idle_s: float | None, **options: Any) -> int:
     """Serve in this process until ctrl-C; what happens is told on stderr."""
     from maggie_node.worker.serve import IDLE_S, serve
 
-    return serve(_place(folder), idle_s=IDLE_S if idle_s is None else idle_s, roots=roots, tcp=tcp)
+    return serve(_place(folder), idle_s=IDLE_S if idle_s is None else idle_s, **options)
 
 
 def _place(folder: Path | None) -> Path:

@@ -54,6 +54,8 @@ def _paths(job: MatteJob) -> Iterator[tuple[str, str]]:
     yield "output", job.output
     for i, source in enumerate(job.guidance):
         yield f"guidance[{i}].sequence", source.sequence
+    for i, pin in enumerate(job.pins):
+        yield f"pins[{i}].sequence", pin.sequence
     if job.cache is not None:
         yield "cache", job.cache
     if _is_path(job.model):

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from maggie_node import __version__
 from maggie_node.address import (
@@ -24,7 +25,9 @@ from maggie_node.address import (
     Address,
     FolderError,
     connect,
+    last_listening,
     locked,
+    note_listening,
     private_folder,
     write_address,
 )
@@ -66,7 +69,12 @@ def serve_stdio(*, roots: Sequence[str | Path] = ()) -> int:
 
 
 def serve(
-    folder: Path, *, idle_s: float = IDLE_S, roots: Sequence[str | Path] = (), tcp: bool = False
+    folder: Path,
+    *,
+    idle_s: float = IDLE_S,
+    roots: Sequence[str | Path] = (),
+    tcp: bool = False,
+    asked_ns: int | None = None,
 ) -> int:
     """Serve whoever finds the folder, until there was no job for `idle_s`, or somebody asks for the end.
 
@@ -74,6 +82,8 @@ def serve(
 
     Args:
         tcp: a loopback port and a token instead of a Unix socket; always so on Windows.
+        asked_ns: when somebody asked for this worker (`time.time_ns`). If another one has listened since, it
+            was found, and this one leaves, also when the other has ended meanwhile.
 
     Raises:
         FolderError: the folder is not this user's alone.
@@ -84,9 +94,12 @@ def serve(
     os.chdir(folder)  # no name in a job is taken for a file that lies where we were started
     deadline = time.monotonic() + GOING_S
     while time.monotonic() < deadline:
-        with locked(folder) as mine:
-            if mine:
-                return _Shared(folder, allowed, idle_s, tcp or not hasattr(socket, "AF_UNIX")).run()
+        with locked(folder) as lock:
+            if lock is not None:
+                if asked_ns is not None and last_listening(lock) > asked_ns:
+                    log("another worker was found meanwhile")
+                    return 0
+                return _Shared(folder, allowed, idle_s, tcp or not hasattr(socket, "AF_UNIX")).run(lock)
         # Somebody has the lock: a worker that listens, or one that comes or goes.
         found = connect(folder, timeout_s=1)
         if found is not None:
@@ -118,10 +131,11 @@ class _Shared:
             clients=lambda: len(self._peers),
         )
 
-    def run(self) -> int:
+    def run(self, lock: BinaryIO) -> int:
         _prepare()
         with contextlib.ExitStack() as stack:
             listener = stack.enter_context(self._listening())
+            note_listening(lock)
             log(f"maggie-node {__version__} listens in {self._folder}")
             threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
             stack.enter_context(_ending_on_signals())

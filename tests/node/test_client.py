@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from workers import PATIENCE_S, ROOT, environment, job_of, shared, until
 from maggie_core.mattes import read_mattes
 from maggie_node import client
 from maggie_node.client import Worker, WorkerError, clean_environment, find, find_or_start, start_child
-from maggie_node.job import write_job
+from maggie_node.job import MaskGuidance, MatteJob, write_job
 from maggie_node.protocol import Event, Finished, FrameDone, Started
 
 FRAMES = range(1, 13)
@@ -390,3 +391,43 @@ def test_a_closed_worker_takes_no_job(kept_shot: TinyShot, tmp_path: Path):
     with pytest.raises(WorkerError, match="was closed"):
         list(worker.submit(job_of(kept_shot, tmp_path, tmp_path)).events())
     until(lambda: not is_alive(pid))
+
+
+@pytest.mark.parametrize("python", interpreters()[-1:], ids=lambda path: Path(path).name)
+def test_a_worker_that_hangs_up_does_not_kill_a_host_without_handlers(python: str, tmp_path: Path):
+    """Blender and Nuke need not ignore SIGPIPE, as Python by itself does."""
+    welcome = {"protocol": 1, "version": "0", "pid": 1, "transport": "stdio", "capabilities": []}
+    answer = json.dumps({"jsonrpc": "2.0", "id": 0, "result": welcome})
+    hangs_up = tmp_path / "python"
+    hangs_up.write_text(f"#!/bin/sh\nread hello\nexec 0<&-\necho '{answer}'\nexec sleep 1\n")
+    hangs_up.chmod(0o700)
+    write_job(MatteJob("/p.exr", "/m.exr", (MaskGuidance("a", "/a.exr"),)), tmp_path / "job.json")
+
+    host = subprocess.run(
+        [python, "-c", BARE_HOST, str(ROOT), str(hangs_up), str(tmp_path / "job.json")],
+        capture_output=True,
+        text=True,
+        env=quiet_environment(),
+        timeout=PATIENCE_S,
+    )
+
+    assert (host.returncode, host.stderr) == (0, "")
+    assert "submit the job again" in host.stdout
+
+
+BARE_HOST = """
+import signal, sys
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from maggie_node.client import WorkerError, start_child
+from maggie_node.job import read_job
+worker = start_child(python=sys.argv[2])
+worker.capabilities
+jobs = [worker.submit(read_job(Path(sys.argv[3]))) for _ in range(3)]
+for running in jobs:
+    try:
+        list(running.events())
+    except WorkerError as error:
+        print(error)
+"""

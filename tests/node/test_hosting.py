@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,12 +113,14 @@ def test_a_killed_worker_is_a_sentence_and_the_next_job_has_a_new_one(tiny_model
     shot = write_shot(tmp_path / "shot", frames=range(1001, 1041))
     host = Host("a test", python=sys.executable, shared=False)
 
-    def kill(progress: Progress) -> None:
-        if progress.done and not progress.over:
-            assert host._worker is not None
-            os.kill(host._worker.capabilities.pid, signal.SIGKILL)
+    follow = host.submit(job_of(shot, tmp_path, tiny_model))
+    assert host._worker is not None
+    pid = host._worker.capabilities.pid
+    while not follow.poll().done:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
 
-    died = host.submit(job_of(shot, tmp_path, tiny_model)).wait(kill, every_s=0.01)
+    died = follow.wait()
     after = host.submit(job_of(shot, tmp_path, tiny_model)).wait()
     host.close()
 

@@ -11,7 +11,7 @@ from workers import child, job_of
 
 from maggie_node import rpc
 from maggie_node.document import to_data
-from maggie_node.job import MaskGuidance, MatteJob
+from maggie_node.job import MaskGuidance, MatteJob, Pin
 from maggie_node.worker.roots import PathError, check_paths, real_roots
 
 
@@ -60,6 +60,22 @@ def test_guidance_has_to_be_inside(show: Path):
     assert 'field "guidance[0].sequence"' in refusal(
         dataclasses.replace(job_in(show), guidance=(mask,)), show
     )
+
+
+def test_pins_have_to_be_inside(show: Path):
+    pin = Pin("ana", str(show.parent / "secret" / "ana.####.exr"))
+
+    assert 'field "pins[0].sequence"' in refusal(dataclasses.replace(job_in(show), pins=(pin,)), show)
+
+
+def test_no_other_field_of_a_job_is_a_path():
+    """Whoever adds a field that names a file tells `roots.py` of it, and this test."""
+    types = {field.name: str(field.type) for field in dataclasses.fields(MatteJob)}
+    paths = {"plate", "output", "cache", "model", "ocio"}
+    others = {"frames", "shot_frames", "plate_layer", "device", "colorspace", "compression"}
+
+    assert {name for name, kind in types.items() if "str" in kind} == paths | others
+    assert {name for name, kind in types.items() if "tuple" in kind} == {"guidance", "pins"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -248,6 +249,27 @@ def test_a_second_one_leaves_at_once_and_a_killed_one_stands_in_nobodys_way(tmp_
     assert (folder / ADDRESS).exists()
     with shared(folder), wire_to(folder) as wire:
         assert "result" in wire.hello()
+
+
+def test_one_that_comes_late_does_not_take_the_place_of_one_that_was_found_and_stopped(tmp_path: Path):
+    """Two clients start one each; one is found by both and stopped; the other one has only now got so far."""
+    folder = tmp_path / "met"
+    asked_ns = time.time_ns()
+    with shared(folder):
+        pass
+    command = [sys.executable, "-m", "maggie_node", "worker", "run", "--at", str(folder)]
+
+    late = subprocess.run(
+        [*command, "--asked-ns", str(asked_ns)],
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
+
+    assert (late.returncode, b"another worker was found meanwhile" in late.stderr) == (0, True)
+    with shared(folder, "--asked-ns", str(time.time_ns())):
+        pass
 
 
 def test_the_end_is_told_to_every_client(tmp_path: Path, long_shot: TinyShot, tiny_model: Path):

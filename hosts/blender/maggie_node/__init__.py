@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MaGGIe in Blender's compositor: reads a scene, lets a worker matte it, shows the mattes as nodes."""
+
+from . import handlers, ops, panel, prefs, props, run
+
+_PARTS = (props, prefs, ops, panel, handlers)
+
+
+def register() -> None:
+    """Called when the extension is enabled."""
+    for part in _PARTS:
+        part.register()
+
+
+def unregister() -> None:
+    """Called when it is disabled, and at exit: nothing stays, no job, no timer, no worker of ours."""
+    run.close()
+    for part in reversed(_PARTS):
+        part.unregister()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A render never shows a missing matte as black: without a window it is computed, or the render ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import apply, matting, run, sequence
+from .maggie_node.hosting import HostError
+
+FAILED = 3
+"""Exit code of a Blender that was told to render and lacks mattes."""
+
+
+@persistent
+def before_frame(scene: bpy.types.Scene, *_) -> None:
+    """Before each frame of a render: see that every matte it shows is there."""
+    for group in apply.groups_in_use(scene):
+        try:
+            _ensure(group, scene.frame_current)
+        except HostError as error:
+            _fail(f"MaGGIe: frame {scene.frame_current}, group {group.name}: {error}")
+
+
+class _Said:
+    already = False
+    """Whether this render has complained: once is enough."""
+
+
+@persistent
+def before_render(*_) -> None:
+    """Before the first frame."""
+    _Said.already = False
+
+
+@persistent
+def before_file(*_) -> None:
+    """Another file is opened: what was begun for this one ends."""
+    run.close_work()
+
+
+def register() -> None:
+    bpy.app.handlers.render_init.append(before_render)
+    bpy.app.handlers.render_pre.append(before_frame)
+    bpy.app.handlers.load_pre.append(before_file)
+
+
+def unregister() -> None:
+    bpy.app.handlers.render_init.remove(before_render)
+    bpy.app.handlers.render_pre.remove(before_frame)
+    bpy.app.handlers.load_pre.remove(before_file)
+
+
+def _ensure(group: bpy.types.NodeTree, frame: int) -> None:
+    """
+    Raises:
+        HostError: the matte is not there, and cannot be made.
+    """
+    found = apply.matte_at(group, frame)
+    if found is None:
+        return
+    job, number, file = found
+    if file.is_file():
+        return
+    there = sequence.numbers_on_disk(job.plate) or [1, number]
+    if not there[0] <= number <= there[-1]:
+        return  # before the shot or after it, where the plate has nothing either
+    if not bpy.app.background:
+        raise HostError(f"the matte {file} is missing and renders as black: matte the range, then render")
+    for progress in matting.follow(dataclasses.replace(job, frames=str(number)), interactive=False):
+        time.sleep(0 if progress.over else run.EVERY_S)
+    if not file.is_file():
+        raise HostError(f"the matte {file} is missing: {progress.text}")
+
+
+def _fail(sentence: str) -> None:
+    """Say it where it is seen. An exception in a handler ends no render, so a farm's Blender ends itself."""
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()
+    if bpy.app.background:
+        run.close()
+        sys.stdout.flush()
+        os._exit(FAILED)
+    if not _Said.already:
+        _Said.already = True
+        bpy.app.timers.register(lambda: _show(sentence))
+
+
+def _show(sentence: str) -> None:
+    """In the panel and as a pop-up; handlers run in the render's thread, this in the window's."""
+    run.say(sentence)
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        bpy.context.window_manager.popup_menu(
+            lambda menu, _: menu.layout.label(text=sentence), title="MaGGIe", icon="ERROR"
+        )

@@ -1,0 +1,80 @@
+"""Plans and what became of them, put into the node. Applying computes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from maggie_node.hosting import HostError
+from maggie_node.job import write_job
+
+from . import build, knobs
+from .shot import Plan, Row
+
+
+def rows(node: Any, found: Sequence[Row]) -> None:
+    build.set_rows(node, found)
+
+
+def plan(node: Any, first: Plan) -> None:
+    """Let the node show the mattes of a plan.
+
+    Raises:
+        HostError: the script has no room for the layers.
+    """
+    build.wire(node, first.layers)
+    paths(node, first)
+
+
+def paths(node: Any, first: Plan) -> None:
+    """Let the Read inside show the plan's files; makes no node, so it may be done while Nuke renders."""
+    if not node["cache"].value():
+        node["cache"].setValue(first.folder)  # from now on the mattes stay there, whatever the node is called
+    build.set_read(
+        node.node(knobs.MATTES),
+        first.mattes,
+        first.first + first.shift,
+        first.last + first.shift,
+        first.shift,
+    )
+
+
+def is_wired(node: Any, first: Plan) -> bool:
+    """Whether the node hands out the layers of a plan."""
+    return build.wired(node) == [list(pair) for pair in first.layers]
+
+
+def folders(made: Sequence[Plan]) -> None:
+    """Make the folders of plans, and keep their jobs there.
+
+    Raises:
+        HostError: a folder cannot be written to.
+    """
+    for each in made:
+        files = [each.job.output, *(render.pattern for render in each.renders)]
+        try:
+            for path in files:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_job(each.job, each.job_file)
+        except OSError as error:
+            raise HostError(
+                f"the cache folder {each.folder} cannot be written "
+                f"({(error.strerror or str(error)).lower()}): name another one, or bring its disk back"
+            ) from None
+
+
+def status(node: Any, text: str) -> None:
+    """What the node's status line says."""
+    build.set_knob(node, "status", text or " ")
+
+
+def reload(node: Any, *, ready: bool = True) -> None:
+    """Look at the matte files again.
+
+    Args:
+        ready: from now on a missing matte is an error also in the viewer.
+    """
+    if ready:
+        build.set_knob(node, knobs.READY, True)
+    node.node(knobs.MATTES)["reload"].execute()

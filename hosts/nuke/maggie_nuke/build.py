@@ -1,0 +1,357 @@
+"""The Group: its knobs, its inputs, and what is inside.
+
+    plate -----+-- Copy (4 layers) -- Copy ... -- Copy (one alpha) --+
+               |     |                 |             |               |
+    mattes ----)-----+-----------------+-------------+               |
+               +------------------------------------------- Switch --+-- Output
+
+`mattes` is a Read of the matte files. Nothing inside needs this plug-in: a script shows its mattes anywhere.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import json
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import nuke
+
+from . import knobs
+from .frames import read_shift
+from .layers import check_room
+from .shot import Row
+
+CALL = """\
+try:
+    import maggie_nuke
+except ImportError:
+    nuke.message("This needs the MaGGIe plug-in, which is not on NUKE_PATH. Mattes are shown without it.")
+else:
+    maggie_nuke.press("{action}")
+"""
+MODELS = "A name (default, him50k, vim2k5) or the path of a model."
+
+
+def create(name: str = "MaGGIe1") -> Any:
+    """A new node in the current group, connected to nothing."""
+    group = nuke.nodes.Group()
+    group.setName(name)
+    _add_knobs(group)
+    with group:
+        plate = nuke.nodes.Input(name=knobs.PLATE)
+        nuke.nodes.Input(name=knobs.GUIDANCE)
+        read = nuke.nodes.Read(name=knobs.MATTES)
+        one = nuke.nodes.Copy(name=knobs.ONE, inputs=[plate, read])
+        one["disable"].setValue(True)
+        switch = nuke.nodes.Switch(name=knobs.SWITCH, inputs=[plate, one])
+        switch["which"].setExpression(f"parent.{knobs.READY} || !$gui")
+        nuke.nodes.Output(inputs=[switch])
+        _tidy([plate, one, switch])
+    set_read(read, "", 1, 1, 0)
+    return group
+
+
+def set_read(read: Any, files: str, first: int, last: int, shift: int) -> None:
+    """Let a Read show matte files as the data they are; a missing one is an error, never black.
+
+    Args:
+        first, last: numbers of the files.
+        shift: file frame = script frame + shift.
+    """
+    wanted = {
+        "file": files,
+        "first": first,
+        "last": last,
+        "origfirst": first,
+        "origlast": last,
+        "raw": True,
+        "on_error": "error",
+        "localizationPolicy": "off",
+        "frame_mode": "expression",
+        "frame": f"frame{shift:+d}" if shift else "",
+    }
+    for name, value in wanted.items():
+        set_knob(read, name, value)
+
+
+def set_knob(node: Any, name: str, value: Any) -> None:
+    """Set a knob, unless it has that value: a script that is not changed need not be saved."""
+    if node[name].value() != value:
+        node[name].setValue(value)
+
+
+def wired(group: Any) -> list[list[str]]:
+    """[name, layer] of the instances whose layers the node hands out."""
+    return json.loads(group["wired"].value() or "[]")
+
+
+def wire(group: Any, names: Sequence[Sequence[str]]) -> None:
+    """Hand out a layer for each of these instances.
+
+    Args:
+        names: (name, layer) of each.
+
+    Raises:
+        HostError: the script has no room for so many channels.
+    """
+    wanted = [list(pair) for pair in names]
+    if wanted == wired(group):
+        return
+    check_room([layer for _, layer in wanted], nuke.channels())
+    with group:
+        for old in [inside for inside in group.nodes() if inside.name().startswith(knobs.ALL)]:
+            nuke.delete(old)
+        plate, read, one = (group.node(name) for name in (knobs.PLATE, knobs.MATTES, knobs.ONE))
+        copies = layer_copies(plate, read, [layer for _, layer in wanted])
+        one.setInput(0, copies[-1] if copies else plate)
+        one.setInput(1, read)
+        _tidy([plate, *copies, one, group.node(knobs.SWITCH)])
+    group["wired"].setValue(json.dumps(wanted))
+    chosen = group["output"].value()
+    group["output"].setValues([knobs.ALL_LAYERS, *(name for name, _ in wanted)])
+    group["output"].setValue(chosen if chosen in group["output"].values() else knobs.ALL_LAYERS)
+    show(group)
+
+
+def layer_copies(source: Any, read: Any, layers: Sequence[str]) -> list[Any]:
+    """Copy nodes in the current group that add the layers of `read` to `source`, four in each."""
+    copies = []
+    for layer in layers:
+        nuke.Layer(layer, [f"{layer}.alpha"])
+    for at in range(0, len(layers), 4):
+        copy = nuke.nodes.Copy(name=f"{knobs.ALL}{at // 4 + 1}", inputs=[source, read])
+        four = [f"{layer}.alpha" for layer in layers[at : at + 4]]
+        for index in range(4):
+            channel = four[index] if index < len(four) else "none"
+            copy[f"from{index}"].setValue(channel)
+            copy[f"to{index}"].setValue(channel)
+        copies.append(copy)
+        source = copy
+    return copies
+
+
+def show(group: Any) -> None:
+    """Let the knob `output` take effect: all layers, or also one instance as rgba.alpha."""
+    chosen = group["output"].value()
+    layer = next((layer for name, layer in wired(group) if name == chosen), None)
+    one = group.node(knobs.ONE)
+    if layer is not None:
+        set_knob(one, "from0", f"{layer}.alpha")
+        set_knob(one, "to0", "rgba.alpha")
+    set_knob(one, "disable", layer is None)
+
+
+def guidance_inputs(group: Any) -> list[Any]:
+    """The Inputs of the guidance, in order."""
+    inside = [node for node in group.nodes() if node.Class() == "Input" and node.name() != knobs.PLATE]
+    return sorted(inside, key=lambda node: int(node["number"].value()))
+
+
+def add_input(group: Any) -> Any:
+    """One more input for guidance."""
+    number = len(guidance_inputs(group)) + 1
+    with group:
+        added = nuke.nodes.Input(name=f"{knobs.GUIDANCE}{number}")
+        added["number"].setValue(number)
+    added.setXYpos(-200 * number, -200)
+    return added
+
+
+def remove_input(group: Any) -> None:
+    """Take the last guidance input away; the first stays."""
+    inputs = guidance_inputs(group)
+    if len(inputs) > 1:
+        group.setInput(len(inputs), None)
+        with group:
+            nuke.delete(inputs[-1])
+
+
+def set_rows(group: Any, rows: Sequence[Row]) -> None:
+    """Let the node have these instances; colours stay with their names."""
+    colours = {}
+    number = 0
+    while group.knob(f"{knobs.NAME}{number + 1}") is not None:
+        number += 1
+        colours[group[f"{knobs.NAME}{number}"].value()] = group[f"{knobs.COLOUR}{number}"].value()
+    for extra in range(len(rows), number):
+        for name in (knobs.USE, knobs.NAME, knobs.COLOUR, knobs.SOURCE):
+            group.removeKnob(group.knob(f"{name}{extra + 1}"))
+    for index, row in enumerate(rows):
+        if index >= number:
+            _add_row(group, index + 1)
+        group[f"{knobs.NAME}{index + 1}"].setValue(row.name)
+        group[f"{knobs.NAME}{index + 1}"].setEnabled(row.cryptomatte is None)
+        group[f"{knobs.SOURCE}{index + 1}"].setValue(row.source)
+        group[f"{knobs.USE}{index + 1}"].setValue(row.use)
+        group[f"{knobs.COLOUR}{index + 1}"].setValue(colours.get(row.name, _colour(index)))
+
+
+def bake(group: Any) -> list[Any]:
+    """Replace the node by plain Reads and Copies that show the same; returns them, the last one last."""
+    inside = group.node(knobs.MATTES)
+    source, dependents = group.input(0), group.dependent(nuke.INPUTS)
+    x, y = group.xpos(), group.ypos()
+    with group.parent():
+        read = nuke.nodes.Read(name=f"{group.name()}_{knobs.MATTES}")
+        first, last = int(inside["first"].value()), int(inside["last"].value())
+        shift = read_shift("expression", inside["frame"].value(), first) or 0
+        set_read(read, inside["file"].value(), first, last, shift)
+        copies = layer_copies(source, read, [layer for _, layer in wired(group)])
+        one = group.node(knobs.ONE)
+        if not one["disable"].value():
+            last = nuke.nodes.Copy(inputs=[copies[-1], read])
+            for name in ("from0", "to0"):
+                last[name].setValue(one[name].value())
+            copies.append(last)
+        for copy in copies:
+            copy.setName(f"{group.name()}_{copy.name()}")
+        _tidy(copies, x, y)
+        read.setXYpos(x + 150, y)
+        for node in dependents:
+            for index in range(node.inputs()):
+                if node.input(index) == group:
+                    node.setInput(index, copies[-1] if copies else source)
+        nuke.delete(group)
+    return [read, *copies]
+
+
+def _add_knobs(group: Any) -> None:
+    for knob in _knobs():
+        group.addKnob(knob)
+
+
+def _knobs() -> list[Any]:
+    """All knobs of the node, in order."""
+    return [
+        nuke.Tab_Knob("maggie", "MaGGIe"),
+        _button("matte", "Matte", "Matte the frames below; those that are made already are kept.", line=True),
+        _button("matte_frame", "Matte this frame", "The frame the viewer shows, ahead of everything else."),
+        _button("cancel", "Cancel", "Stop after the frame under way. What is there stays."),
+        _button("reload_mattes", "Reload", "Look at the matte files again."),
+        _text("status", "", " "),
+        nuke.Text_Knob("line_output", ""),
+        _tip(
+            nuke.Enumeration_Knob("output", "output", [knobs.ALL_LAYERS]),
+            "Every instance is a layer maggie_<name>; one of them can also be the alpha.",
+        ),
+        nuke.Text_Knob("line_shot", ""),
+        _tip(
+            nuke.Enumeration_Knob("frames", "frames", ["input", "script", "custom"]),
+            "The plate's, the project's, or those named here.",
+        ),
+        _beside(nuke.String_Knob("range", "", "")),
+        _tip(nuke.String_Knob("model", "model", "default"), MODELS),
+        _beside(nuke.Boolean_Knob("commercial", "commercial work", False)),
+        _tip(
+            nuke.Enumeration_Knob("detail", "detail", ["working"]),
+            "How fine: at the network's working size.",
+        ),
+        _beside(_int("working_px", "short side px", 576)),
+        _tip(_int("segment", "segment", 48), "Frames that share temporal state; 0 = the whole shot."),
+        _tip(
+            nuke.Enumeration_Knob("overlap", "where masks overlap", ["first", "last", "shared"]),
+            "Whose a pixel is that lies in two masks.",
+        ),
+        _tip(
+            nuke.Enumeration_Knob("data_window", "data window", ["display", "plate", "tight"]),
+            "plate keeps the plate's overscan in the mattes.",
+        ),
+        nuke.Text_Knob("line_colour", "colour"),
+        _tip(
+            nuke.String_Knob("colorspace", "plate's colour space", ""),
+            "Empty: as the plate's Read and the project say.",
+        ),
+        _tip(nuke.File_Knob("ocio", "OCIO config"), "Empty: the project's."),
+        nuke.Double_Knob("exposure", "exposure (stops)"),
+        nuke.Text_Knob("line_worker", "worker"),
+        _tip(
+            nuke.File_Knob("cache", "cache folder"),
+            "Mattes and what they need. Empty: one beside the script.",
+        ),
+        _tip(
+            nuke.File_Knob("python", "python"),
+            "The Python that has maggie-node. Empty: the one known already.",
+        ),
+        nuke.Enumeration_Knob(
+            "device", "device", ["auto", "cpu", "cuda", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "mps"]
+        ),
+        _beside(nuke.Enumeration_Knob("precision", "precision", ["auto", "fp32", "bf16", "fp16"])),
+        nuke.Enumeration_Knob("farm", "farm", ["openjd", "deadline", "opencue"]),
+        _beside(_int("chunk", "chunk", 0)),
+        _beside(_button("send", "Send to farm", "Write the farm's files and show how to submit them.")),
+        _button(
+            "explain", "Explain", "What would be done, and how the matte of this frame was made.", line=True
+        ),
+        _button("bake", "Bake", "Replace the node by plain Read and Copy nodes."),
+        _hidden(nuke.Boolean_Knob(knobs.READY, "", False)),
+        _hidden(nuke.String_Knob("wired", "", "")),
+        _hidden(nuke.String_Knob(knobs.MARK, "", knobs.LAYOUT)),
+        nuke.Tab_Knob(knobs.ROWS, "Instances"),
+        _button("find", "Find instances", "One for each mask that is connected.", line=True),
+        _button("more", "Add input", "One more guidance input."),
+        _button("less", "Remove input", "Take the last guidance input away."),
+        _tip(
+            nuke.String_Knob("objects", "Cryptomatte objects", ""),
+            "Those wanted: hero*, extra_01. Empty: all.",
+        ),
+        nuke.Text_Knob("line_rows", ""),
+    ]
+
+
+def _add_row(group: Any, number: int) -> None:
+    for knob in (
+        nuke.Boolean_Knob(f"{knobs.USE}{number}", "", True),
+        nuke.String_Knob(f"{knobs.NAME}{number}", "", ""),
+        nuke.ColorChip_Knob(f"{knobs.COLOUR}{number}", ""),
+        nuke.String_Knob(f"{knobs.SOURCE}{number}", "from", ""),
+    ):
+        if knob.name().startswith(knobs.USE):
+            knob.setFlag(nuke.STARTLINE)
+        else:
+            knob.clearFlag(nuke.STARTLINE)
+        group.addKnob(knob)
+
+
+def _button(action: str, label: str, tip: str, *, line: bool = False) -> Any:
+    knob = nuke.PyScript_Knob(action, label, CALL.format(action=action))
+    if line:
+        knob.setFlag(nuke.STARTLINE)
+    return _tip(knob, tip)
+
+
+def _text(name: str, label: str, value: str) -> Any:
+    return nuke.Text_Knob(name, label, value)
+
+
+def _int(name: str, label: str, value: int) -> Any:
+    knob = nuke.Int_Knob(name, label)
+    knob.setValue(value)
+    return knob
+
+
+def _tip(knob: Any, text: str) -> Any:
+    knob.setTooltip(text)
+    return knob
+
+
+def _beside(knob: Any) -> Any:
+    knob.clearFlag(nuke.STARTLINE)
+    return knob
+
+
+def _hidden(knob: Any) -> Any:
+    knob.setFlag(nuke.INVISIBLE)
+    return knob
+
+
+def _colour(index: int) -> int:
+    """Colours that differ, as Nuke packs them."""
+    red, green, blue = (int(255 * part) for part in colorsys.hsv_to_rgb(index * 0.618034 % 1, 0.65, 1.0))
+    return red << 24 | green << 16 | blue << 8 | 255
+
+
+def _tidy(nodes: Sequence[Any], x: Optional[int] = None, y: int = 0) -> None:
+    """One below the other."""
+    for index, node in enumerate(nodes):
+        node.setXYpos(0 if x is None else x, y + 80 * index)

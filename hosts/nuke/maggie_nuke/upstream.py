@@ -1,0 +1,198 @@
+"""What is connected to a node, and which of our nodes a Write sees. Reads the script, changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any, Optional
+
+import nuke
+
+from . import frames, knobs
+from .shot import MOVIES, Connected, Cryptomatte
+
+RETIMES = frozenset(
+    "FrameHold Retime TimeWarp TimeBlur TimeEcho TimeClip TimeDissolve FrameBlend OFlow OFlow2 Kronos"
+    " AppendClip NoTimeBlur TemporalMedian".split()
+)
+"""Classes behind which a frame is not the frame of the same number."""
+
+
+def is_ours(node: Any) -> bool:
+    """Whether a node is one of MaGGIe's."""
+    return node is not None and node.Class() == "Group" and node.knob(knobs.MARK) is not None
+
+
+def our_nodes() -> list[Any]:
+    """All of them in the script, also those in groups."""
+    return [node for node in nuke.allNodes("Group", recurseGroups=True) if is_ours(node)]
+
+
+def connected(node: Any, index: int, name: str) -> Optional[Connected]:
+    """What an input of `node` shows; None when nothing is connected.
+
+    A Read behind nothing but Dots, NoOps, disabled nodes and constant TimeOffsets is known by its files.
+    """
+    direct = _hop(node.input(index))
+    if direct is None:
+        return None
+    source, offset = direct, 0
+    why = ""
+    while source is not None:
+        kind = source.Class()
+        if kind == "Read" and not _off(source):
+            break
+        step = _offset(source) if kind == "TimeOffset" and not _off(source) else 0
+        if kind not in ("Dot", "NoOp", "TimeOffset") and not _off(source) or step is None:
+            why = f"it comes from {source.name()}"
+            break
+        offset += step
+        source = _hop(source.input(0))
+    if source is None:
+        return None
+    known = {
+        "input": name,
+        "node": source.fullName(),
+        "channels": tuple(direct.channels()),
+        "cryptomattes": cryptomattes(direct),
+    }
+    by_file = None if why else _read(source, offset)
+    if isinstance(by_file, dict):
+        return Connected(**known, **by_file)
+    first, last = int(direct.firstFrame()), int(direct.lastFrame())
+    return Connected(**known, first=first, last=last, why=by_file or why)
+
+
+def cryptomattes(node: Any) -> tuple[Cryptomatte, ...]:
+    """The Cryptomattes a picture carries, by its metadata."""
+    data = node.metadata() or {}
+    found = []
+    for key, value in sorted(data.items()):
+        start, _, last = key.rpartition("/")
+        if last == "name" and start.rpartition("/")[0].endswith("cryptomatte"):
+            found.append(Cryptomatte(str(value), _objects(data, start)))
+    return tuple(found)
+
+
+def path_of(knob: Any) -> str:
+    """A file knob's value as an absolute path: its TCL evaluated, the frame number left as it is."""
+    path = knob.getEvaluatedValue() or ""
+    if not path:
+        return ""
+    path = nuke.callbacks.filenameFilter(path) or path
+    root: Any = nuke.root()
+    folder = root["project_directory"].getEvaluatedValue() or ""
+    return os.path.abspath(os.path.join(folder, path)).replace("\\", "/")
+
+
+def seen_by(write: Any) -> list[tuple[Any, Optional[int]]]:
+    """(node of ours, shift) of all whose picture reaches a Write through what is switched on.
+
+    At the Write's frame f the node is asked for f - shift; a shift of None means that retimes are between.
+    """
+    found: dict[str, tuple[Any, Optional[int]]] = {}
+    seen: set[tuple[str, Optional[int]]] = set()
+    waiting: list[tuple[Any, Optional[int]]] = [(write.input(0), 0)]
+    while waiting:
+        node, shift = waiting.pop()
+        if node is None or (node.fullName(), shift) in seen:
+            continue
+        seen.add((node.fullName(), shift))
+        if is_ours(node) and not _off(node):
+            there = found.get(node.fullName(), (node, shift))[1]
+            found[node.fullName()] = (node, shift if there == shift else None)
+        waiting += [(source, _through(node, shift)) for source in _inputs(node)]
+    return [found[name] for name in sorted(found)]
+
+
+def _inputs(node: Any) -> Iterator[Any]:
+    """What a node shows something of."""
+    kind = node.Class()
+    if _off(node):
+        yield _hop(node.input(0))
+        return
+    if kind == "Input":
+        yield _hop(node)
+        return
+    if kind == "Switch" and not _animated(node["which"]):
+        yield node.input(int(node["which"].value()))
+        return
+    if kind == "Group" and not is_ours(node):
+        yield from (inside for inside in node.nodes() if inside.Class() == "Output")
+        return  # its inputs are reached from within
+    yield from (node.input(index) for index in range(node.inputs()))
+
+
+def _through(node: Any, shift: Optional[int]) -> Optional[int]:
+    if _off(node) or shift is None:
+        return shift
+    if node.Class() == "TimeOffset":
+        step = _offset(node)
+        return None if step is None else shift + step
+    return None if node.Class() in RETIMES else shift
+
+
+def _hop(node: Any) -> Any:
+    """Out of the groups around: an Input stands for what is connected to its group."""
+    while node is not None and node.Class() == "Input":
+        group = node.parent()
+        if group is None or group.Class() == "Root":
+            return node
+        node = group.input(int(node["number"].value()))
+    return node
+
+
+def _off(node: Any) -> bool:
+    knob = node.knob("disable")
+    return knob is not None and bool(knob.value())
+
+
+def _animated(knob: Any) -> bool:
+    return knob.isAnimated() or knob.hasExpression()
+
+
+def _offset(node: Any) -> Optional[int]:
+    """Frames a TimeOffset moves its input to later; None when that changes."""
+    knob, reverse = node["time_offset"], node.knob("reverse_input")
+    if _animated(knob) or (reverse is not None and reverse.value()) or knob.value() != int(knob.value()):
+        return None
+    return int(knob.value())
+
+
+def _read(read: Any, offset: int) -> Any:
+    """What is known of a Read's files, or why they cannot be passed as they are."""
+    name = read.name()
+    path = path_of(read["file"])
+    if not path:
+        return f"{name} has no file"
+    if _animated(read["file"]):
+        return f"the file of {name} is an expression"
+    first, last = int(read["first"].value()), int(read["last"].value())
+    shift = frames.read_shift(read["frame_mode"].value(), read["frame"].value(), first)
+    if shift is None:
+        return f"{name} is retimed"
+    if shift and os.path.splitext(path)[1].lower() in MOVIES:
+        return f"{name} is a movie that was moved in time"
+    return {
+        "path": path,
+        "first": first - shift + offset,
+        "last": last - shift + offset,
+        "shift": shift - offset,
+        "space": str(read["colorspace"].value()),
+        "raw": bool(read["raw"].value()),
+    }
+
+
+def _objects(data: Any, start: str) -> tuple[str, ...]:
+    """Object names of one Cryptomatte's manifest; none when it cannot be read."""
+    text = data.get(f"{start}/manifest", "")
+    beside = data.get(f"{start}/manif_file", "")
+    try:
+        if not text and beside:
+            folder = os.path.dirname(str(data.get("input/filename", "")))
+            with open(os.path.join(folder, str(beside)), encoding="utf-8") as file:
+                text = file.read()
+        return tuple(json.loads(text)) if text else ()
+    except (OSError, ValueError):
+        return ()

@@ -1,0 +1,330 @@
+"""Run by Blender's own Python: install the extension's zip and play one of the cases below.
+
+    python blender_case.py CASE ZIP FOLDER
+
+FOLDER/report.json receives what the case found. Blender ends as it does for a user, without help.
+"""
+
+import json
+import os
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import bpy
+
+REPOSITORY = "maggie_local"
+IS_5 = bpy.app.version >= (5, 0)
+
+
+def part(name: str):
+    """A module of the installed extension."""
+    return import_module(f"bl_ext.{REPOSITORY}.maggie_node.{name}")
+
+
+def said(operator, **options) -> str:
+    """The sentence with which an operator refuses; empty when it does its work."""
+    try:
+        operator(**options)
+    except RuntimeError as error:
+        return str(error).removeprefix("Error: ").strip()
+    return ""
+
+
+def compositor(scene) -> bpy.types.NodeTree:
+    """The scene's compositing nodes, none yet."""
+    if IS_5:
+        scene.compositing_node_group = bpy.data.node_groups.new("C", "CompositorNodeTree")
+        return scene.compositing_node_group
+    scene.use_nodes = True
+    scene.node_tree.nodes.clear()
+    return scene.node_tree
+
+
+def plate_node(scene, folder: Path) -> bpy.types.Node:
+    """The plate of a tiny shot, seen from frame 11 of the scene on."""
+    node = compositor(scene).nodes.new("CompositorNodeImage")
+    node.image = bpy.data.images.load(str(folder / "shot" / "plate.1001.exr"))
+    node.image.source = "SEQUENCE"
+    node.frame_start, node.frame_offset, node.frame_duration = 11, 1000, 6
+    scene.frame_start, scene.frame_end = 11, 16
+    return node
+
+
+def draw_mask(name: str) -> bpy.types.Mask:
+    """A rectangle that is a person of the tiny shot, roughly."""
+    mask = bpy.data.masks.new(name)
+    spline = mask.layers.new(name="layer").splines.new()
+    spline.points.add(3)
+    corners = [(0.4, 0.15), (0.6, 0.15), (0.6, 0.7), (0.4, 0.7)]
+    for point, corner in zip(spline.points, corners, strict=True):
+        point.handle_type = "VECTOR"
+        point.co = point.handle_left = point.handle_right = corner
+    spline.use_cyclic = True
+    return mask
+
+
+def settings(scene, folder: Path):
+    """What every case sets."""
+    shot = scene.maggie
+    shot.model, shot.device = os.environ.get("MODEL_OF_TEST", str(folder / "tiny")), "cpu"
+    return shot
+
+
+def add(shot, kind: str, name: str, **values) -> None:
+    """One row of the panel's list, as its button and fields make it."""
+    bpy.ops.maggie.add_guidance(kind=kind)
+    row = shot.guidance[shot.active]
+    for key, value in {"name": name, **values}.items():
+        setattr(row, key, value)
+
+
+def show(scene, output: str) -> None:
+    """Let the scene render one output of its MaGGIe node."""
+    tree = scene.compositing_node_group if IS_5 else scene.node_tree
+    kind = "NodeGroupOutput" if IS_5 else "CompositorNodeComposite"
+    sink = next((node for node in tree.nodes if node.bl_idname == kind), None)
+    if sink is None:
+        if IS_5:
+            tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        sink = tree.nodes.new(kind)
+    group = next(node for node in tree.nodes if node.type == "GROUP")
+    tree.links.new(group.outputs[output], sink.inputs[0])
+
+
+def render(scene, folder: Path) -> None:
+    """Render the scene's range to float EXR files, as `blender -b -a` does."""
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = 96, 64, 100
+    render.compositor_device = "CPU"
+    render.image_settings.file_format, render.image_settings.color_depth = "OPEN_EXR", "32"
+    render.filepath = str(folder / "r.")
+    bpy.ops.render.render(animation=True)
+
+
+def an_artists_day(folder: Path) -> dict:
+    """From an empty file to rendered mattes: files and a mask drawn here, one frame, the range, a cancel."""
+    scene, run = bpy.context.scene, part("run")
+    scene.name = "Shot A"
+    plate_node(scene, folder)
+    shot = settings(scene, folder)
+    report = {"nobody": said(bpy.ops.maggie.matte_range)}
+    add(shot, "FILES", "Ana Ö", path=str(folder / "shot" / "ana.1003.png"))
+    add(shot, "MASK", "ben", mask=draw_mask("rough"))
+    layer = shot.guidance[1].mask.layers[0]
+    for frame, alpha in ((11, 1.0), (12, 0.0), (13, 1.0)):
+        layer.alpha = alpha
+        layer.keyframe_insert("alpha", frame=frame)
+    report["unsaved"] = said(bpy.ops.maggie.matte_range)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "comp.blend"))
+    report["no matte"] = said(bpy.ops.maggie.make_group)
+
+    scene.frame_set(13)
+    report["frame"] = said(bpy.ops.maggie.matte_frame)
+    mattes = folder / "maggie" / "shot_a"
+    report["after one frame"] = sorted(file.name for file in mattes.glob("*.exr"))
+    masks = sorted((mattes / "guidance").glob("*"))
+    times = [file.stat().st_mtime_ns for file in masks]
+    report["masks"] = [file.name for file in masks]
+
+    # What the timer does in a window is done by hand here: no timer fires without one.
+    reading, matting = part("read"), part("matting")
+    run.start(matting.matte(scene.name, reading.shot_of(scene), interactive=False), blocking=False)
+    report["busy"] = said(bpy.ops.maggie.make_group) or said(bpy.ops.maggie.matte_range)
+    while run.progress().text != "waiting for the worker":
+        run.tick()
+    bpy.ops.maggie.cancel()
+    while run.tick() is not None:
+        pass
+    report["cancelled"] = run.progress().state
+
+    report["range"] = said(bpy.ops.maggie.matte_range)
+    report["same masks"] = times == [file.stat().st_mtime_ns for file in masks]
+    scene.frame_set(99)
+    report["group"] = said(bpy.ops.maggie.make_group)
+    report["again"] = said(bpy.ops.maggie.make_group)
+    group = shot.group
+    image = next(node.image for node in group.nodes if node.type == "IMAGE")
+    report["outputs"] = [item.name for item in group.interface.items_tree]
+    report["image"] = [image.filepath, image.colorspace_settings.name]
+    for output in report["outputs"]:
+        show(scene, output)
+        render(scene, folder / output)
+    bpy.ops.wm.save_mainfile()
+    found = part("apply").matte_at(group, 13)
+    report["job"] = part("matting").with_colour(found[0]).to_json()
+    return report
+
+
+def the_same_job(folder: Path) -> dict:
+    """A plate and two mask sequences in files, nothing more: what any host can be asked for."""
+    scene = bpy.context.scene
+    image = plate_node(scene, folder).image
+    image.colorspace_settings.name = os.environ["COLORSPACE_OF_TEST"]
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "blender")
+    for name in ("ana", "ben"):
+        add(shot, "FILES", name, path=str(folder / "shot" / f"{name}.####.exr"))
+    return {"said": said(bpy.ops.maggie.matte_range)}
+
+
+def on_a_farm(folder: Path) -> dict:
+    """The project lies elsewhere, mattes are missing, and another file has the group too."""
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "comp.blend"))
+    render(bpy.context.scene, folder / "moved")
+
+    bpy.ops.wm.read_homefile(app_template="")
+    (folder / "other").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "other" / "other.blend"))
+    with bpy.data.libraries.load(str(folder / "comp.blend")) as (there, here):
+        here.node_groups = [name for name in there.node_groups if name == "MaGGIe"]
+    scene = bpy.context.scene
+    compositor(scene).nodes.new("CompositorNodeGroup").node_tree = bpy.data.node_groups["MaGGIe"]
+    scene.frame_start, scene.frame_end = 11, 18
+    show(scene, "maggie_ben")
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "other" / "other.blend"))
+    mattes = folder / "maggie" / "shot_a"
+    for number in (1002, 1005):
+        (mattes / f"matte.{number}.exr").unlink()
+    render(bpy.context.scene, folder / "appended")
+
+    report = {
+        "image": next(n.image.filepath for n in bpy.data.node_groups["MaGGIe"].nodes if n.type == "IMAGE")
+    }
+    (folder / "report.json").write_text(json.dumps(report), "utf-8")
+    (mattes / "matte.1004.exr").unlink()
+    (folder / "shot" / "ana.1004.png").unlink()
+    render(bpy.context.scene, folder / "black")
+    return {"went on": True}
+
+
+def other_guidance(folder: Path) -> dict:
+    """A plate by file or clip; people from layers of an EXR, from a Cryptomatte file, and from a render."""
+    scene = bpy.context.scene
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    tree = compositor(scene)
+    clip = tree.nodes.new("CompositorNodeMovieClip")
+    clip.clip = bpy.data.movieclips.load(str(folder / "shot" / "plate.1001.exr"))
+    clip.clip.frame_start = 21
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "out")
+    scene.frame_start, scene.frame_end = 22, 23
+    report = {}
+    add(shot, "LAYERS", "layers", path=str(folder / "layers" / "two.1001.exr"), names="ben, ana")
+    report["layers"] = said(bpy.ops.maggie.matte_range)
+    report["from a clip"] = files(folder / "out")
+
+    scene.name = "Files"
+    shot.plate_from, shot.plate_file = "FILE", str(folder / "shot" / "plate.1003.exr")
+    scene.frame_start, scene.frame_end = 1001, 1002
+    shot.guidance.clear()
+    add(shot, "CRYPTO_RENDER", "render", names="Cube")
+    report["render"] = said(bpy.ops.maggie.matte_range)
+    report["group"] = said(bpy.ops.maggie.make_group)
+    report["outputs"] = [item.name for item in shot.group.interface.items_tree]
+    report["from files"] = files(folder / "out" / "files")
+    report["data"] = shot.group.nodes[0].image.colorspace_settings.name
+    report["scenes"] = [each.name for each in bpy.data.scenes]
+
+    rendered = folder / "out" / "files" / "guidance" / "render.1001.exr"
+    shot.guidance.clear()
+    add(shot, "CRYPTO_FILE", "file", path=str(rendered), names="Cube", layer="ViewLayer.CryptoObject")
+    add(shot, "FILES", "ana", path=str(folder / "shot" / "ana.1001.png"))
+    scene.frame_set(1001)
+    report["file"] = said(bpy.ops.maggie.matte_frame)
+    scene.frame_set(1002)
+    report["file of the range"] = said(bpy.ops.maggie.matte_frame)
+    report["updated"] = [item.name for item in shot.group.interface.items_tree]
+    shot.plate_file = str(folder / "overscan" / "plate.1001.exr")
+    add(shot, "MASK", "drawn", mask=draw_mask("drawn"))
+    report["overscan"] = said(bpy.ops.maggie.matte_range)
+    return report
+
+
+def trouble(folder: Path) -> dict:
+    """Everything that can be wrong around an artist, one after the other, in one Blender that lives on."""
+    scene, run = bpy.context.scene, part("run")
+    plate_node(scene, folder)
+    shot = settings(scene, folder)
+    add(shot, "FILES", "ana", path=str(folder / "shot" / "ana.####.png"))
+    preferences = bpy.context.preferences.addons[f"bl_ext.{REPOSITORY}.maggie_node"].preferences
+    report, matte = {}, bpy.ops.maggie.matte_range
+
+    shot.folder = "/proc/nothing"
+    report["read only"] = said(matte)
+    shot.folder = str(folder / "out")
+    run.close_host()
+    python = os.environ.pop("MAGGIE_PYTHON")
+    path, os.environ["PATH"] = os.environ["PATH"], "/nowhere"
+    report["no python"] = said(matte)
+    preferences.python = str(folder / "nobody" / "bin" / "python")
+    report["no such python"] = said(matte)
+    preferences.python = sys.executable
+    report["no maggie-node"] = said(matte)
+    preferences.python = str(folder / "old_worker")
+    report["another version"] = said(matte)
+    preferences.python = ""
+    os.environ["PATH"] = path
+
+    report["located"] = said(bpy.ops.maggie.locate_worker, filepath=str(Path(python).parents[1]))
+    report["not located"] = said(bpy.ops.maggie.locate_worker, filepath=sys.executable)
+    report["offline"] = said(bpy.ops.maggie.install_worker, folder=str(folder / "worker"))
+    shot.device = "quantum"
+    report["device"] = said(matte)
+    shot.device = "cpu"
+
+    reading, matting = part("read"), part("matting")
+    run.start(matting.matte(scene.name, reading.shot_of(scene), interactive=False), blocking=False)
+    while run.progress().started is None:
+        run.tick()
+    for child in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+        for pid in child.read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+    while run.tick() is not None:
+        pass
+    report["killed"] = [run.progress().state, run.progress().text]
+    report["after it"] = said(matte)
+    report["mattes"] = files(folder / "out" / "scene")
+    return report
+
+
+def an_installation(folder: Path) -> dict:
+    """No Python is known; the button installs one, and it mattes."""
+    del os.environ["MAGGIE_PYTHON"]
+    os.environ["PATH"] = "/usr/bin:/bin"
+    bpy.context.preferences.system.use_online_access = True
+    scene, install, worker = bpy.context.scene, part("install"), str(folder / "worker")
+    plate_node(scene, folder)
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "out")
+    add(shot, "FILES", "ana", path=str(folder / "shot" / "ana.####.png"))
+    preferences = bpy.context.preferences.addons[f"bl_ext.{REPOSITORY}.maggie_node"].preferences
+    preferences.package = str(next(folder.glob("*.whl")))
+    report = {"shown": [install.shown(each) for each in install.commands(worker, preferences.package)]}
+    report["installed"] = said(bpy.ops.maggie.install_worker, folder=worker)
+    scene.frame_set(12)
+    report["matte"] = said(bpy.ops.maggie.matte_frame)
+    preferences.package = str(folder / "nothing.whl")
+    report["no such package"] = said(bpy.ops.maggie.install_worker, folder=worker)
+    report["remembered"] = part("maggie_node.hosting").find_python()
+    return report
+
+
+def files(folder: Path) -> list[str]:
+    """Mattes in a folder and those below it."""
+    return sorted(file.name for file in folder.rglob("matte.*.exr"))
+
+
+def main() -> None:
+    case, package, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    bpy.context.preferences.extensions.repos.new(
+        name="local", module=REPOSITORY, custom_directory=os.environ["BLENDER_USER_RESOURCES"]
+    )
+    bpy.ops.extensions.package_install_files(filepath=package, repo=REPOSITORY, enable_on_install=True)
+    report = globals()[case](folder)
+    (folder / "report.json").write_text(json.dumps(report), "utf-8")
+
+
+main()

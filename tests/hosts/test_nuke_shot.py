@@ -1,0 +1,265 @@
+"""What a node asks for becomes jobs: plain data to plain data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nuke_plugin import part
+
+from maggie_node.hosting import HostError
+from maggie_node.job import CryptomatteGuidance, MaskGuidance, MatteJob
+
+shot, colour = part("shot"), part("colour")
+ACES = colour.Settings("OCIO", config="custom", custom="/show/config.ocio", working="ACEScg")
+
+
+def files(name: str, path: str, **more: Any) -> Any:
+    """An input that a bare Read is connected to."""
+    return shot.Connected(
+        name, more.pop("node", "Read1"), more.pop("first", 1001), more.pop("last", 1100), path, **more
+    )
+
+
+def nodes(name: str, **more: Any) -> Any:
+    """An input that has to be rendered."""
+    return shot.Connected(name, "Grade1", 1001, 1100, None, why="it comes from Grade1", **more)
+
+
+PLATE = files("plate", "/show/plate.%04d.exr", space="default (ACEScg)")
+ANA, BEN = (
+    files("guidance", "/show/ana.%04d.png"),
+    files("guidance2", "/show/ben.%04d.png"),
+)
+
+
+def asked(**fields: Any) -> Any:
+    """A node with two masks from files."""
+    given = {
+        "plate": PLATE,
+        "guidance": (ANA, BEN),
+        "rows": (shot.Row("Ana", "guidance"), shot.Row("Ben", "guidance2")),
+        "folder": "/show/comp",
+        "settings": ACES,
+        **fields,
+    }
+    return shot.Asked("MaGGIe1", **given)
+
+
+def plan(**fields: Any) -> Any:
+    (only,) = shot.plans(asked(**fields))
+    return only
+
+
+def test_files_are_passed_as_they_are():
+    found = plan()
+
+    assert found.job == MatteJob(
+        plate="/show/plate.%04d.exr",
+        output="/show/comp/maggie/MaGGIe1/mattes/matte.%04d.exr",
+        guidance=(MaskGuidance("Ana", "/show/ana.%04d.png"), MaskGuidance("Ben", "/show/ben.%04d.png")),
+        frames="1001-1100",
+        shot_frames="1001-1100",
+        ocio="/show/config.ocio",
+        colorspace="ACEScg",
+        cache="/show/comp/maggie/MaGGIe1/state",
+    )
+    assert found.renders == ()
+    assert found.layers == (("Ana", "maggie_ana"), ("Ben", "maggie_ben"))
+
+
+def test_every_knob_is_in_the_job():
+    job = plan(
+        model="him50k", commercial=True, device="cuda:1", precision="fp16", exposure_ev=-1.5, working_px=448,
+        segment=24, overlap="shared", data_window="plate", cache="/cache/x",
+    ).job  # fmt: skip
+
+    assert (job.model, job.commercial, job.device, job.precision) == ("him50k", True, "cuda:1", "fp16")
+    assert (job.exposure_ev, job.working_px, job.segment_frames) == (-1.5, 448, 24)
+    assert (job.overlap, job.data_window) == ("shared", "plate")
+    assert (job.output, job.cache) == ("/cache/x/mattes/matte.%04d.exr", "/cache/x/state")
+    assert plan(segment=0).job.segment_frames == "whole"
+    assert plan(model="models/mine").job.model == "/show/comp/models/mine"
+
+
+@pytest.mark.parametrize(
+    ("fields", "frames"),
+    [
+        ({"frames": "custom", "range": "1001-1010x3"}, "1001,1004,1007,1010"),
+        ({"frames": "script", "script_first": 1090, "script_last": 1200}, "1090-1100"),
+        ({"frames": "input"}, "1001-1100"),
+    ],
+)
+def test_frames_are_the_plates_the_scripts_or_chosen(fields: dict[str, Any], frames: str):
+    job = plan(**fields).job
+
+    assert (job.frames, job.shot_frames) == (frames, "1001-1100")
+
+
+def test_a_shifted_plate_keeps_its_own_numbers():
+    moved = replace(PLATE, first=1, last=100, shift=1000)
+    same = [replace(each, first=1, last=100, shift=1000) for each in (ANA, BEN)]
+
+    found = plan(plate=moved, guidance=tuple(same), frames="custom", range="5-6")
+
+    assert (found.job.frames, found.job.shot_frames, found.shift) == ("1005-1006", "1001-1100", 1000)
+    assert found.renders == ()
+
+
+def test_guidance_that_is_shifted_otherwise_is_rendered_under_the_plates_numbers():
+    moved = replace(PLATE, first=1, last=100, shift=1000)
+    masks = replace(ANA, first=1, last=100, shift=0)
+
+    found = plan(
+        plate=moved, guidance=(masks,), rows=(shot.Row("Ana", "guidance"),), frames="custom", range="5"
+    )
+
+    (render,) = found.renders
+    assert (render.input, render.shift, render.frames[0], render.frames[-1]) == ("guidance", 1000, 1001, 1009)
+    assert render.pattern == "/show/comp/maggie/MaGGIe1/guidance/guidance.%04d.exr"
+    assert found.job.guidance[0].sequence == render.pattern
+    assert "shifted" in render.why
+
+
+def test_what_is_no_read_is_rendered_in_working_space():
+    found = plan(plate=nodes("plate"), guidance=(nodes("guidance", channels=("rgba.red", "rgba.alpha")), BEN))
+
+    assert [(each.input, each.channels) for each in found.renders] == [("plate", "rgb"), ("guidance", "rgba")]
+    assert found.job.plate == "/show/comp/maggie/MaGGIe1/plate/plate.%04d.exr"
+    assert found.job.colorspace == "ACEScg"
+    assert found.job.guidance[1].sequence == "/show/ben.%04d.png"
+
+
+def test_guidance_with_fewer_frames_than_the_plate_is_rendered_as_nuke_shows_it():
+    found = plan(guidance=(replace(ANA, last=1050), BEN))
+
+    assert [(each.input, each.why) for each in found.renders] == [
+        ("guidance", "it has only the frames 1001-1050 of the plate's")
+    ]
+
+
+def test_one_picture_guides_every_frame_and_is_no_plate():
+    still = files("guidance", "/show/ana.png", first=1, last=1)
+
+    assert plan(guidance=(still, BEN)).renders == ()
+    assert plan(plate=replace(PLATE, path="/show/plate.exr")).renders[0].input == "plate"
+
+
+def test_instances_out_of_use_and_their_inputs_are_left_out():
+    found = plan(
+        guidance=(nodes("guidance"), BEN),
+        rows=(shot.Row("Ana", "guidance", use=False), shot.Row("Ben", "guidance2")),
+    )
+
+    assert found.renders == ()
+    assert [name for name, _ in found.layers] == ["Ben"]
+
+
+def test_layers_of_one_input_are_instances():
+    layered = files("guidance", "/show/ids.%04d.exr", channels=("rgba.red", "hero.alpha", "extra.alpha"))
+
+    rows = shot.found_rows(asked(guidance=(layered,), rows=()))
+
+    assert rows == [shot.Row("hero", "guidance:hero"), shot.Row("extra", "guidance:extra")]
+    assert plan(guidance=(layered,), rows=tuple(rows)).job.guidance == (
+        MaskGuidance("hero", "/show/ids.%04d.exr", channel="hero"),
+        MaskGuidance("extra", "/show/ids.%04d.exr", channel="extra"),
+    )
+
+
+def test_objects_of_a_cryptomatte_are_instances_and_stay_together():
+    crypto = files(
+        "guidance",
+        "/show/id.%04d.exr",
+        cryptomattes=(shot.Cryptomatte("CryptoObject", ("ana", "ben", "wall")),),
+    )
+
+    rows = shot.found_rows(asked(guidance=(crypto, BEN), rows=()), "ana, b*")
+    found = plan(guidance=(crypto, BEN), rows=(rows[0], shot.Row("Cat", "guidance2"), rows[1]))
+
+    assert rows[0] == shot.Row("ana", "guidance:crypto:CryptoObject")
+    assert found.job.guidance == (
+        CryptomatteGuidance("/show/id.%04d.exr", layer="CryptoObject", instances=("ana", "ben")),
+        MaskGuidance("Cat", "/show/ben.%04d.png"),
+    )
+    assert [name for name, _ in found.layers] == ["ana", "ben", "Cat"]
+
+
+def test_a_cryptomatte_is_never_rendered_and_never_too_large():
+    names = tuple(f"object{i}" for i in range(65))
+    crypto = nodes("guidance", cryptomattes=(shot.Cryptomatte("CryptoObject", names),))
+    given = asked(guidance=(crypto,), rows=(shot.Row("object1", "guidance:crypto:CryptoObject"),))
+
+    with pytest.raises(HostError, match="ids survive no filter"):
+        shot.plans(given)
+    with pytest.raises(HostError, match="65 objects"):
+        shot.found_rows(given)
+    with pytest.raises(HostError, match="no object called wall"):
+        shot.found_rows(given, "wall")
+
+
+def test_finding_again_keeps_names_and_choices():
+    rows = (shot.Row("Hero", "guidance", use=False),)
+
+    assert shot.found_rows(asked(rows=rows)) == [rows[0], shot.Row("ben", "guidance2")]
+
+
+def test_a_lone_mask_is_called_by_its_file_or_node_once():
+    roto = replace(nodes("guidance2"), node="Comp.Roto_hero")
+    again = files("guidance3", "/else/ana.####.exr")
+
+    rows = shot.found_rows(asked(guidance=(ANA, roto, again), rows=()))
+
+    assert [row.name for row in rows] == ["ana", "Roto_hero", "ana 2"]
+
+
+def test_views_have_jobs_of_their_own_where_they_differ():
+    left, right = shot.plans(
+        asked(plate=replace(PLATE, path="/show/%V/plate.%v.%04d.exr"), views=("left", "right"))
+    )
+
+    assert left.job.plate == "/show/left/plate.l.%04d.exr"
+    assert right.job.output == "/show/comp/maggie/MaGGIe1/mattes/right/matte.%04d.exr"
+    assert left.mattes == right.mattes == "/show/comp/maggie/MaGGIe1/mattes/%V/matte.%04d.exr"
+    assert left.job_file != right.job_file
+    assert len(shot.plans(asked(views=("left", "right")))) == 1
+
+
+def test_proxy_mode_stops_only_what_nuke_has_to_render():
+    assert plan(proxy=True).job.plate == "/show/plate.%04d.exr"
+    with pytest.raises(HostError, match="guidance has to be rendered .* proxy mode is on"):
+        plan(proxy=True, guidance=(nodes("guidance"), BEN))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"plate": None}, "connect the plate"),
+        ({"rows": ()}, "no instance is in use"),
+        ({"guidance": (ANA, None)}, "'Ben' comes from the input 'guidance2', to which nothing"),
+        ({"folder": ""}, "save the script"),
+        ({"frames": "custom", "range": "1-5"}, "no frames 1-5, it has 1001-1100"),
+        ({"frames": "script", "script_first": 1, "script_last": 9}, "no frames 1-9"),
+        ({"others": (("MaGGIe2", "/show/comp/maggie/MaGGIe1"),)}, "MaGGIe2 has the same cache folder"),
+        ({"settings": colour.Settings("Nuke")}, "colour management"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(fields: dict[str, Any], sentence: str):
+    with pytest.raises(HostError, match=sentence):
+        plan(**fields)
+
+
+def test_no_guidance_is_said_when_instances_are_looked_for():
+    with pytest.raises(HostError, match="connect the masks"):
+        shot.found_rows(asked(guidance=(None, None), rows=()))
+
+
+def test_missing_mattes_are_looked_for_where_the_ends_are_held(tmp_path: Path):
+    found = plan(cache=str(tmp_path))
+    (tmp_path / "mattes").mkdir()
+    (tmp_path / "mattes" / "matte.1001.exr").touch()
+
+    assert found.missing([990, 1000, 1001]) == []
+    assert found.missing([1001, 1002, 1100, 1200]) == [1002, 1100]
