@@ -77,9 +77,7 @@ class _NumberOr(click.ParamType):
     show_default=True,
     help="Short side for the network.",
 )
-@_choice(
-    "--detail", "detail", "working", "native", help="Where edges are decided: native is the plate."
-)
+@_choice("--detail", "detail", "working", "native", help="Where edges are decided: native is the plate.")
 @_choice("--overlap", "overlap", "first", "last", "shared", help="Who owns what several masks claim.")
 @click.option(
     "--segment",

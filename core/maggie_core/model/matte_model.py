@@ -407,7 +407,7 @@ class _Coarse:
 
 @dataclass(frozen=True, eq=False)
 class _Maps:
-    """(T, N, H, W) maps of a window while its groups of instances are filled in; T is 0 where nobody asked for
+    """(T, N, H, W) maps of a window while its groups of instances are filled in; T 0 where nobody asked for
     them.
     """
 
