@@ -9,7 +9,16 @@ from pathlib import Path
 
 import torch
 
-LIBRARIES = ("numpy", "opencolorio", "opencv-python-headless", "OpenImageIO", "pymatting", "scipy", "torch")
+LIBRARIES = (
+    "numpy",
+    "opencolorio",
+    "opencv-python-headless",
+    "OpenImageIO",
+    "numba",
+    "pymatting",
+    "scipy",
+    "torch",
+)
 APART = ("datasets", "evaluation", "qc", "synthesis", "training", "weights")
 """Folders of this package no matte depends on; weights are told by their digest."""
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maggie_core.geometry import Geometry, Window
+from maggie_core.guided import box_mean, fitted
 
 Detail = Literal["working", "native"]
 Plane = NDArray[np.floating]
@@ -141,30 +142,5 @@ def slope_of(alpha: Plane, picture: Plane) -> Plane | None:
         return None
     near = cv2.dilate(undecided, np.ones((2 * NEAR_PX + 1,) * 2, np.uint8))
     weight = cv2.blur(near, (3, 3), borderType=cv2.BORDER_REPLICATE)
-    return np.stack(_fitted(picture, alpha), axis=-1) * weight[..., None]
-
-
-def _fitted(picture: Plane, alpha: Plane) -> list[Plane]:
-    """The slopes (h, w) by channel, each the mean of those of all windows that hold the pixel."""
-    mean = [_mean(channel) for channel in picture]
-    level = _mean(alpha)
-
-    def spread(i: int, j: int) -> Plane:
-        return _mean(picture[i] * picture[j]) - mean[i] * mean[j]
-
-    eps = np.float32(EPS)
-    rr, gg, bb = (spread(k, k) + eps for k in range(3))
-    rg, rb, gb = spread(0, 1), spread(0, 2), spread(1, 2)
-    together = [_mean(channel * alpha) - m * level for channel, m in zip(picture, mean, strict=True)]
-    # Cramer's rule: the inverse of a symmetric 3 x 3 matrix by its cofactors.
-    first, second, third = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
-    fourth, fifth, sixth = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
-    determinant = rr * first + rg * second + rb * third
-    inverse = ((first, second, third), (second, fourth, fifth), (third, fifth, sixth))
-    return [_mean(sum(c * t for c, t in zip(row, together, strict=True)) / determinant) for row in inverse]
-
-
-def _mean(plane: Plane) -> Plane:
-    side = 2 * RADIUS_PX + 1
-    mean = cv2.boxFilter(plane, cv2.CV_32F, (side, side), borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(mean, np.float32)
+    slopes, _ = fitted(picture, alpha, radius_px=RADIUS_PX, eps=EPS)
+    return np.stack([box_mean(slope, RADIUS_PX) for slope in slopes], axis=-1) * weight[..., None]

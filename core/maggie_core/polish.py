@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, uniform_filter
 
-from maggie_core.threads import threads_kept
+from maggie_core.guided import guided_filter
+from maggie_core.threads import side_by_side
 
 Polish = Literal["none", "guided", "closed-form"]
 Plane = NDArray[np.floating]
@@ -24,8 +25,7 @@ UNDECIDED = (0.03, 0.97)
 RIM_SHARE = 0.004
 """So may pixels this near to them, as a share of the short side."""
 GUIDED_RADIUS_SHARE = 0.01
-GUIDED_EPS = 1e-4
-"""Window and regularisation of the guided filter; colours within 0.01 of each other count as one surface."""
+"""Window of the guided filter."""
 CLOSED_FORM_EPS = 1e-5
 """Regularisation of the colour line in 3 x 3 pixels."""
 CLOSED_FORM_TRUST = 2e-3
@@ -59,11 +59,15 @@ def polish(alphas: Plane, picture: Plane, guidance: Plane, how: Polish) -> Plane
     if how == "none":
         return alphas
     polished = alphas.astype(np.float32, copy=True)
-    for alpha, mask in zip(polished, guidance, strict=True):
+
+    def one(n: int) -> None:
+        alpha, mask = polished[n], guidance[n]
         trust = _trust(alpha, mask)
         _decide(alpha, picture, how)
         if trust > 0:
             _take_at_its_word(alpha, mask, picture, trust)
+
+    side_by_side(one, range(len(polished)))
     return polished
 
 
@@ -106,48 +110,10 @@ def undecided_band(alpha: Plane) -> NDArray[np.bool_]:
     low, high = UNDECIDED
     reach = _reach(RIM_SHARE, alpha)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    return np.asarray(binary_dilation((alpha > low) & (alpha < high), np.hypot(y, x) <= reach + 0.3), bool)
+    undecided, rim = (alpha > low) & (alpha < high), np.hypot(y, x) <= reach + 0.3
+    return cv2.dilate(undecided.view(np.uint8), rim.view(np.uint8)).view(bool)
 
 
-def guided_filter(picture: Plane, alpha: Plane, *, radius_px: int, eps: float = GUIDED_EPS) -> Plane:
-    """An alpha (or mask) pulled to the edges of the picture.
-
-    Within every window the result is the linear function of colour that fits `alpha` best; a pixel takes the
-    mean of the functions of all windows that hold it.
-
-    Args:
-        picture: (3, H, W) sRGB-encoded in [0, 1].
-        alpha: (H, W) in [0, 1].
-        radius_px: half side of the window.
-
-    Returns:
-        (H, W) float32 in [0, 1].
-
-    Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, the colour version.
-    """
-    colour64, alpha64 = picture.astype(np.float64), alpha.astype(np.float64)
-
-    def mean(plane: Plane) -> Plane:
-        return uniform_filter(plane, 2 * radius_px + 1, mode="nearest")
-
-    colour = np.stack([mean(channel) for channel in colour64], -1)
-    level = mean(alpha64)
-    covariance = np.empty((*alpha.shape, 3, 3))
-    for i in range(3):
-        for j in range(i, 3):
-            covariance[..., i, j] = mean(colour64[i] * colour64[j]) - colour[..., i] * colour[..., j]
-            covariance[..., j, i] = covariance[..., i, j]
-    covariance += eps * np.eye(3)
-    together = np.stack([mean(channel * alpha64) for channel in colour64], -1) - colour * level[..., None]
-    slope = np.linalg.solve(covariance, together[..., None])[..., 0]
-    offset = level - (slope * colour).sum(-1)
-    result = mean(offset)
-    for k in range(3):
-        result = result + mean(slope[..., k]) * colour64[k]
-    return np.clip(result, 0, 1).astype(np.float32)
-
-
-@threads_kept()
 def closed_form(
     picture: Plane,
     alpha: Plane,
@@ -167,27 +133,17 @@ def closed_form(
     Returns:
         (H, W) float32 in [0, 1].
 
-    Source: Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting", CVPR 2006; the
-        Laplacian is pymatting's.
+    Source: Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting", CVPR 2006.
     """
-    # Imported here: it brings a compiler along, which takes seconds that only this method should pay.
-    from pymatting.laplacian.cf_laplacian import cf_laplacian
-    from scipy.sparse import diags, identity
-    from scipy.sparse.linalg import cg
+    from maggie_core.closed_form import solve  # here, as it brings a compiler along
 
     result = alpha.astype(np.float32, copy=True)
     if not unknown.any() or min(alpha.shape) < 3:
         return result
-    colour = np.ascontiguousarray(picture.transpose(1, 2, 0), np.float64)
-    open_, before = unknown.ravel(), alpha.ravel().astype(np.float64)
+    colour, before = picture.transpose(1, 2, 0).astype(np.float64), alpha.astype(np.float64)
     low, high = UNDECIDED
-    given = np.where(before >= high, 1.0, np.where(before <= low, 0.0, before))[~open_]
-    laplacian = cf_laplacian(colour, eps, 1, ~unknown)[open_]
-    system = laplacian[:, open_] + trust * identity(int(open_.sum()))
-    wanted = trust * before[open_] - laplacian[:, ~open_] @ given
-    # Scaled by its diagonal alone: robust where a factorisation is not, and the alpha is a good start.
-    scaled = diags(1 / system.diagonal())
-    solved, _ = cg(system, wanted, x0=before[open_], rtol=1e-5, maxiter=1000, M=scaled)
+    given = np.where(before >= high, 1.0, np.where(before <= low, 0.0, before))
+    solved = solve(colour, before, given, unknown, eps=eps, trust=trust, rtol=1e-5, steps=1000)
     result[unknown] = np.clip(solved, 0, 1)
     return result
 

@@ -1,11 +1,15 @@
-"""The number of threads the network computes with."""
+"""Threads: as many as the network computes with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -20,3 +24,9 @@ def threads_kept() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def side_by_side(work: Callable[[T], None], items: Iterable[T]) -> None:
+    """`work` on every item, on as many threads as the network has; what it raises is raised here."""
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        list(pool.map(work, items))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from maggie_core import polish
+from maggie_core import guided, polish
 
 Plane = NDArray[np.floating]
 Baseline = Callable[[Plane, Plane], Plane]
@@ -40,13 +40,13 @@ def blurred_mask(image: Plane, mask: Plane) -> Plane:
 
 
 def guided_filter(image: Plane, mask: Plane, *, radius_px: int | None = None) -> Plane:
-    """The guidance pulled to the edges of the plate (`maggie_core.polish.guided_filter`).
+    """The guidance pulled to the edges of the plate (`maggie_core.guided.guided_filter`).
 
     Args:
         radius_px: half side of the window; by default 1.5 % of the short side.
     """
     radius = radius_px or max(1, round(GUIDED_RADIUS_SHARE * min(image.shape[-2:])))
-    return polish.guided_filter(image, mask, radius_px=radius)
+    return guided.guided_filter(image, mask, radius_px=radius)
 
 
 def closed_form(image: Plane, mask: Plane, *, band_px: float | None = None) -> Plane:
