@@ -19,7 +19,6 @@ from maggie_core.errors import ModelError
 from maggie_core.model import find_weights, local_weights
 from maggie_core.model.checkpoint import choose_device
 from maggie_node.bench.cases import BANDS, GROWTH, Case, scene
-from maggie_node.bench.literal import SLOTS
 from maggie_node.bench.memory import peak_mb
 from maggie_node.bench.paths import Frames, open_path
 from maggie_node.bench.roofline import machine_rates, roofline
@@ -165,7 +164,7 @@ def prepare(
     chosen = [0, len(picture) // 2, -1] if case.is_video else [0]
     state, share = fitted_weights(
         torch.from_numpy(picture[chosen]).float() / 255,
-        torch.from_numpy(guidance[chosen, :SLOTS]).float(),
+        torch.from_numpy(guidance[chosen]).float(),
         video=case.is_video,
         band=BANDS[case.band],
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -18,7 +19,17 @@ from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.network import Network
 from maggie_core.model.widths import Widths
-from maggie_node.bench.literal import REFINE, LiteralModel, _alpha, _bilinear, _keep_box, _unknown
+from maggie_node.bench.literal import (
+    MEAN,
+    REFINE,
+    SLOTS,
+    STD,
+    LiteralModel,
+    _alpha,
+    _bilinear,
+    _keep_box,
+    _unknown,
+)
 
 GAIN = {
     # A cell knows its identity and takes it over from the token; a token stays nearly what it is, whatever
@@ -42,14 +53,16 @@ def fitted_weights(
 
     Args:
         picture: (T, 3, H, W) float32 in [0, 1]; three frames for a video network, one for an image network.
-        guidance: (T, N, H, W) binary, N up to ten.
+        guidance: (T, N, H, W) binary; more than ten are fitted in as few groups of nearly equal size as
+            needed, all seen by the encoder, as `MatteModel` has it.
         band: the share to come near to.
     """
     state = random_state(widths or Widths(temporal=video))
-    model = _Fitted(state, band)
-    result = model.predict(picture, guidance)
-    kept = {name: model.state[name].contiguous() for name in state}
-    return kept, float(result.undecided[len(picture) // 2].float().mean())
+    model = _Fitted(state)
+    groups = guidance.tensor_split(-(-guidance.shape[1] // SLOTS), dim=1)
+    share = model.fit(picture, groups, band)
+    model.predict(picture, groups[0])
+    return {name: model.state[name].contiguous() for name in state}, share
 
 
 def random_state(widths: Widths) -> dict[str, Tensor]:
@@ -89,12 +102,12 @@ def random_state(widths: Widths) -> dict[str, Tensor]:
 
 
 class _Fitted(LiteralModel):
-    """Fits what depends on the scene while it runs over it for the first time."""
+    """Fits what depends on the scene: norms when they are met for the first time, and the queries."""
 
-    def __init__(self, state: dict[str, Tensor], band: float):
+    def __init__(self, state: dict[str, Tensor]):
         super().__init__(state)
-        self._band = band
         self._known: set[str] = set()
+        self._encoded: tuple[list[Tensor], Tensor] | None = None
 
     def _norm(self, name: str, x: Tensor) -> Tensor:
         if name not in self._known:
@@ -105,40 +118,81 @@ class _Fitted(LiteralModel):
             self.state[f"{name}.running_mean"].copy_(mean)
         return super()._norm(name, x)
 
-    def _queries(self, tokens: Tensor, fused: Tensor, guidance: Tensor) -> Tensor:
-        count, query = guidance.shape[1], fused.shape[1]
-        rows = fused.permute(0, 2, 3, 1).reshape(-1, query).double()
-        rows = rows - rows.mean(1, keepdim=True)  # a layer norm follows, so a query's mean is zero
-        wanted = F.avg_pool2d(guidance, 8).permute(0, 2, 3, 1).reshape(-1, count).double() * 2 - 1
-        inside = (wanted > 0).double()
-        weight = inside / inside.mean(0).clamp(min=1e-3).sqrt() + (1 - inside)
-        targets = torch.randn(tokens.shape[0], query, generator=torch.Generator().manual_seed(3)).double()
-        for k in range(count):
-            weighted = rows * weight[:, k : k + 1]
-            gram = weighted.t() @ rows + 1e-3 * len(rows) * torch.eye(query).double()
-            targets[k] = torch.linalg.solve(gram, weighted.t() @ wanted[:, k])
+    def _encoder(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Of the window it is fitted to: once, with everybody's guidance."""
+        self._encoded = self._encoded or super()._encoder(x)
+        return self._encoded
+
+    @torch.inference_mode()
+    def fit(self, picture: Tensor, groups: Sequence[Tensor], band: float) -> float:
+        """Fit the queries to all groups (T, n, H, W) of a window together; the share they leave undecided."""
+        mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (MEAN, STD))
+        everybody = torch.cat(list(groups), dim=1)
+        ids = torch.cat([torch.arange(group.shape[1]) + 1 for group in groups])
+        embedded = torch.einsum("tnhw,ne->tehw", everybody, self._w("encoder.mask_embed_layer")[ids])
+        embedded /= everybody.sum(1, keepdim=True) + 1e-6
+        shortcuts, x = self._encoder(torch.cat([(picture - mean) / std, embedded], dim=1))
+        d8 = self._decoder(self._aspp(x), shortcuts)
+        looks = []
+        for group in groups:
+            features, tokens = self._attention(d8, group)
+            fused = self._to_query_space(features)
+            if self.is_video:
+                fused = self._to_query_space(self._gru(features, None)[0])
+            looks.append((tokens, fused, group))
+        self._fit_queries(looks)
+        middle = len(picture) // 2
+        logits = torch.cat(
+            [
+                torch.einsum("nc,chw->nhw", self._queries(*look)[: look[2].shape[1]], look[1][middle])
+                for look in looks
+            ]
+        )
+        gain = self._gain(logits.unsqueeze(0), band)
+        self.state[f"{REFINE}decoder_norm.weight"].fill_(gain)
+        return self._share(logits.unsqueeze(0) * gain)
+
+    def _fit_queries(self, looks: Sequence[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """One query for each slot, by least squares over the groups' features and guidance."""
+        query = looks[0][1].shape[1]
+        flat = [fused.permute(0, 2, 3, 1).reshape(-1, query).double() for _, fused, _ in looks]
+        flat = [rows - rows.mean(1, keepdim=True) for rows in flat]  # a layer norm follows the queries
+        targets = torch.randn(SLOTS, query, generator=torch.Generator().manual_seed(3)).double()
+        for k in range(looks[0][2].shape[1]):
+            gram, aims = 1e-3 * torch.eye(query).double(), torch.zeros(query).double()
+            for rows, (_, _, group) in zip(flat, looks, strict=True):
+                if k < group.shape[1]:
+                    wanted = F.avg_pool2d(group[:, k], 8).flatten().double() * 2 - 1
+                    inside = (wanted > 0).double()
+                    weight = inside / inside.mean().clamp(min=1e-3).sqrt() + (1 - inside)
+                    weighted = rows * weight[:, None] / len(rows)
+                    gram += weighted.t() @ rows
+                    aims += weighted.t() @ wanted
+            targets[k] = torch.linalg.solve(gram, aims)
         targets = (targets - targets.mean(1, keepdim=True)) / targets.std(1, correction=0, keepdim=True)
+        tokens = torch.stack([tokens for tokens, *_ in looks]).double().mean(0)  # nearly alike
         state = self.state
-        state[f"{REFINE}final_mlp.layers.0.weight"].copy_((torch.linalg.pinv(tokens.double()) @ targets).t())
+        solved = torch.linalg.pinv(tokens) @ targets
+        state[f"{REFINE}final_mlp.layers.0.weight"].copy_(solved.t())
         state[f"{REFINE}final_mlp.layers.0.bias"].zero_()
         state[f"{REFINE}decoder_norm.bias"].zero_()
         state[f"{REFINE}decoder_norm.weight"].fill_(1.0)
-        middle = len(fused) // 2
-        logits = torch.einsum("nc,chw->nhw", super()._queries(tokens, fused, guidance)[:count], fused[middle])
-        state[f"{REFINE}decoder_norm.weight"].fill_(self._gain(logits.unsqueeze(0)))
-        return super()._queries(tokens, fused, guidance)
 
-    def _gain(self, logits: Tensor) -> float:
+    def _gain(self, logits: Tensor, band: float) -> float:
         """The factor on (1, N, h, w) logits that leaves the wanted share undecided, which falls with it."""
-        low, high = 1e-2, 1e3
-        for _ in range(14):
+        low, high = 0.1, 100.0
+        for _ in range(9):
             gain = (low * high) ** 0.5
-            alpha = _alpha(_bilinear(logits * gain, 8))
-            if self.is_video:
-                alpha[alpha >= 0.95] = 1.0
-            region = _unknown(alpha, 15)
-            if self.is_video:
-                for plane, where in zip(alpha[0], region[0], strict=True):
-                    _keep_box(plane, where)
-            low, high = (gain, high) if float((region > 0).float().mean()) > self._band else (low, gain)
+            low, high = (gain, high) if self._share(logits * gain) > band else (low, gain)
         return high
+
+    def _share(self, logits: Tensor) -> float:
+        """Share of the maps of (1, N, h, w) logits that is undecided."""
+        alpha = _alpha(_bilinear(logits, 8))
+        if self.is_video:
+            alpha[alpha >= 0.95] = 1.0
+        region = _unknown(alpha, 15)
+        if self.is_video:
+            for plane, where in zip(alpha[0], region[0], strict=True):
+                _keep_box(plane, where)
+        return float((region > 0).float().mean())
