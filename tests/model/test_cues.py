@@ -55,7 +55,7 @@ def test_the_coarse_cues_are_the_fine_ones_made_small(scene):
     mask = (truth > 0.5).float()[None]
 
     fine = F.avg_pool2d(everywhere(picture, mask), 8)
-    coarse = local_colours(picture, mask).coarse(picture, mask)
+    coarse = local_colours(picture, mask).coarse
 
     assert coarse.shape == fine.shape == (1, CUE_CHANNELS, SIZE[0] // 8, SIZE[1] // 8)
     for channel in CUE_ALPHAS:

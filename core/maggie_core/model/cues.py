@@ -19,16 +19,20 @@ window in further passes that take their sides from the pass before. The publish
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.sparse import Sites
+from maggie_core.sparse.sites import Sites, largest_near
 
 STRIDE = 4
 """The local means live on a grid four times coarser than the picture."""
+MEANS = 12
+"""Channels of a cell's local means; those of its fits follow."""
+BLOCK, BAND = 4096, 48
+"""Sites, and pixels of a line, that are looked at together: what lies in a core's cache."""
 RADII = (5, 14)
 """Window half sizes in cells of that grid: about 44 and 116 pixels across."""
 GUIDED_RADIUS = 2
@@ -47,17 +51,19 @@ SURE = 0.6
 
 @dataclass(frozen=True, eq=False)
 class LocalColours:
-    """Local means of one frame, for N instances on the h x w grid at stride 4, per window size."""
+    """Local means and fits of one frame, for N instances on the h x w grid at stride 4."""
 
-    inside: list[Tensor]
-    """(N, 3, h, w) each, mean colour where the guidance claims the pixel."""
-    outside: list[Tensor]
-    slope: Tensor
-    """(N, 3, h, w): the guided filter is slope . colour + offset."""
-    offset: Tensor
-    """(N, 1, h, w)."""
-    discriminants: list[Tensor]
-    """(N, 5, h, w) each: slope, offset, and how far apart the two sides' mean colours come out, 0..1."""
+    colour: Tensor
+    """(3, h, w): the picture's."""
+    cover: Tensor
+    """(N, h, w): the guidance's."""
+    rows: Tensor
+    """(N h w, 32), for each cell: the mean colour where the guidance claims the pixels of a window and where
+    it does not, each (3, 2 windows); then, of the guided filter and the three discriminants side by side,
+    slopes (3, 4), offsets (4,) and how far apart the two sides' mean colours come out, 0..1 (4,).
+    """
+    coarse: Tensor
+    """(N, 12, H/8, W/8): what `at` gives, on a dense grid at stride 8."""
 
     def at(self, picture: Tensor, guidance: Tensor, sites: Sites, chosen: Tensor, *, stride: int) -> Tensor:
         """The cues at sites of a grid at `stride` (1, 2 or 4).
@@ -71,45 +77,19 @@ class LocalColours:
             (n, 12): t and |f - b| for each window, the guidance, its guided filter, and for each discriminant
             an alpha and how far it separates the sides; all around [-1, 1].
         """
+        if stride == STRIDE:
+            picture, guidance, stride = self.colour, self.cover, 1
+            scale = 1.0
+        else:
+            scale = stride / STRIDE
         m, y, x = sites.pixels
         m = chosen[m]
-        if stride > 1:
-            picture = F.avg_pool2d(picture, stride)
-            guidance = F.avg_pool2d(guidance, stride)
-        colour = picture[:, y, x].t()
-        local = sites.sampled(self._rows, self.offset.shape[2:], stride / STRIDE, chosen)
-        count = 6 * len(RADII)
-        means, fits = local[:, :count], local[:, count:-4].split(5, dim=1)
-        parts = []
-        for pair in means.split(6, dim=1):
-            parts += _colour_line(colour, pair[:, :3], pair[:, 3:], dim=1)
-        parts += [guidance[m, y, x].unsqueeze(1) * 2 - 1, _applied(local[:, -4:], colour) * 2 - 1]
-        for fit in fits:
-            parts += [_applied(fit, colour) * 2 - 1, fit[:, 4:] * 2 - 1]
-        return torch.cat(parts, dim=1)
-
-    @cached_property
-    def _rows(self) -> Tensor:
-        """(N h w, C): means by window, discriminants, slope and offset of every cell side by side."""
-        pairs = [side for pair in zip(self.inside, self.outside, strict=True) for side in pair]
-        packed = torch.cat([*pairs, *self.discriminants, self.slope, self.offset], dim=1)
-        return packed.permute(0, 2, 3, 1).reshape(-1, packed.shape[1])
-
-    def coarse(self, picture: Tensor, guidance: Tensor, *, stride: int = 8) -> Tensor:
-        """(N, 12, H/stride, W/stride): the same cues on a dense coarse grid (stride 8)."""
-        colour = F.avg_pool2d(picture, stride).unsqueeze(0)
-        parts = []
-        for inside, outside in zip(self.inside, self.outside, strict=True):
-            f, b = F.avg_pool2d(inside, stride // STRIDE), F.avg_pool2d(outside, stride // STRIDE)
-            parts += _colour_line(colour, f, b, dim=1)
-        cover = F.avg_pool2d(guidance, stride).unsqueeze(1)
-        fine = F.avg_pool2d(picture, STRIDE).unsqueeze(0)
-        filtered = _applied(torch.cat([self.slope, self.offset], dim=1), fine)
-        parts += [cover * 2 - 1, F.avg_pool2d(filtered, stride // STRIDE) * 2 - 1]
-        for fit in self.discriminants:
-            both = torch.cat([_applied(fit, fine), fit[:, 4:]], dim=1)
-            parts.append(F.avg_pool2d(both, stride // STRIDE) * 2 - 1)
-        return torch.cat(parts, dim=1)
+        local = sites.sampled(self.rows, self.cover.shape[1:], scale, chosen)
+        places = [(y * stride + dy, x * stride + dx) for dy in range(stride) for dx in range(stride)]
+        colour = torch.stack([picture[:, row, column] for row, column in places]).mean(0)
+        cover = torch.stack([guidance[m, row, column] for row, column in places]).mean(0)
+        parts = zip(*(part.split(BLOCK, dim=-1) for part in (local.t(), colour, cover)), strict=True)
+        return torch.cat([_cues(fields.contiguous(), *rest).t() for fields, *rest in parts])
 
 
 def local_colours(picture: Tensor, guidance: Tensor) -> LocalColours:
@@ -129,9 +109,46 @@ def local_colours(picture: Tensor, guidance: Tensor) -> LocalColours:
         rest = total - part
         inside.append(_mean(part))
         outside.append(_mean(rest))
-    products = torch.cat([colour, *(colour[:, i : i + 1] * colour[:, i:] for i in range(3))], dim=1)
-    fits = [_discriminant(products, claimed, left_out, radii) for left_out, radii in DISCRIMINANTS]
-    return LocalColours(inside, outside, *_guided_filter(colour, claimed), fits)
+    products = torch.cat([colour, _products(colour)], dim=1)
+    fits = [_guided_filter(products, claimed)]
+    fits += [_discriminant(products, claimed, left_out, radii) for left_out, radii in DISCRIMINANTS]
+    means = torch.cat([torch.stack(side, dim=2).flatten(1, 2) for side in (inside, outside)], dim=1)
+    fitted = torch.stack(fits, dim=2).flatten(1, 2)
+    colour, cover = colour[0], claimed[:, 0]
+    return LocalColours(
+        colour=colour,
+        cover=cover,
+        rows=torch.cat([means, fitted], dim=1).permute(0, 2, 3, 1).flatten(0, 2),
+        coarse=_coarse(means.transpose(0, 1), fitted.transpose(0, 1), colour.unsqueeze(1), cover),
+    )
+
+
+def _coarse(means: Tensor, fits: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
+    """(N, 12, h/2, w/2): cues at half the size of the maps, of which the first three are as in `_cues`."""
+    lines = _lines(F.avg_pool2d(means, 2), F.avg_pool2d(colour, 2))
+    return torch.cat([lines, F.avg_pool2d(_fits(fits, colour, cover * 2 - 1), 2)]).transpose(0, 1)
+
+
+def _cues(fields: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
+    """(12, n) cues of pixels of a colour (3, n) and guidance (n,), from (32, n) rows of local colours."""
+    return torch.cat([_lines(fields[:MEANS], colour), _fits(fields[MEANS:], colour, cover * 2 - 1)])
+
+
+def _lines(means: Tensor, colour: Tensor) -> Tensor:
+    """(4, ...): where a colour (3, ...) lies between each window's means (12, ...), and how far those are."""
+    f, b = means.unflatten(0, (2, 3, len(RADII)))
+    line = f - b
+    length2 = (line * line).sum(0)
+    t = ((colour.unsqueeze(1) - b) * line).sum(0) / (length2 + 1e-3)
+    both = torch.stack([t.clamp(-0.5, 1.5), length2.clamp(min=1e-8).sqrt()], dim=1)
+    return both.flatten(0, 1) * 2 - 1
+
+
+def _fits(fits: Tensor, colour: Tensor, guidance: Tensor) -> Tensor:
+    """(8, ...): the guidance, its filter, and alpha and separation of each discriminant."""
+    fits = fits.unflatten(0, (5, -1))
+    both = torch.stack([_applied(fits, colour.unsqueeze(1)), fits[4]], dim=1).flatten(0, 1) * 2 - 1
+    return torch.cat([guidance.expand_as(both[:1]), both[:1], both[2:]])
 
 
 def _discriminant(products: Tensor, claimed: Tensor, left_out: int, radii: tuple[int, ...]) -> Tensor:
@@ -145,7 +162,7 @@ def _discriminant(products: Tensor, claimed: Tensor, left_out: int, radii: tuple
     """
 
     def deep(side: Tensor) -> Tensor:
-        return 1 - F.max_pool2d(1 - side, 2 * left_out + 1, stride=1, padding=left_out)
+        return 1 - largest_near(1 - side, left_out)
 
     deep_inside, deep_outside = deep(claimed), deep(1 - claimed)
     inside = torch.lerp(deep_inside, claimed, LEFT_OUT_WEIGHT)
@@ -154,7 +171,7 @@ def _discriminant(products: Tensor, claimed: Tensor, left_out: int, radii: tuple
     fit = claimed
     for number, radius in enumerate(radii):
         if number:
-            estimate = torch.lerp(_applied(fit, products[:, :3]), claimed, decided)
+            estimate = torch.lerp(_applied(fit, products[:, :3], dim=1).unsqueeze(1), claimed, decided)
             inside, outside = ((side - SURE).clamp(min=0) for side in (estimate, 1 - estimate))
         fit = _separated(products, inside, outside, claimed, radius)
     return fit
@@ -168,19 +185,23 @@ def _separated(products: Tensor, inside: Tensor, outside: Tensor, claimed: Tenso
     (f, f_weight), (b, b_weight) = ((m[:, :9] / (m[:, 9:] + 1e-6), m[:, 9:]) for m in moments)
     middle, apart = (f + b) / 2, f[:, :3] - b[:, :3]
     mean = middle[:, :3]
-    spread = middle[:, 3:] - torch.cat([mean[:, i : i + 1] * mean[:, i:] for i in range(3)], dim=1)
-    slope = _solved(spread, apart / 4)
+    slope = _solved(middle[:, 3:] - _products(mean), apart / 4, DISCRIMINANT_EPS)
     offset = 0.5 - (slope * mean).sum(1, keepdim=True)
     both = ((f_weight > 1e-4) & (b_weight > 1e-4)).to(slope.dtype)
     gap = (slope * apart).sum(1, keepdim=True)
     fit = torch.cat([slope * both, torch.lerp(claimed, offset, both), gap * both], dim=1)
-    return _box(fit, GUIDED_RADIUS) / _box(torch.ones_like(both[:1]), GUIDED_RADIUS)
+    return _smooth(fit)
 
 
-def _solved(spread: Tensor, right: Tensor) -> Tensor:
+def _products(colour: Tensor) -> Tensor:
+    """(N, 3, h, w) -> (N, 6, h, w): rr rg rb gg gb bb."""
+    return torch.cat([colour[:, i : i + 1] * colour[:, i:] for i in range(3)], dim=1)
+
+
+def _solved(spread: Tensor, right: Tensor, eps: float) -> Tensor:
     """(N, 3, h, w) x with (C + eps) x = right, for symmetric C given as rr rg rb gg gb bb."""
     rr, rg, rb, gg, gb, bb = spread.unbind(1)
-    rr, gg, bb = rr + DISCRIMINANT_EPS, gg + DISCRIMINANT_EPS, bb + DISCRIMINANT_EPS
+    rr, gg, bb = rr + eps, gg + eps, bb + eps
     first, second, third = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     fourth, fifth, sixth = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
     rows = ((first, second, third), (second, fourth, fifth), (third, fifth, sixth))
@@ -189,30 +210,21 @@ def _solved(spread: Tensor, right: Tensor) -> Tensor:
     return torch.stack([(p * x + q * y + s * z) / determinant for p, q, s in rows], dim=1)
 
 
-def _applied(fit: Tensor, colour: Tensor) -> Tensor:
-    """Alpha of `colour` (.., 3, ..) under slope and offset in the first four channels, cut to [0, 1]."""
-    return ((fit[:, :3] * colour).sum(1, keepdim=True) + fit[:, 3:4]).clamp(0, 1)
+def _applied(fit: Tensor, colour: Tensor, *, dim: int = 0) -> Tensor:
+    """Alpha of a colour under slope and offset, the first four of `fit` along `dim`, cut to [0, 1]."""
+    return ((fit.narrow(dim, 0, 3) * colour).sum(dim) + fit.select(dim, 3)).clamp_(0, 1)
 
 
-def _guided_filter(colour: Tensor, claimed: Tensor) -> tuple[Tensor, Tensor]:
-    """Local linear functions of colour that fit the guidance: slopes (N, 3, h, w), offsets (N, 1, h, w).
+def _guided_filter(products: Tensor, claimed: Tensor) -> Tensor:
+    """(N, 5, h, w): local linear functions of colour that fit the guidance, slopes and offset; a zero.
 
     Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, the colour version.
     """
-    ones = _box(torch.ones_like(colour[:, :1]), GUIDED_RADIUS)
-
-    def mean(x: Tensor) -> Tensor:
-        return _box(x, GUIDED_RADIUS) / ones
-
-    level, cover = mean(colour), mean(claimed)
-    pairs = mean((colour.unsqueeze(2) * colour.unsqueeze(1)).flatten(1, 2)).unflatten(1, (3, 3))
-    covariance = pairs - level.unsqueeze(2) * level.unsqueeze(1)
-    covariance = covariance + GUIDED_EPS * torch.eye(3, device=colour.device).view(1, 3, 3, 1, 1)
-    inverse = torch.linalg.inv(covariance.permute(0, 3, 4, 1, 2)).permute(0, 3, 4, 1, 2)
-    together = mean(claimed * colour) - cover * level
-    slope = (inverse * together.unsqueeze(1)).sum(2)
+    level, pairs = _smooth(products).split([3, 6], dim=1)
+    cover, together = _smooth(torch.cat([claimed, claimed * products[:, :3]], dim=1)).split([1, 3], dim=1)
+    slope = _solved(pairs - _products(level), together - cover * level, GUIDED_EPS)
     offset = cover - (slope * level).sum(1, keepdim=True)
-    return mean(slope), mean(offset)
+    return F.pad(_smooth(torch.cat([slope, offset], dim=1)), (0, 0, 0, 0, 0, 1))
 
 
 def _mean(summed: Tensor) -> Tensor:
@@ -220,22 +232,27 @@ def _mean(summed: Tensor) -> Tensor:
     return (summed[:, :3] + 1e-4 * 0.5) / (summed[:, 3:] + 1e-4)
 
 
-def _colour_line(colour: Tensor, f: Tensor, b: Tensor, *, dim: int) -> list[Tensor]:
-    line = f - b
-    length2 = (line * line).sum(dim, keepdim=True)
-    t = ((colour - b) * line).sum(dim, keepdim=True) / (length2 + 1e-3)
-    return [t.clamp(-0.5, 1.5) * 2 - 1, length2.clamp(min=1e-8).sqrt() * 2 - 1]
+def _smooth(x: Tensor) -> Tensor:
+    """Mean over the guided filter's window, of what lies inside the picture."""
+    return _box(x, GUIDED_RADIUS) / _box(torch.ones_like(x[:1, :1]), GUIDED_RADIUS)
 
 
 def _box(x: Tensor, radius: int) -> Tensor:
-    """Mean over the (2 r + 1)^2 window, counting zeros beyond the border; as products with band matrices,
-    which costs the same for every radius.
-    """
+    """Mean over the (2 r + 1)^2 window, counting zeros beyond the border; as products with band matrices."""
     height, width = x.shape[-2:]
-    return _band(height, radius, x) @ (x @ _band(width, radius, x))
+    x = torch.cat([x[..., near] @ band for near, band in _bands(width, radius, x.device, x.dtype)], dim=-1)
+    down = _bands(height, radius, x.device, x.dtype)
+    return torch.cat([band.t() @ x[..., near, :] for near, band in down], dim=-2)
 
 
-def _band(size: int, radius: int, like: Tensor) -> Tensor:
-    at = torch.arange(size, device=like.device)
-    near = (at[:, None] - at).abs() <= radius
-    return near.to(like.dtype) / (2 * radius + 1)
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)
+def _bands(size: int, radius: int, device: torch.device, kind: torch.dtype) -> list[tuple[slice, Tensor]]:
+    """For each block of a line, what its means are made of: a part of the line, and a matrix."""
+    bands = []
+    for start in range(0, size, BAND):
+        stop = min(start + BAND, size)
+        near = slice(max(start - radius, 0), min(stop + radius, size))
+        apart = torch.arange(near.start, near.stop)[:, None] - torch.arange(start, stop)
+        bands.append((near, ((apart.abs() <= radius) / (2 * radius + 1)).to(device, kind)))
+    return bands

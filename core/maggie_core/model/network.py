@@ -20,7 +20,7 @@ from maggie_core.model.layers import Pointwise, SparseConv3
 from maggie_core.model.refinement import Detail, SparseStage, dense_detail
 from maggie_core.model.temporal import ConvGru, change_head
 from maggie_core.model.widths import CUE_CHANNELS, Widths
-from maggie_core.sparse import Part, Sites
+from maggie_core.sparse.sites import Part, Sites, largest_near
 
 STRIDE = 32
 """Height and width the network sees are multiples of this."""
@@ -107,9 +107,8 @@ class CoarsePrior(nn.Sequential):
     def gated(self, logits: Tensor, cues: Tensor) -> Tensor:
         """(..., h, w) logits, with the guidance's own decision where its edge is far."""
         cover = (cues[..., 4, :, :] + 1) / 2
-        sides = torch.stack([cover, 1 - cover]).flatten(0, -3)
-        nearby = F.max_pool2d(sides, 2 * GATE_CELLS + 1, stride=1, padding=GATE_CELLS) > 0
-        has_inside, has_outside = nearby.view(2, *cover.shape)
+        sides = torch.stack([cover, 1 - cover])
+        has_inside, has_outside = largest_near(sides > 0, GATE_CELLS)
         decided = torch.where(has_inside, GATE_LOGIT, -GATE_LOGIT)
         return torch.where(has_inside & has_outside, logits, decided)
 
@@ -197,7 +196,7 @@ class Network(nn.Module):
             fea3=shortcuts[2],
             d8=d8.float(),
             colours=colours,
-            cues=colours.coarse(picture, guidance) if colours is not None and self.decoder.prior else None,
+            cues=colours.coarse if colours is not None and self.decoder.prior else None,
         )
 
     def fine_rows(self, frame: FrameFeatures, stride: int, sites: Sites) -> Tensor:

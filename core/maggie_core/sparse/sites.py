@@ -15,6 +15,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
 """(y, x) parity classes of fine sites, in the order the inverse rulebook lists them."""
@@ -165,7 +166,7 @@ class Sites:
         place = y * width + x
         near = torch.zeros(height * width, dtype=torch.bool, device=place.device)
         near[place] = True
-        wide = Sites.where(_box_dilate(near.view(1, height, width), margin))
+        wide = Sites.where(largest_near(near.view(1, height, width), margin))
         order = torch.empty(height * width, dtype=torch.int32, device=place.device)
         order[wide.flat] = torch.arange(len(wide), dtype=torch.int32, device=place.device)
         return wide, order[place]
@@ -193,14 +194,14 @@ class Sites:
         y = ((y + 0.5) * scale - 0.5).clamp(0, height - 1)
         x = ((x + 0.5) * scale - 0.5).clamp(0, width - 1)
         top, left = y.long(), x.long()
-        bottom, right = (top + 1).clamp(max=height - 1), (left + 1).clamp(max=width - 1)
-        down, across = (y - top).unsqueeze(1), (x - left).unsqueeze(1)
-
-        def at(row: Tensor, column: Tensor) -> Tensor:
-            return rows.index_select(0, (m * height + row) * width + column)
-
-        upper = torch.lerp(at(top, left), at(top, right), across)
-        return torch.lerp(upper, torch.lerp(at(bottom, left), at(bottom, right), across), down)
+        down, across = y - top, x - left
+        upper = (m * height + top) * width
+        lower = torch.where(top < height - 1, upper + width, upper)
+        right = (left + 1).clamp(max=width - 1)
+        corners = torch.stack([upper + left, upper + right, lower + left, lower + right], dim=1)
+        above, before = 1 - down, 1 - across
+        share = torch.stack([above * before, above * across, down * before, down * across], dim=1)
+        return F.embedding_bag(corners, rows, mode="sum", per_sample_weights=share.to(rows.dtype))
 
     def scatter(self, rows: Tensor, *, fill: float = 0.0) -> Tensor:
         """Dense (M, H, W) stack of one value per site; `fill` elsewhere."""
@@ -212,13 +213,13 @@ def _taps(parity: int) -> tuple[int, ...]:
     return (0, 2) if parity else (1,)
 
 
-def _box_dilate(mask: Tensor, radius: int) -> Tensor:
-    """Grow a boolean (..., H, W) mask by a square of side 2 `radius` + 1."""
+def largest_near(planes: Tensor, radius: int) -> Tensor:
+    """The largest of (..., H, W) values, or any of boolean ones, in a square of side 2 `radius` + 1."""
     for dim in (-1, -2):
-        out, length = mask.clone(), mask.shape[dim]
+        out, length = planes.clone(), planes.shape[dim]
         for step in range(1, min(radius, length - 1) + 1):
-            ahead, behind = mask.narrow(dim, step, length - step), mask.narrow(dim, 0, length - step)
-            out.narrow(dim, 0, length - step).logical_or_(ahead)
-            out.narrow(dim, step, length - step).logical_or_(behind)
-        mask = out
-    return mask
+            for to, start in ((0, step), (step, 0)):
+                part = out.narrow(dim, to, length - step)
+                torch.maximum(part, planes.narrow(dim, start, length - step), out=part)
+        planes = out
+    return planes

@@ -189,8 +189,7 @@ class _CueSource:
     @torch.no_grad()
     def coarse(self) -> Tensor:
         """(B T, N, cues, H/8, W/8)."""
-        views = zip(self.colours, self.pictures, self.guidance, strict=True)
-        return torch.stack([colours.coarse(picture, guidance) for colours, picture, guidance in views])
+        return torch.stack([colours.coarse for colours in self.colours])
 
     @torch.no_grad()
     def __call__(self, sites: Sites, stride: int) -> Tensor:
