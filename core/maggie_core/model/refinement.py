@@ -60,6 +60,10 @@ the sites below them.
 """
 
 
+REACH1_PX = 3
+"""How far the convolutions at full resolution look, together."""
+
+
 def reach(mask: Tensor) -> Tensor:
     """Everything (M, H, W) that the finer mattes at the pixels of a boolean mask depend on, and some more."""
     tiles = F.max_pool2d(mask.float(), REACH_PX, ceil_mode=True)
@@ -71,6 +75,16 @@ def reach(mask: Tensor) -> Tensor:
 def to_alpha(logits: Tensor) -> Tensor:
     """Coverage from a logit: (tanh + 1) / 2, which is sigmoid(2 x). The paper's text says sigmoid."""
     return (torch.tanh(logits) + 1) / 2
+
+
+Features = Tensor | Callable[[Sites], Tensor]
+CuesAt = Callable[[Sites, int], Tensor]
+Base = Callable[[Sites, Tensor, int], Tensor]
+"""What the sparse stage starts from, as in `SparseStage.detail_rows`."""
+
+
+def _at_sites(features: Features) -> Callable[[Sites], Tensor]:
+    return features if callable(features) else partial(Sites.gather, dense=features)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +133,11 @@ class SparseStage(nn.Module):
     def detail_rows(
         self,
         sites: Sites,
-        features: Sequence[Tensor | Callable[[Sites], Tensor]],
+        features: Sequence[Features],
         queries: Tensor,
         *,
-        cues: Callable[[Sites, int], Tensor] | None = None,
-        base: Callable[[Sites, Tensor, int], Tensor] | None = None,
+        cues: CuesAt | None = None,
+        base: Base | None = None,
     ) -> tuple[Tensor, Tensor, Sites]:
         """Logits at strides 4 and 1 of the undecided pixels.
 
@@ -138,35 +152,64 @@ class SparseStage(nn.Module):
         Returns:
             (n4, 1) and (n1, 1) logits, and the sites at stride 4.
         """
-        fea1, fea2, fea3, f8 = (f if callable(f) else partial(Sites.gather, dense=f) for f in features)
-        s1, s2 = sites, sites.coarse
-        s4, s8 = s2.coarse, s2.coarse.coarse
+        sites4 = sites.coarse.coarse
+        rows, logit4 = self.rows4(sites4, features[2:], queries, cues=cues, base=base)
+        return logit4, self.rows1(rows, sites4, sites, features[:2], cues=cues, base=base), sites4
 
-        def hints(at: Sites, stride: int) -> list[Tensor]:
-            return [] if cues is None else [cues(at, stride)]
+    def rows4(
+        self,
+        sites: Sites,
+        features: Sequence[Features],
+        queries: Tensor,
+        *,
+        cues: CuesAt | None = None,
+        base: Base | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Features (n4, C) and logits (n4, 1) of sites at stride 4; `features` are fea3 and F8."""
+        fea3, f8 = map(_at_sites, features)
+        hints = [] if cues is None else [cues(sites, 4)]
+        sites8 = sites.coarse
+        x = self.inst_spec_layer(f8(sites8) * queries[sites8.coords[:, 0]])
+        x = _run(self.layer3, x, sites8, sites)
+        d = fea3(sites)
+        gate = _run(self.guidance_layer, (d, x), sites)
+        x = _run(self.layer3_smooth, (d * torch.sigmoid(gate), *hints), sites)
+        logit = _run(self.refine_OS4, x, sites)
+        return x, logit if base is None else logit + base(sites, hints[0], 4)
 
-        hints4, hints1 = hints(s4, 4), hints(s1, 1)
-        x = self.inst_spec_layer(f8(s8) * queries[s8.coords[:, 0]])
-        x = _run(self.layer3, x, s8, s4)
-        d = fea3(s4)
-        gate = _run(self.guidance_layer, (d, x), s4)
-        x = _run(self.layer3_smooth, (d * torch.sigmoid(gate), *hints4), s4)
-        logit4 = _run(self.refine_OS4, x, s4)
-        x = _run(self.layer4, x, s4, s2)
-        x = _run(self.layer4_smooth, (fea2(s2), x, *hints(s2, 2)), s2)
-        x = _run(self.layer5, x, s2, s1)
-        x = _run(self.layer5_smooth, (fea1(s1), x, *hints1), s1)
-        logit1 = _run(self.refine_OS1, x, s1)
-        if base is not None:
-            logit4 = logit4 + base(s4, hints4[0], 4)
-            logit1 = logit1 + base(s1, hints1[0], 1)
-        return logit4, logit1, s4
+    def rows1(
+        self,
+        rows: Tensor,
+        sites4: Sites,
+        sites: Sites,
+        features: Sequence[Features],
+        *,
+        cues: CuesAt | None = None,
+        base: Base | None = None,
+    ) -> Tensor:
+        """Logits (n, 1) of sites at full resolution, from `rows` (n4, C) at all sites below them at stride 4;
+        `features` are fea1 and fea2.
+        """
+        fea1, fea2 = map(_at_sites, features)
+        sites2 = sites.coarse
+        x = _run(self.layer4, rows, sites4, sites2)
+        x = _run(self.layer4_smooth, (fea2(sites2), x, *([] if cues is None else [cues(sites2, 2)])), sites2)
+        x = _run(self.layer5, x, sites2, sites)
+        hints = [] if cues is None else [cues(sites, 1)]
+        x = _run(self.layer5_smooth, (fea1(sites), x, *hints), sites)
+        logit = _run(self.refine_OS1, x, sites)
+        return logit if base is None else logit + base(sites, hints[0], 1)
 
 
 def dense_detail(
     sites: Sites, sites4: Sites, logit4: Tensor, logit1: Tensor, coarse: Tensor | None = None
 ) -> Detail:
-    """Bring the two sparse results back to (M, H, W) alphas.
+    """Bring the two sparse results back to (M, H, W) alphas; `coarse` as in `dense_alpha4`."""
+    return Detail(dense_alpha4(sites4, logit4, coarse, sites), sites.scatter(to_alpha(logit1)))
+
+
+def dense_alpha4(sites4: Sites, logit4: Tensor, coarse: Tensor | None, sites: Sites) -> Tensor:
+    """(M, H, W) alphas of the size that `sites` have, from logits at stride 4.
 
     Where stride 4 has no site, `coarse` logits (M, h, w) stand in, if the finer stages correct them; the
     published network takes a logit that means empty.
@@ -178,7 +221,7 @@ def dense_detail(
         filled = stand_in.flatten().index_copy(0, sites4.flat, logit4.flatten())
         dense = filled.view(len(coarse), *stand_in.shape[2:])
     dense = F.interpolate(dense.unsqueeze(1), scale_factor=4, mode="bilinear", align_corners=False).squeeze(1)
-    return Detail(to_alpha(dense[:, : sites.height, : sites.width]), sites.scatter(to_alpha(logit1)))
+    return to_alpha(dense[:, : sites.height, : sites.width])
 
 
 def fuse(alpha8: Tensor, detail: Detail, region: Tensor) -> Tensor:
@@ -186,8 +229,17 @@ def fuse(alpha8: Tensor, detail: Detail, region: Tensor) -> Tensor:
 
     Source: Yu et al., "Mask Guided Matting via Progressive Refinement Network", CVPR 2021.
     """
-    alpha = torch.where(dilate(undecided(alpha8), FUSE4_PX) & region, detail.alpha_os4, alpha8)
-    return torch.where(dilate(undecided(alpha), FUSE1_PX) & region, detail.alpha_os1, alpha)
+    alpha = fuse4(alpha8, detail.alpha_os4, region)
+    return torch.where(finest(alpha, region), detail.alpha_os1, alpha)
+
+
+def fuse4(alpha8: Tensor, alpha4: Tensor, region: Tensor) -> Tensor:
+    return torch.where(dilate(undecided(alpha8), FUSE4_PX) & region, alpha4, alpha8)
+
+
+def finest(alpha: Tensor, region: Tensor) -> Tensor:
+    """Where mattes that are fused with those of stride 4 take the ones of full resolution."""
+    return dilate(undecided(alpha), FUSE1_PX) & region
 
 
 def _run(
