@@ -24,15 +24,11 @@ APART = ("datasets", "evaluation", "qc", "synthesis", "training", "weights")
 
 
 def backend_class(device: torch.device, precision: str) -> dict[str, str]:
-    """Names of everything under which equal input gives equal bits.
-
-    Sparse convolutions are always the native ones.
-    """
+    """Names of everything under which equal input gives equal bits."""
     return {
         "device": _device(device),
         "threads": str(torch.get_num_threads()),
         "precision": precision,
-        "sparse": "native",
         "libraries": _libraries(),
         "code": _code(),
     }

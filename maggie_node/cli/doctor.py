@@ -18,7 +18,7 @@ from maggie_node import __version__
 from maggie_node.cli.commands import debug_option
 
 PACKAGES = ("torch", "numpy", "OpenImageIO", "opencolorio", "av", "safetensors", "huggingface_hub", "fileseq")
-OPTIONAL = ("spconv", "spconv-cu120", "PySide6-Essentials")
+OPTIONAL = ("spconv-cu120", "spconv-cu126", "PySide6-Essentials")
 
 
 @click.command(short_help="What is installed, what will be used, what is wrong.")
@@ -62,6 +62,33 @@ def _device() -> dict[str, Any]:
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         facts[f"cuda:{index}"] = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+    return facts
+
+
+def _sparse() -> dict[str, Any]:
+    """Who computes sparse convolutions on the device a job takes; on CUDA both ways are compared."""
+    import torch
+
+    from maggie_core import sparse
+    from maggie_core.model.checkpoint import choose_device
+
+    device = choose_device("auto")
+    facts = {"computed by": sparse.chosen(device)}
+    if device.type == "cuda" and sparse.has_spconv():
+        from maggie_core.sparse import native, spconv
+
+        random = torch.Generator(device).manual_seed(1)
+        sites = sparse.Sites.where(torch.rand(2, 96, 96, device=device, generator=random) < 0.3)
+        rows = torch.rand(len(sites), 32, device=device, generator=random)
+        weight = torch.rand(16, 3, 3, 32, device=device, generator=random)
+        with torch.inference_mode():
+            theirs, ours = (by.submanifold_conv3(rows, weight, None, sites) for by in (spconv, native))
+        error = float((theirs - ours).abs().max() / ours.abs().max())
+        if error > 1e-4:
+            raise RuntimeError(
+                f"spconv and native differ by {error:.1e} of the largest value: unset MAGGIE_SPARSE"
+            )
+        facts["spconv against native"] = f"{error:.1e} of the largest value"
     return facts
 
 
@@ -115,6 +142,7 @@ def _files() -> dict[str, Any]:
 
 _EXAMINATIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "device": _device,
+    "sparse convolutions": _sparse,
     "weights": _weights,
     "color": _color,
     "files": _files,

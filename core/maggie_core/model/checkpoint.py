@@ -65,6 +65,8 @@ def load_model(
     weights = find_weights(spec)
     if kind == "auto":
         kind = "bf16" if chosen.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    if chosen.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # float32 is float32
     model = from_state_dict(read_state(weights), said=read_said(weights), instances=instances)
     model.info = replace(model.info, **_about(spec, weights), sha256=_sha256(weights))
     return model.to(chosen, kind)
