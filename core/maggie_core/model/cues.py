@@ -109,7 +109,7 @@ def local_colours(picture: Tensor, guidance: Tensor) -> LocalColours:
         rest = total - part
         inside.append(_mean(part))
         outside.append(_mean(rest))
-    products = torch.cat([colour, _products(colour)], dim=1)
+    products = torch.cat([colour, _products(colour), everything[:, 3:]], dim=1)
     fits = [_guided_filter(products, claimed)]
     fits += [_discriminant(products, claimed, left_out, radii) for left_out, radii in DISCRIMINANTS]
     means = torch.cat([torch.stack(side, dim=2).flatten(1, 2) for side in (inside, outside)], dim=1)
@@ -155,7 +155,7 @@ def _discriminant(products: Tensor, claimed: Tensor, left_out: int, radii: tuple
     """(N, 5, h, w): slope and offset of an alpha, and how far apart it puts the two sides' means.
 
     Args:
-        products: (1, 9, h, w) colour, then its products in the order rr rg rb gg gb bb.
+        products: (1, 10, h, w) colour, its products in the order rr rg rb gg gb bb, and ones.
         claimed: (N, 1, h, w) coverage of the guidance.
         left_out: cells beside the guidance's edge whose side is open.
         radii: window half size of each pass.
@@ -165,29 +165,29 @@ def _discriminant(products: Tensor, claimed: Tensor, left_out: int, radii: tuple
         return 1 - largest_near(1 - side, left_out)
 
     deep_inside, deep_outside = deep(claimed), deep(1 - claimed)
-    inside = torch.lerp(deep_inside, claimed, LEFT_OUT_WEIGHT)
-    outside = torch.lerp(deep_outside, 1 - claimed, LEFT_OUT_WEIGHT)
+    sides = torch.stack([claimed, 1 - claimed])
+    sides = torch.lerp(torch.stack([deep_inside, deep_outside]), sides, LEFT_OUT_WEIGHT)
     decided = torch.maximum(deep_inside, deep_outside)
     fit = claimed
     for number, radius in enumerate(radii):
         if number:
             estimate = torch.lerp(_applied(fit, products[:, :3], dim=1).unsqueeze(1), claimed, decided)
-            inside, outside = ((side - SURE).clamp(min=0) for side in (estimate, 1 - estimate))
-        fit = _separated(products, inside, outside, claimed, radius)
+            sides = (torch.stack([estimate, 1 - estimate]) - SURE).clamp_(min=0)
+        fit = _separated(products, sides, claimed, radius)
     return fit
 
 
-def _separated(products: Tensor, inside: Tensor, outside: Tensor, claimed: Tensor, radius: int) -> Tensor:
-    """One pass: in every window the linear function of colour that best tells `inside` from `outside`, both
-    sides counting the same; where a window lacks a side, the guidance itself.
+def _separated(products: Tensor, sides: Tensor, claimed: Tensor, radius: int) -> Tensor:
+    """One pass: in every window the linear function of colour that best tells the two `sides` (2, N, 1, h, w)
+    apart, both counting the same; where a window lacks a side, the guidance itself.
     """
-    moments = [_box(torch.cat([side * products, side], dim=1), radius) for side in (inside, outside)]
-    (f, f_weight), (b, b_weight) = ((m[:, :9] / (m[:, 9:] + 1e-6), m[:, 9:]) for m in moments)
+    moments, weights = _box(sides * products, radius).split([9, 1], dim=2)
+    f, b = moments / (weights + 1e-6)
     middle, apart = (f + b) / 2, f[:, :3] - b[:, :3]
     mean = middle[:, :3]
     slope = _solved(middle[:, 3:] - _products(mean), apart / 4, DISCRIMINANT_EPS)
     offset = 0.5 - (slope * mean).sum(1, keepdim=True)
-    both = ((f_weight > 1e-4) & (b_weight > 1e-4)).to(slope.dtype)
+    both = (weights > 1e-4).all(0).to(slope.dtype)
     gap = (slope * apart).sum(1, keepdim=True)
     fit = torch.cat([slope * both, torch.lerp(claimed, offset, both), gap * both], dim=1)
     return _smooth(fit)
@@ -220,7 +220,7 @@ def _guided_filter(products: Tensor, claimed: Tensor) -> Tensor:
 
     Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, the colour version.
     """
-    level, pairs = _smooth(products).split([3, 6], dim=1)
+    level, pairs = _smooth(products[:, :9]).split([3, 6], dim=1)
     cover, together = _smooth(torch.cat([claimed, claimed * products[:, :3]], dim=1)).split([1, 3], dim=1)
     slope = _solved(pairs - _products(level), together - cover * level, GUIDED_EPS)
     offset = cover - (slope * level).sum(1, keepdim=True)
@@ -240,19 +240,27 @@ def _smooth(x: Tensor) -> Tensor:
 def _box(x: Tensor, radius: int) -> Tensor:
     """Mean over the (2 r + 1)^2 window, counting zeros beyond the border; as products with band matrices."""
     height, width = x.shape[-2:]
-    x = torch.cat([x[..., near] @ band for near, band in _bands(width, radius, x.device, x.dtype)], dim=-1)
-    down = _bands(height, radius, x.device, x.dtype)
-    return torch.cat([band.t() @ x[..., near, :] for near, band in down], dim=-2)
+    lines = x.reshape(-1, width)
+    across = torch.empty_like(lines)
+    for to, near, band in _bands(width, radius, x.device, x.dtype):
+        torch.mm(lines[:, near], band, out=across[:, to])
+    planes = across.view(-1, height, width)
+    out = torch.empty_like(planes)
+    for to, near, band in _bands(height, radius, x.device, x.dtype):
+        torch.bmm(band.t().expand(len(planes), -1, -1), planes[:, near], out=out[:, to])
+    return out.view(x.shape)
 
 
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)
-def _bands(size: int, radius: int, device: torch.device, kind: torch.dtype) -> list[tuple[slice, Tensor]]:
-    """For each block of a line, what its means are made of: a part of the line, and a matrix."""
+def _bands(
+    size: int, radius: int, device: torch.device, kind: torch.dtype
+) -> list[tuple[slice, slice, Tensor]]:
+    """For each block of a line: where it is, the part of the line its means are made of, and their matrix."""
     bands = []
     for start in range(0, size, BAND):
-        stop = min(start + BAND, size)
-        near = slice(max(start - radius, 0), min(stop + radius, size))
-        apart = torch.arange(near.start, near.stop)[:, None] - torch.arange(start, stop)
-        bands.append((near, ((apart.abs() <= radius) / (2 * radius + 1)).to(device, kind)))
+        to = slice(start, min(start + BAND, size))
+        near = slice(max(start - radius, 0), min(to.stop + radius, size))
+        apart = torch.arange(near.start, near.stop)[:, None] - torch.arange(start, to.stop)
+        bands.append((to, near, ((apart.abs() <= radius) / (2 * radius + 1)).to(device, kind)))
     return bands
