@@ -1,14 +1,16 @@
 """Time and memory of the network on this machine: tables and plots from `maggie-node bench`.
 
+    python -m benchmarks.speed -o speed --set targets      # what was to be reached, some ten minutes
+    python -m benchmarks.speed -o speed --set growth       # 1 to 20 instances, one at a time too: the plots
     python -m benchmarks.speed -o speed                    # 576 lines: 1 to 20 instances, two bands
-    python -m benchmarks.speed -o speed --set instances    # and one at a time, as the paper's Fig. 4
     python -m benchmarks.speed -o speed --set large        # 1080 lines
     python -m benchmarks.speed -o speed --set product      # default model, 4K, EXR to EXR, a long shot
     python -m benchmarks.speed -o speed --draw             # only draw and print what is there
-    python -m benchmarks.speed -o speed-cuda --device cuda --repeat 50
+    python -m benchmarks.speed -o speed-cuda --set all --device cuda --repeat 50
 
 Every case is a process of its own. What is measured is added to `speed.json` in the folder as it comes, so
-that an interrupted run goes on; `--again` measures anew.
+that an interrupted run goes on; `--again` measures anew. Beside it come `tables.md`, and `growth.png` and
+`growth-image.png` once `--set growth` has been measured.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 COUNTS = (1, 2, 5, 10, 20)
-ALONE = (1, 2, 5, 10)
 KINDS = ("image", "video")
+VIDEO, IMAGE, GROWTH = "video-576x1024-n5", "image-576x1024-n5", "growth-576x1024"
+DEFAULT, NATIVE, WHOLE = "default-576x1024-n3", "native-4096x2160-n3", "e2e-2k"
+PLOTS = {"growth": "growth-576x1024-alone", "growth-image": "growth-image-576x1024-alone"}
 
 
 def _network(size: str) -> list[str]:
@@ -31,11 +37,90 @@ def _network(size: str) -> list[str]:
 
 
 SETS = {
-    "network": [*_network("576x1024"), "growth-576x1024"],
+    "targets": [VIDEO, IMAGE, GROWTH, DEFAULT, WHOLE, NATIVE],
+    "growth": list(PLOTS.values()),
+    "network": _network("576x1024"),
     "large": _network("1080x1920"),
-    "instances": [f"image-576x1024-n{n}{mode}" for n in ALONE for mode in ("", "-alone")],
-    "product": ["default-576x1024-n3", "native-4096x2160-n3", "e2e-2k", "long-1000"],
+    "product": [DEFAULT, NATIVE, WHOLE, "long-1000"],
 }
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to reach, and how it is found in what a case gives."""
+
+    what: str
+    case: str
+    found: Callable[[dict[str, Any]], float | None]
+    limit: float
+    at_least: bool = False
+    unit: str = ""
+    device: str = "cpu"
+
+    def met(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+def _dense(path: str) -> Callable[[dict[str, Any]], float]:
+    return lambda row: 100 * row["roofline"][path]["dense"]["of_matrix_product"]
+
+
+TARGETS = (
+    Target("video, N=5, fp32 / literal", VIDEO, lambda row: row["ratio_fp32"], 0.30),
+    Target("video, N=5, bf16 / literal", VIDEO, lambda row: row["ratio_bf16"], 0.12),
+    Target(
+        "bf16 within 2/255, random weights",
+        VIDEO,
+        lambda row: 100 * row["bf16_within_2_of_255"],
+        99.9,
+        True,
+        "%",
+    ),
+    Target(
+        "bf16 within 2/255, default model",
+        VIDEO,
+        lambda row: 100 * row["bf16_within_2_of_255_default_model"],
+        99.9,
+        True,
+        "%",
+    ),
+    Target("image, N=5, fp32 / literal", IMAGE, lambda row: row["ratio_fp32"], 0.75),
+    Target("image, N=5, bf16 / literal", IMAGE, lambda row: row["ratio_bf16"], 0.35),
+    Target("dense stages of a matrix product's rate, fp32", VIDEO, _dense("fast"), 70, True, "%"),
+    Target("dense stages of a matrix product's rate, bf16", VIDEO, _dense("bf16"), 70, True, "%"),
+    Target("N=10 / N=1, video, fp32", GROWTH, lambda row: row["ratio_to_n1"]["fast"]["n10"], 1.15),
+    Target("N=20 / N=1, video, fp32", GROWTH, lambda row: row["ratio_to_n1"]["fast"]["n20"], 1.4),
+    Target("peak memory, video, N=5, fp32", VIDEO, lambda row: row["peak_mb_fast"], 800, unit="MB"),
+    Target("default model, N=3, frames a second", DEFAULT, lambda row: 1 / row["seconds_fast"], 3, True),
+    Target("4096x2160 native detail, N=3", NATIVE, lambda row: row.get("seconds_fast"), 4, unit="s"),
+    Target(
+        "4096x2160 native detail, peak memory", NATIVE, lambda row: row.get("peak_mb_fast"), 3000, unit="MB"
+    ),
+    Target(
+        "EXR to EXR, 2K, outside network and last steps",
+        WHOLE,
+        lambda row: 100 * row["overhead"],
+        15,
+        unit="%",
+    ),
+    Target(
+        "video, N=5, bf16, frames a second",
+        VIDEO,
+        lambda row: 1 / row["seconds_fast_bf16"],
+        100,
+        True,
+        device="cuda",
+    ),
+    Target(
+        "4096x2160 native detail, frames a second",
+        NATIVE,
+        lambda row: 1 / row["seconds_fast"] if row.get("seconds_fast") else None,
+        10,
+        True,
+        device="cuda",
+    ),
+)
+"""Of the published widths at 576x1024 where nothing else is said."""
 
 
 def main() -> None:
@@ -62,21 +147,47 @@ def main() -> None:
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             found[name] = json.loads(done.stdout)
             store.write_text(json.dumps(found, indent=1) + "\n")
-    print(tables(found))
-    draw(found, args.output / "instances.png")
+    text = tables(found)
+    (args.output / "tables.md").write_text(text + "\n")
+    print(text)
+    for name, case in PLOTS.items():
+        if case in found:
+            draw(found[case], args.output / f"{name}.png")
 
 
 def tables(found: dict[str, Any]) -> str:
     """What was found as Markdown."""
-    parts = [_network_table(found), _roofline_table(found), _growth_table(found), _product_table(found)]
+    parts = [
+        _target_table(found),
+        _network_table(found),
+        _roofline_table(found),
+        _growth_table(found),
+        _product_table(found),
+    ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _target_table(found: dict[str, Any]) -> str:
+    lines = ["| | wanted | found | |", "|---|---|---|---|"]
+    for target in TARGETS:
+        row = found.get(target.case, {})
+        if target.device == "cuda" and row.get("device", "cpu") == "cpu":
+            continue
+        value = target.found(row) if row else None
+        if value is not None:
+            sign, unit = ">=" if target.at_least else "<=", f" {target.unit}".rstrip()
+            lines.append(
+                f"| {target.what} | {sign} {target.limit:g}{unit} | {value:.4g}{unit} "
+                f"| {'yes' if target.met(value) else 'no'} |"
+            )
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def _network_table(found: dict[str, Any]) -> str:
     lines = [
         "| case | literal s | fp32 s | bf16 s | fp32 / literal | bf16 / literal | spread "
-        "| literal MB | fp32 MB | bf16 MB | bf16 within 2/255 |",
-        "|" + "---|" * 11,
+        "| literal MB | fp32 MB | bf16 MB | bf16 within 2/255 | default model |",
+        "|" + "---|" * 12,
     ]
     for name, row in found.items():
         if "seconds_literal" not in row:
@@ -87,7 +198,8 @@ def _network_table(found: dict[str, Any]) -> str:
             f"| {_number(row['seconds_fast_bf16'])} | {_number(row['ratio_fp32'])} "
             f"| {_number(row['ratio_bf16'])} | {spread} | {_number(row['peak_mb_literal'], 0)} "
             f"| {_number(row['peak_mb_fast'], 0)} | {_number(row['peak_mb_fast_bf16'], 0)} "
-            f"| {100 * row['bf16_within_2_of_255']:.2f} % |"
+            f"| {100 * row['bf16_within_2_of_255']:.2f} % "
+            f"| {100 * row['bf16_within_2_of_255_default_model']:.2f} % |"
         )
     return "\n".join(lines) if len(lines) > 2 else ""
 
@@ -110,10 +222,15 @@ def _roofline_table(found: dict[str, Any]) -> str:
 
 
 def _growth_table(found: dict[str, Any]) -> str:
-    lines = ["| case | instances | fp32 s | to one instance |", "|---|---|---|---|"]
+    lines = ["| case | way | instances | s a frame | to one instance | MB |", "|" + "---|" * 6]
     for name, row in found.items():
-        for count, ratio in row.get("ratio_to_n1", {}).items():
-            lines.append(f"| {name} | {count[1:]} | {row['seconds_fast'][count]:.2f} | {ratio:.2f} |")
+        for way, ratios in row.get("ratio_to_n1", {}).items():
+            for count, ratio in ratios.items():
+                memory = row.get("peak_mb", {}).get(way, {}).get(count)
+                lines.append(
+                    f"| {name} | {way} | {count[1:]} | {row['seconds'][way][count]:.2f} | {ratio:.2f} "
+                    f"| {_number(memory, 0)} |"
+                )
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
@@ -141,42 +258,37 @@ def _number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def draw(found: dict[str, Any], path: Path) -> None:
-    """Time and memory against instances, where at least two counts are there."""
+WAYS = {
+    "literal": "published order of operations",
+    "alone": "one at a time, fp32",
+    "fast": "together, fp32",
+    "bf16": "together, bf16",
+}
+
+
+def draw(row: dict[str, Any], path: Path) -> None:
+    """Time and memory against instances."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    curves = {
-        "published order of operations": ("", "literal"),
-        "together, fp32": ("", "fast"),
-        "together, bf16": ("", "fast_bf16"),
-        "one at a time, fp32": ("-alone", "fast"),
-    }
-    kinds = [kind for kind in KINDS if len(_curve(found, kind, "", "seconds_fast")) > 1]
-    if not kinds:
-        return
-    figure, axes = plt.subplots(len(kinds), 2, figsize=(10, 3.6 * len(kinds)), squeeze=False)
-    for row, kind in zip(axes, kinds, strict=True):
-        for axis, key, label in (
-            (row[0], "seconds", "seconds a frame"),
-            (row[1], "peak_mb", "peak memory, MB"),
-        ):
-            for name, (mode, way) in curves.items():
-                points = _curve(found, kind, mode, f"{key}_{way}")
-                if points:
-                    axis.plot(*zip(*points, strict=True), marker="o", label=name)
-            axis.set(xlabel="instances", ylabel=label, title=f"{kind}, 1024x576", ylim=(0, None))
-            axis.grid(alpha=0.3)
-    axes[0][0].legend(fontsize=8)
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+    for axis, key, label in (
+        (axes[0], "seconds", "seconds a frame"),
+        (axes[1], "peak_mb", "peak memory, MB"),
+    ):
+        for way, name in WAYS.items():
+            points = [(int(count[1:]), value) for count, value in row[key].get(way, {}).items()]
+            axis.plot(*zip(*points, strict=True), marker="o", label=name)
+        axis.set(xlabel="instances", ylabel=label, ylim=(0, None), xlim=(0, None))
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=8)
+    figure.suptitle(
+        f"{row['case'].removesuffix('-alone')}, {row['device']}, {row['threads']} threads", fontsize=9
+    )
     figure.tight_layout()
     figure.savefig(path, dpi=110)
-
-
-def _curve(found: dict[str, Any], kind: str, mode: str, key: str) -> list[tuple[int, float]]:
-    rows = [(count, found.get(f"{kind}-576x1024-n{count}{mode}", {})) for count in COUNTS]
-    return [(count, row[key]) for count, row in rows if row.get(key)]
 
 
 if __name__ == "__main__":

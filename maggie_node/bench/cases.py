@@ -22,16 +22,18 @@ STANDARD = (
     *(f"{kind}-1080x1920-n5-wide" for kind in ("image", "video")),
     "default-576x1024-n3",
     "growth-576x1024",
+    "growth-576x1024-alone",
+    "growth-image-576x1024-alone",
     "native-4096x2160-n3",
     "e2e-2k",
     "long-1000",
 )
 GRAMMAR = (
-    "image|video|default-HEIGHTxWIDTH-nN[-wide][-alone], growth-HEIGHTxWIDTH, native|e2e-WIDTHxHEIGHT-nN, "
-    "long-FRAMES"
+    "image|video|default-HEIGHTxWIDTH-nN[-wide][-alone], growth[-image]-HEIGHTxWIDTH[-alone], "
+    "native|e2e-WIDTHxHEIGHT-nN, long-FRAMES"
 )
 _NETWORK = re.compile(r"(image|video|default)-(\d+)x(\d+)-n(\d+)((?:-narrow|-wide)?)((?:-alone)?)")
-_GROWTH = re.compile(r"growth-(\d+)x(\d+)")
+_GROWTH = re.compile(r"growth((?:-image)?)-(\d+)x(\d+)((?:-alone)?)")
 _NATIVE = re.compile(r"native-(\d+)x(\d+)-n(\d+)")
 _WHOLE = re.compile(r"e2e-(\d+)x(\d+)-n(\d+)")
 _LONG = re.compile(r"long-(\d+)")
@@ -49,12 +51,14 @@ class Case:
     instances: int = 1
     band: str = "narrow"
     alone: bool = False
-    """Every instance in a pass of its own."""
+    """Every instance in a pass of its own; of growth, that too, and the memory of all."""
+    network: Literal["image", "video"] = "video"
+    """Of the published two."""
     frames: int = 0
 
     @property
     def is_video(self) -> bool:
-        return self.kind != "image"
+        return self.network == "video"
 
 
 def find_case(name: str) -> Case:
@@ -65,9 +69,13 @@ def find_case(name: str) -> Case:
     """
     if found := _NETWORK.fullmatch(name):
         kind, a, b, count, band, alone = found.groups()
-        case = Case(name, kind, *_size(a, b), int(count), band[1:] or "narrow", bool(alone))  # pyright: ignore[reportArgumentType]
+        network = "image" if kind == "image" else "video"
+        band = band[1:] or "narrow"
+        case = Case(name, kind, *_size(a, b), int(count), band, bool(alone), network=network)  # pyright: ignore[reportArgumentType]
     elif found := _GROWTH.fullmatch(name):
-        case = Case(name, "growth", *_size(*found.groups()))
+        image, a, b, alone = found.groups()
+        network = "image" if image else "video"
+        case = Case(name, "growth", *_size(a, b), alone=bool(alone), network=network)
     elif found := _NATIVE.fullmatch(name):
         case = Case(name, "native", *_size(*found.groups()[:2]), int(found[3]))
     elif found := _LONG.fullmatch(name):

@@ -7,6 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +28,13 @@ from maggie_node.bench.weights import fitted_weights
 
 Say = Callable[[str], None]
 PUBLISHED = {True: "vim2k5", False: "him50k"}
+WAYS = {
+    "fast": ("fast", "together"),
+    "bf16": ("bf16", "together"),
+    "literal": ("literal", "together"),
+    "alone": ("fast", "alone"),
+}
+"""How growth is measured: the path, and whether instances share a pass."""
 REPEAT = 5
 NEAR = 2 / 255
 
@@ -86,6 +94,7 @@ def measure(
         }
         rounds = interleaved(paths, repeat, say=lambda text: say(f"{case.name}: {text}"))
         mattes = {name: rounds.mattes[name] for name in names}
+        default_near = None if case.kind == "default" else _default_near(frames, str(where))
         say(f"{case.name}: the machine's rates, and what the dense stages reach of them")
         rates = machine_rates(where)
         rooflines = {}
@@ -120,6 +129,7 @@ def measure(
         "peak_mb_fast_bf16": peaks["bf16"],
         "peak_mb_literal": peaks.get("literal"),
         "bf16_within_2_of_255": _near(mattes["fast"], mattes["bf16"]),
+        "bf16_within_2_of_255_default_model": default_near,
         "literal_within_2_of_255": _near(mattes["fast"], mattes.get("literal")),
         "machine": rates,
         "roofline": rooflines,
@@ -127,25 +137,55 @@ def measure(
 
 
 def growth(case: Case, *, device: str, repeat: int, say: Say) -> dict[str, Any]:
-    """The fast path with more and more instances, interleaved: what another instance costs."""
-    paths = {}
+    """More and more instances, all in turns: what another one costs, and what it costs the published way.
+
+    Returns:
+        By way and number of instances: `seconds`, `ratio_to_n1`, and `peak_mb` if the case is `alone`; the
+        ways are fast and literal, then also bf16 and alone. `undecided_share` by number.
+    """
+    asked = {
+        f"{way} n{n}": (n, way) for n in GROWTH for way in WAYS if case.alone or way in ("fast", "literal")
+    }
+    asked.pop(f"alone n{GROWTH[-1]}", None)  # its line is straight, and it takes the longest
+    opened, shares, peaks, which = {}, {}, {}, ""
     with tempfile.TemporaryDirectory() as folder:
-        which = ""
         for count in GROWTH:
             say(f"{case.name}: weights for {count} instances")
             picture, guidance = scene(case.height, case.width, count)
-            one = Case(case.name, "video", case.height, case.width, count)
-            weights, which, _ = prepare(one, picture, guidance, Path(folder))
-            frames = Frames(picture, guidance)
-            paths[f"n{count}"] = open_path("fast", weights, frames, device=device, instances="together")
+            shot = Path(folder) / f"n{count}.npz"
+            np.savez(shot, picture=picture, guidance=guidance)
+            one = replace(case, instances=count)
+            weights, which, shares[f"n{count}"] = prepare(one, picture, guidance, Path(folder))
+            opened[count] = weights, shot, Frames(picture, guidance)
+        paths = {}
+        for name, (count, way) in asked.items():
+            weights, _, frames = opened[count]
+            path, instances = WAYS[way]
+            paths[name] = open_path(path, weights, frames, device=device, instances=instances)
         rounds = interleaved(paths, repeat, say=lambda text: say(f"{case.name}: {text}"))
-    first = f"n{GROWTH[0]}"
+        del paths
+        for name, (count, way) in asked.items() if case.alone else ():
+            say(f"{case.name}: peak memory, {name}")
+            weights, shot, _ = opened[count]
+            path, instances = WAYS[way]
+            peaks[name] = peak_mb(
+                path, weights, shot, device=device, threads=torch.get_num_threads(), instances=instances
+            )
+
+    def by_way(values: Callable[[str], Any]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for name in asked:
+            way, count = name.split()
+            found.setdefault(way, {})[count] = values(name)
+        return found
+
     return {
         "size": f"{case.width}x{case.height}",
         "weights": which,
-        "seconds_fast": {name: rounds.seconds(name) for name in paths},
-        "ratio_to_n1": {name: rounds.ratio(name, to=first) for name in paths},
-    }
+        "undecided_share": shares,
+        "seconds": by_way(rounds.seconds),
+        "ratio_to_n1": by_way(lambda name: rounds.ratio(name, to=f"{name.split()[0]} n{GROWTH[0]}")),
+    } | ({"peak_mb": by_way(peaks.__getitem__)} if peaks else {})
 
 
 def prepare(
@@ -210,6 +250,16 @@ def interleaved(paths: dict[str, Any], repeat: int, *, say: Say) -> Rounds:
 def _near(ours: torch.Tensor, other: torch.Tensor | None) -> float | None:
     """Share of pixels of all maps that differ by at most 2/255."""
     return None if other is None else float(((ours - other).abs() <= NEAR).float().mean())
+
+
+def _default_near(frames: Frames, device: str) -> float | None:
+    """The same share of bfloat16's pixels, by the shipped model on the same scene: trained, it is surer."""
+    weights = str(find_weights("default"))
+    ours, other = (
+        open_path(name, weights, frames, device=device, instances="together").step().float().cpu()
+        for name in ("fast", "bf16")
+    )
+    return _near(ours, other)
 
 
 def cpu_name() -> str:

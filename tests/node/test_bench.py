@@ -51,6 +51,12 @@ def test_the_longer_side_is_the_width():
         find_case("image-576x-n2")
 
 
+def test_growth_is_of_the_video_network_unless_the_image_one_is_named():
+    assert find_case("growth-576x1024").is_video and not find_case("growth-576x1024").alone
+    assert not find_case("growth-image-576x1024-alone").is_video
+    assert find_case("growth-image-576x1024-alone").alone
+
+
 def test_a_scene_is_the_same_every_time_and_goes_back_and_forth():
     picture, guidance = scene(120, 200, 3, frames=3)
     frames = Frames(picture, guidance)
@@ -102,7 +108,7 @@ def test_the_default_model_is_measured(command: Command):
     assert found["weights"] == "default model" and found["size"] == "128x64"
     assert 0 < found["seconds_fast"] < 60 and 0 < found["seconds_fast_bf16"] < 60
     assert 50 < found["peak_mb_fast"] < 3000
-    assert found["bf16_within_2_of_255"] > 0.9
+    assert found["bf16_within_2_of_255"] > 0.9 and found["bf16_within_2_of_255_default_model"] is None
     assert found["ratio_fp32"] is None
     assert found["roofline"]["fast"]["dense"]["gflops"] > 0
     assert min(found["machine"].values()) > 0
@@ -120,6 +126,35 @@ def test_the_published_widths_are_measured_against_the_literal_path(command: Com
         assert found[name] > 0
     assert min(found["peak_mb_fast"], found["peak_mb_literal"]) > 200
     assert found["literal_within_2_of_255"] > 0.99
+    assert found["bf16_within_2_of_255_default_model"] > 0.99
+
+
+@pytest.mark.slow
+def test_more_and_more_instances_are_measured_both_ways(command: Command):
+    result = command("bench", "--case", "growth-image-64x96", "--repeat", 1, "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 0, result.stderr
+    for way in ("fast", "literal"):
+        assert list(found["ratio_to_n1"][way]) == ["n1", "n5", "n10", "n20"]
+        assert found["ratio_to_n1"][way]["n1"] == 1
+        assert min(found["seconds"][way].values()) > 0
+    # So small a picture is all people; still everybody has about as much to decide.
+    assert max(found["undecided_share"].values()) < 3 * min(found["undecided_share"].values())
+
+
+@pytest.mark.slow
+def test_queries_are_fitted_to_both_passes_of_twenty_people():
+    picture, guidance = (torch.from_numpy(planes).float() for planes in scene(256, 448, 12))
+    picture = picture / 255
+
+    state, share = fitted_weights(picture[[0, 3, 5]], guidance[[0, 3, 5]], video=True, band=0.06)
+    fast = from_state_dict(state).predict_window(picture[1:4], guidance[1:4])
+
+    undecided = fast.undecided[1].float().mean(dim=(1, 2))
+    assert share == pytest.approx(0.06, rel=0.05)
+    assert float(undecided.mean()) == pytest.approx(0.06, rel=0.4)
+    assert float(undecided[6:].mean()) < 2 * float(undecided[:6].mean())
 
 
 @pytest.mark.slow
