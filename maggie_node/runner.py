@@ -5,16 +5,18 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import torch
 
 from maggie_core.cache import StateCache
 from maggie_core.errors import LicenceError, MaggieError, OutputError, SettingsError
-from maggie_core.io.frame import Frame
-from maggie_core.io.frames import FrameSource, compact_frames, expand_output
+from maggie_core.io.frames import compact_frames, expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
 from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
@@ -46,15 +48,21 @@ def run(
     emit: Callable[[Event], None],
     cancelled: Callable[[], bool] = lambda: False,
     load: Callable[..., MatteModel] = load_model,
+    overlap: bool = True,
 ) -> Finished:
     """Matte what `job` asks for; every asked frame is delivered whole or reported.
+
+    While a frame is computed, the next is read and the one before is written, in threads of their own.
+    `emit`, `cancelled` and `load` are called in the caller's.
 
     Args:
         emit: gets every event as it happens: warnings, one `Started`, a `FrameDone` or a `FrameFailed` for
             each frame, one `Finished`.
-        cancelled: asked before each frame is read; once it is true the job ends. So does a KeyboardInterrupt.
-            Either way the files there are whole, and running the job again goes on where it stopped.
+        cancelled: asked for each frame that is looked at; once it is true the job ends, and until it returns
+            the job waits. A KeyboardInterrupt ends it too. Either way the files there are whole, and running
+            the job again goes on where it stopped.
         load: `load_model`, or what keeps its models from job to job.
+        overlap: off, everything happens one after the other; the files are the same.
 
     Returns:
         The `Finished` event.
@@ -67,16 +75,18 @@ def run(
         _check_licence(job.model)
     shot = open_shot(job)
     model = load(job.model, device=job.device, precision=job.precision)
-    plate = cast(FrameSource, _StoppablePlate(shot.plate, cancelled))
+    between = _Between(cancelled)
     cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
     matter = ShotMatter(
         model,
-        plate,
+        shot.plate,
         shot.guidance,
         shot.settings,
         shot_frames=shot.shot_frames,
         pins=shot.pins,
         cache=cache,
+        between=between,
+        overlap=overlap,
     )
     shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
     # The first frame is read here, so that a plate or a mask of a wrong kind stops the job before it starts.
@@ -85,22 +95,38 @@ def run(
     _ = matter.view.exposure_ev
     for warning in shot.warnings:
         emit(warning)
-    return _Run(job, shot, model, matter, emit).run()
+    return _Run(job, shot, model, matter, emit, between, overlap=overlap).run()
 
 
-class _StoppablePlate:
-    """A plate that ends the job when it is read after a cancellation, also in the middle of a warm-up."""
+class _Between:
+    """Called between two steps of the work: where a job ends or waits, once for each frame it looks at.
 
-    def __init__(self, plate: FrameSource, cancelled: Callable[[], bool]) -> None:
-        self._plate, self._cancelled = plate, cancelled
+    That is put off while a file is being written, so that whoever waits has told of all that is there.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._plate, name)
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self._cancelled, self._due = cancelled, False
+        self.told_all: Callable[[], bool] = lambda: True
 
-    def read(self, frame: int, **options: Any) -> Frame:
+    def __call__(self, looks: bool) -> None:
+        self._due |= looks
+        if not self.told_all() or not self._due:
+            return
+        self._due = False
         if self._cancelled():
             raise KeyboardInterrupt
-        return self._plate.read(frame, **options)
+
+
+class _AtOnce(Executor):
+    """Does what it is given in the thread that gives it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 class _Run:
@@ -113,9 +139,18 @@ class _Run:
         model: MatteModel,
         matter: ShotMatter,
         emit: Callable[[Event], None],
+        between: _Between,
+        *,
+        overlap: bool,
     ) -> None:
         self._job, self._shot, self._model, self._matter = job, shot, model, matter
         self._emit = emit
+        between.told_all = self._told_all
+        # The estimate of the foreground starts threads of its own, which leave the network's no peace.
+        self._overlap = overlap and not job.foreground
+        self._left: list[int] = []
+        self._writing: tuple[MatteResult, Future[tuple[tuple[Path, ...], float]]] | None = None
+        self._since = 0.0
         self._done = self._failed = 0
         self._skipped = len(shot.left_out)
         self._broken: dict[int, Repairs] = {}
@@ -149,45 +184,76 @@ class _Run:
         return tuple(waiting)
 
     def _deliver(self, waiting: tuple[int, ...]) -> None:
-        left, since = list(waiting), time.monotonic()
+        self._left, self._since = list(waiting), time.monotonic()
         try:
-            for result in self._matter.run(waiting):
-                if isinstance(result, FrameFailure):
-                    self._fail([result.frame], result.error)
-                else:
-                    self._deliver_one(result, since)
-                left.remove(result.frame)
-                since = time.monotonic()
+            with ThreadPoolExecutor(1, "writing") if self._overlap else _AtOnce() as pool:
+                try:
+                    self._compute(waiting, pool)
+                finally:
+                    self._tell_written()
         except OutputError as error:
-            self._fail(left, error)
+            self._fail(self._left, error)
         except (MemoryError, torch.OutOfMemoryError):
             size = "x".join(str(side) for side in self._matter.geometry.working_size)
-            self._fail(
-                left, SettingsError(f"no memory left at {size}: lower --working-px or take --device cpu")
-            )
+            error = SettingsError(f"no memory left at {size}: lower --working-px or take --device cpu")
+            self._fail(self._left, error)
 
-    def _deliver_one(self, result: MatteResult, since: float) -> None:
-        """Write one frame.
+    def _compute(self, waiting: tuple[int, ...], pool: Executor) -> None:
+        """Each frame is written while the next is computed, and there is never more than one to be written.
+
+        Raises:
+            OutputError: no further frame could be written.
+        """
+        with closing(self._matter.run(waiting)) as results:
+            for result in results:
+                self._tell_written()
+                if isinstance(result, FrameFailure):
+                    self._left.remove(result.frame)
+                    self._fail([result.frame], result.error)
+                else:
+                    scene = self._matter.scene_linear(result.frame) if self._job.foreground else None
+                    bare = replace(result, alphas=result.alphas[:0], extra={})
+                    self._writing = bare, pool.submit(self._write, result, scene)
+                del result  # its pixels are the writer's
+
+    def _told_all(self) -> bool:
+        """Whether nothing is being written any more, and all that was has been told of."""
+        if self._writing is not None and not self._writing[1].done():
+            return False
+        self._tell_written()
+        return True
+
+    def _tell_written(self) -> None:
+        """Wait for the frame that is being written, if there is one, and tell of it.
 
         Raises:
             OutputError: no further frame could be written either.
         """
+        if self._writing is None:
+            return
+        result, future = self._writing
+        wait([future])
+        self._writing = None
         try:
-            paths = self._write(result)
+            paths, at = future.result()
         except OutputError as error:
             if not self._has_room(result):
                 raise
+            self._left.remove(result.frame)
             self._fail([result.frame], error)
         else:
-            self._tell_done(result, paths, seconds=time.monotonic() - since)
+            self._left.remove(result.frame)
+            seconds, self._since = at - self._since, at
+            self._tell_done(result, paths, seconds=seconds)
 
     def _fail(self, frames: Iterable[int], error: MaggieError) -> None:
         for frame in frames:
             self._failed += 1
             self._emit(FrameFailed(frame, str(error)))
 
-    def _write(self, result: MatteResult) -> tuple[Path, ...]:
-        return write_mattes(
+    def _write(self, result: MatteResult, scene: np.ndarray | None) -> tuple[tuple[Path, ...], float]:
+        """The files of a frame, and when they were there."""
+        paths = write_mattes(
             self._path(result.frame),
             result.alphas,
             instances=self._shot.guidance.instances,
@@ -196,13 +262,15 @@ class _Run:
             provenance=self._provenance(result.frame),
             settings=self._shot.files,
             extra=result.extra,
-            scene_linear=self._matter.scene_linear(result.frame) if self._job.foreground else None,
+            scene_linear=scene,
         )
+        return paths, time.monotonic()
 
     def _has_room(self, result: MatteResult) -> bool:
         """Whether the disk takes as much as a matte: if not, the frames to come are not worth computing."""
         folder = self._path(result.frame).parent
-        bytes_needed = result.alphas.size * (2 if self._job.depth == "half" else 4)
+        region, people = result.geometry.region, len(self._shot.guidance.instances)
+        bytes_needed = region.width * region.height * people * (2 if self._job.depth == "half" else 4)
         try:
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(bytes(bytes_needed))

@@ -91,6 +91,7 @@ class Chain:
         look: reads a frame; its InputError is remembered, and raised for every frame that needs this one.
         files: digests by name of the files a look at a frame depends on.
         size: width and height of the working grid.
+        between: called between two steps of the work, with whether a frame is looked at next.
     """
 
     def __init__(
@@ -103,8 +104,10 @@ class Chain:
         files: Callable[[int], dict[str, str]],
         size: tuple[int, int],
         cache: StateCache | None = None,
+        between: Callable[[bool], None] = lambda looks: None,
     ) -> None:
         self.frames = tuple(frames)
+        self._between = between
         self._model, self._recipe, self._cache = model, recipe, cache
         self._read, self._files, (self._width, self._height) = look, files, size
         self._last = len(self.frames) - 1
@@ -156,6 +159,7 @@ class Chain:
             raise self._broken[i]
         found = self._looks.get(i)
         if found is None:
+            self._between(True)
             try:
                 found = self._read(self.frames[i])
             except (InputError, OSError) as error:
@@ -246,8 +250,10 @@ class Chain:
             if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
                 hidden = torch.from_numpy(state)
         known = {j: self._grown(look.pinned) for j, look in looks.items() if look.pinned is not None}
+        encoded = [self._encoded(j, looks[j]) for j in self._indices(window)]
+        self._between(False)
         result = self._model.window(
-            [self._encoded(j, looks[j]) for j in self._indices(window)],
+            encoded,
             previous=before,
             hidden=hidden,
             skip_first=before is not None,
@@ -262,6 +268,7 @@ class Chain:
             None if state is None else _array(state),
         )
         self._windows.put(window, made)
+        self._between(False)
         return made
 
     def _encoded(self, j: int, look: Look) -> Any:

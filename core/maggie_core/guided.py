@@ -5,6 +5,8 @@ Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, the colour version.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,7 @@ def guided_filter(picture: Plane, alpha: Plane, *, radius_px: int, eps: float = 
     return np.clip(result, 0, 1).astype(np.float32)
 
 
-def fitted(picture: Plane, alpha: Plane, *, radius_px: int, eps: float) -> tuple[list[Plane], Plane]:
+def fitted(picture: Plane, alpha: Plane, *, radius_px: int, eps: float) -> tuple[Sequence[Plane], Plane]:
     """The function of the window around each pixel.
 
     Args:

@@ -8,13 +8,17 @@ the shot.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 
+from maggie_core import sparse
+from maggie_core.ahead import Ahead
 from maggie_core.backend import backend_class
 from maggie_core.cache import StateCache
 from maggie_core.chain import Chain, Look, Recipe, Reused
@@ -78,11 +82,15 @@ class ShotMatter:
             when only a part of the shot is at hand, so that segments stay where they are.
         pins: alphas that are delivered as they are, and that the frames beside them go on from.
         cache: keeps what was computed from run to run. It changes no pixel.
+        between: called between two steps of the work, with whether a frame is read for the next one; it may
+            wait, and what it raises ends the run.
+        overlap: read a frame ahead, in a thread of its own, while others are computed. It changes no pixel.
 
     Raises:
         FrameError: the plate lacks frames of the shot.
         GuidanceError: masks are missing or of a foreign shape.
         ColorError: the colour space or the configuration is not there.
+        SettingsError: `$MAGGIE_SPARSE` asks for what does not run on the model's device.
     """
 
     def __init__(
@@ -95,10 +103,14 @@ class ShotMatter:
         shot_frames: Sequence[int] | None = None,
         pins: Pins | None = None,
         cache: StateCache | None = None,
+        between: Callable[[bool], None] = lambda reads: None,
+        overlap: bool = True,
     ):
+        sparse.chosen(model.device)  # says now what cannot be had
         self.model, self.plate, self.guidance = model, plate, guidance
         self.settings = settings or MatteSettings()
         self.pins, self.cache = pins, cache
+        self._between, self._overlap = between, overlap
         self.shot_frames = tuple(plate.frames if shot_frames is None else shot_frames)
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
@@ -142,11 +154,11 @@ class ShotMatter:
         start, end = self._chain(index)
         return self.shot_frames[start : min(end, max(index + self._look_ahead, start + 2)) + 1]
 
-    def run(self, frames: Iterable[int] | None = None) -> Iterator[MatteResult | FrameFailure]:
+    def run(self, frames: Iterable[int] | None = None) -> Generator[MatteResult | FrameFailure, None, None]:
         """Matte `frames` (default: the whole shot), in ascending order, one by one.
 
         A frame's matte is the same whatever else is asked for. A plate or mask that cannot be read fails the
-        frames it influences; the others go on.
+        frames it influences; the others go on. Close it where it is not used up: it has a thread.
         """
         wanted = sorted(set(self.shot_frames if frames is None else frames))
         outside = [frame for frame in wanted if frame not in self._place]
@@ -158,33 +170,42 @@ class ShotMatter:
         by_chain: dict[tuple[int, int], list[int]] = {}
         for frame in wanted:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
-        for (start, end), asked in by_chain.items():
-            yield from self._run_chain(start, end, asked)
+        looked_at = [frame for asked in by_chain.values() for frame in self.influence(asked[-1])]
+        in_detail = wanted if self.detail == "native" else []
+        with ThreadPoolExecutor(1, "reading") if self._overlap else nullcontext() as pool:
+            looks = Ahead(self._look, looked_at, pool)
+            plates = Ahead(self._stored, in_detail, pool)
+            for (start, end), asked in by_chain.items():
+                yield from self._run_chain(start, end, asked, looks, plates)
 
     def scene_linear(self, frame: int) -> np.ndarray:
         """(H, W, 3) float32 scene-linear plate over the region; as stored where it is linear already."""
         picture = self._read(frame)
         return self.view.scene_linear(reframe(picture.pixels, picture.data, self.geometry.region))
 
-    def _run_chain(self, start: int, end: int, asked: list[int]) -> Iterator[MatteResult | FrameFailure]:
+    def _run_chain(
+        self, start: int, end: int, asked: list[int], looks: Ahead[Look], plates: Ahead[Frame]
+    ) -> Iterator[MatteResult | FrameFailure]:
         chain = Chain(
             self.model,
             self.shot_frames[start : end + 1],
             self._recipe,
-            look=self._look,
+            look=looks.get,
             files=self._files,
             size=self.geometry.working_size,
             cache=self.cache,
+            between=self._between,
         )
         for frame in asked:
-            try:
-                result = self._result(chain, frame)
-            except (InputError, OSError) as error:
-                said = error if isinstance(error, MaggieError) else FrameError(str(error))
-                yield FrameFailure(frame, said)
-            else:
-                give_back()
-                yield result
+            yield self._matted(chain, frame, plates)  # kept by whoever takes it alone
+
+    def _matted(self, chain: Chain, frame: int, plates: Ahead[Frame]) -> MatteResult | FrameFailure:
+        try:
+            return self._result(chain, frame, plates)
+        except (InputError, OSError) as error:
+            return FrameFailure(frame, error if isinstance(error, MaggieError) else FrameError(str(error)))
+        finally:
+            give_back()
 
     @cached_property
     def _recipe(self) -> Recipe:
@@ -207,10 +228,11 @@ class ShotMatter:
         }
         network = {"weights": self.model.digest, "carry_hidden": hidden}
         network |= backend_class(self.model.device, self.model.precision)
+        network["sparse"] = sparse.chosen(self.model.device)
         return Recipe(polish, steady, hidden, seeing, network, shot=f"{self.plate.colorspace_hint} {names}")
 
     def _look(self, frame: int) -> Look:
-        plate = self._read(frame)
+        plate = self._stored(frame)
         if plate.display != self.geometry.display:
             raise FrameError(
                 f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
@@ -231,7 +253,7 @@ class ShotMatter:
             "pins": "" if self.pins is None else self.pins.digest(frame),
         }
 
-    def _result(self, chain: Chain, frame: int) -> MatteResult:
+    def _result(self, chain: Chain, frame: int, plates: Ahead[Frame]) -> MatteResult:
         small, reused, why = chain.matte(frame)
         header, present, repairs = chain.about(frame)
         # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
@@ -240,7 +262,8 @@ class ShotMatter:
         np.clip(alphas, 0, 1, out=alphas)
         pinned = {} if self.pins is None else self.pins.exact(frame, self.geometry)
         if self.detail == "native":
-            self._add_detail(alphas, small, chain.picture(frame), frame, but=pinned)
+            self._between(True)
+            self._add_detail(alphas, small, chain.picture(frame), lambda: plates.get(frame), but=pinned)
         for place, plane in pinned.items():
             alphas[place] = plane
         extra: dict[str, np.ndarray] = {}
@@ -250,12 +273,18 @@ class ShotMatter:
         return MatteResult(frame, alphas, self.geometry, header, repairs, extra, reused, why)
 
     def _add_detail(
-        self, alphas: np.ndarray, small: np.ndarray, picture: np.ndarray, frame: int, *, but: Container[int]
+        self,
+        alphas: np.ndarray,
+        small: np.ndarray,
+        picture: np.ndarray,
+        read: Callable[[], Frame],
+        *,
+        but: Container[int],
     ) -> None:
         slopes = [None if n in but else slope_of(alpha, picture) for n, alpha in enumerate(small)]
         if all(slope is None for slope in slopes):
             return
-        plate = self._read(frame)
+        plate = read()
 
         def see(part: Window) -> np.ndarray:
             as_stored = Geometry(plate.display, part, working_px=max(part.width, part.height))
@@ -266,6 +295,10 @@ class ShotMatter:
         add_detail(alphas, slopes, picture, geometry=self.geometry, see=see)
 
     def _read(self, frame: int) -> Frame:
+        self._between(True)
+        return self._stored(frame)
+
+    def _stored(self, frame: int) -> Frame:
         return read_plate(self.plate, frame, layer=self.settings.plate_layer)
 
     @property

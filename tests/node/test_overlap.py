@@ -1,0 +1,160 @@
+"""Frames are read and written beside the computing: the same files and events, whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from shots import TinyShot
+from tiny import write_shot as write_larger_shot
+
+from maggie_core.mattes import read_mattes
+from maggie_node import runner
+from maggie_node.job import MaskGuidance, MatteJob
+from maggie_node.protocol import Event, Finished, FrameDone, FrameFailed, Started
+
+
+def job_of(shot: TinyShot, model: Path, out: Path, **more) -> MatteJob:
+    guidance = tuple(MaskGuidance(name, shot.mask(name)) for name in shot.names)
+    asked = MatteJob(shot.plate, str(out / "m.####.exr"), guidance, model=str(model), device="cpu")
+    return replace(asked, **more)
+
+
+def events_of(job: MatteJob, *, overlap: bool = True, cancelled: Callable[[], bool] = lambda: False):
+    events: list[Event] = []
+    runner.run(job, emit=events.append, cancelled=cancelled, overlap=overlap)
+    return events
+
+
+def without_times(events: list[Event], folder: Path) -> list[str]:
+    plain = [replace(e, seconds=0.0) if isinstance(e, FrameDone) else e for e in events]
+    return [str(event).replace(str(folder), "") for event in plain]
+
+
+def frames(events: list[Event], kind: type[FrameDone | FrameFailed]) -> list[int]:
+    return [event.frame for event in events if isinstance(event, kind)]
+
+
+VARIANTS = {
+    "as it is": {},
+    "in segments": {"segment_frames": 2, "warmup_frames": 1},
+    "with a foreground": {"foreground": True},
+    "some frames": {"frames": "1002,1004-1005"},
+}
+
+
+@pytest.mark.parametrize("how", VARIANTS)
+def test_files_and_events_are_the_same_as_one_after_the_other(
+    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path, how: str
+):
+    assert_same(tmp_path, lambda out: job_of(kept_shot, tiny_model, out, **VARIANTS[how]))
+
+
+def test_so_they_are_with_native_detail(tiny_model: Path, tmp_path: Path):
+    plate, masks = write_larger_shot(tmp_path, frames=range(1001, 1004), width=192, height=128)
+    guidance = tuple(MaskGuidance(name, mask) for name, mask in masks.items())
+    job = MatteJob(
+        plate, "m.####.exr", guidance, model=str(tiny_model), device="cpu", working_px=64, detail="native"
+    )
+
+    assert_same(tmp_path, lambda out: replace(job, output=str(out / "m.####.exr")))
+
+
+def assert_same(folder: Path, job: Callable[[Path], MatteJob]) -> None:
+    """The job gives the same files and events with overlap and without."""
+    beside, after = folder / "beside", folder / "after"
+
+    told = {out: without_times(events_of(job(out), overlap=out == beside), out) for out in (beside, after)}
+
+    files = sorted(path.name for path in beside.iterdir())
+    assert told[beside] == told[after]
+    assert files == sorted(path.name for path in after.iterdir())
+    for name in files:
+        assert (beside / name).read_bytes() == (after / name).read_bytes()
+
+
+def test_a_frame_is_told_of_before_anyone_may_make_the_job_wait_and_all_in_the_callers_thread(
+    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    told: list[Event] = []
+    threads: set[threading.Thread] = set()
+    untold: list[set[str]] = []
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        threads.add(threading.current_thread())
+
+    def cancelled() -> bool:
+        threads.add(threading.current_thread())
+        there = {str(path) for path in tmp_path.glob("m.*.exr")}
+        untold.append(there - {event.path for event in told if isinstance(event, FrameDone)})
+        return False
+
+    runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=emit, cancelled=cancelled)
+
+    assert len(untold) >= 5
+    assert not any(untold)
+    assert threads == {threading.current_thread()}
+
+
+def test_what_was_matted_before_a_broken_plate_is_delivered_before_it_fails(
+    shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    (shot.folder / "plate.1005.exr").write_bytes(b"no picture")
+
+    events = events_of(job_of(shot, tiny_model, tmp_path / "out", segment_frames=2, warmup_frames=0))
+
+    assert isinstance(events[0], Started)
+    assert [type(event) for event in events[1:]] == [FrameDone] * 2 + [FrameFailed] * 3 + [Finished]
+    assert frames(events, FrameDone) == [1001, 1002]
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_a_job_ended_in_the_middle_tells_of_every_file_and_leaves_no_thread(
+    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    before, events = set(threading.enumerate()), []
+
+    def cancelled() -> bool:
+        return len(frames(events, FrameDone)) >= 2
+
+    finished = runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=events.append, cancelled=cancelled)
+
+    files = sorted(tmp_path.iterdir())
+    assert finished.cancelled
+    assert 2 <= len(files) < 5
+    assert [str(path) for path in files] == [event.path for event in events if isinstance(event, FrameDone)]
+    assert finished.done == len(files)
+    assert all(set(read_mattes(path)[0]) == {"ana", "ben"} for path in files)
+    assert not {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}
+
+
+def test_a_file_that_cannot_be_written_fails_alone_and_in_its_turn(
+    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    (tmp_path / "m.1003.exr").mkdir()
+
+    events = events_of(job_of(kept_shot, tiny_model, tmp_path))
+
+    told = [event.frame for event in events if isinstance(event, FrameDone | FrameFailed)]
+    assert told == [1001, 1002, 1003, 1004, 1005]
+    assert frames(events, FrameFailed) == [1003]
+    assert [path for path in tmp_path.iterdir() if path.suffix != ".exr"] == []
+
+
+def test_what_a_listener_raises_comes_out_and_no_thread_stays(
+    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    before = set(threading.enumerate())
+
+    def emit(event: Event) -> None:
+        if isinstance(event, FrameDone):
+            raise RuntimeError("nobody listens")
+
+    with pytest.raises(RuntimeError, match="nobody listens"):
+        runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=emit)
+
+    assert not {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}
