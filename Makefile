@@ -11,7 +11,7 @@ EXTENSION = build/blender
 export OMP_WAIT_POLICY ?= PASSIVE
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: install demo test test-slow lint bench .venv-blender blenders blender-extension blender-repository nuke-plugin clean
+.PHONY: install demo test test-slow test-gpu lint bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
 
 install: $(STAMP)
 
@@ -29,6 +29,11 @@ test: lint .venv-blender
 test-slow: lint .venv-blender blenders
 	$(PYTEST) -m "not gpu and not weights"
 
+# Where there is a CUDA device.
+test-gpu: $(STAMP)
+	$(BIN)/python -m pip install --quiet -e '.[dev,cuda]' -c constraints.txt
+	$(PYTEST) -m gpu
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,6 +42,12 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# The tables on CUDA, by both backends of sparse convolutions.
+bench-gpu: $(STAMP)
+	$(BIN)/python -m pip install --quiet -e '.[dev,cuda]' -c constraints.txt
+	$(BIN)/python -m benchmarks.speed -o speed-cuda --set all --device cuda --repeat 50
+	MAGGIE_SPARSE=spconv $(BIN)/python -m benchmarks.speed -o speed-cuda-spconv --set all --device cuda --repeat 50
 
 # Blender pins its own numpy and OpenImageIO, so it never shares an environment with us.
 .venv-blender: $(BLENDERS)

@@ -9,14 +9,15 @@
     python -m benchmarks.speed -o speed-cuda --set all --device cuda --repeat 50
 
 Every case is a process of its own. What is measured is added to `speed.json` in the folder as it comes, so
-that an interrupted run goes on; `--again` measures anew. Beside it come `tables.md`, and `growth.png` and
-`growth-image.png` once `--set growth` has been measured.
+that an interrupted run goes on; `--again` measures anew. Beside it come `tables.md`, and plots once
+`--set growth` has been measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -135,6 +136,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int)
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--draw", action="store_true")
+    parser.add_argument("--into", type=Path, help="a page, docs/speed.md, whose tables and plots are renewed")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     store = args.output / "speed.json"
@@ -151,19 +153,26 @@ def main() -> None:
     (args.output / "tables.md").write_text(text + "\n")
     print(text)
     for name, case in PLOTS.items():
-        if case in found:
-            draw(found[case], args.output / f"{name}.png")
+        for folder in (args.output, args.into and args.into.parent) if case in found else ():
+            if folder:
+                draw(found[case], folder / f"speed_{name}.png")
+    if args.into:
+        args.into.write_text(renewed(args.into.read_text(), found))
+
+
+def renewed(page: str, found: dict[str, Any]) -> str:
+    """The page with what lies between <!-- NAME --> and <!-- end --> replaced by that table."""
+    for name, table in TABLES.items():
+        text = table(found)
+        if text:
+            pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+            page = re.sub(pattern, lambda marks, text=text: f"{marks[1]}{text}\n{marks[2]}", page, flags=re.S)
+    return page
 
 
 def tables(found: dict[str, Any]) -> str:
     """What was found as Markdown."""
-    parts = [
-        _target_table(found),
-        _network_table(found),
-        _roofline_table(found),
-        _growth_table(found),
-        _product_table(found),
-    ]
+    parts = [table(found) for table in TABLES.values()]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -177,7 +186,7 @@ def _target_table(found: dict[str, Any]) -> str:
         if value is not None:
             sign, unit = ">=" if target.at_least else "<=", f" {target.unit}".rstrip()
             lines.append(
-                f"| {target.what} | {sign} {target.limit:g}{unit} | {value:.4g}{unit} "
+                f"| {target.what} | {sign} {target.limit:g}{unit} | {value:.5g}{unit} "
                 f"| {'yes' if target.met(value) else 'no'} |"
             )
     return "\n".join(lines) if len(lines) > 2 else ""
@@ -198,8 +207,8 @@ def _network_table(found: dict[str, Any]) -> str:
             f"| {_number(row['seconds_fast_bf16'])} | {_number(row['ratio_fp32'])} "
             f"| {_number(row['ratio_bf16'])} | {spread} | {_number(row['peak_mb_literal'], 0)} "
             f"| {_number(row['peak_mb_fast'], 0)} | {_number(row['peak_mb_fast_bf16'], 0)} "
-            f"| {100 * row['bf16_within_2_of_255']:.2f} % "
-            f"| {100 * row['bf16_within_2_of_255_default_model']:.2f} % |"
+            f"| {_percent(row['bf16_within_2_of_255'])} "
+            f"| {_percent(row['bf16_within_2_of_255_default_model'])} |"
         )
     return "\n".join(lines) if len(lines) > 2 else ""
 
@@ -256,6 +265,19 @@ def _product_table(found: dict[str, Any]) -> str:
 
 def _number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+TABLES = {
+    "targets": _target_table,
+    "network": _network_table,
+    "roofline": _roofline_table,
+    "growth": _growth_table,
+    "jobs": _product_table,
+}
 
 
 WAYS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.speed import DEFAULT, PLOTS, SETS, TARGETS, draw, tables
+from benchmarks.speed import DEFAULT, PLOTS, SETS, TARGETS, draw, renewed, tables
 from maggie_node.bench.cases import find_case
 
 
@@ -24,7 +24,18 @@ def test_every_target_belongs_to_the_set_that_measures_them():
 def test_a_target_is_reached_or_not(seconds: float, said: str):
     table = tables({DEFAULT: {"device": "cpu", "seconds_fast": seconds}})
 
-    assert f"| default model, N=3, frames a second | >= 3 | {1 / seconds:.4g} | {said} |" in table
+    assert f"| default model, N=3, frames a second | >= 3 | {1 / seconds:.5g} | {said} |" in table
+
+
+def test_a_page_s_table_is_renewed_and_the_rest_of_it_stays():
+    page = "before\n<!-- targets -->\nold\n<!-- end -->\nbetween\n<!-- growth -->\nkept\n<!-- end -->\n"
+
+    new = renewed(page, {DEFAULT: {"device": "cpu", "seconds_fast": 0.25}})
+
+    assert "old" not in new and "| >= 3 | 4 | yes |" in new
+    assert new.startswith("before\n<!-- targets -->\n|")
+    assert new.endswith("|\n<!-- end -->\nbetween\n<!-- growth -->\nkept\n<!-- end -->\n")
+    assert renewed(new, {DEFAULT: {"device": "cpu", "seconds_fast": 0.25}}) == new
 
 
 def test_what_one_instance_more_costs_is_drawn(tmp_path: Path):
