@@ -52,6 +52,8 @@ CEILING = 64.0
 would otherwise turn its whole neighbourhood white."""
 NEGLIGIBLE = 1e-4
 """How far outside [0, 1] a value may lie without being counted: table and matrix rounding."""
+STRIP_ROWS = 32
+"""Rows looked at together, few enough to stay in the processor's cache."""
 MIDDLE_GREY = 0.18
 """Scene-linear value auto-exposure brings the median to."""
 
@@ -243,11 +245,23 @@ def _finite(rgb: np.ndarray) -> tuple[np.ndarray, int, int]:
 
 
 def _limited(rgb: np.ndarray, gain: float) -> tuple[np.ndarray, int, int]:
-    """Exposed, in [0, CEILING]; and in how many pixels something was below 0, above 1."""
-    exposed = rgb * np.float32(gain)
-    negative = _pixels_where(exposed < -NEGLIGIBLE)
-    above_one = _pixels_where(exposed > 1 + NEGLIGIBLE)
-    return np.clip(exposed, 0.0, CEILING, out=exposed), negative, above_one
+    """Exposed, in [0, CEILING]; and in how many pixels something was below 0, above 1.
+
+    Copies only if it must.
+    """
+    exposed = rgb if gain == 1 else rgb * np.float32(gain)
+    negative = above_one = 0
+    for start in range(0, len(rgb), STRIP_ROWS):
+        rows = slice(start, start + STRIP_ROWS)
+        low, high = exposed[rows].min(initial=0), exposed[rows].max(initial=0)
+        if low < -NEGLIGIBLE:
+            negative += _pixels_where(exposed[rows] < -NEGLIGIBLE)
+        if high > 1 + NEGLIGIBLE:
+            above_one += _pixels_where(exposed[rows] > 1 + NEGLIGIBLE)
+        if low < 0 or high > CEILING:
+            exposed = exposed.copy() if exposed is rgb else exposed
+            np.clip(exposed[rows], 0.0, CEILING, out=exposed[rows])
+    return exposed, negative, above_one
 
 
 def _pixels_where(channels: np.ndarray) -> int:

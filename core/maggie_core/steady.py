@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maggie_core.threads import side_by_side
+
 Steady = Literal["none", "flow"]
 Plane = NDArray[np.float32]
 
@@ -53,7 +55,13 @@ def flows(picture: Plane, other: Plane) -> Flows:
     Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, in OpenCV.
     """
     here, there = _grey(picture), _grey(other)
-    return Flows(_flow(here, there), _flow(there, here))
+    # It cuts the picture into a strip for each thread, and the cuts show: with one they are always the same.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return Flows(*side_by_side(lambda pair: _flow(*pair), ((here, there), (there, here))))
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def steadied(
@@ -75,10 +83,9 @@ def steadied(
     if min(picture.shape[1:]) < LEAST_PX:
         return alphas
     total, weights = alphas.astype(np.float32), np.ones_like(alphas, np.float32)
-    for other, theirs, present, ways in neighbours:
-        if not present.any():
-            continue
-        x, y, weight = correspondence(picture, other, ways())
+    found = [(other, theirs, present, ways()) for other, theirs, present, ways in neighbours if present.any()]
+    met = side_by_side(lambda each: correspondence(picture, each[0], each[3]), found)
+    for (_, theirs, present, _), (x, y, weight) in zip(found, met, strict=True):
         for n in np.flatnonzero(present):
             total[n] += weight * sampled(theirs[n], x, y)
             weights[n] += weight
@@ -98,8 +105,8 @@ def correspondence(picture: Plane, other: Plane, ways: Flows | None = None) -> t
     """
     height, width = picture.shape[1:]
     x, y, missed = _where(ways or flows(picture, other))
-    difference = np.stack([sampled(plane, x, y) for plane in other]) - picture
-    apart = cv2.GaussianBlur((difference**2).mean(0), (0, 0), AROUND_PX)
+    apart = sum((sampled(theirs, x, y) - ours) ** 2 for theirs, ours in zip(other, picture, strict=True))
+    apart = cv2.GaussianBlur(np.asarray(apart / np.float32(len(picture))), (0, 0), AROUND_PX)
     weight = np.exp(-apart / np.float32(SAME_COLOUR**2) - missed / np.float32(BACK_PX**2))
     weight *= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     return x, y, weight
@@ -143,19 +150,13 @@ def _where(ways: Flows) -> tuple[Plane, Plane, Plane]:
     flow, back = ways.there, ways.back
     rows, columns = np.indices(flow.shape[:2], dtype=np.float32)
     x, y = columns + flow[..., 0], rows + flow[..., 1]
-    returned = np.stack([sampled(np.ascontiguousarray(back[..., k]), x, y) for k in range(2)], -1)
-    return x, y, ((flow + returned) ** 2).sum(-1)
+    missed = sum((flow[..., k] + sampled(np.ascontiguousarray(back[..., k]), x, y)) ** 2 for k in range(2))
+    return x, y, np.asarray(missed)
 
 
 def _flow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.float32]:
-    # It cuts the picture into a strip for each thread, and the cuts show: with one they are always the same.
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        return np.asarray(search.calc(here, there, None), np.float32)  # type: ignore[call-overload]
-    finally:
-        cv2.setNumThreads(threads)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return np.asarray(search.calc(here, there, None), np.float32)  # type: ignore[call-overload]
 
 
 def _grey(picture: Plane) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def threads_kept() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def side_by_side(work: Callable[[T], None], items: Iterable[T]) -> None:
-    """`work` on every item, on as many threads as the network has; what it raises is raised here."""
+def side_by_side(work: Callable[[T], V], items: Iterable[T]) -> list[V]:
+    """What `work` makes of every item, on as many threads as the network has."""
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(work, items))
+        return list(pool.map(work, items))
