@@ -83,6 +83,22 @@ def test_instances_do_not_see_each_other(scene):
     assert torch.allclose(together[1:], everywhere(picture, other[None]), atol=1e-5)
 
 
+def test_cues_asked_for_near_the_guidance_are_those_of_the_whole_picture():
+    generator = torch.Generator().manual_seed(4)
+    picture = torch.rand(3, 384, 640, generator=generator)
+    guidance = torch.zeros(2, 384, 640)
+    guidance[0, 8:40, 16:40] = guidance[1, 100:110, 300:310] = 1
+
+    everywhere, near = (local_colours(picture, guidance, around_px=px) for px in (None, 30))
+
+    looked_at = F.max_pool2d(guidance, 61, stride=1, padding=30)
+    rows = F.max_pool2d(looked_at, 4).bool().flatten()
+    assert torch.allclose(near.rows[rows], everywhere.rows[rows], atol=1e-5)
+    cells = F.max_pool2d(looked_at, 8).bool().unsqueeze(1).expand_as(near.coarse)
+    assert torch.allclose(near.coarse[cells], everywhere.coarse[cells], atol=1e-5)
+    assert near.rows.count_nonzero() < 0.5 * everywhere.rows.count_nonzero()
+
+
 @pytest.mark.parametrize("radius", [2, 5, 14])
 def test_the_box_is_a_mean_over_a_window_with_zeros_beyond(radius):
     x = torch.rand(2, 3, 20, 33, generator=torch.Generator().manual_seed(0))

@@ -25,12 +25,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.model.crops import Box, bounds, grown
+from maggie_core.model.widths import CUE_CHANNELS
 from maggie_core.sparse.sites import Sites, largest_near
 
 STRIDE = 4
 """The local means live on a grid four times coarser than the picture."""
-MEANS = 12
-"""Channels of a cell's local means; those of its fits follow."""
+MEANS, FIELDS = 12, 32
+"""Channels of a cell's local means, and with those of its fits."""
 BLOCK, BAND = 4096, 48
 """Sites, and pixels of a line, that are looked at together: what lies in a core's cache."""
 RADII = (5, 14)
@@ -40,6 +42,8 @@ GUIDED_EPS = 3e-4
 """Window half size and regularisation of the guided filter: 20 pixels across."""
 DISCRIMINANTS = ((1, (5,)), (2, (8, 5)), (4, (14, 8, 5)))
 """Cells left out on both sides of the guidance's edge (4, 8, 16 pixels), and each pass's window half size."""
+REACH = max(left_out + sum(radii) + GUIDED_RADIUS * len(radii) for left_out, radii in DISCRIMINANTS)
+"""How far the local colours of a cell look, in cells."""
 DISCRIMINANT_EPS = 1e-4
 LEFT_OUT_WEIGHT = 0.02
 """What the left-out cells still count, for subjects with nothing deeper inside."""
@@ -92,41 +96,62 @@ class LocalColours:
         return torch.cat([_cues(fields.contiguous(), *rest).t() for fields, *rest in parts])
 
 
-def local_colours(picture: Tensor, guidance: Tensor) -> LocalColours:
+def local_colours(picture: Tensor, guidance: Tensor, *, around_px: int | None = None) -> LocalColours:
     """Local inside and outside colours of one frame.
 
     Args:
         picture: (3, H, W) sRGB-encoded [0, 1]; H and W multiples of 8.
         guidance: (N, H, W) binary.
+        around_px: how far from an instance's guidance its cues are asked for, where they may be anything
+            further away; None means everywhere.
     """
-    colour = F.avg_pool2d(picture, STRIDE).unsqueeze(0)
-    claimed = F.avg_pool2d(guidance, STRIDE).unsqueeze(1)
-    inside, outside = [], []
-    everything = torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1)
-    weighted = torch.cat([claimed * colour, claimed], dim=1)
-    for radius in RADII:
-        total, part = _box(everything, radius), _box(weighted, radius)
-        rest = total - part
-        inside.append(_mean(part))
-        outside.append(_mean(rest))
-    products = torch.cat([colour, _products(colour), everything[:, 3:]], dim=1)
-    fits = [_guided_filter(products, claimed)]
-    fits += [_discriminant(products, claimed, left_out, radii) for left_out, radii in DISCRIMINANTS]
-    means = torch.cat([torch.stack(side, dim=2).flatten(1, 2) for side in (inside, outside)], dim=1)
-    fitted = torch.stack(fits, dim=2).flatten(1, 2)
-    colour, cover = colour[0], claimed[:, 0]
-    return LocalColours(
-        colour=colour,
-        cover=cover,
-        rows=torch.cat([means, fitted], dim=1).permute(0, 2, 3, 1).flatten(0, 2),
-        coarse=_coarse(means.transpose(0, 1), fitted.transpose(0, 1), colour.unsqueeze(1), cover),
+    colour, cover = F.avg_pool2d(picture, STRIDE), F.avg_pool2d(guidance, STRIDE)
+    count, height, width = cover.shape
+    rows = cover.new_zeros(count, height, width, FIELDS)
+    coarse = cover.new_zeros(count, CUE_CHANNELS, height // 2, width // 2)
+    coarse[:, 4] = F.avg_pool2d(cover, 2) * 2 - 1
+    for claimed, row, small in zip(cover, rows, coarse, strict=True):
+        box = (slice(0, height), slice(0, width)) if around_px is None else _box_around(claimed, around_px)
+        if box is None:
+            continue
+        fields = _fields(colour[:, *box], claimed[box])
+        row[box] = fields.permute(1, 2, 0)
+        half = [slice(side.start // 2, side.stop // 2) for side in box]
+        small[:, *half] = _coarse(fields, colour[:, *box], claimed[box])
+    return LocalColours(colour, cover, rows.flatten(0, 2), coarse)
+
+
+def _box_around(claimed: Tensor, around_px: int) -> Box | None:
+    """What the cues up to `around_px` from where an instance's guidance (h, w) is depend on."""
+    inside = bounds(claimed > 0)
+    if inside is None:
+        return None
+    margin = REACH + -(-around_px // STRIDE)
+    rows, columns = grown(inside, margin, margin, claimed.shape)
+    return slice(rows.start // 2 * 2, -(-rows.stop // 2) * 2), slice(
+        columns.start // 2 * 2, -(-columns.stop // 2) * 2
     )
 
 
-def _coarse(means: Tensor, fits: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
-    """(N, 12, h/2, w/2): cues at half the size of the maps, of which the first three are as in `_cues`."""
-    lines = _lines(F.avg_pool2d(means, 2), F.avg_pool2d(colour, 2))
-    return torch.cat([lines, F.avg_pool2d(_fits(fits, colour, cover * 2 - 1), 2)]).transpose(0, 1)
+def _fields(colour: Tensor, claimed: Tensor) -> Tensor:
+    """(32, h, w): `LocalColours.rows` of one instance, from colour (3, h, w) and guidance (h, w)."""
+    ones = torch.ones_like(claimed).unsqueeze(0)
+    everything = torch.cat([colour, ones])
+    inside, outside = [], []
+    for radius in RADII:
+        total, part = _box(torch.stack([everything, claimed * everything]), radius)
+        inside.append(_mean(part))
+        outside.append(_mean(total - part))
+    products = torch.cat([colour, _products(colour), ones])
+    fits = [_discriminant(products, claimed, left_out, radii) for left_out, radii in DISCRIMINANTS]
+    kinds = inside, outside, [_guided_filter(products, claimed), *fits]
+    return torch.cat([torch.stack(kind, dim=1).flatten(0, 1) for kind in kinds])
+
+
+def _coarse(fields: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
+    """(12, h/2, w/2): cues at half the size of the maps, which are as in `_cues`."""
+    lines = _lines(F.avg_pool2d(fields[:MEANS], 2), F.avg_pool2d(colour, 2))
+    return torch.cat([lines, F.avg_pool2d(_fits(fields[MEANS:], colour, cover * 2 - 1), 2)])
 
 
 def _cues(fields: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
@@ -152,89 +177,83 @@ def _fits(fits: Tensor, colour: Tensor, guidance: Tensor) -> Tensor:
 
 
 def _discriminant(products: Tensor, claimed: Tensor, left_out: int, radii: tuple[int, ...]) -> Tensor:
-    """(N, 5, h, w): slope and offset of an alpha, and how far apart it puts the two sides' means.
+    """(5, h, w): slope and offset of an alpha, and how far apart it puts the two sides' means.
 
     Args:
-        products: (1, 10, h, w) colour, its products in the order rr rg rb gg gb bb, and ones.
-        claimed: (N, 1, h, w) coverage of the guidance.
+        products: (10, h, w) colour, its products in the order rr rg rb gg gb bb, and ones.
+        claimed: (h, w) coverage of the guidance.
         left_out: cells beside the guidance's edge whose side is open.
         radii: window half size of each pass.
     """
-
-    def deep(side: Tensor) -> Tensor:
-        return 1 - largest_near(1 - side, left_out)
-
-    deep_inside, deep_outside = deep(claimed), deep(1 - claimed)
-    sides = torch.stack([claimed, 1 - claimed])
-    sides = torch.lerp(torch.stack([deep_inside, deep_outside]), sides, LEFT_OUT_WEIGHT)
-    decided = torch.maximum(deep_inside, deep_outside)
+    both = torch.stack([claimed, 1 - claimed])
+    deep = 1 - largest_near(1 - both, left_out)
+    sides = torch.lerp(deep, both, LEFT_OUT_WEIGHT)
+    decided = torch.maximum(*deep)
     fit = claimed
     for number, radius in enumerate(radii):
         if number:
-            estimate = torch.lerp(_applied(fit, products[:, :3], dim=1).unsqueeze(1), claimed, decided)
+            estimate = torch.lerp(_applied(fit, products[:3]), claimed, decided)
             sides = (torch.stack([estimate, 1 - estimate]) - SURE).clamp_(min=0)
         fit = _separated(products, sides, claimed, radius)
     return fit
 
 
 def _separated(products: Tensor, sides: Tensor, claimed: Tensor, radius: int) -> Tensor:
-    """One pass: in every window the linear function of colour that best tells the two `sides` (2, N, 1, h, w)
+    """One pass: in every window the linear function of colour that best tells the two `sides` (2, h, w)
     apart, both counting the same; where a window lacks a side, the guidance itself.
     """
-    moments, weights = _box(sides * products, radius).split([9, 1], dim=2)
+    moments, weights = _box(sides.unsqueeze(1) * products, radius).split([9, 1], dim=1)
     f, b = moments / (weights + 1e-6)
-    middle, apart = (f + b) / 2, f[:, :3] - b[:, :3]
-    mean = middle[:, :3]
-    slope = _solved(middle[:, 3:] - _products(mean), apart / 4, DISCRIMINANT_EPS)
-    offset = 0.5 - (slope * mean).sum(1, keepdim=True)
+    middle, apart = (f + b) / 2, f[:3] - b[:3]
+    mean = middle[:3]
+    slope = _solved(middle[3:] - _products(mean), apart / 4, DISCRIMINANT_EPS)
+    offset = 0.5 - (slope * mean).sum(0, keepdim=True)
     both = (weights > 1e-4).all(0).to(slope.dtype)
-    gap = (slope * apart).sum(1, keepdim=True)
-    fit = torch.cat([slope * both, torch.lerp(claimed, offset, both), gap * both], dim=1)
-    return _smooth(fit)
+    gap = (slope * apart).sum(0, keepdim=True)
+    return _smooth(torch.cat([slope * both, torch.lerp(claimed, offset, both), gap * both]))
 
 
 def _products(colour: Tensor) -> Tensor:
-    """(N, 3, h, w) -> (N, 6, h, w): rr rg rb gg gb bb."""
-    return torch.cat([colour[:, i : i + 1] * colour[:, i:] for i in range(3)], dim=1)
+    """(3, h, w) -> (6, h, w): rr rg rb gg gb bb."""
+    return torch.cat([colour[i] * colour[i:] for i in range(3)])
 
 
 def _solved(spread: Tensor, right: Tensor, eps: float) -> Tensor:
-    """(N, 3, h, w) x with (C + eps) x = right, for symmetric C given as rr rg rb gg gb bb."""
-    rr, rg, rb, gg, gb, bb = spread.unbind(1)
+    """(3, h, w) x with (C + eps) x = right, for symmetric C given as rr rg rb gg gb bb."""
+    rr, rg, rb, gg, gb, bb = spread
     rr, gg, bb = rr + eps, gg + eps, bb + eps
     first, second, third = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     fourth, fifth, sixth = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
     rows = ((first, second, third), (second, fourth, fifth), (third, fifth, sixth))
-    x, y, z = right.unbind(1)
-    determinant = rr * first + rg * second + rb * third
-    return torch.stack([(p * x + q * y + s * z) / determinant for p, q, s in rows], dim=1)
+    x, y, z = right / (rr * first + rg * second + rb * third)
+    return torch.stack([p * x + q * y + s * z for p, q, s in rows])
 
 
-def _applied(fit: Tensor, colour: Tensor, *, dim: int = 0) -> Tensor:
-    """Alpha of a colour under slope and offset, the first four of `fit` along `dim`, cut to [0, 1]."""
-    return ((fit.narrow(dim, 0, 3) * colour).sum(dim) + fit.select(dim, 3)).clamp_(0, 1)
+def _applied(fit: Tensor, colour: Tensor) -> Tensor:
+    """Alpha of a colour (3, ...) under slope and offset, the first four of `fit`, cut to [0, 1]."""
+    return ((fit[:3] * colour).sum(0) + fit[3]).clamp_(0, 1)
 
 
 def _guided_filter(products: Tensor, claimed: Tensor) -> Tensor:
-    """(N, 5, h, w): local linear functions of colour that fit the guidance, slopes and offset; a zero.
+    """(5, h, w): local linear functions of colour that fit the guidance, slopes and offset; a zero.
 
     Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, the colour version.
     """
-    level, pairs = _smooth(products[:, :9]).split([3, 6], dim=1)
-    cover, together = _smooth(torch.cat([claimed, claimed * products[:, :3]], dim=1)).split([1, 3], dim=1)
+    level, pairs = _smooth(products[:9]).split([3, 6])
+    cover, together = _smooth(claimed * products[[9, 0, 1, 2]]).split([1, 3])
     slope = _solved(pairs - _products(level), together - cover * level, GUIDED_EPS)
-    offset = cover - (slope * level).sum(1, keepdim=True)
-    return F.pad(_smooth(torch.cat([slope, offset], dim=1)), (0, 0, 0, 0, 0, 1))
+    offset = cover - (slope * level).sum(0, keepdim=True)
+    return F.pad(_smooth(torch.cat([slope, offset])), (0, 0, 0, 0, 0, 1))
 
 
 def _mean(summed: Tensor) -> Tensor:
     # Where the window holds none of a side, its mean is grey and the difference says nothing.
-    return (summed[:, :3] + 1e-4 * 0.5) / (summed[:, 3:] + 1e-4)
+    return (summed[:3] + 1e-4 * 0.5) / (summed[3] + 1e-4)
 
 
 def _smooth(x: Tensor) -> Tensor:
     """Mean over the guided filter's window, of what lies inside the picture."""
-    return _box(x, GUIDED_RADIUS) / _box(torch.ones_like(x[:1, :1]), GUIDED_RADIUS)
+    return _box(x, GUIDED_RADIUS) / _box(torch.ones_like(x[:1]), GUIDED_RADIUS)
 
 
 def _box(x: Tensor, radius: int) -> Tensor:
