@@ -9,7 +9,7 @@ Tang, "Guided Image Filtering", ECCV 2010; its coarse fit used at full size: He 
 
 but for what is no more than the plate's grain. So who is where, and how that changes in time, stays the
 working grid's decision, and no tile knows more than another: cut anywhere, the result is the same. Memory is
-that of the alphas and of one tile.
+that of the alphas and of a tile for each thread.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from maggie_core.geometry import Geometry, Window
 from maggie_core.guided import box_mean, fitted
+from maggie_core.threads import side_by_side
 
 Detail = Literal["working", "native"]
 Plane = NDArray[np.floating]
@@ -73,12 +74,13 @@ def add_detail(
         return see(part) - geometry.part_from_working(coarse, part)
 
     grain = _grain(finer, region)
-    for tile in geometry.tiles(tile_px):
+
+    def decide(tile: Window) -> None:
         around = _grown(tile, region)
         cells = geometry.cells_of(around)
         there = [n for n, slope in enumerate(slopes) if slope is not None and slope[cells].any()]
         if not there:
-            continue
+            return
         beyond = finer(around)
         inside = _inside(tile, around)
         for n in there:
@@ -88,6 +90,8 @@ def add_detail(
             part = alphas[n][_inside(tile, region)]
             part += change[inside]
             np.clip(part, 0, 1, out=part)
+
+    side_by_side(decide, geometry.tiles(tile_px))
 
 
 def _grain(finer: Callable[[Window], Plane], region: Window) -> Plane:
