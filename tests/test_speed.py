@@ -24,7 +24,7 @@ def test_every_target_belongs_to_the_set_that_measures_them():
 def test_a_target_is_reached_or_not(seconds: float, said: str):
     table = tables({DEFAULT: {"device": "cpu", "seconds_fast": seconds}})
 
-    assert f"| default model, N=3, frames a second | >= 3 | {1 / seconds:.5g} | {said} |" in table
+    assert f"| default model, N=3, frames a second |  | >= 3 | {1 / seconds:.5g} | {said} |" in table
 
 
 def test_a_page_s_table_is_renewed_and_the_rest_of_it_stays():
