@@ -50,7 +50,8 @@ class MaskSequence:
     def read(self, frame: int) -> list[Mask]:
         uses_alpha, full = self._coding
         picture = self._files.read(frame)
-        plane = self._plane(picture, uses_alpha=uses_alpha) / full
+        plane = self._plane(picture, uses_alpha=uses_alpha)
+        plane = plane if full == 1.0 else plane / full
         return [Mask(self._name, coverage_of(plane), picture.data, picture.display, picture.pixel_aspect)]
 
     def digest(self, frame: int) -> str:
@@ -62,13 +63,15 @@ class MaskSequence:
         alpha = alpha_index(channels)
         if alpha is not None and len(channels) > 1:
             pixels = pixels[..., alpha, None] if uses_alpha else np.delete(pixels, alpha, axis=-1)
-        return pixels.max(axis=-1)
+        return pixels[..., 0] if pixels.shape[-1] == 1 else pixels.max(axis=-1)
 
     def _candidates(self, picture: Frame) -> tuple[np.ndarray, tuple[str, ...]]:
         if self._channel is None:
             wanted = mask_channels(picture.channels)
         else:
             wanted = named_channels(picture.channels, self._channel)
+        if wanted == picture.channels:
+            return picture.pixels, wanted
         return picture.pixels[..., [picture.channels.index(c) for c in wanted]], wanted
 
     @cached_property

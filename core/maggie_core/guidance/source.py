@@ -50,5 +50,7 @@ class GuidanceSource(Protocol):
 
 def coverage_of(plane: np.ndarray) -> np.ndarray:
     """A plane as coverage: float32, contiguous, NaN is 0, clipped to [0, 1]."""
-    clean = np.nan_to_num(np.asarray(plane, dtype=np.float32), nan=0.0, posinf=1.0, neginf=0.0)
-    return np.ascontiguousarray(np.clip(clean, 0.0, 1.0))
+    clean = np.ascontiguousarray(np.clip(np.asarray(plane, dtype=np.float32), 0.0, 1.0))
+    if np.isnan(clean.sum()):  # one pass that writes nothing
+        clean[np.isnan(clean)] = 0.0
+    return clean

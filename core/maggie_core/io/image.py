@@ -262,10 +262,12 @@ def _assemble(
     data = used[0].data
     for part in used[1:]:
         data = data.union(part.data)
-    pixels = np.empty((data.height, data.width, len(wanted)), dtype=np.float32)
-    for place, name in enumerate(wanted):
-        part, plane = planes[name]
-        pixels[:, :, place] = reframe(plane, part.data, data)
+    pixels = _as_read(used[0], wanted, planes) if len(used) == 1 else None
+    if pixels is None:
+        pixels = np.empty((data.height, data.width, len(wanted)), dtype=np.float32)
+        for place, name in enumerate(wanted):
+            part, plane = planes[name]
+            pixels[:, :, place] = reframe(plane, part.data, data)
     metadata: dict[str, Any] = {}
     for part in parts:
         metadata = {**part.metadata, **metadata}
@@ -278,3 +280,18 @@ def _assemble(
         metadata=metadata,
         code_max=used[0].code_max,
     )
+
+
+def _as_read(
+    part: PartInfo, wanted: tuple[str, ...], planes: dict[str, tuple[PartInfo, np.ndarray]]
+) -> np.ndarray | None:
+    """The block that the wanted planes are views of, where it holds them alone and in their order."""
+    if not wanted:
+        return None
+    blocks = [planes[name][1].base for name in wanted]
+    block, first = blocks[0], part.channels.index(wanted[0])
+    in_order = part.channels[first : first + len(wanted)] == wanted
+    shape = (part.data.height, part.data.width, len(wanted))
+    if not in_order or block is None or any(other is not block for other in blocks):
+        return None
+    return block.reshape(shape) if (block.size, block.dtype) == (np.prod(shape), np.float32) else None
