@@ -99,7 +99,7 @@ class Sites:
     def laid_out(self, rows: Tensor) -> Tensor:
         """(n, C) -> (rows of the layout, C)."""
         size = 6 if len(self) == 0 else int(self.places[-1]) + 4
-        return rows.new_zeros(size, rows.shape[1]).index_copy(0, self.places, rows)
+        return rows.new_zeros(size, rows.shape[1]).index_copy_(0, self.places, rows)
 
     @cached_property
     def coarse(self) -> Sites:
@@ -206,7 +206,7 @@ class Sites:
     def scatter(self, rows: Tensor, *, fill: float = 0.0) -> Tensor:
         """Dense (M, H, W) stack of one value per site; `fill` elsewhere."""
         dense = rows.new_full((self.maps * self.height * self.width,), fill)
-        return dense.index_copy(0, self.flat, rows.reshape(-1)).view(self.maps, self.height, self.width)
+        return dense.index_copy_(0, self.flat, rows.reshape(-1)).view(self.maps, self.height, self.width)
 
 
 def _taps(parity: int) -> tuple[int, ...]:
