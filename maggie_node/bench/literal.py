@@ -387,12 +387,14 @@ class _Sites:
             meets = (up % 2 == 0) & (left % 2 == 0) & (up >= 0) & (left >= 0)
             meets &= (up < 2 * height) & (left < 2 * width)
             fine = meets.nonzero().squeeze(1)
-            reached.append((r, s, fine, torch.stack([m[fine], up[fine] // 2, left[fine] // 2], dim=1)))
-        coords = torch.unique(torch.cat([places for *_, places in reached]), dim=0)
+            places = (m[fine] * height + up[fine] // 2) * width + left[fine] // 2
+            reached.append((r, s, fine, places))
+        flat = torch.unique(torch.cat([places for *_, places in reached]))
+        coords = torch.stack([flat // (height * width), flat // width % height, flat % width], dim=1)
         coarse = _Sites(coords, self.maps, height, width)
         out = rows.new_zeros(len(coords), weight.shape[0])
         for r, s, fine, places in reached:
-            target = coarse.index[places[:, 0], places[:, 1] + 1, places[:, 2] + 1]
+            target = torch.searchsorted(flat, places)
             self.coarse_pairs.append((r, s, fine, target))
             out.index_add_(0, target, rows[fine] @ weight[:, r, s].t())
         return coarse, out
