@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar
@@ -112,7 +112,8 @@ class Chain:
         self._read, self._files, (self._width, self._height) = look, files, size
         self._last = len(self.frames) - 1
         self._looks: _Recent[Look] = _Recent(2 * WINDOW)
-        self._features: _Recent[Any] = _Recent(WINDOW)
+        self._features: _Recent[tuple[bool, Any]] = _Recent(WINDOW)
+        """Of a frame, and whether they are whole."""
         self._windows: _Recent[_Window] = _Recent(1)
         self._flows: _Recent[Flows] = _Recent(2)
         self._noted: dict[int, dict[str, Any]] = {}
@@ -250,7 +251,8 @@ class Chain:
             if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
                 hidden = torch.from_numpy(state)
         known = {j: self._grown(look.pinned) for j, look in looks.items() if look.pinned is not None}
-        encoded = [self._encoded(j, looks[j]) for j in self._indices(window)]
+        self._features.keep(looks)
+        encoded = [self._encoded(j, looks[j], passed=j == window > 0) for j in self._indices(window)]
         self._between(False)
         result = self._model.window(
             encoded,
@@ -271,11 +273,14 @@ class Chain:
         self._between(False)
         return made
 
-    def _encoded(self, j: int, look: Look) -> Any:
-        found = self._features.get(j)
-        if found is None:
+    def _encoded(self, j: int, look: Look, *, passed: bool) -> Any:
+        """Features of frame j, as far as a window takes them that begins with it or has `passed` it."""
+        whole, found = self._features.get(j) or (False, None)
+        if found is None or not (whole or passed):
             found = self._model.encode(self._grown(look.picture), self._grown(look.guidance))
-            self._features.put(j, found)
+        if passed:
+            found = self._model.passed(found)
+        self._features.put(j, (not passed, found))
         return found
 
     def _grown(self, planes: np.ndarray) -> Tensor:
@@ -458,6 +463,10 @@ class _Recent(Generic[V]):
         self._values.move_to_end(key)
         while len(self._values) > self._count:
             self._values.popitem(last=False)
+
+    def keep(self, keys: Iterable[int]) -> None:
+        """Forget all others."""
+        self._values = OrderedDict((key, self._values[key]) for key in keys if key in self._values)
 
 
 def _array(planes: Tensor) -> np.ndarray:

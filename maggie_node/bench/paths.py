@@ -55,7 +55,7 @@ class FastPath:
         self.model = load_model(weights, device=device, precision=precision, instances=instances)
         self.parts = defaultdict(list)
         self._frames, self._next = frames, 0
-        self._features: deque[Any] = deque(maxlen=WINDOW)
+        self._features: deque[Any] = deque()
         self._previous: Tensor | None = None
 
     def step(self) -> Tensor:
@@ -63,7 +63,10 @@ class FastPath:
             features = self._timed("encode", self.model.encode, *self._frames[self._next])
             self._next += 1
             return self._timed("window", self.model.window, [features]).alpha[0]
-        for _ in range(1 if self._features else WINDOW):
+        if self._features:
+            self._features.popleft()
+            self._features[0] = self.model.passed(self._features[0])
+        while len(self._features) < WINDOW:
             features = self._timed("encode", self.model.encode, *self._frames[self._next])
             self._features.append(features)
             self._next += 1

@@ -23,6 +23,15 @@ IMAGE_CASES = [
 VIDEO_CASES = ["video_n2_128x160_l5", "video_n3_64x96_l4"]
 
 
+@pytest.fixture(autouse=True)
+def two_threads():
+    """Sums are added up in another order with another number of threads, and random weights amplify that."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(count)
+
+
 @cache
 def model(kind: str) -> MatteModel:
     return from_state_dict(state(kind))
@@ -34,8 +43,9 @@ def assert_close(ours: Tensor, golden: Tensor, absolute: float, relative: float 
 
 def assert_coarse(ours: Tensor, golden: Tensor) -> None:
     # Coverage is snapped to one from 0.95 on: of a value that near to it, rounding decides.
-    at_the_step = ((golden - 0.95).abs() <= 5e-5) & (ours == 1)
-    error = torch.where(at_the_step, 0, (ours - golden).abs())
+    lower, upper = torch.minimum(ours, golden), torch.maximum(ours, golden)
+    at_the_step = ((lower - 0.95).abs() <= 5e-5) & (upper == 1)
+    error = torch.where(at_the_step, 0, upper - lower)
     assert at_the_step.sum() <= 5
     assert error.max() <= 1e-3
     assert (error <= 1e-4).float().mean() >= 0.995
@@ -88,13 +98,14 @@ def test_the_dense_stages_give_the_golden_features():
 def test_the_sparse_stage_gives_the_golden_rows():
     case, net = Case("image_n3_128x160"), model("image")._network
     sites = Sites.where(case.bits("U_bits", 3, 128, 160))
-    frame = model("image").encode(case.image[0], case.guidance[0])
+    fine = model("image").encode(case.image[0], case.guidance[0]).fine
+    assert fine is not None
 
     with torch.inference_mode():
-        fea1, fea2 = (partial(net.fine_rows, frame, stride) for stride in (1, 2))
+        fea1, fea2 = (partial(net.fine_rows, fine.entering, stride) for stride in (1, 2))
         logit4, logit1, sites4 = net.decoder.detail_rows(
             sites,
-            [fea1, fea2, frame.fea3, case["F8"]],
+            [fea1, fea2, fine.fea3, case["F8"]],
             case["Q"][0, :3],
         )
 

@@ -25,6 +25,9 @@ class OneByOne(MatteModel):
         """Features of one frame: a tuple with those of each instance's pass."""
         return tuple(super(OneByOne, self).encode(image, only) for only in guidance.split(1))
 
+    def passed(self, features: Any) -> Any:
+        return tuple(super(OneByOne, self).passed(only) for only in features)
+
     def window(
         self,
         frames: list[Any],

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from maggie_core.errors import ModelError
 from maggie_core.io.atomic import atomic_file
+from maggie_core.memory import large_blocks_apart
 from maggie_core.model.alone import OneByOne
 from maggie_core.model.layers import fold
 from maggie_core.model.matte_model import MatteModel, ModelInfo
@@ -61,6 +62,7 @@ def load_model(
     Raises:
         ModelError: unknown name, no such file, damaged file, foreign weights, device not there.
     """
+    large_blocks_apart()
     chosen, kind = choose_device(device), precision
     weights = find_weights(spec)
     if kind == "auto":
@@ -113,10 +115,13 @@ def from_state_dict(
     with torch.device("meta"):
         network = Network(widths)
     network.to_empty(device="cpu")  # every tensor a result depends on is in the state
-    network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=False)
+    floats = {name: tensor.float() for name, tensor in state.items()}
+    network.load_state_dict(floats, strict=False, assign=True)
     network.eval().requires_grad_(False)
     parameters = sum(tensor.numel() for name, tensor in state.items() if "running_" not in name)
     fold(network)
+    for tensor in (*network.parameters(), *network.buffers()):
+        tensor.data = tensor.data.clone()  # what was not folded is still the caller's
     kind = MatteModel if instances == "together" else OneByOne
     return kind(network, ModelInfo("custom", "video" if widths.temporal else "image", parameters))
 
@@ -196,7 +201,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return load_file(path)
+            # Copied, or the whole file would stay in memory for as long as one tensor does.
+            return {name: tensor.clone() for name, tensor in load_file(path).items()}
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ModelError(

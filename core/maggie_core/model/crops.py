@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from maggie_core.model.refinement import undecided
 from maggie_core.sparse import Part
 
 Box = tuple[slice, slice]
@@ -19,12 +20,16 @@ MARGIN_PX = 24
 """Around what is undecided: the region grows by 7 pixels, and its coarser sites and their enlargement reach
 further.
 """
+MOST_PADDING = 1 << 18
+"""Pixels a map may add to the crops of others by being larger; beyond that it is worth steps of its own."""
 
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """One place for each of M maps, all of the same size."""
+    """One place for each of some maps, all of the same size."""
 
+    maps: list[int]
+    """Which of the maps these are."""
     tops: list[int]
     lefts: list[int]
     height: int
@@ -33,46 +38,64 @@ class Crops:
     """The same for the sites of a sparse stage."""
 
     @classmethod
-    def around(cls, unsure: Tensor, boxes: Sequence[Box] | None) -> Crops:
-        """Around all that is set in boolean maps (M, H, W), inside `boxes` where there are any."""
-        whole = unsure.shape[1:]
+    def around(cls, alpha: Tensor, boxes: Sequence[Box] | None) -> list[Crops]:
+        """Around all that is undecided in mattes (M, H, W), inside `boxes` where there are any; maps that
+        need far larger crops than the others have theirs apart.
+        """
+        whole = alpha.shape[1:]
         found = []
-        for m, plane in enumerate(unsure):
+        for m, plane in enumerate(alpha):
             near = (
                 (slice(0, whole[0]), slice(0, whole[1]))
                 if boxes is None
                 else grown(boxes[m], CELL, CELL, whole)
             )
-            inner = bounds(plane[near]) or (slice(0, 0), slice(0, 0))
-            found.append(grown(moved(inner, near), MARGIN_PX, MARGIN_PX, whole))
-        starts = [[side.start // CELL * CELL for side in box] for box in found]
-        height, width = (
-            max(
-                -(-(box[axis].stop - start[axis]) // CELL) * CELL
-                for box, start in zip(found, starts, strict=True)
-            )
-            for axis in range(2)
-        )
-        tops = [min(start[0], whole[0] - height) for start in starts]
-        lefts = [min(start[1], whole[1] - width) for start in starts]
-        corner = torch.tensor(list(zip(tops, lefts, strict=True)), device=unsure.device)
-        return cls(tops, lefts, height, width, Part(corner, *whole))
+            inner = bounds(undecided(plane[near])) or (slice(0, 0), slice(0, 0))
+            rows, columns = grown(moved(inner, near), MARGIN_PX, MARGIN_PX, whole)
+            top, left = rows.start // CELL * CELL, columns.start // CELL * CELL
+            height, width = -(-(rows.stop - top) // CELL) * CELL, -(-(columns.stop - left) // CELL) * CELL
+            found.append((height * width, m, top, left, height, width))
+        apart: list[list[int]] = [[]]
+        padded = 0
+        for area, m, *_ in sorted(found):
+            with_it = [*apart[-1], m]
+            side = max(found[k][4] for k in with_it) * max(found[k][5] for k in with_it)
+            if side * len(with_it) - padded - area > MOST_PADDING:
+                apart.append([m])
+                padded = area
+            else:
+                apart[-1] = with_it
+                padded = side * len(with_it)
+        return [cls._of_one_size([found[m][1:] for m in sorted(maps)], whole, alpha.device) for maps in apart]
+
+    @classmethod
+    def _of_one_size(
+        cls, found: list[tuple[int, int, int, int, int]], whole: Sequence[int], device: torch.device
+    ) -> Crops:
+        """From map, top, left, height and width of each."""
+        maps, tops, lefts, heights, widths = (list(side) for side in zip(*found, strict=True))
+        height, width = max(heights), max(widths)
+        tops = [min(top, whole[0] - height) for top in tops]
+        lefts = [min(left, whole[1] - width) for left in lefts]
+        corner = torch.tensor(list(zip(tops, lefts, strict=True)), device=device)
+        return cls(maps, tops, lefts, height, width, Part(corner, whole[0], whole[1]))
 
     def of(self, planes: Tensor, *, stride: int = 1) -> Tensor:
-        """(M, H/stride, W/stride) -> (M, height/stride, width/stride)."""
-        return torch.stack([plane[box] for plane, box in zip(planes, self._boxes(stride), strict=True)])
+        """(M, H/stride, W/stride) -> (m, height/stride, width/stride), those of these maps."""
+        return torch.stack([planes[m][box] for m, box in zip(self.maps, self._boxes(stride), strict=True)])
 
     def put(self, planes: Tensor, parts: Tensor) -> None:
-        """Put the crops (M, height, width) where they belong in (M, H, W)."""
-        for plane, box, part in zip(planes, self._boxes(1), parts, strict=True):
-            plane[box] = part
+        """Put the crops (m, height, width) where they belong in (M, H, W)."""
+        for m, box, part in zip(self.maps, self._boxes(1), parts, strict=True):
+            planes[m][box] = part
 
     def inside(self, boxes: Sequence[Box]) -> Tensor:
-        """(M, height, width) bool: what of each crop lies in its box."""
+        """(m, height, width) bool: what of each crop lies in its map's box."""
         inside = torch.zeros(
-            len(boxes), self.height, self.width, dtype=torch.bool, device=self.part.corner.device
+            len(self.maps), self.height, self.width, dtype=torch.bool, device=self.part.corner.device
         )
-        for plane, top, left, (rows, columns) in zip(inside, self.tops, self.lefts, boxes, strict=True):
+        for plane, m, top, left in zip(inside, self.maps, self.tops, self.lefts, strict=True):
+            rows, columns = boxes[m]
             plane[
                 max(rows.start - top, 0) : max(rows.stop - top, 0),
                 max(columns.start - left, 0) : max(columns.stop - left, 0),

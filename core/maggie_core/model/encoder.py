@@ -124,7 +124,6 @@ class Encoder(nn.Module):
         Returns:
             [fea1 .. fea5] at strides 1 to 16, and x5 at stride 32.
         """
-        x = x.to(memory_format=torch.channels_last)
         features = [self.shortcut[0](x) if fine else x]
         x = F.relu_(self.bn1(self.conv1(x)))
         x = F.relu_(self.bn2(self.conv2(x)))

@@ -5,12 +5,29 @@ Source: Huynh et al., "MaGGIe: Masked Guided Gradual Human Instance Matting", CV
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.layers import SLOPE
 from maggie_core.model.widths import Widths
+
+
+class Cells(NamedTuple):
+    """Features of cells, each with an embedding of whom it belongs to, without a copy of their sum."""
+
+    rows: Tensor
+    """(k, C)."""
+    ids: Tensor
+    """(k,) row of the table."""
+    table: Tensor
+    """(slots + 1, C)."""
+
+    def times(self, matrix: Tensor) -> Tensor:
+        """(C, n) -> (k, n)."""
+        return torch.addmm((self.table @ matrix)[self.ids], self.rows, matrix)
 
 
 class Attention(nn.Module):
@@ -25,26 +42,27 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out_proj.bias)
 
     def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, present: Tensor | None = None
+        self, query: Tensor | Cells, key: Tensor | Cells, value: Tensor, present: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """(q, C), (k, C), (k, C) -> attended (q, C) and weights (q, k), over keys that are `present`.
 
-        One side is the few tokens and the other every cell of the picture: all projections are moved to the
-        side of the tokens. The keys' bias shifts all scores of a query, which softmax takes away.
+        One side at least is the few tokens: all projections are moved to it. The keys' bias shifts all scores
+        of a query, which softmax takes away.
         """
         wq, wk, wv = self.in_proj_weight.chunk(3)
         bq, _, bv = self.in_proj_bias.chunk(3)
-        scale = query.shape[1] ** -0.5
-        if len(query) < len(key):
-            q = F.linear(query, wq, bq) * scale
-            scores = q @ wk @ key.t()
+        scale = wq.shape[1] ** -0.5
+        if isinstance(key, Cells):
+            assert isinstance(query, Tensor)
+            scores = key.times(((F.linear(query, wq, bq) * scale) @ wk).t()).t()
         else:
             k = F.linear(key, wk) * scale
-            scores = torch.addmm(k @ bq, query, (k @ wq).t())
+            matrix = (k @ wq).t()
+            scores = k @ bq + (query.times(matrix) if isinstance(query, Cells) else query @ matrix)
         if present is not None:
             scores = scores.masked_fill(~present, -torch.inf)
         weights = torch.softmax(scores, dim=-1)
-        if len(query) < len(key):
+        if isinstance(key, Cells):
             return self.out_proj(F.linear(weights @ value, wv, bv)), weights
         return torch.addmm(
             self.out_proj.bias, weights, F.linear(value, wv, bv) @ self.out_proj.weight.t()
@@ -58,7 +76,12 @@ class CrossAttention(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(
-        self, target: Tensor, query: Tensor, key: Tensor, value: Tensor, present: Tensor | None = None
+        self,
+        target: Tensor,
+        query: Tensor | Cells,
+        key: Tensor | Cells,
+        value: Tensor,
+        present: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         attended, weights = self.multihead_attn(query, key, value, present)
         return self.norm(target + attended), weights
@@ -134,19 +157,19 @@ class InstanceDecoder(nn.Module):
         frames, _, height, width = d8.shape
         present = cells.any(dim=3).any(dim=2).any(dim=0)
         ids = ((slots + 1).view(1, -1, 1, 1) * cells).amax(dim=1)
-        positions = self.id_embedding(ids.flatten())
         token_positions = self.id_embedding(slots + 1)
         feat = self.feat_proj(d8.permute(0, 2, 3, 1).flatten(0, 2))
         tokens = self.query_feat(slots)
         scores = []
         for i in range(self.blocks):
-            placed = feat + positions
+            placed = Cells(feat, ids.flatten(), self.id_embedding.weight)
             tokens, weights = self.token_feat_ca_layers[i](tokens, tokens + token_positions, placed, feat)
             scores.append(weights)
             tokens = self.mlp_layers[i](tokens)
             tokens = self.sa_layers[i](tokens, token_positions, present)
             feat, _ = self.feat_token_ca_layers[i](feat, placed, tokens + token_positions, tokens, present)
-        tokens, weights = self.final_token_feat_ca(tokens, tokens + token_positions, feat + positions, feat)
+        placed = Cells(feat, ids.flatten(), self.id_embedding.weight)
+        tokens, weights = self.final_token_feat_ca(tokens, tokens + token_positions, placed, feat)
         scores.append(weights)
         queries = self.decoder_norm(self.final_mlp(tokens))
         return feat.view(frames, height, width, -1).permute(0, 3, 1, 2), queries, scores

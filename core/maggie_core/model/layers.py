@@ -118,7 +118,7 @@ def fold(module: nn.Module) -> nn.Module:
     """Replace, in place, every spectral convolution by a plain one, with the batch norm behind it folded in.
 
     Blocks name their own pairs in `folds`; in a sequential a norm directly behind a convolution is its pair.
-    A norm behind an activation stays what it is.
+    A norm behind an activation stays what it is. In float64, so that a weight is rounded once.
     """
     for child in module.children():
         fold(child)
@@ -131,11 +131,11 @@ def fold(module: nn.Module) -> nn.Module:
     for conv_name, norm_name in pairs:
         conv, norm = getattr(module, conv_name), getattr(module, norm_name)
         if isinstance(conv, (SpectralConv, nn.Conv2d, SparseConv3, Pointwise)):
-            setattr(module, conv_name, _with_norm(conv, norm))
+            setattr(module, conv_name, _with_norm(conv.double(), norm.double()).float())
             setattr(module, norm_name, nn.Identity())
     for name, child in module.named_children():
         if isinstance(child, SpectralConv):
-            setattr(module, name, _plain(child, child.folded_weight(), None))
+            setattr(module, name, _plain(child, child.double().folded_weight(), None).float())
     return module
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -14,16 +14,16 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.errors import ModelError
+from maggie_core.memory import give_back
 from maggie_core.model.crops import Box, Crops
 from maggie_core.model.network import STRIDE, FrameFeatures, Network
-from maggie_core.model.refinement import FUSE4_PX, REGION_PX, dilate, fuse, reach, undecided
+from maggie_core.model.refinement import REGION_PX, dilate, finest, fuse, fuse4, reach, to_alpha, undecided
 from maggie_core.model.temporal import (
     change_logits,
+    coarse_mattes,
     enlarge,
     fuse_window,
-    instance_boxes,
     may_take_over,
-    tidy_coarse,
 )
 from maggie_core.polish import Polish
 from maggie_core.steady import Steady
@@ -109,6 +109,7 @@ class MatteModel:
         self.precision = precision
         self._network.to(self.device)
         self._network.round({"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32))
+        give_back()
         return self
 
     @torch.inference_mode()
@@ -121,7 +122,13 @@ class MatteModel:
         """
         image, guidance = image.to(self.device), guidance.to(self.device, torch.float32)
         ids = torch.cat([torch.arange(len(group)) + 1 for group in self._groups(len(guidance))])
-        return self._network.encode(image, guidance, ids)
+        found = self._network.encode(image, guidance, ids)
+        give_back()
+        return found
+
+    def passed(self, features: FrameFeatures) -> FrameFeatures:
+        """What of a frame's features later windows take once its matte is made: most of it is freed."""
+        return replace(features, fine=None)
 
     @torch.inference_mode()
     def window(
@@ -138,6 +145,8 @@ class MatteModel:
         """Matte a window from its frames' features.
 
         Args:
+            frames: three of a video network, any number of an image network; of a first frame that is left
+                out what is left of it once it has `passed` will do.
             previous: (N, H, W) final matte of the window's first frame, from the window before.
             hidden: (C, H/8, W/8) temporal state before the first frame.
             skip_first: leave the first frame out, whose matte is `previous`.
@@ -148,7 +157,8 @@ class MatteModel:
             maps: give all maps that led to the mattes; the skipped ones are zeros.
         """
         fusion = self._network.widths.fusion if self._network.widths.fuses else "none"
-        shape = (len(frames[0].guidance), *frames[0].picture.shape[-2:])
+        count, h, w = frames[0].cells.shape
+        shape = count, 8 * h, 8 * w
         known = known or [None] * len(frames)
         groups = self._groups(shape[0])
         carried = [None] * len(groups) if hidden is None else list(hidden.to(self.device).chunk(len(groups)))
@@ -156,6 +166,7 @@ class MatteModel:
             self._coarse(frames, group, state, 1 if skip_first else 0)
             for group, state in zip(groups, carried, strict=True)
         ]
+        give_back()
         found = _Maps.zeros((len(frames) if maps else 0, *shape), self.device)
 
         def matte(t: int, wanted: Tensor | None = None) -> Tensor:
@@ -177,13 +188,20 @@ class MatteModel:
                     middle = _with_known(torch.where(agreed, before, middle), known[1])
             return WindowResult(middle[None], *found.all, middle[None][:0], carry)
         left_out = before if skip_first and before is not None else torch.zeros(shape, device=self.device)
-        single = torch.stack([left_out if skip_first and t == 0 else matte(t) for t in range(len(frames))])
+        single = torch.empty(len(frames), *shape, device=self.device)
+        for t, into in enumerate(single):
+            into.copy_(left_out if skip_first and t == 0 else matte(t))
+            give_back()
         final, forward, backward = single, None, None
         if self.is_video:
             forward, backward = self._changes(coarse, (len(frames), *shape[1:]))
             if fusion != "none" and len(frames) == WINDOW:
-                final = fuse_window(single, before, forward, backward, fusion=fusion)
-                final = torch.stack([_with_known(a, k) for a, k in zip(final, known, strict=True)])
+                final = torch.empty_like(single)
+                for n in range(shape[0]):  # planes of one instance are small beside those of all
+                    earlier = None if before is None else before[n]
+                    final[:, n] = fuse_window(single[:, n], earlier, forward, backward, fusion=fusion)
+                for alphas, values in zip(final, known, strict=True):
+                    alphas.copy_(_with_known(alphas, values))
         if skip_last:
             final, single = final[1:2], single[:0]
         return WindowResult(final, *found.all, single, carry, forward, backward)
@@ -205,42 +223,43 @@ class MatteModel:
             wanted: (N, H, W) bool: where the matte is asked for. None means everywhere.
         """
         if coarse.logits is None:
-            return torch.zeros(len(group), *frame.picture.shape[1:], device=self.device)
+            return torch.zeros(len(group), *(8 * side for side in frame.cells.shape[1:]), device=self.device)
+        if frame.fine is None:
+            raise ValueError("a frame's own matte needs all of its features")
         mine = slice(int(group[0]), int(group[-1]) + 1)
         logits = coarse.logits[t]
-        alpha8 = _enlarge_maps(logits.unsqueeze(0)).squeeze(0).tanh_().add_(1).div_(2)
-        boxes = None
-        if self.is_video:
-            tidy_coarse(alpha8)
-            boxes = instance_boxes(alpha8)
-        crops = Crops.around(undecided(alpha8), boxes)
-        near8 = crops.of(alpha8)
-        region = dilate(undecided(near8), REGION_PX)
+        alpha8, boxes = coarse_mattes(logits) if self.is_video else (to_alpha(enlarge(logits)), None)
+        places = Crops.around(alpha8, boxes)
+        coarse8 = [crops.of(alpha8) for crops in places]
         if boxes is not None:
-            inside = crops.inside(boxes)
-            near8, region = near8 * inside, region & inside
             _clear_beyond(boxes, alpha8)
         if len(maps.region):
             maps.alpha8[t, mine] = alpha8
-        looked_at = region
-        if wanted is not None:
-            asked = crops.of(wanted[mine]) & dilate(undecided(near8), FUSE4_PX)
-            looked_at = region & reach(asked & region)
-        detail = self._network.detail(
-            frame,
-            group,
-            coarse.f8[t],
-            coarse.queries,
-            logits,
-            crops.of(logits, stride=8),
-            looked_at,
-            crops.part,
-        )
-        crops.put(alpha8, fuse(near8, detail, region))
-        if len(maps.region):
-            crops.put(maps.alpha4[t, mine], detail.alpha_os4)
-            crops.put(maps.alpha1[t, mine], detail.alpha_os1)
-            crops.put(maps.region[t, mine], region)
+        for crops, near8 in zip(places, coarse8, strict=True):
+            region = dilate(undecided(near8), REGION_PX)
+            if boxes is not None:
+                inside = crops.inside(boxes)
+                near8, region = near8 * inside, region & inside
+            looked_at = asked = region
+            if wanted is not None:
+                asked = crops.of(wanted[mine]) & region
+                looked_at = region & reach(asked)
+            detail = self._network.detail(
+                frame.fine,
+                group[crops.maps],
+                coarse.f8[t],
+                coarse.queries[crops.maps],
+                logits[crops.maps],
+                crops.of(logits, stride=8),
+                looked_at,
+                crops.part,
+                finest=None if len(maps.region) else partial(_finest, near8, region, asked),
+            )
+            crops.put(alpha8, fuse(near8, detail, region))
+            if len(maps.region):
+                crops.put(maps.alpha4[t, mine], detail.alpha_os4)
+                crops.put(maps.alpha1[t, mine], detail.alpha_os1)
+                crops.put(maps.region[t, mine], region)
         return alpha8
 
     def _changed(self, coarse: list[_Coarse], shape: tuple[int, ...]) -> Tensor:
@@ -330,11 +349,14 @@ class MatteModel:
             for image, guidance in pairs:
                 yield self.window([self.encode(image, guidance)]).alpha[0]
             return
-        frames: deque[FrameFeatures] = deque(maxlen=WINDOW)
+        frames: deque[FrameFeatures] = deque()
         previous = hidden = result = None
         before = None, None
         seen = 0
         for image, guidance in pairs:
+            if len(frames) == WINDOW:
+                frames.popleft()
+                frames[0] = self.passed(frames[0])
             frames.append(self.encode(image, guidance))
             seen += 1
             if len(frames) < WINDOW:
@@ -432,16 +454,17 @@ def _with_known(alphas: Tensor, known: Tensor | None) -> Tensor:
     return alphas if known is None else torch.where(known.isnan().to(alphas.device), alphas, known.to(alphas))
 
 
+def _finest(alpha8: Tensor, region: Tensor, asked: Tensor, alpha4: Tensor) -> Tensor:
+    """Where the mattes of full resolution are looked for, as `Network.detail` asks."""
+    return finest(fuse4(alpha8, alpha4, region), asked)
+
+
 def _clear_beyond(boxes: list[Box], planes: Tensor) -> None:
     for plane, (rows, columns) in zip(planes, boxes, strict=True):
         plane[: rows.start] = 0
         plane[rows.stop :] = 0
         plane[:, : columns.start] = 0
         plane[:, columns.stop :] = 0
-
-
-def _enlarge_maps(logits: Tensor) -> Tensor:
-    return F.interpolate(logits, scale_factor=8, mode="bilinear", align_corners=False)
 
 
 def _pad(image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +18,7 @@ from maggie_core.model.cues import CUE_ALPHAS, LocalColours, local_colours
 from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, up_stage
 from maggie_core.model.instances import InstanceDecoder, PlaneDecoder
 from maggie_core.model.layers import Pointwise, SparseConv3
-from maggie_core.model.refinement import Detail, SparseStage, dense_detail
+from maggie_core.model.refinement import REACH1_PX, Detail, SparseStage, dense_alpha4, to_alpha
 from maggie_core.model.temporal import ConvGru, change_head
 from maggie_core.model.widths import CUE_CHANNELS, Widths
 from maggie_core.sparse.sites import Part, Sites, largest_near
@@ -30,22 +31,40 @@ STRIDE = 32
 class FrameFeatures:
     """What one frame contributes to every window that contains it; nothing here looks at a neighbour."""
 
+    cells: Tensor
+    """(N, H/8, W/8) bool: the cell holds a pixel of the instance."""
+    d8: Tensor
+    """(1, C, H/8, W/8)."""
+    cues: Tensor | None
+    """(N, 12, H/8, W/8)."""
+    fine: FineFeatures | None
+    """What the frame's own matte takes; None once it is made."""
+
+
+@dataclass(frozen=True, eq=False)
+class FineFeatures:
+    """What the sparse stage of one frame starts from."""
+
+    entering: list[Tensor]
+    """(1, C, H, W) and (1, C, H/2, W/2): what fine features are made of, at the pixels that need them."""
+    fea3: Tensor
+    """(1, C, H/4, W/4)."""
+    cues: Cues | None
+
+
+@dataclass(frozen=True, eq=False)
+class Cues:
+    """Local colours of a frame, and what they are colours of."""
+
+    colours: LocalColours
     picture: Tensor
     """(3, H, W) sRGB-encoded [0, 1]."""
     guidance: Tensor
     """(N, H, W)."""
-    cells: Tensor
-    """(N, H/8, W/8) bool: the cell holds a pixel of the instance."""
-    ids: Tensor
-    """(N,) row of the guidance's embedding for each instance."""
-    x1: Tensor
-    """What features at stride 2 are made of where they are needed; (1, C, ..) as the next."""
-    fea3: Tensor
-    d8: Tensor
-    """At strides 4 and 8."""
-    colours: LocalColours | None
-    cues: Tensor | None
-    """(N, 12, H/8, W/8)."""
+
+    def at(self, chosen: Tensor, sites: Sites, stride: int) -> Tensor:
+        """As `LocalColours.at`."""
+        return self.colours.at(self.picture, self.guidance, sites, chosen, stride=stride)
 
 
 class Decoder(SparseStage):
@@ -64,6 +83,10 @@ class Decoder(SparseStage):
 
 GATE_CELLS = 5
 """How far from the guidance's edge a network with a prior may change its mind, in cells of 8 pixels."""
+CUES_PX = 8 * (GATE_CELLS + 5) + 15
+"""How far from the guidance a network with a prior looks at cues: the prior's two convolutions and enlarging
+go beyond the gate, and so do the region around what is undecided and its coarser sites.
+"""
 GATE_LOGIT = 4.0
 """Coarse logit beyond the gate: decided, with the guidance's sign."""
 
@@ -167,8 +190,8 @@ class Network(nn.Module):
         Returns:
             [fea1, fea2, fea3] at strides 1, 2, 4, and D8 (F, C, H/8, W/8).
         """
-        entering = torch.cat([_normal(picture), embedding], dim=1)
-        shortcuts, x = self.encoder(entering.to(self.kind), fine=fine)
+        entering = torch.cat([_normal(picture), embedding], dim=1).to(self.kind)
+        shortcuts, x = self.encoder(entering.to(memory_format=torch.channels_last), fine=fine)
         x = self.decoder.layer1(self.aspp(x)) + shortcuts.pop()
         x = self.decoder.layer2(x) + shortcuts.pop()
         return shortcuts, x
@@ -183,32 +206,26 @@ class Network(nn.Module):
         """
         if guidance.shape[-1] != picture.shape[-1]:
             guidance = F.interpolate(guidance.unsqueeze(0), picture.shape[-2:], mode="nearest").squeeze(0)
-        colours = local_colours(picture, guidance) if self.takes_cues else None
-        shortcuts, d8 = self.features(
-            picture.unsqueeze(0), self.embed(guidance.unsqueeze(0), ids).to(picture.dtype), fine=False
-        )
+        embedding = self.embed(guidance.unsqueeze(0), ids).to(picture.dtype)
+        (*entering, fea3), d8 = self.features(picture.unsqueeze(0), embedding, fine=False)
+        near = CUES_PX if self.decoder.prior else None
+        colours = local_colours(picture, guidance, around_px=near) if self.takes_cues else None
         return FrameFeatures(
-            picture=picture,
-            guidance=guidance,
             cells=F.avg_pool2d(guidance, 8) > 0,
-            ids=ids,
-            x1=shortcuts[1],
-            fea3=shortcuts[2],
             d8=d8.float(),
-            colours=colours,
             cues=colours.coarse if colours is not None and self.decoder.prior else None,
+            fine=FineFeatures(
+                entering=entering,
+                fea3=fea3,
+                cues=None if colours is None else Cues(colours, picture, guidance),
+            ),
         )
 
-    def fine_rows(self, frame: FrameFeatures, stride: int, sites: Sites) -> Tensor:
+    def fine_rows(self, entering: list[Tensor], stride: int, sites: Sites) -> Tensor:
         """(n, C) features of a frame at sites at stride 1 or 2, where many maps may hold the same pixel."""
         shared, order = sites.shared(margin=2)
-        if stride == 2:
-            return self.encoder.shortcut_rows(1, shared.gather(frame.x1), shared).index_select(0, order)
-        _, y, x = shared.pixels
-        colour = _normal(frame.picture[:, y, x][None, ..., None])[0, ..., 0]
-        embedding = self.embed(frame.guidance[:, y, x][None, :, None], frame.ids)[0, :, 0]
-        rows = torch.cat([colour, embedding]).t().to(self.kind)
-        return self.encoder.shortcut_rows(0, rows, shared).index_select(0, order)
+        rows = shared.gather(entering[stride - 1])
+        return self.encoder.shortcut_rows(stride - 1, rows, shared).index_select(0, order)
 
     def coarse_logits(
         self,
@@ -231,12 +248,16 @@ class Network(nn.Module):
             L8 (T - first, n, h, w); F8 (T, query, h, w) before temporal fusion; states (T, dim, h, w) or
             None.
         """
-        project = self.decoder.refine_OS8.conv
-        f8 = project(features.to(self.kind)).float()
+
+        def project(states: Tensor) -> Tensor:
+            frames = states.to(self.kind).split(1)  # one after the other, for the sake of memory
+            return torch.cat([self.decoder.refine_OS8.conv(frame).float() for frame in frames])
+
+        f8 = project(features)
         fused, states = f8[first:], None
         if self.decoder.os8_temp_module is not None:
             merged, states = self.decoder.os8_temp_module(features, hidden, first=first)
-            fused = project(merged.to(self.kind)).float()
+            fused = project(merged)
         logits = torch.einsum("nc,tchw->tnhw", queries, fused)
         if self.decoder.prior is not None and cues is not None:
             prior = self.decoder.prior
@@ -245,7 +266,7 @@ class Network(nn.Module):
 
     def detail(
         self,
-        frame: FrameFeatures,
+        seen: FineFeatures,
         chosen: Tensor,
         f8: Tensor,
         queries: Tensor,
@@ -253,6 +274,8 @@ class Network(nn.Module):
         near: Tensor,
         region: Tensor,
         part: Part | None = None,
+        *,
+        finest: Callable[[Tensor], Tensor] | None = None,
     ) -> Detail:
         """Run the sparse stage on the undecided pixels of one frame.
 
@@ -264,26 +287,25 @@ class Network(nn.Module):
             near: the same around the region.
             region: (n, H', W') bool, of a part of the picture for each instance.
             part: where these parts begin, at multiples of 8; None for the whole picture.
+            finest: (n, H', W') mattes of stride 4 -> where in the region those of full resolution are asked
+                for; None means everywhere.
         """
         sites = Sites.where(region, part)
         if len(sites) == 0:
             nothing = torch.zeros(region.shape, device=region.device)
             return Detail(nothing, nothing)
-
-        def cues(at: Sites, stride: int) -> Tensor:
-            assert frame.colours is not None
-            return frame.colours.at(frame.picture, frame.guidance, at, chosen, stride=stride)
-
-        fine = [partial(self.fine_rows, frame, stride) for stride in (1, 2)]
+        fine = [partial(self.fine_rows, seen.entering, stride) for stride in (1, 2)]
         prior = self.decoder.prior
-        logit4, logit1, sites4 = self.decoder.detail_rows(
-            sites,
-            [*fine, frame.fea3, f8.unsqueeze(0)],
-            queries,
-            cues=cues if self.widths.cues else None,
-            base=None if prior is None else partial(prior.base, coarse),
-        )
-        return dense_detail(sites, sites4, logit4, logit1, None if prior is None else near)
+        cues = partial(seen.cues.at, chosen) if seen.cues and self.widths.cues else None
+        base = None if prior is None else partial(prior.base, coarse)
+        hints = {"cues": cues, "base": base}
+        sites4 = sites.coarse.coarse
+        rows, logit4 = self.decoder.rows4(sites4, [seen.fea3, f8.unsqueeze(0)], queries, **hints)
+        alpha4 = dense_alpha4(sites4, logit4, None if prior is None else near, sites)
+        if finest is not None:
+            sites = Sites.where(largest_near(finest(alpha4), REACH1_PX) & region, part)
+        logit1 = self.decoder.rows1(rows, sites4, sites, fine, **hints)
+        return Detail(alpha4, sites.scatter(to_alpha(logit1)))
 
 
 def _normal(picture: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.crops import Box, bounds, grown, moved
+from maggie_core.model.crops import CELL, Box, bounds, grown, moved
 from maggie_core.model.layers import SpectralConv
+from maggie_core.model.refinement import to_alpha
 from maggie_core.model.widths import Fusion, Widths
 
 
@@ -37,7 +38,7 @@ class ConvGru(nn.Module):
         return torch.lerp(h, candidate, z)
 
     def seen(self, x: Tensor) -> Tensor:
-        """(T, C, h, w) -> (T, 3 C, h, w): what both convolutions take from the frames, once for both ways."""
+        """(1, C, h, w) -> (1, 3 C, h, w): what both convolutions take from a frame, once for both ways."""
         weight = torch.cat([weight[:, : x.shape[1]] for weight in self._weights])
         bias = torch.cat([part.get_parameter("0.bias") for part in (self.ih, self.hh)])
         return _conv(x, weight, bias)
@@ -50,15 +51,18 @@ class ConvGru(nn.Module):
             first: frame from which on the temporal states are asked for; the forward ones are all there.
         """
         state = None if hidden is None else hidden.unsqueeze(0).clone(memory_format=torch.channels_last)
-        seen, forward = self.seen(x).split(1), []
-        for frame in seen:
-            state = self.cell(frame, state)
+        forward, again = [], {}
+        for t, frame in enumerate(x.split(1)):
+            seen = self.seen(frame)
+            state = self.cell(seen, state)
             forward.append(state)
+            if self.bidirectional and first <= t < len(x) - 1:
+                again[t] = seen
         if not self.bidirectional:
             return torch.cat(forward[first:]), torch.cat(forward)
         merged = [forward[-1]]
-        for t in range(len(seen) - 2, first - 1, -1):
-            state = self.cell(seen[t], state)
+        for t in reversed(again):
+            state = self.cell(again[t], state)
             merged.append((forward[t] + state) / 2)
         return torch.cat(merged[::-1]), torch.cat(forward)
 
@@ -160,37 +164,67 @@ def may_take_over(alpha: Tensor, before: Tensor, changed: Tensor) -> Tensor:
     return differs
 
 
-def tidy_coarse(alpha: Tensor) -> Tensor:
-    """Snap nearly solid coverage of the coarse matte to one, in place (the published test-time rule)."""
-    return alpha.masked_fill_(alpha >= 0.95, 1.0)
-
-
+SOLID = 0.95
+"""Coarse coverage from here on counts as whole (the published test-time rule)."""
 BOX_GROWTH_PX = 30
 _ROW = torch.tensor([0.0112972, 0.0196901, 0.0274797, 0.0307091, 0.0274797, 0.0196901, 0.0112972])
 """One row of the 7x7 smoothing kernel; all seven rows are the same, as published (it is no Gaussian)."""
 _LEAST, _REACH = 0.09, 12
 """The kernel's weights sum to 1.03: what it smooths to more than 0.1 has a pixel above this within reach."""
+_LEAST_LOGIT, _REACH_CELLS = -1.2, 7
+"""A pixel above that has a cell above this beside it, and its box ends less than so many cells away."""
 
 
-def instance_boxes(alpha: Tensor) -> list[Box]:
-    """Where an instance may be: the grown bounding box of its smoothed coarse matte.
+def coarse_mattes(logits: Tensor) -> tuple[Tensor, list[Box]]:
+    """Coarse mattes of a frame, and where in it each instance may be.
 
     Args:
-        alpha: (M, H, W) coarse coverage in [0, 1].
+        logits: (M, h, w) at stride 8.
 
     Returns:
-        Rows and columns of each map; all of them where the smoothed matte nowhere exceeds 0.1.
+        (M, 8h, 8w) coverage in [0, 1], zero further than 8 pixels outside the boxes, and rows and columns of
+        each map: the grown bounding box of its smoothed matte, or all of them where that nowhere exceeds 0.1.
     """
-    height, width = alpha.shape[1:]
-    everything = (slice(0, height), slice(0, width))
-    boxes = []
-    for plane in alpha:
-        near = bounds(plane > _LEAST)
-        found = None if near is None else _smooth_bounds(plane, *grown(near, _REACH, _REACH, plane.shape))
-        boxes.append(
-            everything if found is None else grown(found, BOX_GROWTH_PX, BOX_GROWTH_PX - 1, plane.shape)
-        )
-    return boxes
+    mattes = logits.new_zeros(len(logits), *(8 * side for side in logits.shape[1:]))
+    return mattes, [_place(plane, cells) for plane, cells in zip(mattes, logits, strict=True)]
+
+
+def _place(plane: Tensor, cells: Tensor) -> Box:
+    """Enlarge logits (h, w) to a matte (8h, 8w) in the instance's box, which is returned."""
+    near = bounds(cells > _LEAST_LOGIT)
+    if near is not None:
+        near = grown(near, _REACH_CELLS, _REACH_CELLS, cells.shape)
+        pixels = _pixels(near)
+        plane[pixels] = _coverage(cells, near)
+        inner = bounds(plane[pixels] > _LEAST)
+        if inner is not None:
+            wide = grown(moved(inner, pixels), _REACH, _REACH, plane.shape)
+            found = _smooth_bounds(plane, *wide)
+            if found is not None:
+                box = grown(found, BOX_GROWTH_PX, BOX_GROWTH_PX - 1, plane.shape)
+                kept = grown(box, CELL, CELL, plane.shape)
+                inside = plane[kept].clone()
+                plane[pixels] = 0
+                plane[kept] = inside
+                return box
+    everything = slice(0, cells.shape[0]), slice(0, cells.shape[1])
+    plane.copy_(_coverage(cells, everything))
+    return _pixels(everything)
+
+
+def _coverage(cells: Tensor, part: Box) -> Tensor:
+    """Coverage of every pixel in a part of the logits (h, w), enlarged bilinearly by pixel centres."""
+    wide = grown(part, 1, 1, cells.shape)
+    large = F.interpolate(cells[wide][None, None], scale_factor=8, mode="bilinear", align_corners=False)[0, 0]
+    top, left = (8 * (inner.start - outer.start) for inner, outer in zip(part, wide, strict=True))
+    rows, columns = (8 * (side.stop - side.start) for side in part)
+    alpha = to_alpha(large[top : top + rows, left : left + columns])
+    return alpha.masked_fill_(alpha >= SOLID, 1.0)
+
+
+def _pixels(part: Box) -> Box:
+    rows, columns = (slice(8 * side.start, 8 * side.stop) for side in part)
+    return rows, columns
 
 
 def _smooth_bounds(plane: Tensor, rows: slice, columns: slice) -> Box | None:
