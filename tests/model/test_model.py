@@ -68,6 +68,32 @@ def test_a_clip_of_any_length_gives_a_matte_for_each_frame(frames: int, temporal
     assert alphas.isfinite().all()
 
 
+def test_what_is_left_of_a_frame_that_has_passed_is_all_a_window_takes_of_its_first():
+    image, guidance = clip(4, 2)
+    model = tiny_model()
+    whole = [model.encode(*pair) for pair in zip(image[1:], guidance[1:], strict=True)]
+    previous = model.predict_window(image[:3], guidance[:3]).alpha[1]
+    how = {"previous": previous, "skip_first": True, "skip_last": True}
+
+    result = model.window([model.passed(whole[0]), *whole[1:]], **how)
+
+    assert torch.equal(result.alpha, model.window(whole, **how).alpha)
+    with pytest.raises(ValueError, match="all of its features"):
+        model.window([model.passed(frame) for frame in whole])
+
+
+def test_tensors_that_change_after_loading_change_no_matte():
+    image, guidance = clip(3, 2)
+    mine = {name: tensor.clone() for name, tensor in tiny_state().items()}
+    model = from_state_dict(mine)
+    expected = model.predict_clip(image, guidance)
+
+    for tensor in mine.values():
+        tensor.zero_()
+
+    assert torch.equal(model.predict_clip(image, guidance), expected)
+
+
 def test_masks_that_are_empty_throughout_give_zeros():
     image, guidance = clip(4, 2)
 

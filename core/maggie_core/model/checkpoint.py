@@ -115,13 +115,11 @@ def from_state_dict(
     with torch.device("meta"):
         network = Network(widths)
     network.to_empty(device="cpu")  # every tensor a result depends on is in the state
-    floats = {name: tensor.float() for name, tensor in state.items()}
-    network.load_state_dict(floats, strict=False, assign=True)
+    copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}
+    network.load_state_dict(copies, strict=False, assign=True)
     network.eval().requires_grad_(False)
     parameters = sum(tensor.numel() for name, tensor in state.items() if "running_" not in name)
     fold(network)
-    for tensor in (*network.parameters(), *network.buffers()):
-        tensor.data = tensor.data.clone()  # what was not folded is still the caller's
     kind = MatteModel if instances == "together" else OneByOne
     return kind(network, ModelInfo("custom", "video" if widths.temporal else "image", parameters))
 
@@ -201,8 +199,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            # Copied, or the whole file would stay in memory for as long as one tensor does.
-            return {name: tensor.clone() for name, tensor in load_file(path).items()}
+            return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ModelError(
