@@ -42,8 +42,11 @@ GROUPS = {
     "detail at the plate's size": "native detail",
     "write the mattes": "writing",
 }
+LAST = 2
+"""Frames at the end of a shot that are not counted: nothing is read or encoded any more meanwhile."""
 NEEDED = ("network", "last steps", "native detail")
-"""What a frame costs however its files are handled; all else is overhead."""
+"""What a frame costs however its files are handled. The thread that computes does it, one after the other, so
+the time in which it does nothing of that is overhead; what others do meanwhile is none."""
 
 
 def write_people(folder: Path, *, frames: int, width: int, height: int, people: int) -> MatteJob:
@@ -77,7 +80,7 @@ def measure_shot(
     """Measure the case of a whole job: `e2e`, `long` or `native`."""
     if case.kind == "native" and "native" not in get_args(get_type_hints(MatteJob)["detail"]):
         return {"there": False, "reason": "jobs have no native detail yet"}
-    frames = case.frames or repeat + 3
+    frames = case.frames or repeat + 3 + LAST
     with tempfile.TemporaryDirectory() as folder:
         say(f"{case.name}: writing {frames} frames of {case.width}x{case.height}")
         job = write_people(
@@ -86,9 +89,10 @@ def measure_shot(
         job = replace(job, device=device, precision="fp32", resume=False)
         common = {"size": f"{case.width}x{case.height}", "instances": case.instances, "frames": frames}
 
-        def run(detail: str, precision: str) -> dict[str, Any]:
-            say(f"{case.name}: a job in {precision}, {detail} detail")
-            return _in_child(replace(job, detail=detail, precision=precision), threads)  # pyright: ignore[reportArgumentType]
+        def run(detail: str, precision: str, *, overlap: bool = True) -> dict[str, Any]:
+            say(f"{case.name}: a job in {precision}, {detail} detail{'' if overlap else ', without overlap'}")
+            asked = replace(job, detail=detail, precision=precision)  # pyright: ignore[reportArgumentType]
+            return _in_child(asked, threads, overlap=overlap)
 
         if case.kind == "native":
             native, working = run("native", "fp32"), run("working", "fp32")
@@ -103,7 +107,7 @@ def measure_shot(
         found = run("working", "fp32")
         if case.kind == "long":
             return common | _curve(found)
-        bf16 = run("working", "bf16")
+        bf16, in_turn = run("working", "bf16"), run("working", "fp32", overlap=False)
         return common | {
             "seconds_fast": found["seconds"],
             "seconds_fast_bf16": bf16["seconds"],
@@ -112,6 +116,8 @@ def measure_shot(
             "shares": _shares(found),
             "overhead": _overhead(found),
             "overhead_bf16": _overhead(bf16),
+            "seconds_without_overlap": in_turn["seconds"],
+            "overhead_without_overlap": _overhead(in_turn),
         }
 
 
@@ -119,7 +125,7 @@ def _shares(found: dict[str, Any]) -> dict[str, float]:
     """Each group's seconds through a frame's; more than one together where parts overlap."""
     shares: dict[str, float] = defaultdict(float)
     for part, seconds in found["parts"].items():
-        shares[GROUPS[part]] += seconds / found["seconds"]
+        shares[GROUPS[part]] += seconds / found["between"]
     return dict(shares)
 
 
@@ -139,10 +145,10 @@ def _curve(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _in_child(job: MatteJob, threads: int) -> dict[str, Any]:
+def _in_child(job: MatteJob, threads: int, *, overlap: bool) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "maggie_node.bench.shots"],
-        input=json.dumps({"job": job.to_json(), "threads": threads}),
+        input=json.dumps({"job": job.to_json(), "threads": threads, "overlap": overlap}),
         capture_output=True,
         text=True,
         check=False,
@@ -153,7 +159,9 @@ def _in_child(job: MatteJob, threads: int) -> dict[str, Any]:
 
 
 def _run(asked: dict[str, Any]) -> dict[str, Any]:
-    """Run a job here: seconds a frame by part between its first and its last frame, and memory."""
+    """Run a job here: seconds a frame, those of each part between the word of the first frame and of the last
+    that counts, and memory.
+    """
     import torch
 
     from maggie_node import runner
@@ -162,8 +170,8 @@ def _run(asked: dict[str, Any]) -> dict[str, Any]:
     job = MatteJob.from_json(asked["job"])
     spent: dict[str, float] = defaultdict(float)
     times: list[float] = []
-    before: dict[str, float] = {}
-    after: dict[str, float] = {}
+    seconds: list[float] = []
+    spent_by: list[dict[str, float]] = []
     resident: list[float] = []
 
     def emit(event: Any) -> None:
@@ -171,17 +179,18 @@ def _run(asked: dict[str, Any]) -> dict[str, Any]:
             raise RuntimeError(event.error)
         if isinstance(event, FrameDone):
             times.append(time.perf_counter())
+            seconds.append(event.seconds)
             resident.append(resident_mb())
-            if len(times) == 1:
-                before.update(spent)
-            after.update(spent)
+            spent_by.append(dict(spent))
 
     with timed(spent):
-        runner.run(job, emit=emit)
-    count = len(times) - 1
+        runner.run(job, emit=emit, overlap=asked["overlap"])
+    end = len(times) - 1 - LAST
+    before, after = spent_by[0], spent_by[end]
     return {
-        "seconds": (times[-1] - times[0]) / count,
-        "parts": {part: (after[part] - before.get(part, 0.0)) / count for part in after},
+        "seconds": sum(seconds[1 : end + 1]) / end,
+        "between": (times[end] - times[0]) / end,
+        "parts": {part: (after[part] - before.get(part, 0.0)) / end for part in after},
         "resident_mb": resident,
         "peak_mb": own_peak_mb(),
     }
