@@ -115,10 +115,14 @@ def from_state_dict(
     with torch.device("meta"):
         network = Network(widths)
     network.to_empty(device="cpu")  # every tensor a result depends on is in the state
-    copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}
-    network.load_state_dict(copies, strict=False, assign=True)
+    network.load_state_dict(
+        {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()},
+        strict=False,
+        assign=True,
+    )
     network.eval().requires_grad_(False)
     parameters = sum(tensor.numel() for name, tensor in state.items() if "running_" not in name)
+    del state  # a file's pages, if nobody else has it
     fold(network)
     kind = MatteModel if instances == "together" else OneByOne
     return kind(network, ModelInfo("custom", "video" if widths.temporal else "image", parameters))
