@@ -7,15 +7,31 @@ from functools import cache
 from typing import Any
 
 
-def give_back() -> None:
+def give_back(*, beyond: int = 0) -> None:
     """Return freed memory to the system where the C library would keep it (glibc); elsewhere do nothing.
+
+    Args:
+        beyond: bytes it may keep, to be used again: every page costs a fault when it comes back.
 
     The sparse stage asks for blocks of other sizes in every frame. Left alone, the holes between them grow
     with the length of the shot.
     """
-    trim = _found("malloc_trim")
+    info, trim = _found("mallinfo2"), _found("malloc_trim")
+    if info is not None and beyond:
+        info.restype = _Heap
+        if info().freed < beyond:
+            return
     if trim is not None:
         trim(0)
+
+
+class _Heap(ctypes.Structure):
+    """`struct mallinfo2` of <malloc.h>."""
+
+    _fields_ = [(f"before_{k}", ctypes.c_size_t) for k in range(8)] + [
+        ("freed", ctypes.c_size_t),
+        ("at_the_end", ctypes.c_size_t),
+    ]
 
 
 LARGE = 12 << 20

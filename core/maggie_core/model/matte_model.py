@@ -112,6 +112,13 @@ class MatteModel:
         give_back()
         return self
 
+    @property
+    def _kept(self) -> int:
+        """Bytes the C library may keep between the steps of a frame: a narrow network is slowed down by a
+        tenth without them, and a wide one's weights take that memory already.
+        """
+        return max(0, (200 << 20) - 4 * self.info.parameters)
+
     @torch.inference_mode()
     def encode(self, image: Tensor, guidance: Tensor) -> FrameFeatures:
         """Features of one frame, to be reused by every window that contains it.
@@ -123,7 +130,7 @@ class MatteModel:
         image, guidance = image.to(self.device), guidance.to(self.device, torch.float32)
         ids = torch.cat([torch.arange(len(group)) + 1 for group in self._groups(len(guidance))])
         found = self._network.encode(image, guidance, ids)
-        give_back()
+        give_back(beyond=self._kept)
         return found
 
     def passed(self, features: FrameFeatures) -> FrameFeatures:
@@ -166,7 +173,7 @@ class MatteModel:
             self._coarse(frames, group, state, 1 if skip_first else 0)
             for group, state in zip(groups, carried, strict=True)
         ]
-        give_back()
+        give_back(beyond=self._kept)
         found = _Maps.zeros((len(frames) if maps else 0, *shape), self.device)
 
         def matte(t: int, wanted: Tensor | None = None) -> Tensor:
@@ -191,7 +198,7 @@ class MatteModel:
         single = torch.empty(len(frames), *shape, device=self.device)
         for t, into in enumerate(single):
             into.copy_(left_out if skip_first and t == 0 else matte(t))
-            give_back()
+            give_back(beyond=self._kept)
         final, forward, backward = single, None, None
         if self.is_video:
             forward, backward = self._changes(coarse, (len(frames), *shape[1:]))
