@@ -25,7 +25,7 @@ def told(unknown: np.ndarray, *, eps: float = EPS, trust: float = TRUST) -> tupl
 
     ours = solve(colour, before, given, unknown, eps=eps, trust=trust, rtol=1e-10, steps=3000)
 
-    return ours, spsolve(system, wanted)
+    return ours, np.asarray(spsolve(system, wanted))
 
 
 def test_it_solves_the_papers_equations():

@@ -29,5 +29,8 @@ def threads_kept() -> Iterator[None]:
 
 def side_by_side(work: Callable[[T], V], items: Iterable[T]) -> list[V]:
     """What `work` makes of every item, on as many threads as the network has."""
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    threads = torch.get_num_threads()
+    if threads == 1:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, items))
