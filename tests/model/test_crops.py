@@ -37,9 +37,9 @@ def test_crops_hold_all_that_is_undecided_and_go_back_where_they_were():
     again = torch.zeros_like(alpha)
     for crops in Crops.around(alpha, None):
         crops.put(again, crops.of(alpha))
+        assert (crops.part.height, crops.part.width) == (HEIGHT, WIDTH)
 
     assert torch.equal(again[undecided(alpha)], alpha[undecided(alpha)])
-    assert (crops.part.height, crops.part.width) == (HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize("level", [-3.0, -0.6, 1.0])
