@@ -55,11 +55,13 @@ def _run(asked: dict[str, Any]) -> float:
     import numpy as np
     import torch
 
+    from maggie_core.model.matte_model import WINDOW
     from maggie_node.bench.paths import Frames, open_path
 
     torch.set_num_threads(asked["threads"])
     with np.load(asked["scene"]) as arrays:
-        frames = Frames(arrays["picture"], arrays["guidance"])
+        seen = slice(STEPS + WINDOW - 1)  # what no step looks at is no part of a path
+        frames = Frames(arrays["picture"][seen].copy(), arrays["guidance"][seen].copy())
     path = open_path(
         asked["name"], asked["weights"], frames, device=asked["device"], instances=asked["instances"]
     )

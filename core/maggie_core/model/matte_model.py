@@ -62,7 +62,7 @@ class WindowResult:
     undecided: Tensor
     """bool: where the sparse stage looked."""
     single: Tensor
-    """The mattes before the temporal fusion; equals `alpha` for an image network."""
+    """The mattes before the temporal fusion, of the last frame alone unless all maps are asked for."""
     hidden: Tensor | None = None
     """(T, C, H/8, W/8) forward temporal states; several groups of instances lie side by side in C."""
     change_forward: Tensor | None = None
@@ -185,7 +185,7 @@ class MatteModel:
 
         before = None if previous is None else previous.to(self.device)
         states = [seen.hidden for seen in coarse if seen.hidden is not None]
-        carry = torch.cat(states, dim=1) if states else None
+        carry = None if not states else states[0] if len(states) == 1 else torch.cat(states, dim=1)
         if skip_last and (fusion == "none" or (fusion == "both" and before is not None)):
             middle = matte(1)
             if fusion == "both" and before is not None:
@@ -199,14 +199,14 @@ class MatteModel:
         for t, into in enumerate(single):
             into.copy_(left_out if skip_first and t == 0 else matte(t))
             give_back(beyond=self._kept)
-        final, forward, backward = single, None, None
+        final, single = single, single.clone() if maps else single[-1:].clone()
+        forward = backward = None
         if self.is_video:
             forward, backward = self._changes(coarse, (len(frames), *shape[1:]))
             if fusion != "none" and len(frames) == WINDOW:
-                final = torch.empty_like(single)
                 for n in range(shape[0]):  # planes of one instance are small beside those of all
                     earlier = None if before is None else before[n]
-                    final[:, n] = fuse_window(single[:, n], earlier, forward, backward, fusion=fusion)
+                    final[:, n] = fuse_window(final[:, n], earlier, forward, backward, fusion=fusion)
                 for alphas, values in zip(final, known, strict=True):
                     alphas.copy_(_with_known(alphas, values))
         if skip_last:
@@ -402,8 +402,9 @@ class MatteModel:
             empty = torch.zeros(len(frames), net.widths.attention, h, w, device=self.device)
             return _Coarse(None, torch.empty(0), empty if net.widths.has_gru else None, torch.empty(0))
         slots = torch.arange(len(group), device=self.device)
-        d8 = torch.cat([frame.d8 for frame in frames])
-        features, queries, _ = net.decoder.refine_OS8.attend(d8, cells, slots)
+        features, queries, _ = net.decoder.refine_OS8.attend(
+            torch.cat([frame.d8 for frame in frames]), cells, slots
+        )
         cues = None
         if net.decoder.prior is not None:
             cues = [frame.cues[group] for frame in frames[first:] if frame.cues is not None]
