@@ -298,13 +298,12 @@ class Network(nn.Module):
         prior = self.decoder.prior
         cues = partial(seen.cues.at, chosen) if seen.cues and self.widths.cues else None
         base = None if prior is None else partial(prior.base, coarse)
-        hints = {"cues": cues, "base": base}
         sites4 = sites.coarse.coarse
-        rows, logit4 = self.decoder.rows4(sites4, [seen.fea3, f8.unsqueeze(0)], queries, **hints)
+        rows, logit4 = self.decoder.rows4(sites4, [seen.fea3, f8.unsqueeze(0)], queries, cues=cues, base=base)
         alpha4 = dense_alpha4(sites4, logit4, None if prior is None else near, sites)
         if finest is not None:
             sites = Sites.where(largest_near(finest(alpha4), REACH1_PX) & region, part)
-        logit1 = self.decoder.rows1(rows, sites4, sites, fine, **hints)
+        logit1 = self.decoder.rows1(rows, sites4, sites, fine, cues=cues, base=base)
         return Detail(alpha4, sites.scatter(to_alpha(logit1)))
 
 
