@@ -196,7 +196,9 @@ def test_every_instance_alone_is_matted_as_if_it_were_the_only_one():
     for k in range(3):
         only = tiny_model().predict_clip(image, guidance[:, k : k + 1], carry_hidden=True)
         assert torch.equal(mattes[:, k : k + 1], only)
-    assert torch.equal(torch.stack([*window.alpha[:2], following.alpha[1]]), mattes[:3])
+    # A window by itself multiplies other numbers of rows at once than a clip: the last bit may differ.
+    by_window = torch.stack([*window.alpha[:2], following.alpha[1]])
+    torch.testing.assert_close(by_window, mattes[:3], rtol=0, atol=1e-6)
 
 
 def test_passes_grow_with_the_instances_alone_and_not_together():
