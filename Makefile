@@ -7,8 +7,6 @@ BLENDERS = .venv-blender/.installed .venv-blender-5.0/.installed
 MORE_BLENDERS = .venv-blender-4.2/.installed .venv-blender-5.2/.installed
 PYTHON313 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python) python3.13)
 EXTENSION = build/blender
-# Threads sleep, not spin, while they wait for each other: the machine may have other work.
-export OMP_WAIT_POLICY ?= PASSIVE
 PYTEST = $(BIN)/python -m pytest
 
 .PHONY: install demo test test-slow test-gpu lint bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
@@ -22,6 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/maggie-node demo -o demo
+
+# Tests run many programs at once: their threads sleep, not spin, while they wait for each other.
+test test-slow: export OMP_WAIT_POLICY ?= PASSIVE
 
 test: lint .venv-blender
 	$(PYTEST) -m "not slow and not gpu and not weights"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import click
 
 from maggie_node.cli.commands import debug_option
+from maggie_node.openmp import settle_waiting
 
 
 @click.command(short_help="Measure time and memory on this machine.")
@@ -34,7 +34,7 @@ def bench(
     too. A ratio is the fast path's time for a frame through that of the published order of operations.
     Without the published checkpoint the network has its widths and fixed random weights.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    settle_waiting()
     from maggie_node.bench.cases import GRAMMAR, STANDARD, find_case
 
     if as_list:

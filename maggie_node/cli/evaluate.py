@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import click
 from maggie_node.cli.commands import SOME_FAILED, complain, debug_option
 from maggie_node.cli.progress import progress_bar
 from maggie_node.cli.running import stoppable
+from maggie_node.openmp import settle_waiting
 
 if TYPE_CHECKING:
     from maggie_core.datasets import Sample
@@ -80,8 +80,7 @@ def evaluate(
     result.json. For example:
       maggie-node evaluate him2k HIM2K_M-HIM2K --subset natural -o scores
     """
-    # As for a job: threads that spin while they wait cost a shared machine most of its time.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    settle_waiting()
     from maggie_core.datasets import find_samples
     from maggie_core.evaluation.report import as_csv, as_data, as_text
     from maggie_core.evaluation.run import score_samples

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from maggie_node.cli.commands import CANCELLED, complain, debug_option
 from maggie_node.cli.qc import Limit
 from maggie_node.cli.running import exit_code, stoppable
 from maggie_node.job import MatteJob, read_job
+from maggie_node.openmp import settle_waiting
 from maggie_node.protocol import Event, Finished
 
 if TYPE_CHECKING:
@@ -145,8 +145,7 @@ def task(*, document: Path, frames: str, chunk: int | None, lines: Any, worker: 
     3 some frames failed (a retry makes only those), 75 the worker was lost
     (retry), 130 cancelled.
     """
-    # As for a job: threads that spin while they wait cost a shared machine most of its time.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    settle_waiting()
     from maggie_node.farm.task import Teller, task_job
 
     teller = Teller(lines, _say)

@@ -16,6 +16,7 @@ from maggie_node import __version__
 from maggie_node.cli.commands import CANCELLED, SOME_FAILED, complain
 from maggie_node.cli.progress import Narrator
 from maggie_node.job import MatteJob
+from maggie_node.openmp import settle_waiting
 from maggie_node.protocol import Event, Finished, FrameDone, Started, to_line
 
 
@@ -47,9 +48,7 @@ class JobRun:
 
 def run_and_keep(job: MatteJob, *, json_events: bool = False, explain: bool = False) -> JobRun:
     """Run `job`, telling its events; returns the ones that sum it up."""
-    # Threads that spin while they wait for each other cost a shared machine most of its time: a job beside
-    # another was 17 times slower. OpenMP reads this once, when the network's library is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    settle_waiting()
     # Imported here, because it brings the network with it and `--help` should not wait for that.
     from maggie_node import runner
 

@@ -31,6 +31,7 @@ from maggie_node.address import (
     private_folder,
     write_address,
 )
+from maggie_node.openmp import settle_waiting
 from maggie_node.worker.desk import Desk
 from maggie_node.worker.jobs import Jobs
 from maggie_node.worker.peer import Connection, Peer, Pipes, log
@@ -247,8 +248,7 @@ def _take_ocio() -> tuple[str, ...]:
 
 
 def _prepare() -> None:
-    # As for a job in a process of its own: threads that spin while they wait take a shared machine's time.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    settle_waiting()
     faulthandler.enable()
 
 
