@@ -13,7 +13,6 @@ from torch import Tensor
 
 from maggie_core.model.checkpoint import load_model, read_state
 from maggie_core.model.matte_model import WINDOW
-from maggie_node.bench.literal import SLOTS, LiteralModel
 
 
 class MattePath(Protocol):
@@ -95,6 +94,9 @@ class LiteralPath:
     """The published order of operations: every window from its frames; more than ten people in two passes."""
 
     def __init__(self, weights: str, frames: Frames, *, device: str):
+        # Here, because what it imports is no part of the other paths' memory.
+        from maggie_node.bench.literal import SLOTS, LiteralModel
+
         self.model = LiteralModel(read_state(Path(weights)), device=device)
         self.parts = defaultdict(list)
         self._frames, self._next = frames, 0

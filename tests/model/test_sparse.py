@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.model.layers import Pointwise
 from maggie_core.sparse import Sites, inverse_conv3, submanifold_conv3
+from maggie_core.sparse.blocks import by_block, sizes_cost
 
 
 def scene(maps: int = 2, height: int = 11, width: int = 14) -> Sites:
@@ -75,3 +77,34 @@ def test_no_sites_give_no_rows():
 
     assert out.shape == (0, 5)
     assert len(sites.coarse) == 0
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_products_of_any_number_of_rows_come_in_few_sizes_where_sizes_cost(kind: torch.dtype):
+    matrix = torch.randint(-4, 4, (6, 5), generator=torch.Generator().manual_seed(0)).to(kind)
+    seen: set[int] = set()
+
+    def product(block: torch.Tensor) -> torch.Tensor:
+        seen.add(len(block))
+        return block @ matrix
+
+    for count in (0, 1, 1000, 1024, 1025, 2999, 3000, 3001, 7777):
+        rows = torch.arange(count * 6).view(count, 6).remainder(7).to(kind)
+        found = by_block(product, rows.new_empty(count, 5), 3000, rows)
+        assert torch.equal(found, rows @ matrix)
+    assert seen <= {0, 1024, 2048, 3000} if sizes_cost(matrix) else {1, 1000, 2999} < seen
+
+
+def test_half_precision_is_exact_where_its_numbers_are():
+    sites = Sites.where(torch.rand(2, 90, 70, generator=torch.Generator().manual_seed(1)) < 0.4)
+    rows, weight = torch.randint(-3, 4, (len(sites), 8)).float(), torch.randint(-1, 2, (1, 3, 3, 8)).float()
+    layer = Pointwise(16, 4, bias=True).requires_grad_(False)
+    layer.weight.copy_(torch.randint(-1, 2, layer.weight.shape))
+
+    with torch.inference_mode():
+        convolved, wide = submanifold_conv3(rows, weight, None, sites), layer(rows, rows)
+        layer.bfloat16()
+        rounded = submanifold_conv3(rows.bfloat16(), weight.bfloat16(), None, sites)
+
+        assert torch.equal(rounded.float(), convolved)
+        assert torch.equal(layer(rows, rows).float(), wide)

@@ -9,6 +9,7 @@ from torch.nn.utils import skip_init
 
 from maggie_core import sparse
 from maggie_core.sparse import Sites
+from maggie_core.sparse.blocks import STEP, by_block, sizes_cost
 
 SLOPE = 0.2
 """Negative slope of every LeakyReLU."""
@@ -106,12 +107,18 @@ class Pointwise(nn.Module):
         """(n, C) each, side by side -> (n, out)."""
         outputs, _, _, inputs = self.weight.shape
         matrix = self.weight.reshape(inputs, outputs)
-        first, *others = (part.to(matrix.dtype) for part in rows)
         weights = matrix.split([part.shape[1] for part in rows])
-        out = first @ weights[0] if self.bias is None else torch.addmm(self.bias, first, weights[0])
-        for part, weight in zip(others, weights[1:], strict=True):
-            out = out.addmm_(part, weight)
-        return out
+
+        def product(first: Tensor, *others: Tensor) -> Tensor:
+            out = first @ weights[0] if self.bias is None else torch.addmm(self.bias, first, weights[0])
+            for part, weight in zip(others, weights[1:], strict=True):
+                out = out.addmm_(part, weight)
+            return out
+
+        parts = [part.to(matrix.dtype) for part in rows]
+        if torch.is_grad_enabled() or not sizes_cost(parts[0]):
+            return product(*parts)
+        return by_block(product, parts[0].new_empty(len(parts[0]), outputs), 8 * STEP, *parts)
 
 
 def fold(module: nn.Module) -> nn.Module:

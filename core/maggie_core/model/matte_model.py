@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -25,8 +25,10 @@ from maggie_core.model.temporal import (
     fuse_window,
     may_take_over,
 )
-from maggie_core.polish import Polish
-from maggie_core.steady import Steady
+
+if TYPE_CHECKING:
+    from maggie_core.polish import Polish
+    from maggie_core.steady import Steady
 
 WINDOW = 3
 """Frames the video network looks at together."""
@@ -117,7 +119,7 @@ class MatteModel:
         """Bytes the C library may keep between the steps of a frame: a narrow network is slowed down by a
         tenth without them, and a wide one's weights take that memory already.
         """
-        return max(0, (200 << 20) - 4 * self.info.parameters)
+        return max(0, (320 << 20) - 10 * self.info.parameters)
 
     @torch.inference_mode()
     def encode(self, image: Tensor, guidance: Tensor) -> FrameFeatures:
@@ -194,10 +196,14 @@ class MatteModel:
                     agreed = wanted & (matte(WINDOW - 1, wanted) == before)
                     middle = _with_known(torch.where(agreed, before, middle), known[1])
             return WindowResult(middle[None], *found.all, middle[None][:0], carry)
-        left_out = before if skip_first and before is not None else torch.zeros(shape, device=self.device)
         single = torch.empty(len(frames), *shape, device=self.device)
         for t, into in enumerate(single):
-            into.copy_(left_out if skip_first and t == 0 else matte(t))
+            if not (skip_first and t == 0):
+                into.copy_(matte(t))
+            elif before is not None:
+                into.copy_(before)
+            else:
+                into.zero_()
             give_back(beyond=self._kept)
         final, single = single, single.clone() if maps else single[-1:].clone()
         forward = backward = None

@@ -33,8 +33,8 @@ class ConvGru(nn.Module):
         if h is None:
             return torch.sigmoid(gates[:, dim:]) * torch.tanh(candidate)
         to_gates, to_candidate = (weight[:, dim:] for weight in self._weights)
-        r, z = torch.sigmoid(_conv(h, to_gates) + gates).chunk(2, dim=1)
-        candidate = torch.tanh(_conv(r * h, to_candidate) + candidate)
+        r, z = _conv(h, to_gates).add_(gates).sigmoid_().chunk(2, dim=1)
+        candidate = _conv(r * h, to_candidate).add_(candidate).tanh_()
         return torch.lerp(h, candidate, z)
 
     def seen(self, x: Tensor) -> Tensor:

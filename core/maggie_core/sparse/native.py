@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from maggie_core.sparse.blocks import by_block
 from maggie_core.sparse.sites import Sites
 
 BLOCK = 1 << 18
@@ -34,7 +35,8 @@ def submanifold_conv3(rows: Tensor, weight: Tensor, bias: Tensor | None, sites: 
         return out if bias is None else out + bias
     if len(weight) == 1:
         # Multiplied first, nine numbers a site are gathered instead of nine rows.
-        rows = rows @ weight[0].flatten(0, 1).t()
+        matrix, taps = weight[0].flatten(0, 1).t(), rows.new_empty(len(rows), 9)
+        rows = by_block(lambda block: block @ matrix, taps, BLOCK // len(matrix), rows)
         weight = torch.eye(9, dtype=rows.dtype, device=rows.device).view(1, 3, 3, 9)
     return _product(_windows(rows, sites), sites.windows, weight.flatten(1).t(), bias)
 
@@ -74,10 +76,7 @@ def _product(pieces: Tensor, sources: Tensor, matrix: Tensor, bias: Tensor | Non
     if torch.is_grad_enabled():
         return product(sources)
     out = pieces.new_empty(len(sources), matrix.shape[1])
-    blocks = max(1, BLOCK // len(matrix))
-    for part, block in zip(out.split(blocks), sources.split(blocks), strict=True):
-        part.copy_(product(block))
-    return out
+    return by_block(product, out, max(1, BLOCK // len(matrix)), sources)
 
 
 class _Submanifold(torch.autograd.Function):

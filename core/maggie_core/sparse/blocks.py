@@ -1,0 +1,33 @@
+"""Products of many rows, a block of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+STEP = 1024
+"""Rows of a short block are a multiple of this, where every number of them costs."""
+
+
+def by_block(product: Callable[..., Tensor], out: Tensor, size: int, *rows: Tensor) -> Tensor:
+    """Fill `out` (n, C) with what `product` makes of `size` rows (n, ...) at a time, and return it."""
+    few = sizes_cost(out)
+    for part, *blocks in zip(out.split(size), *(each.split(size) for each in rows), strict=True):
+        count = len(part)
+        if few and count < size:
+            missing = min(size, -(-count // STEP) * STEP) - count
+            blocks = [F.pad(block, (0, 0, 0, missing)) for block in blocks]
+        part.copy_(product(*blocks)[:count])
+    return out
+
+
+def sizes_cost(rows: Tensor) -> bool:
+    """Whether products of these rows had better come in few sizes.
+
+    On a CPU, half precision is multiplied by oneDNN, which compiles a routine for each number of rows and
+    keeps it: a third of a millisecond and of a megabyte, and every frame has other numbers.
+    """
+    return rows.device.type == "cpu" and rows.dtype != torch.float32
