@@ -102,7 +102,8 @@ def measure(
             for name in ("fast", "bf16"):
                 rooflines[name] = roofline(paths[name].model, *frames[0], rates)
         parts = {
-            name: {part: median(s[-repeat:]) for part, s in p.parts.items()} for name, p in paths.items()
+            name: {part: median(counted(s, repeat)) for part, s in p.parts.items()}
+            for name, p in paths.items()
         }
         del paths
         say(f"{case.name}: peak memory, each path in a process of its own")
@@ -234,17 +235,26 @@ class Rounds:
 
 
 def interleaved(paths: dict[str, Any], repeat: int, *, say: Say) -> Rounds:
-    """Every path a step in each of `repeat` rounds, after one that does not count."""
+    """Every path two steps in each of `repeat` rounds, after one that does not count.
+
+    The first step of a turn does not count either: it finds the memory as another path has left it.
+    """
     taken: dict[str, list[float]] = {name: [] for name in paths}
     mattes: dict[str, torch.Tensor] = {}
     for number in range(repeat + 1):
         say(f"round {number} of {repeat}" if number else "warming up")
         for name, path in paths.items():
+            path.step()
             begin = time.perf_counter()
             mattes[name] = path.step()
             if number:
                 taken[name].append(time.perf_counter() - begin)
     return Rounds(taken, {name: matte.float().cpu() for name, matte in mattes.items()})
+
+
+def counted(seconds: list[float], repeat: int) -> list[float]:
+    """Of all that a path's steps have taken, those that `interleaved` counted."""
+    return seconds[-2 * repeat :][1::2]
 
 
 def _near(ours: torch.Tensor, other: torch.Tensor | None) -> float | None:

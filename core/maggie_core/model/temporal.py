@@ -53,16 +53,16 @@ class ConvGru(nn.Module):
         state = None if hidden is None else hidden.unsqueeze(0).clone(memory_format=torch.channels_last)
         forward, again = [], {}
         for t, frame in enumerate(x.split(1)):
-            seen = self.seen(frame)
-            state = self.cell(seen, state)
+            again[t] = self.seen(frame)
+            state = self.cell(again[t], state)
             forward.append(state)
-            if self.bidirectional and first <= t < len(x) - 1:
-                again[t] = seen
+            if not self.bidirectional or not first <= t < len(x) - 1:
+                del again[t]
         if not self.bidirectional:
             return torch.cat(forward[first:]), torch.cat(forward)
         merged = [forward[-1]]
-        for t in reversed(again):
-            state = self.cell(again[t], state)
+        for t in reversed(range(first, len(x) - 1)):
+            state = self.cell(again.pop(t), state)
             merged.append((forward[t] + state) / 2)
         return torch.cat(merged[::-1]), torch.cat(forward)
 
