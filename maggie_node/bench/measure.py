@@ -235,20 +235,19 @@ class Rounds:
 
 
 def interleaved(paths: dict[str, Any], repeat: int, *, say: Say) -> Rounds:
-    """Every path two steps in each of `repeat` rounds, after one that does not count.
+    """Every path two steps in each of `repeat` rounds, of which the second counts.
 
-    The first step of a turn does not count either: it finds the memory as another path has left it.
+    The first of a turn finds the memory as another path has left it, and the very first compiles.
     """
     taken: dict[str, list[float]] = {name: [] for name in paths}
     mattes: dict[str, torch.Tensor] = {}
-    for number in range(repeat + 1):
-        say(f"round {number} of {repeat}" if number else "warming up")
+    for number in range(repeat):
+        say(f"round {number + 1} of {repeat}")
         for name, path in paths.items():
             path.step()
             begin = time.perf_counter()
             mattes[name] = path.step()
-            if number:
-                taken[name].append(time.perf_counter() - begin)
+            taken[name].append(time.perf_counter() - begin)
     return Rounds(taken, {name: matte.float().cpu() for name, matte in mattes.items()})
 
 

@@ -82,7 +82,7 @@ def test_fitted_weights_leave_as_much_undecided_as_asked_for_in_both_paths():
     assert ((literal.alpha - fast.alpha).abs() <= 2 / 255).float().mean() >= 0.998
 
 
-def test_paths_take_turns_of_two_steps_and_the_first_round_does_not_count():
+def test_paths_take_turns_of_two_steps():
     turns: list[str] = []
 
     class Counting:
@@ -95,7 +95,7 @@ def test_paths_take_turns_of_two_steps_and_the_first_round_does_not_count():
 
     rounds = interleaved({"literal": Counting("a"), "fast": Counting("b")}, 3, say=lambda text: None)
 
-    assert turns == ["a", "a", "b", "b"] * 4
+    assert turns == ["a", "a", "b", "b"] * 3
     low, high = rounds.spread("fast") or (0, 0)
     assert low <= (rounds.ratio("fast") or 0) <= high
 
