@@ -8,11 +8,19 @@ from scipy.ndimage import binary_dilation, binary_erosion
 from tiny import disc
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.model import cue_loops, cues
 from maggie_core.model.cues import CUE_ALPHAS, _box, local_colours
 from maggie_core.model.widths import CUE_CHANNELS
 from maggie_core.sparse import Sites
 
 SIZE = (192, 256)
+
+
+@pytest.fixture(params=["loops", "torch"])
+def way(request, monkeypatch) -> str:
+    """Both ways of computing cues on a CPU; the second is what a GPU has."""
+    monkeypatch.setattr(cues, "_is_compiled_for", lambda x: request.param == "loops")
+    return request.param
 
 
 def everywhere(picture: torch.Tensor, guidance: torch.Tensor) -> torch.Tensor:
@@ -35,7 +43,7 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("grown_px", "channel"), [(3, 6), (7, 8), (14, 10), (-3, 6), (-7, 8), (-14, 10)])
-def test_a_discriminant_finds_the_edge_that_the_guidance_missed(scene, grown_px, channel):
+def test_a_discriminant_finds_the_edge_that_the_guidance_missed(scene, way, grown_px, channel):
     picture, truth = scene
     solid = truth.numpy() > 0.5
     change = binary_dilation if grown_px > 0 else binary_erosion
@@ -50,7 +58,7 @@ def test_a_discriminant_finds_the_edge_that_the_guidance_missed(scene, grown_px,
     assert error < 0.35 * before
 
 
-def test_the_coarse_cues_are_the_fine_ones_made_small(scene):
+def test_the_coarse_cues_are_the_fine_ones_made_small(scene, way):
     picture, truth = scene
     mask = (truth > 0.5).float()[None]
 
@@ -63,7 +71,7 @@ def test_the_coarse_cues_are_the_fine_ones_made_small(scene):
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_where_a_side_is_missing_the_guidance_stands(scene, value):
+def test_where_a_side_is_missing_the_guidance_stands(scene, way, value):
     picture, _ = scene
 
     cues = everywhere(picture, torch.full((2, *SIZE), value))
@@ -73,7 +81,7 @@ def test_where_a_side_is_missing_the_guidance_stands(scene, value):
         assert torch.allclose(cues[:, channel], torch.tensor(2 * value - 1), atol=1e-4)
 
 
-def test_instances_do_not_see_each_other(scene):
+def test_instances_do_not_see_each_other(scene, way):
     picture, truth = scene
     one, other = (truth > 0.5).float(), (truth < 0.1).float()
 
@@ -83,7 +91,7 @@ def test_instances_do_not_see_each_other(scene):
     assert torch.allclose(together[1:], everywhere(picture, other[None]), atol=1e-5)
 
 
-def test_cues_asked_for_near_the_guidance_are_those_of_the_whole_picture():
+def test_cues_asked_for_near_the_guidance_are_those_of_the_whole_picture(way):
     generator = torch.Generator().manual_seed(4)
     picture = torch.rand(3, 384, 640, generator=generator)
     guidance = torch.zeros(2, 384, 640)
@@ -97,6 +105,44 @@ def test_cues_asked_for_near_the_guidance_are_those_of_the_whole_picture():
     cells = F.max_pool2d(looked_at, 8).bool().unsqueeze(1).expand_as(near.coarse)
     assert torch.allclose(near.coarse[cells], everywhere.coarse[cells], atol=1e-5)
     assert near.rows.count_nonzero() < 0.5 * everywhere.rows.count_nonzero()
+
+
+@pytest.mark.parametrize("around_px", [None, 24])
+def test_compiled_loops_compute_what_the_formulas_say(scene, monkeypatch, around_px):
+    picture, truth = scene
+    guidance = torch.stack([truth > 0.5, truth < 0.1, torch.zeros_like(truth) > 0, truth > -1]).float()
+    guidance[1, :, :200] = 0
+    alone = torch.zeros_like(guidance[0])
+    alone[:9, :9] = 1
+    guidance = torch.cat([guidance, alone[None]])
+    near = F.max_pool2d(guidance, 49, stride=1, padding=24) if around_px else torch.ones_like(guidance)
+    ids = torch.arange(len(guidance))
+
+    def computed(kind: torch.dtype) -> list[torch.Tensor]:
+        shown, given = picture.to(kind), guidance.to(kind)
+        colours = local_colours(shown, given, around_px=around_px)
+        rows = [colours.coarse.permute(0, 2, 3, 1)[F.max_pool2d(near, 8).bool()]]
+        for stride in (1, 2, 4):
+            sites = Sites.where(F.max_pool2d(near, stride).bool())
+            rows.append(colours.at(shown, given, sites, ids, stride=stride))
+        return rows
+
+    by_loops = computed(torch.float32)
+    monkeypatch.setattr(cues, "_is_compiled_for", lambda x: False)
+    by_formulas = computed(torch.float64)
+
+    assert all(found.dtype == torch.float32 for found in by_loops)
+    for found, expected in zip(by_loops, by_formulas, strict=True):
+        assert torch.allclose(found.double(), expected, atol=5e-5)
+
+
+@pytest.mark.parametrize("radius", [2, 5, 14])
+def test_the_compiled_box_is_the_same(radius):
+    x = torch.rand(20, 33, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    found = cue_loops._box(x.numpy(), radius)
+
+    assert torch.allclose(torch.from_numpy(found).permute(2, 0, 1), _box(x.permute(2, 0, 1), radius))
 
 
 @pytest.mark.parametrize("radius", [2, 5, 14])

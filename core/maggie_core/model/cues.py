@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -28,13 +29,14 @@ from torch.nn import functional as F  # noqa: N812
 from maggie_core.model.crops import Box, bounds, grown
 from maggie_core.model.widths import CUE_CHANNELS
 from maggie_core.sparse.sites import Sites, largest_near
+from maggie_core.threads import side_by_side
 
 STRIDE = 4
 """The local means live on a grid four times coarser than the picture."""
 MEANS, FIELDS = 12, 32
 """Channels of a cell's local means, and with those of its fits."""
-BLOCK, BAND = 4096, 48
-"""Sites, and pixels of a line, that are looked at together: what lies in a core's cache."""
+BAND = 48
+"""Pixels of a line that are looked at together: what lies in a core's cache."""
 RADII = (5, 14)
 """Window half sizes in cells of that grid: about 44 and 116 pixels across."""
 GUIDED_RADIUS = 2
@@ -42,8 +44,6 @@ GUIDED_EPS = 3e-4
 """Window half size and regularisation of the guided filter: 20 pixels across."""
 DISCRIMINANTS = ((1, (5,)), (2, (8, 5)), (4, (14, 8, 5)))
 """Cells left out on both sides of the guidance's edge (4, 8, 16 pixels), and each pass's window half size."""
-REACH = max(left_out + sum(radii) + GUIDED_RADIUS * len(radii) for left_out, radii in DISCRIMINANTS)
-"""How far the local colours of a cell look, in cells."""
 DISCRIMINANT_EPS = 1e-4
 LEFT_OUT_WEIGHT = 0.02
 """What the left-out cells still count, for subjects with nothing deeper inside."""
@@ -51,6 +51,14 @@ CUE_ALPHAS = [5, 6, 8, 10]
 """Channels that are alphas in [-1, 1]: the guided filter's and the discriminants'."""
 SURE = 0.6
 """How far an estimate must lean to one side for its pixel to count for that side in the next pass."""
+
+
+def _reach(left_out: int, radii: tuple[int, ...]) -> int:
+    return left_out + sum(radii) + GUIDED_RADIUS * len(radii)
+
+
+REACH = max(_reach(*each) for each in DISCRIMINANTS)
+"""How far the local colours of a cell look, in cells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +96,25 @@ class LocalColours:
             scale = stride / STRIDE
         m, y, x = sites.pixels
         m = chosen[m]
+        if _is_compiled_for(picture):
+            return self._at_by_loops(picture, guidance, (m, y, x), stride, scale)
         local = sites.sampled(self.rows, self.cover.shape[1:], scale, chosen)
         places = [(y * stride + dy, x * stride + dx) for dy in range(stride) for dx in range(stride)]
         colour = torch.stack([picture[:, row, column] for row, column in places]).mean(0)
         cover = torch.stack([guidance[m, row, column] for row, column in places]).mean(0)
-        parts = zip(*(part.split(BLOCK, dim=-1) for part in (local.t(), colour, cover)), strict=True)
-        return torch.cat([_cues(fields.contiguous(), *rest).t() for fields, *rest in parts])
+        return _cues(local.t().contiguous(), colour, cover).t()
+
+    def _at_by_loops(
+        self, picture: Tensor, guidance: Tensor, sites: tuple[Tensor, ...], stride: int, scale: float
+    ) -> Tensor:
+        from maggie_core.model import cue_loops
+
+        which, y, x = (part.contiguous().numpy() for part in sites)
+        out = picture.new_empty(len(which), CUE_CHANNELS)
+        rows, colour = self.rows.view(*self.cover.shape, FIELDS), picture.permute(1, 2, 0)
+        planes = (plane.contiguous().numpy() for plane in (rows, colour, guidance))
+        cue_loops.fill_sites(*planes, which, y, x, stride, scale, out.numpy())
+        return out
 
 
 def local_colours(picture: Tensor, guidance: Tensor, *, around_px: int | None = None) -> LocalColours:
@@ -110,27 +131,69 @@ def local_colours(picture: Tensor, guidance: Tensor, *, around_px: int | None = 
     rows = cover.new_zeros(count, height, width, FIELDS)
     coarse = cover.new_zeros(count, CUE_CHANNELS, height // 2, width // 2)
     coarse[:, 4] = F.avg_pool2d(cover, 2) * 2 - 1
-    for claimed, row, small in zip(cover, rows, coarse, strict=True):
+    asked = {}
+    for m, claimed in enumerate(cover):
         box = (slice(0, height), slice(0, width)) if around_px is None else _box_around(claimed, around_px)
-        if box is None:
-            continue
-        fields = _fields(colour[:, *box], claimed[box])
-        row[box] = fields.permute(1, 2, 0)
-        half = [slice(side.start // 2, side.stop // 2) for side in box]
-        small[:, *half] = _coarse(fields, colour[:, *box], claimed[box])
+        if box is not None:
+            asked[m] = box
+    fill = _fill_by_loops if _is_compiled_for(picture) else _fill
+    fill(colour, cover, asked, rows, coarse)
     return LocalColours(colour, cover, rows.flatten(0, 2), coarse)
 
 
+def _is_compiled_for(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.float32
+
+
 def _box_around(claimed: Tensor, around_px: int) -> Box | None:
-    """What the cues up to `around_px` from where an instance's guidance (h, w) is depend on."""
+    """Cells up to `around_px` from where an instance's guidance (h, w) is; begins and ends at even ones."""
     inside = bounds(claimed > 0)
     if inside is None:
         return None
-    margin = REACH + -(-around_px // STRIDE)
+    margin = -(-around_px // STRIDE) + 1  # a pixel lies between two cells
     rows, columns = grown(inside, margin, margin, claimed.shape)
     return slice(rows.start // 2 * 2, -(-rows.stop // 2) * 2), slice(
         columns.start // 2 * 2, -(-columns.stop // 2) * 2
     )
+
+
+def _fill(colour: Tensor, cover: Tensor, asked: dict[int, Box], rows: Tensor, coarse: Tensor) -> None:
+    """Write what is `asked` for, per instance, of `LocalColours`."""
+    for m, box in asked.items():
+        wide = grown(box, REACH, REACH, cover.shape[1:])
+        rows[m, *wide] = _fields(colour[:, *wide], cover[m, *wide]).permute(1, 2, 0)
+        half = [slice(side.start // 2, side.stop // 2) for side in box]
+        coarse[m, :, *half] = _coarse(rows[m, *box].permute(2, 0, 1), colour[:, *box], cover[m, *box])
+
+
+def _fill_by_loops(
+    colour: Tensor, cover: Tensor, asked: dict[int, Box], rows: Tensor, coarse: Tensor
+) -> None:
+    """`_fill`, compiled."""
+    from maggie_core.model import cue_loops
+
+    plane, claimed = colour.permute(1, 2, 0).contiguous().numpy(), cover.numpy()
+
+    def fields(task: tuple[int, int]) -> None:
+        m, kind = task
+        left_out, radii = DISCRIMINANTS[kind - 1] if kind else (0, RADII)
+        reach = _reach(left_out, radii) if kind else max(RADII)
+        box = grown(asked[m], reach, reach, claimed.shape[1:])
+        near = (plane[box].astype(np.float64), claimed[m][box].astype(np.float64))
+        row = rows[m].numpy()[box]
+        if kind:
+            row[..., MEANS + kind :: 4] = cue_loops.discriminant(
+                *near, left_out, np.array(radii), GUIDED_RADIUS, DISCRIMINANT_EPS, LEFT_OUT_WEIGHT, SURE
+            )
+        else:
+            row[..., :MEANS] = cue_loops.means(*near, RADII)
+            row[..., MEANS::4] = cue_loops.guided_filter(*near, GUIDED_RADIUS, GUIDED_EPS)
+
+    # The longest first, so that no thread is left with one of them at the end.
+    side_by_side(fields, [(m, kind) for kind in range(len(DISCRIMINANTS), -1, -1) for m in asked])
+    for m, (across, along) in asked.items():
+        box = across.start, across.stop, along.start, along.stop
+        cue_loops.fill_coarse(rows[m].numpy(), plane, claimed[m], *box, coarse[m].numpy())
 
 
 def _fields(colour: Tensor, claimed: Tensor) -> Tensor:
