@@ -326,6 +326,7 @@ def draw(row: dict[str, Any], path: Path) -> None:
             points = [(int(count[1:]), value) for count, value in row[key].get(way, {}).items()]
             axis.plot(*zip(*points, strict=True), marker="o", label=name)
         axis.set(xlabel="instances", ylabel=label, ylim=(0, None), xlim=(0, None))
+        axis.set_xticks(sorted({int(count[1:]) for counts in row[key].values() for count in counts}))
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=8)
     figure.suptitle(
