@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from maggie_core.errors import InputError
 from maggie_core.guidance.channels import alpha_index, mask_channels, named_channels
 from maggie_core.guidance.files import GuidanceFiles
 from maggie_core.guidance.source import Mask, coverage_of
@@ -22,7 +23,8 @@ class MaskSequence:
     Without a named channel the mask is the lone channel; else the alpha, unless it is 1 everywhere;
     else the brightest of R, G and B, so that a mask painted in a colour is as good as a white one.
     Which of them, and whether integers 0 and 1 mean 0 and full coverage, is decided once for the whole
-    sequence from its first, middle and last file, and on until one is not empty.
+    sequence from its first, middle and last file, and on until one is not empty; one that cannot be read
+    has no say in it.
     """
 
     def __init__(self, name: str, pattern: str | Path, *, channel: str | None = None) -> None:
@@ -80,10 +82,15 @@ class MaskSequence:
         stored = self._files.stored
         typical = [stored[0], stored[len(stored) // 2], stored[-1]]
         uses_alpha, peak, smallest_code = False, 0.0, None
-        for looked_at, frame in enumerate(dict.fromkeys([*typical, *stored])):
+        looked_at = 0
+        for frame in dict.fromkeys([*typical, *stored]):
             if looked_at >= _LEARNT_FROM and peak > 0:
                 break
-            picture = self._files.read(frame)
+            try:
+                picture = self._files.read(frame)
+            except (InputError, OSError):  # said by the frames that need it
+                continue
+            looked_at += 1
             pixels, channels = self._candidates(picture)
             alpha = alpha_index(channels)
             if alpha is not None and len(channels) > 1:
