@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tiny import tiny_model, write_shot
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
+from maggie_core.chain import Look
 from maggie_core.errors import FrameError
 from maggie_core.io.frames import open_source
 from maggie_core.shot import FrameFailure
@@ -66,6 +69,33 @@ def test_an_absent_person_is_a_layer_of_zeros(shot):
     assert alphas[1002][0].max() > 0.5
 
 
+@pytest.mark.parametrize("broken", [None, 1005])
+def test_nothing_of_a_chain_stays_when_it_is_done(tmp_path, broken):
+    shot = write_shot(tmp_path, frames=FRAMES)
+    if broken:
+        (tmp_path / f"plate.{broken}.exr").write_bytes(b"not an EXR")
+    engine = matter(shot, segment_frames=2, warmup_frames=0)
+    looked: list[weakref.ref[np.ndarray]] = []
+
+    def look(frame: int) -> Look:
+        found = original(frame)
+        looked.append(weakref.ref(found.picture))
+        return found
+
+    original, engine._look = engine._look, look  # type: ignore[method-assign]
+    gc.collect()
+    gc.disable()
+    try:
+        failed = [isinstance(result, FrameFailure) for result in engine.run()]
+        left = [ref for ref in looked if ref() is not None]
+    finally:
+        gc.enable()
+
+    assert any(failed) == bool(broken)
+    assert len(looked) >= len(FRAMES) - 1
+    assert left == []
+
+
 @pytest.mark.parametrize("chunk", [1, 2, 4])
 def test_a_frame_is_the_same_in_every_chunk(shot, chunk: int):
     whole = mattes(matter(shot, segment_frames=4, warmup_frames=2))
@@ -112,9 +142,10 @@ def test_influence_is_bounded_and_true(shot, tmp_path: Path):
     assert max(len(engine.influence(frame)) for frame in FRAMES) <= 5
 
 
-def test_an_unreadable_frame_fails_those_it_influences_and_no_other(tmp_path: Path):
+@pytest.mark.parametrize("broken", ["plate.1005.exr", "ana.1005.png"])
+def test_an_unreadable_frame_fails_those_it_influences_and_no_other(tmp_path: Path, broken: str):
     shot = write_shot(tmp_path, frames=FRAMES)
-    (tmp_path / "plate.1005.exr").write_bytes(b"not an EXR")
+    (tmp_path / broken).write_bytes(b"no picture")
     engine = matter(shot, segment_frames=3, warmup_frames=0)
 
     results = list(engine.run())

@@ -123,6 +123,14 @@ class Chain:
         self._polished = _Step("polish", self._polish_parts, self._make_polished, cache)
         self._mattes = _Step("steady", self._steady_parts, self._make_steady, cache)
 
+    def close(self) -> None:
+        """Let go of every array: a chain and its steps hold each other, so nothing else would for long."""
+        for recent in (self._looks, self._features, self._windows, self._flows):
+            recent.keep(())
+        self._broken.clear()  # an error knows the calls it came through, and what they held
+        for step in (self._hidden, self._network, self._polished, self._mattes):
+            step.close()
+
     def matte(self, frame: int) -> tuple[np.ndarray, Reused, str]:
         """(N, h, w) float32 alphas of `frame`, what of them was reused, and why not more.
 
@@ -387,6 +395,10 @@ class _Step:
         self._recent: _Recent[np.ndarray] = _Recent(WINDOW + 1)
         self.made: set[int] = set()
         """Frames whose array was made here."""
+
+    def close(self) -> None:
+        """Let go of every array."""
+        self._recent.keep(())
 
     def digest(self, i: int) -> str:
         """Digest of the array of frame i; with a cache only."""

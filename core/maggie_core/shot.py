@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
@@ -196,8 +196,9 @@ class ShotMatter:
             cache=self.cache,
             between=self._between,
         )
-        for frame in asked:
-            yield self._matted(chain, frame, plates)  # kept by whoever takes it alone
+        with closing(chain):
+            for frame in asked:
+                yield self._matted(chain, frame, plates)  # kept by whoever takes it alone
 
     def _matted(self, chain: Chain, frame: int, plates: Ahead[Frame]) -> MatteResult | FrameFailure:
         try:
