@@ -34,21 +34,24 @@ class _Heap(ctypes.Structure):
     ]
 
 
-LARGE = 12 << 20
-"""Bytes. A page that is given back costs a fault when it is needed again: with half of this, a frame takes a
-tenth longer.
+SMALLEST_APART, LARGEST_SHARED = 12 << 20, 31 << 20
+"""Bytes of a block that goes back to the system by itself, where memory matters more and where time does. A
+page that is given back costs a fault when it is needed again. The C library takes no more than the second.
 """
-_M_MMAP_THRESHOLD = -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
-def large_blocks_apart() -> None:
-    """Have blocks of `LARGE` bytes and more return to the system at once (glibc); elsewhere do nothing.
+def keep_freed(most: int) -> None:
+    """Have freed memory kept, up to `most` bytes, to be used again (glibc); elsewhere do nothing.
 
-    Left alone, the C library learns from the first large blocks to keep those up to 32 MB for itself.
+    Large blocks go back to the system at once all the same: left alone, the C library learns from the first
+    of them to keep those up to 32 MB, and told where they begin it gives back everything else at every
+    chance.
     """
     mallopt = _found("mallopt")
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, LARGE)
+        mallopt(_M_MMAP_THRESHOLD, LARGEST_SHARED if most else SMALLEST_APART)
+        mallopt(_M_TRIM_THRESHOLD, max(most, SMALLEST_APART))
 
 
 @cache

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from maggie_core.errors import ModelError
 from maggie_core.io.atomic import atomic_file
-from maggie_core.memory import large_blocks_apart
 from maggie_core.model.alone import OneByOne
 from maggie_core.model.layers import fold
 from maggie_core.model.matte_model import MatteModel, ModelInfo
@@ -62,7 +61,6 @@ def load_model(
     Raises:
         ModelError: unknown name, no such file, damaged file, foreign weights, device not there.
     """
-    large_blocks_apart()
     chosen, kind = choose_device(device), precision
     weights = find_weights(spec)
     if kind == "auto":

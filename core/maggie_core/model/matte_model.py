@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.errors import ModelError
-from maggie_core.memory import give_back
+from maggie_core.memory import give_back, keep_freed
 from maggie_core.model.crops import Box, Crops
 from maggie_core.model.network import STRIDE, FrameFeatures, Network
 from maggie_core.model.refinement import REGION_PX, dilate, finest, fuse, fuse4, reach, to_alpha, undecided
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 WINDOW = 3
 """Frames the video network looks at together."""
+NARROW = 10_000_000
+"""Parameters. The published networks have three times as many, the default one less than half."""
+KEPT = 600 << 20
+"""Bytes; a frame of 576x1024 frees less than that."""
 
 
 @dataclass(frozen=True)
@@ -111,15 +115,16 @@ class MatteModel:
         self.precision = precision
         self._network.to(self.device)
         self._network.round({"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32))
+        keep_freed(self._kept)
         give_back()
         return self
 
     @property
     def _kept(self) -> int:
-        """Bytes the C library may keep between the steps of a frame: a narrow network is slowed down by a
-        tenth without them, and a wide one's weights take that memory already.
+        """Bytes the C library may keep between the steps of a frame: a narrow network takes a fifth longer
+        without them, and a wide one needs that memory for its weights.
         """
-        return max(0, (320 << 20) - 10 * self.info.parameters)
+        return KEPT if self.info.parameters < NARROW else 0
 
     @torch.inference_mode()
     def encode(self, image: Tensor, guidance: Tensor) -> FrameFeatures:
