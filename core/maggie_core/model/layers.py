@@ -109,15 +109,18 @@ class Pointwise(nn.Module):
         matrix = self.weight.reshape(inputs, outputs)
         weights = matrix.split([part.shape[1] for part in rows])
 
-        def product(first: Tensor, *others: Tensor) -> Tensor:
-            out = first @ weights[0] if self.bias is None else torch.addmm(self.bias, first, weights[0])
+        def product(out: Tensor | None, first: Tensor, *others: Tensor) -> Tensor:
+            if self.bias is None:
+                out = torch.mm(first, weights[0], out=out)
+            else:
+                out = torch.addmm(self.bias, first, weights[0], out=out)
             for part, weight in zip(others, weights[1:], strict=True):
-                out = out.addmm_(part, weight)
+                out.addmm_(part, weight)
             return out
 
         parts = [part.to(matrix.dtype) for part in rows]
         if torch.is_grad_enabled() or not sizes_cost(parts[0]):
-            return product(*parts)
+            return product(None, *parts)
         return by_block(product, parts[0].new_empty(len(parts[0]), outputs), 8 * STEP, *parts)
 
 

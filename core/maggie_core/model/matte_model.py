@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.errors import ModelError
 from maggie_core.memory import give_back, keep_freed
-from maggie_core.model.crops import Box, Crops
+from maggie_core.model.crops import CELL, Box, Crops, grown
 from maggie_core.model.network import STRIDE, FrameFeatures, Network
 from maggie_core.model.refinement import REGION_PX, dilate, finest, fuse, fuse4, reach, to_alpha, undecided
 from maggie_core.model.temporal import (
@@ -199,7 +199,8 @@ class MatteModel:
                 wanted = may_take_over(middle, before, self._changed(coarse, shape))
                 if wanted.any():
                     agreed = wanted & (matte(WINDOW - 1, wanted) == before)
-                    middle = _with_known(torch.where(agreed, before, middle), known[1])
+                    middle[agreed] = before[agreed]
+                    middle = _with_known(middle, known[1])
             return WindowResult(middle[None], *found.all, middle[None][:0], carry)
         single = torch.empty(len(frames), *shape, device=self.device)
         for t, into in enumerate(single):
@@ -479,11 +480,11 @@ def _finest(alpha8: Tensor, region: Tensor, asked: Tensor, alpha4: Tensor) -> Te
 
 
 def _clear_beyond(boxes: list[Box], planes: Tensor) -> None:
-    for plane, (rows, columns) in zip(planes, boxes, strict=True):
-        plane[: rows.start] = 0
-        plane[rows.stop :] = 0
-        plane[:, : columns.start] = 0
-        plane[:, columns.stop :] = 0
+    """Planes (M, H, W) that are zero further than a cell outside their boxes, from there on."""
+    for plane, box in zip(planes, boxes, strict=True):
+        inside = plane[box].clone()
+        plane[grown(box, CELL, CELL, plane.shape)] = 0
+        plane[box] = inside
 
 
 def _pad(image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:

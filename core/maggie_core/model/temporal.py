@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -167,7 +169,7 @@ def may_take_over(alpha: Tensor, before: Tensor, changed: Tensor) -> Tensor:
 SOLID = 0.95
 """Coarse coverage from here on counts as whole (the published test-time rule)."""
 BOX_GROWTH_PX = 30
-_ROW = torch.tensor([0.0112972, 0.0196901, 0.0274797, 0.0307091, 0.0274797, 0.0196901, 0.0112972])
+_ROW = (0.0112972, 0.0196901, 0.0274797, 0.0307091, 0.0274797, 0.0196901, 0.0112972)
 """One row of the 7x7 smoothing kernel; all seven rows are the same, as published (it is no Gaussian)."""
 _LEAST, _REACH = 0.09, 12
 """The kernel's weights sum to 1.03: what it smooths to more than 0.1 has a pixel above this within reach."""
@@ -233,11 +235,19 @@ def _smooth_bounds(plane: Tensor, rows: slice, columns: slice) -> Box | None:
     Smoothed with zeros beyond the border, the border of 3 pixels cut away, and enlarged to the whole again.
     """
     height, width = plane.shape
-    padded = F.pad(plane[rows, columns], (3, 3, 3, 3)).unfold(1, 7, 1)
-    smooth = (padded @ _ROW.to(plane)).unfold(0, 7, 1).sum(dim=-1)
+    smooth = _weighed(_weighed(F.pad(plane[rows, columns], (3, 3, 3, 3)), 1, _ROW), 0, (1.0,) * len(_ROW))
     smooth = _stretched(_stretched(smooth, rows, height).t(), columns, width).t()
     found = bounds(smooth > 0.1)
     return None if found is None else moved(found, (rows, columns))
+
+
+def _weighed(plane: Tensor, dim: int, weights: Sequence[float]) -> Tensor:
+    """Weighted sums of neighbours in (H, W) along `dim`, one for each place where all of them are there."""
+    length = plane.shape[dim] - len(weights) + 1
+    out = plane.narrow(dim, 0, length) * weights[0]
+    for start, weight in enumerate(weights[1:], 1):
+        out.add_(plane.narrow(dim, start, length), alpha=weight)
+    return out
 
 
 def _stretched(lines: Tensor, part: slice, whole: int) -> Tensor:

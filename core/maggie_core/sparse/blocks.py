@@ -12,15 +12,23 @@ STEP = 1024
 """Rows of a short block are a multiple of this, where every number of them costs."""
 
 
-def by_block(product: Callable[..., Tensor], out: Tensor, size: int, *rows: Tensor) -> Tensor:
-    """Fill `out` (n, C) with what `product` makes of `size` rows (n, ...) at a time, and return it."""
+def by_block(product: Callable[..., object], out: Tensor, size: int, *rows: Tensor) -> Tensor:
+    """Fill `out` (n, C), `size` rows at a time, and return it.
+
+    Args:
+        product: (a block of `out` to fill, the same block of each of `rows`).
+        rows: (n, ...) each.
+    """
     few = sizes_cost(out)
     for part, *blocks in zip(out.split(size), *(each.split(size) for each in rows), strict=True):
         count = len(part)
         if few and count < size:
             missing = min(size, -(-count // STEP) * STEP) - count
-            blocks = [F.pad(block, (0, 0, 0, missing)) for block in blocks]
-        part.copy_(product(*blocks)[:count])
+            filled = out.new_empty(count + missing, out.shape[1])
+            product(filled, *(F.pad(block, (0, 0, 0, missing)) for block in blocks))
+            part.copy_(filled[:count])
+        else:
+            product(part, *blocks)
     return out
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maggie_core.sparse.blocks import by_block
+from maggie_core.sparse.blocks import STEP, by_block
 from maggie_core.sparse.sites import Sites
 
 BLOCK = 1 << 18
@@ -36,7 +36,9 @@ def submanifold_conv3(rows: Tensor, weight: Tensor, bias: Tensor | None, sites: 
     if len(weight) == 1:
         # Multiplied first, nine numbers a site are gathered instead of nine rows.
         matrix, taps = weight[0].flatten(0, 1).t(), rows.new_empty(len(rows), 9)
-        rows = by_block(lambda block: block @ matrix, taps, BLOCK // len(matrix), rows)
+        rows = by_block(
+            lambda out, block: torch.mm(block, matrix, out=out), taps, BLOCK // len(matrix), rows
+        )
         weight = torch.eye(9, dtype=rows.dtype, device=rows.device).view(1, 3, 3, 9)
     return _product(_windows(rows, sites), sites.windows, weight.flatten(1).t(), bias)
 
@@ -68,15 +70,21 @@ def _windows(rows: Tensor, sites: Sites) -> Tensor:
 
 def _product(pieces: Tensor, sources: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
     """(n, out): the pieces named by `sources` (n, k) side by side, times `matrix` (k * C, out)."""
-
-    def product(block: Tensor) -> Tensor:
-        gathered = _gather(pieces, block)
-        return gathered @ matrix if bias is None else torch.addmm(bias, gathered, matrix)
-
     if torch.is_grad_enabled():
-        return product(sources)
-    out = pieces.new_empty(len(sources), matrix.shape[1])
-    return by_block(product, out, max(1, BLOCK // len(matrix)), sources)
+        gathered = _gather(pieces, sources)
+        return gathered @ matrix if bias is None else torch.addmm(bias, gathered, matrix)
+    size = max(1, BLOCK // len(matrix))
+    held = pieces.new_empty(min(size, len(sources) + STEP) * sources.shape[1], pieces.shape[1])
+
+    def product(out: Tensor, block: Tensor) -> None:
+        gathered = torch.index_select(pieces, 0, block.reshape(-1), out=held[: block.numel()])
+        gathered = gathered.view(len(block), len(matrix))
+        if bias is None:
+            torch.mm(gathered, matrix, out=out)
+        else:
+            torch.addmm(bias, gathered, matrix, out=out)
+
+    return by_block(product, pieces.new_empty(len(sources), matrix.shape[1]), size, sources)
 
 
 class _Submanifold(torch.autograd.Function):
