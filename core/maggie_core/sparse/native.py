@@ -36,9 +36,7 @@ def submanifold_conv3(rows: Tensor, weight: Tensor, bias: Tensor | None, sites: 
     if len(weight) == 1:
         # Multiplied first, nine numbers a site are gathered instead of nine rows.
         matrix, taps = weight[0].flatten(0, 1).t(), rows.new_empty(len(rows), 9)
-        rows = by_block(
-            lambda out, block: torch.mm(block, matrix, out=out), taps, BLOCK // len(matrix), rows
-        )
+        rows = by_block(lambda out, block: torch.mm(block, matrix, out=out), taps, BLOCK // len(matrix), rows)
         weight = torch.eye(9, dtype=rows.dtype, device=rows.device).view(1, 3, 3, 9)
     return _product(_windows(rows, sites), sites.windows, weight.flatten(1).t(), bias)
 
