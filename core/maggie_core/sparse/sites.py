@@ -110,9 +110,10 @@ class Sites:
         height, width = (self.height + 1) // 2, (self.width + 1) // 2
         m, y, x = self.coords.unbind(1)
         active = torch.zeros((self.maps, height + 1, width + 1), dtype=torch.bool, device=self.coords.device)
-        for oy in (y >> 1, (y + 1) >> 1):
-            for ox in (x >> 1, (x + 1) >> 1):
-                active[m, oy, ox] = True
+        upper = (m * (height + 1) + (y >> 1)) * (width + 1) + (x >> 1)
+        lower = upper + (y & 1) * (width + 1)
+        for place in (upper, upper + (x & 1), lower, lower + (x & 1)):
+            active.view(-1).index_fill_(0, place, True)
         part = self.part and Part(
             self.part.corner // 2, (self.part.height + 1) // 2, (self.part.width + 1) // 2
         )
