@@ -13,6 +13,7 @@ from tiny import WIDTHS, tiny_model, tiny_state
 
 from maggie_core.errors import ModelError
 from maggie_core.model import from_state_dict, load_model
+from maggie_core.model.temporal import may_take_over
 from maggie_core.model.widths import Widths, infer_widths
 
 
@@ -80,6 +81,16 @@ def test_what_is_left_of_a_frame_that_has_passed_is_all_a_window_takes_of_its_fi
     assert torch.equal(result.alpha, model.window(whole, **how).alpha)
     with pytest.raises(ValueError, match="all of its features"):
         model.window([model.passed(frame) for frame in whole])
+
+
+def test_only_what_may_be_seen_is_looked_for_in_the_frame_after():
+    before = torch.tensor([[[0.0, 1.0, 0.001, 0.999, 0.001, 0.999, 0.5, 0.0, 0.0]]])
+    own = torch.tensor([[[0.002, 0.998, 0.002, 0.998, 0.5, 0.5, 0.6, 0.0, 0.5]]])
+    changed = torch.tensor([[False] * 8 + [True]])
+
+    wanted = may_take_over(own, before, changed)
+
+    assert wanted.flatten().tolist() == [True, True, False, False, True, True, False, False, False]
 
 
 def test_tensors_that_change_after_loading_change_no_matte():

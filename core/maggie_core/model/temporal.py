@@ -153,7 +153,8 @@ def may_take_over(alpha: Tensor, before: Tensor, changed: Tensor) -> Tensor:
     """(N, H, W) bool: where the middle frame of `fuse_window` depends on the one after it.
 
     It then takes the matte before if the one after is the same. Two mattes agree exactly where both are
-    decided; anywhere else that is chance and does not count.
+    decided; anywhere else that is chance and does not count. Neither does it where the frame's own matte is
+    decided in the same way and 1/255 is all that could be taken over, unless the one before is 0 or 1.
 
     Args:
         alpha, before: (N, H, W) mattes of the frame and of the one before.
@@ -161,8 +162,10 @@ def may_take_over(alpha: Tensor, before: Tensor, changed: Tensor) -> Tensor:
     """
     differs = (alpha != before) & ~changed
     places = differs.nonzero(as_tuple=True)
-    value = before[places]
-    differs[places] = (value < 1 / 255) | (value > 254 / 255)
+    value, own = before[places], alpha[places]
+    empty, solid = value < 1 / 255, value > 254 / 255
+    alike = (empty & (own < 1 / 255)) | (solid & (own > 254 / 255))
+    differs[places] = (value == 0) | (value == 1) | ((empty | solid) & ~alike)
     return differs
 
 
