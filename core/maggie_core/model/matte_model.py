@@ -121,7 +121,7 @@ class MatteModel:
 
     @property
     def _kept(self) -> int:
-        """Bytes the C library may keep between the steps of a frame: a narrow network takes a fifth longer
+        """Bytes the C library may keep between the steps of a frame: a narrow network takes a seventh longer
         without them, and a wide one needs that memory for its weights.
         """
         return KEPT if self.info.parameters < NARROW else 0
