@@ -218,7 +218,12 @@ class MatteModel:
             if fusion != "none" and len(frames) == WINDOW:
                 for n in range(shape[0]):  # planes of one instance are small beside those of all
                     earlier = None if before is None else before[n]
+                    own = final[1, n].clone()
                     final[:, n] = fuse_window(final[:, n], earlier, forward, backward, fusion=fusion)
+                    if fusion == "both" and earlier is not None and not maps:
+                        changed = (forward[1] > 0.5) | (backward[1] > 0.5)
+                        taken = may_take_over(own, earlier, changed)  # as where the last frame is skipped
+                        final[1, n] = torch.where(taken, final[1, n], own)
                 for alphas, values in zip(final, known, strict=True):
                     alphas.copy_(_with_known(alphas, values))
         if skip_last:
