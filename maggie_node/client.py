@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -442,25 +443,28 @@ class _Link:
                 each._hear(error)
 
 
-class _Transport:
+class _Transport(ABC):
     """Lines to and from a worker."""
 
     def __init__(self) -> None:
         self._lines = Lines(limit=64 * rpc.MAX_LINE)
         self._ready: list[Any] = []
 
+    @abstractmethod
     def read(self) -> bytes:
-        raise NotImplementedError
+        """What has come, waiting for it; empty when the other side has ended."""
 
+    @abstractmethod
     def write(self, data: bytes) -> None:
-        raise NotImplementedError
+        """Send all of it."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """Let go of the worker."""
 
+    @abstractmethod
     def epitaph(self) -> WorkerError:
         """What to say of a worker that is gone."""
-        raise NotImplementedError
 
     def next(self) -> Union[Answer, Request, None]:
         """The next message; None when the other side has ended.

@@ -9,7 +9,7 @@ from torch.nn.utils import skip_init
 
 from maggie_core import sparse
 from maggie_core.sparse import Sites
-from maggie_core.sparse.blocks import STEP, by_block, sizes_cost
+from maggie_core.sparse.blocks import STEP, by_block, sizes_cost, times
 
 SLOPE = 0.2
 """Negative slope of every LeakyReLU."""
@@ -110,10 +110,7 @@ class Pointwise(nn.Module):
         weights = matrix.split([part.shape[1] for part in rows])
 
         def product(out: Tensor | None, first: Tensor, *others: Tensor) -> Tensor:
-            if self.bias is None:
-                out = torch.mm(first, weights[0], out=out)
-            else:
-                out = torch.addmm(self.bias, first, weights[0], out=out)
+            out = times(first, weights[0], self.bias, out=out)
             for part, weight in zip(others, weights[1:], strict=True):
                 out.addmm_(part, weight)
             return out

@@ -12,6 +12,13 @@ STEP = 1024
 """Rows of a short block are a multiple of this, where every number of them costs."""
 
 
+def times(rows: Tensor, matrix: Tensor, bias: Tensor | None, *, out: Tensor | None = None) -> Tensor:
+    """(n, C) times (C, out), plus the bias."""
+    if bias is None:
+        return torch.mm(rows, matrix, out=out)
+    return torch.addmm(bias, rows, matrix, out=out)
+
+
 def by_block(product: Callable[..., object], out: Tensor, size: int, *rows: Tensor) -> Tensor:
     """Fill `out` (n, C), `size` rows at a time, and return it.
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maggie_core.sparse.blocks import STEP, by_block
+from maggie_core.sparse.blocks import STEP, by_block, times
 from maggie_core.sparse.sites import Sites
 
 BLOCK = 1 << 18
@@ -36,7 +36,9 @@ def submanifold_conv3(rows: Tensor, weight: Tensor, bias: Tensor | None, sites: 
     if len(weight) == 1:
         # Multiplied first, nine numbers a site are gathered instead of nine rows.
         matrix, taps = weight[0].flatten(0, 1).t(), rows.new_empty(len(rows), 9)
-        rows = by_block(lambda out, block: torch.mm(block, matrix, out=out), taps, BLOCK // len(matrix), rows)
+        rows = by_block(
+            lambda out, block: times(block, matrix, None, out=out), taps, BLOCK // len(matrix), rows
+        )
         weight = torch.eye(9, dtype=rows.dtype, device=rows.device).view(1, 3, 3, 9)
     return _product(_windows(rows, sites), sites.windows, weight.flatten(1).t(), bias)
 
@@ -69,18 +71,12 @@ def _windows(rows: Tensor, sites: Sites) -> Tensor:
 def _product(pieces: Tensor, sources: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
     """(n, out): the pieces named by `sources` (n, k) side by side, times `matrix` (k * C, out)."""
     if torch.is_grad_enabled():
-        gathered = _gather(pieces, sources)
-        return gathered @ matrix if bias is None else torch.addmm(bias, gathered, matrix)
+        return times(_gather(pieces, sources), matrix, bias)
     size = max(1, BLOCK // len(matrix))
     held = pieces.new_empty(min(size, len(sources) + STEP) * sources.shape[1], pieces.shape[1])
 
     def product(out: Tensor, block: Tensor) -> None:
-        gathered = torch.index_select(pieces, 0, block.reshape(-1), out=held[: block.numel()])
-        gathered = gathered.view(len(block), len(matrix))
-        if bias is None:
-            torch.mm(gathered, matrix, out=out)
-        else:
-            torch.addmm(bias, gathered, matrix, out=out)
+        times(_gather(pieces, block, out=held[: block.numel()]), matrix, bias, out=out)
 
     return by_block(product, pieces.new_empty(len(sources), matrix.shape[1]), size, sources)
 
@@ -104,5 +100,6 @@ class _Submanifold(torch.autograd.Function):
         return grad_rows, (grad.t() @ gathered).view_as(weight), None
 
 
-def _gather(pieces: Tensor, sources: Tensor) -> Tensor:
-    return pieces.index_select(0, sources.reshape(-1)).view(len(sources), sources.shape[1] * pieces.shape[1])
+def _gather(pieces: Tensor, sources: Tensor, *, out: Tensor | None = None) -> Tensor:
+    rows = torch.index_select(pieces, 0, sources.reshape(-1), out=out)
+    return rows.view(len(sources), sources.shape[1] * pieces.shape[1])
