@@ -16,14 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from maggie_core import shot
+from maggie_api.job import MatteJob, write_job
 from maggie_core.io.frames import compact_frames
 from maggie_core.model import load_model
+from maggie_core.shot.matter import matter as shot
 from maggie_node import runner
 from maggie_node.bench.shots import write_people
-from maggie_node.farm.explaining import reach_of
 from maggie_node.farm.plan import even, make_plan
-from maggie_node.job import MatteJob, write_job
+from maggie_node.farm.plan_report import reach_of
 
 FRAMES, SEGMENT = 24, 12
 CHUNKS = (24, 12, 8, 6, 4, 2)

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from maggie_core import load_model
-from maggie_core.evaluation import BASELINES, Averages, video_errors
-from maggie_core.io.picture import write_picture
-from maggie_core.polish import polish
-from maggie_core.steady import steadied_clip
-from maggie_core.synthesis import HeldOutSample, heldout_set
+from maggie_core.io.eight_bit import write_picture
+from maggie_core.postprocess.edges import polish
+from maggie_core.postprocess.temporal import steadied_clip
+from maggie_lab.evaluation import BASELINES, Averages, video_errors
+from maggie_lab.synthesis import HeldOutSample, heldout_set
 
 METRICS = ("MAD_e3", "MSE_e3", "Grad", "dtSSD_e3")
 OURS = "default model"

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from maggie_core.evaluation import BASELINES, image_errors, truth_trimap, video_errors
-from maggie_core.evaluation.connectivity import connectivity_error
-from maggie_core.evaluation.flicker import truth_flow
+from maggie_lab.evaluation import BASELINES, image_errors, truth_trimap, video_errors
+from maggie_lab.evaluation.connectivity import connectivity_error
+from maggie_lab.evaluation.flicker import truth_flow
 
 HEIGHT, WIDTH = 1080, 1920
 

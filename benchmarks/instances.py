@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from maggie_core import load_model
-from maggie_core.evaluation import Averages, image_errors
 from maggie_core.model.checkpoint import Instances
-from maggie_core.synthesis import BankPlan, DrawnBank, compose_clip, sample_generator
+from maggie_lab.evaluation import Averages, image_errors
+from maggie_lab.synthesis import BankPlan, DrawnBank, compose_clip, sample_generator
 
 COUNTS = (1, 2, 5, 10)
 COLUMNS, ROWS = 5, 2

@@ -20,20 +20,22 @@ from statistics import median
 import cv2
 import numpy as np
 
-from maggie_core.evaluation.flicker import dtssd_e3
-from maggie_core.evaluation.gradient import gradient_error
-from maggie_core.geometry import Geometry, Window
+from maggie_api.job import MaskGuidance, MatteJob
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
+from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.image import read_image
-from maggie_core.io.picture import write_picture
 from maggie_core.mattes import read_mattes
-from maggie_core.native import add_detail, slope_of
-from maggie_core.synthesis.backgrounds import make_background
-from maggie_core.synthesis.camera import Camera, to_encoded, to_linear
-from maggie_core.synthesis.faults import draw_fault, subject_size
-from maggie_core.synthesis.fields import gaussian_blur
-from maggie_core.synthesis.figures import draw_figure
-from maggie_core.synthesis.layer import Layer, Place
-from maggie_node.job import MaskGuidance, MatteJob
+from maggie_core.postprocess.full_resolution import add_detail, slope_of
+from maggie_lab.evaluation.flicker import dtssd_e3
+from maggie_lab.evaluation.gradient import gradient_error
+from maggie_lab.srgb import to_encoded, to_linear
+from maggie_lab.synthesis.backgrounds import make_background
+from maggie_lab.synthesis.camera import Camera
+from maggie_lab.synthesis.fields import gaussian_blur
+from maggie_lab.synthesis.figures import draw_figure
+from maggie_lab.synthesis.guidance_degradation import draw_fault, subject_size
+from maggie_lab.synthesis.layer import Layer, Place
 
 GUIDANCE = ("exact", "good", "typical")
 """The true alpha cut at half, then the held-out faults."""
@@ -162,9 +164,9 @@ def run_job(job: MatteJob) -> dict[str, float]:
 
 
 def _run_here(job: MatteJob) -> None:
+    from maggie_api.events import FrameDone
     from maggie_node import runner
     from maggie_node.bench.memory import own_peak_mb
-    from maggie_node.protocol import FrameDone
 
     seconds = []
     finished = runner.run(job, emit=lambda e: seconds.append(e.seconds) if isinstance(e, FrameDone) else None)

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from maggie_core.evaluation import image_errors
+from maggie_api.sequences import compact_frames, parse_frames
 from maggie_core.guidance import MaskSequence, combine
-from maggie_core.io.pattern import compact_frames, parse_frames
 from maggie_core.model import load_model
-from maggie_core.shot import FrameFailure, ShotMatter
-from maggie_core.training.per_shot import SHOT_SETTINGS, approved_frames
-from maggie_core.training.run import train_shot
+from maggie_core.shot.matter import FrameFailure, ShotMatter
+from maggie_lab.evaluation import image_errors
+from maggie_lab.training.per_shot import SHOT_SETTINGS, approved_frames
+from maggie_lab.training.run import train_shot
 from maggie_node.demo import PEOPLE, SHOT, demo_job
-from maggie_node.opening import open_shot
+from maggie_node.job_inputs import open_shot
 
 METRICS = ("MAD", "MSE", "Grad", "dtSSD")
 

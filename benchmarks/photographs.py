@@ -18,14 +18,14 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from benchmarks.default_model import BARE, OURS
+from maggie_api.errors import InputError
 from maggie_core import load_model
-from maggie_core.datasets import read_grey, read_picture
-from maggie_core.errors import InputError
-from maggie_core.evaluation import BASELINES, Averages, image_metrics
-from maggie_core.io.picture import write_picture
+from maggie_core.io.eight_bit import write_picture
 from maggie_core.model import MatteModel
-from maggie_core.polish import polish
-from maggie_core.shot import PAD_PX
+from maggie_core.postprocess.edges import polish
+from maggie_core.shot.matter import PAD_PX
+from maggie_lab.datasets import read_grey, read_picture
+from maggie_lab.evaluation import BASELINES, Averages, image_metrics
 
 METRICS = ("MAD_e3", "MSE_e3", "Grad")
 WORKING_PX = 576

@@ -31,15 +31,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maggie_core import chain, load_model
+from maggie_api.job import MaskGuidance, MatteJob
+from maggie_core import load_model
 from maggie_core.guidance import MaskSequence, combine
-from maggie_core.io.picture import write_picture
+from maggie_core.io.eight_bit import write_picture
 from maggie_core.model import MatteModel
-from maggie_core.shot import FrameFailure, ShotMatter
-from maggie_core.synthesis import BankPlan, DrawnBank, compose_clip, sample_generator
+from maggie_core.shot.matter import FrameFailure, ShotMatter, chain
+from maggie_lab.synthesis import BankPlan, DrawnBank, compose_clip, sample_generator
 from maggie_node.demo import PEOPLE, SHOT, demo_job
-from maggie_node.job import MaskGuidance, MatteJob
-from maggie_node.opening import OpenShot, open_shot
+from maggie_node.job_inputs import OpenShot, open_shot
 
 SEGMENTS = (8, 12, 16, 24, 48, 96)
 WARMUPS = (0, 1, 2, 3, 4, 8)
@@ -48,7 +48,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "network alone": {"steady": "none", "polish": "none"},
 }
 AHEAD = {"as shipped": 2, "network alone": 1}
-"""Frames computed after a segment's last, see `maggie_core.shot`."""
+"""Frames computed after a segment's last, see `maggie_core.shot.matter`."""
 SEVERITIES = ("typical", "good", "rough")
 IN_VIEW = 0.02
 """Share of the picture that two people must fill throughout a clip for it to be used."""
@@ -187,7 +187,7 @@ def _places(frames: int) -> Iterator[tuple[int, int]]:
 def _mattes(
     clip: Clip, model: MatteModel, settings: dict[str, Any], *, start: int = 0
 ) -> Iterator[np.ndarray]:
-    wanted = replace(clip.shot.settings, segment_frames=None, **settings)
+    wanted = replace(clip.shot.settings, segment_frames="whole", **settings)
     frames = clip.shot.shot_frames[start:]
     for result in ShotMatter(model, clip.shot.plate, clip.shot.guidance, wanted, shot_frames=frames).run():
         assert not isinstance(result, FrameFailure), result

@@ -24,6 +24,7 @@ from functools import cache
 from itertools import count, groupby
 from typing import Any, TypeVar
 
+from maggie_api.job import MatteJob
 from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
     START_S,
@@ -34,7 +35,6 @@ from maggie_node.farm.plan import (
     even,
     full,
 )
-from maggie_node.job import MatteJob
 
 T = TypeVar("T")
 

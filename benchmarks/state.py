@@ -13,15 +13,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core import load_model
-from maggie_core.cache import StateCache
+from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.image import read_image
-from maggie_core.io.picture import write_picture
 from maggie_core.model import MatteModel
-from maggie_core.shot import MatteResult, ShotMatter
+from maggie_core.shot.cache import StateCache
+from maggie_core.shot.matter import MatteResult, ShotMatter
 from maggie_node.demo import PEOPLE, SHOT, demo_job
-from maggie_node.job import MaskGuidance, MatteJob
-from maggie_node.opening import open_shot
+from maggie_node.job_inputs import open_shot
 
 LIMIT_BYTES = 10**9
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from maggie_core.synthesis import Bank, BankPlan, build_bank, compose, compose_clip, sample_generator
+from maggie_lab.synthesis import Bank, BankPlan, build_bank, compose, compose_clip, sample_generator
 
 PLAN = BankPlan(figures=24, backgrounds=16, size_px=384, seed=1, puppets=16)
 

@@ -1,4 +1,4 @@
-"""The folder that goes on NUKE_PATH, and a zip of it: the plug-in with the standard-library modules it needs.
+"""Build the Nuke plug-in: the folder that goes on NUKE_PATH, and a zip of it.
 
 python hosts/build_nuke.py -o dist
 """
@@ -13,8 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "maggie-node-nuke"
 PLUGIN = ("init.py", "menu.py", "selftest.py", "maggie_nuke")
-VENDORED = ("__init__", "address", "client", "document", "hosting", "job", "protocol", "rpc")
-"""Modules of maggie_node that a host imports."""
+"""Files and folders of hosts/nuke."""
+API = ROOT / "core" / "maggie_api"
+"""Everything else that the plug-in imports; copied unchanged."""
 
 
 def build(output: Path) -> Path:
@@ -22,15 +23,11 @@ def build(output: Path) -> Path:
     folder = output / NAME
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in PLUGIN:
-        source = ROOT / "hosts" / "nuke" / name
+    for source in (*(ROOT / "hosts" / "nuke" / name for name in PLUGIN), API):
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy2(source, folder / name)
-    (folder / "maggie_node").mkdir()
-    for name in VENDORED:
-        shutil.copy2(ROOT / "maggie_node" / f"{name}.py", folder / "maggie_node")
+            shutil.copy2(source, folder)
     shutil.copy2(ROOT / "LICENSE", folder)
     shutil.copy2(ROOT / "docs" / "nuke.md", folder / "README.md")
     return Path(shutil.make_archive(str(folder), "zip", output, NAME))

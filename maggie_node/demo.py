@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.color import BUILT_IN_CONFIG, compress_highlights
-from maggie_core.evaluation import video_errors
 from maggie_core.guidance import MaskSequence, combine
 from maggie_core.io.frames import open_source
 from maggie_core.mattes import read_mattes
 from maggie_core.mattes.foreground import unmixed_foreground
+from maggie_lab.evaluation import video_errors
 from maggie_node.contact_sheet import Moment, Person, contact_sheet
-from maggie_node.job import MaskGuidance, MatteJob
 
 if TYPE_CHECKING:
     from PIL import Image

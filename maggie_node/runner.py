@@ -14,19 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from maggie_core.cache import StateCache
-from maggie_core.errors import LicenceError, MaggieError, OutputError, SettingsError
-from maggie_core.io.frames import compact_frames, expand_output
-from maggie_core.mattes import is_complete, recipe_digest, write_mattes
-from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
-from maggie_core.mattes.layout import places
-from maggie_core.mattes.provenance import stored_files
-from maggie_core.model import MatteModel, licence_of, load_model
-from maggie_core.shot import FrameFailure, MatteResult, ShotMatter
-from maggie_node import __version__
-from maggie_node.job import MatteJob
-from maggie_node.opening import OpenShot, open_shot
-from maggie_node.protocol import (
+from maggie_api.errors import LicenceError, MaggieError, OutputError, SettingsError
+from maggie_api.events import (
     Event,
     Finished,
     FrameDone,
@@ -37,6 +26,17 @@ from maggie_node.protocol import (
     Terms,
     Warning,
 )
+from maggie_api.job import MatteJob
+from maggie_core.io.frames import compact_frames, expand_output
+from maggie_core.mattes import is_complete, recipe_digest, write_mattes
+from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
+from maggie_core.mattes.layout import places
+from maggie_core.mattes.provenance import stored_files
+from maggie_core.model import MatteModel, licence_of, load_model
+from maggie_core.shot.cache import StateCache
+from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
+from maggie_node import __version__
+from maggie_node.job_inputs import OpenShot, open_shot
 
 EFFECTIVE = ("ocio", "colorspace", "exposure_ev", "polish", "steady", "detail")
 """Settings a recipe has as they take effect."""

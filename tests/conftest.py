@@ -1,8 +1,16 @@
-"""Tests marked `gpu` are left out where there is no CUDA device."""
+"""What tests share: a tiny model, tiny shots, a way to run the command.
+
+Tests marked `gpu` are left out where there is no CUDA device.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from support.command_line import Command, run_command
+from support.shots import TinyShot, write_shot
+from support.tiny import write_tiny_model
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -16,3 +24,27 @@ def _has_cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def kept_shot(tmp_path_factory: pytest.TempPathFactory) -> TinyShot:
+    """Five frames, two people; tests do not change it."""
+    return write_shot(tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> TinyShot:
+    """Five frames, two people; tests may break it."""
+    return write_shot(tmp_path / "shot")
+
+
+@pytest.fixture
+def command() -> Command:
+    """Run `maggie-node` in this process; stdout and stderr apart."""
+
+    return run_command

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import ast
-import os
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from support.sources import imported_roots, interpreters, python_files, quiet_environment
 
 ROOT = Path(__file__).parent.parent
-CORE = ROOT / "core" / "maggie_core"
+CORE = ROOT / "core"
+API = CORE / "maggie_api"
+"""What Nuke and Blender import into their own interpreters."""
 NODE = ROOT / "maggie_node"
-FOR_HOSTS = ("address", "client", "document", "hosting", "job", "protocol", "rpc")
-"""Modules of maggie_node that Nuke and Blender import into their own interpreters."""
-
-
-def python_files(*folders: Path) -> list[Path]:
-    return sorted(path for folder in folders for path in folder.rglob("*.py"))
-
-
-def imported_roots(path: Path) -> set[str]:
-    """First parts of everything a file imports, wherever in it."""
-    roots: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            roots |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            roots.add((node.module or "").partition(".")[0])
-    return roots
 
 
 def importers_of(*names: str) -> set[str]:
@@ -65,49 +49,31 @@ def test_the_version_stands_in_one_place():
     assert "version =" not in (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[tool.", 1)[0]
 
 
-@pytest.mark.parametrize("name", FOR_HOSTS)
-def test_what_a_host_imports_is_python_3_9(name: str):
-    source = (NODE / f"{name}.py").read_text(encoding="utf-8")
-
-    ast.parse(source, feature_version=(3, 9))
+@pytest.mark.parametrize("path", python_files(API), ids=lambda path: path.relative_to(API).as_posix())
+def test_what_a_host_imports_is_python_3_9(path: Path):
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
 
 
-def interpreters() -> list[str]:
-    """This Python, and the older ones of hosts as far as they are on this machine."""
-    found = [sys.executable]
-    for version in ("3.9", "3.10"):
-        path = shutil.which(f"python{version}") or ""
-        asks = [
-            path,
-            "-c",
-            f"import sys; sys.exit(sys.version_info[:2] != {tuple(map(int, version.split('.')))})",
-        ]
-        if path and subprocess.run(asks, capture_output=True, env=quiet_environment()).returncode == 0:
-            found.append(path)
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for version in ("3.9", "3.10"):
-        installed = sorted(pyenv.glob(f"{version}.*/bin/python{version}"))
-        if installed and not any(version in path for path in found):
-            found.append(str(installed[-1]))
-    return found
-
-
-def quiet_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+@pytest.mark.parametrize("path", python_files(API), ids=lambda path: path.relative_to(API).as_posix())
+def test_what_a_host_imports_can_lie_under_any_name(path: Path):
+    assert not imported_roots(path) & {"maggie_api", "maggie_core", "maggie_lab", "maggie_node"}
 
 
 IMPORT_ALONE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from maggie_node.client import clean_environment, start_child
-from maggie_node.hosting import Host, slugs
-from maggie_node.job import MaskGuidance, MatteJob
-from maggie_node.protocol import Finished, from_line, to_line
+from maggie_api.client.host import Host
+from maggie_api.client.worker import clean_environment, start_child
+from maggie_api.events import Finished, from_line, to_line
+from maggie_api.job import MaskGuidance, MatteJob
+from maggie_api.layer_names import slugs
+from maggie_api.settings import MatteFile, MatteSettings, options_of
+assert options_of(MatteFile)["layout"].choices[0] == "layers" and "overlap" in options_of(MatteSettings)
 job = MatteJob("plate.exr", "matte.exr", (MaskGuidance("Ana", "ana.exr"),))
 assert MatteJob.from_json(job.to_json()) == job
 assert from_line(to_line(Finished(1, 0, 0))) == Finished(1, 0, 0)
 assert clean_environment({"PATH": "/bin", "PYTHONHOME": "/nuke"}) == {"PATH": "/bin"}
-foreign = {"torch", "numpy", "click", "rich", "OpenImageIO", "PyOpenColorIO", "maggie_core"}
+foreign = {"torch", "numpy", "click", "rich", "OpenImageIO", "PyOpenColorIO", "maggie_core", "maggie_node"}
 foreign &= set(sys.modules)
 assert not foreign, foreign
 """
@@ -116,7 +82,7 @@ assert not foreign, foreign
 @pytest.mark.parametrize("python", interpreters(), ids=lambda path: Path(path).name)
 def test_what_a_host_imports_works_alone_in_a_fresh_interpreter(python: str):
     run = subprocess.run(
-        [python, "-W", "error", "-S", "-c", IMPORT_ALONE, str(ROOT)],
+        [python, "-W", "error", "-S", "-c", IMPORT_ALONE, str(CORE)],
         capture_output=True,
         text=True,
         env=quiet_environment(),
@@ -157,11 +123,16 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(archive.namelist())
 
 
-def test_the_wheel_carries_both_packages_and_no_source_folder(wheel_names: set[str]):
+def test_the_wheel_carries_the_packages_and_no_source_folder(wheel_names: set[str]):
     tops = {name.partition("/")[0] for name in wheel_names}
 
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"maggie_core", "maggie_node"}
-    assert {"maggie_core/errors.py", "maggie_node/job.py", "maggie_node/cli/matte.py"} <= wheel_names
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "maggie_api",
+        "maggie_core",
+        "maggie_lab",
+        "maggie_node",
+    }
+    assert {"maggie_api/errors.py", "maggie_api/job.py", "maggie_node/cli/matte.py"} <= wheel_names
 
 
 def test_the_wheel_carries_the_default_weights_and_their_model_card(wheel_names: set[str]):

@@ -4,6 +4,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
+from maggie_api.errors import ColorError, SettingsError
 from maggie_core.color import (
     BUILT_IN_CONFIG,
     CEILING,
@@ -13,9 +14,9 @@ from maggie_core.color import (
     RepairCount,
     compress_highlights,
 )
-from maggie_core.errors import ColorError, SettingsError
-from maggie_core.geometry import Geometry, Window
-from maggie_core.io.picture import write_picture
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
+from maggie_core.io.eight_bit import write_picture
 
 CONFIG = """
 ocio_profile_version: 2

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from shots import write_shot
-from tiny import write_tiny_model
+from support.shots import write_shot
+from support.tiny import write_tiny_model
 
 from maggie_core.mattes import read_mattes
 from maggie_core.model import checkpoint

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maggie_core.errors import MaggieError
-    from maggie_core.geometry import Geometry, Window
+    from maggie_api.errors import MaggieError
+    from maggie_api.settings import MatteSettings
     from maggie_core.guidance import (
         CryptomatteSequence,
         Guidance,
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
         MaskSequence,
         combine,
     )
+    from maggie_core.image.geometry import Geometry
+    from maggie_core.image.window import Window
     from maggie_core.io.frames import open_source
     from maggie_core.mattes import MatteFile, explain, read_mattes, write_mattes
     from maggie_core.model import MatteModel, load_model
-    from maggie_core.settings import MatteSettings
-    from maggie_core.shot import MatteResult, ShotMatter
+    from maggie_core.shot.matter import MatteResult, ShotMatter
 
 __all__ = [
     "CryptomatteSequence",
@@ -52,9 +53,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "errors": ("MaggieError",),
-    "geometry": ("Geometry", "Window"),
-    "guidance": (
+    "maggie_api.errors": ("MaggieError",),
+    "maggie_api.settings": ("MatteFile", "MatteSettings"),
+    "maggie_core.image.geometry": ("Geometry",),
+    "maggie_core.image.window": ("Window",),
+    "maggie_core.guidance": (
         "CryptomatteSequence",
         "Guidance",
         "IdMapSequence",
@@ -63,11 +66,10 @@ _HOMES = {
         "MaskSequence",
         "combine",
     ),
-    "io.frames": ("open_source",),
-    "mattes": ("MatteFile", "explain", "read_mattes", "write_mattes"),
-    "model": ("MatteModel", "load_model"),
-    "settings": ("MatteSettings",),
-    "shot": ("MatteResult", "ShotMatter"),
+    "maggie_core.io.frames": ("open_source",),
+    "maggie_core.mattes": ("explain", "read_mattes", "write_mattes"),
+    "maggie_core.model": ("MatteModel", "load_model"),
+    "maggie_core.shot.matter": ("MatteResult", "ShotMatter"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -75,4 +77,4 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'maggie_core' has no attribute '{name}'")
-    return getattr(import_module(f"maggie_core.{_HOME[name]}"), name)
+    return getattr(import_module(_HOME[name]), name)

@@ -25,8 +25,9 @@ from typing import Any, Literal
 import numpy as np
 import PyOpenColorIO
 
-from maggie_core.errors import ColorError, FrameError, SettingsError
-from maggie_core.geometry import Geometry, Window, reframe
+from maggie_api.errors import ColorError, FrameError, SettingsError
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window, reframe
 from maggie_core.io.image import list_parts
 from maggie_core.io.video import MOVIE_SUFFIXES
 

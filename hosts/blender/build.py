@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The extension as a zip, and the folder of a repository that Blender can install it from.
+"""Build the extension's zip, and the index of a repository that Blender can install it from.
 
     python build.py ENVIRONMENT [-o FOLDER] [--repository]
 
-ENVIRONMENT is a Python environment with bpy, whose own tool builds, validates and writes the index.
+ENVIRONMENT is a Python environment with bpy: Blender's own tool builds, validates and writes the index.
 
-The modules of maggie_node that talk to a worker go in as the extension's sub-package `maggie_node`. An
-extension may not put itself on sys.path, so `from maggie_node import job` becomes `from . import job`.
+The folder core/maggie_api goes in unchanged, as the sub-package `maggie_api`: its imports are relative. It is
+not a bundled wheel, because Blender keeps a wheel's modules loaded when it updates an extension: the new
+extension would meet the old maggie_api until Blender is started again.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SOURCE = HERE / "maggie_node"
-NODE = HERE.parents[1] / "maggie_node"
-MODULES = ("__init__", "address", "client", "document", "hosting", "job", "protocol", "rpc")
-"""Of maggie_node: what `hosting` needs, all of it standard library."""
+ROOT = HERE.parents[1]
+SOURCE = HERE / "maggie_blender"
+API = ROOT / "core" / "maggie_api"
 
 
 def tool_of(environment: Path) -> Path:
@@ -35,28 +35,27 @@ def tool_of(environment: Path) -> Path:
 
 
 def version() -> str:
-    """Of maggie-node."""
-    return re.search(r'"(.+)"', (NODE / "__init__.py").read_text("utf-8"))[1]
+    """The version of maggie-node, which the extension has too."""
+    found = re.search(r'"(.+)"', (ROOT / "maggie_node" / "__init__.py").read_text("utf-8"))
+    if found is None:
+        raise SystemExit("maggie_node/__init__.py has no version")
+    return found[1]
 
 
 def assemble(folder: Path) -> None:
-    """Put together what goes into the zip."""
-    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    """Make `folder`, which must not exist, with everything that goes into the zip."""
+    caches = shutil.ignore_patterns("__pycache__")
+    # In the source tree maggie_api is a link, for editors and pyright; not every checkout keeps links.
+    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__", API.name))
+    shutil.copytree(API, folder / API.name, ignore=caches)
+    shutil.copy(ROOT / "LICENSE", folder / API.name / "LICENSE")
     manifest = folder / "blender_manifest.toml"
     text = manifest.read_text("utf-8").replace('version = "0.0.0"', f'version = "{version()}"')
     manifest.write_text(text, "utf-8")
-    inner = folder / "maggie_node"
-    inner.mkdir()
-    for name in MODULES:
-        text = (NODE / f"{name}.py").read_text("utf-8")
-        text = re.sub(r"^from maggie_node import", "from . import", text, flags=re.MULTILINE)
-        text = re.sub(r"^from maggie_node\.", "from .", text, flags=re.MULTILINE)
-        (inner / f"{name}.py").write_text(text, "utf-8")
-    shutil.copy(NODE.parent / "LICENSE", inner / "LICENSE")
 
 
 def build(environment: Path, folder: Path) -> Path:
-    """The zip, validated by Blender's tool."""
+    """Write the zip into `folder` and let Blender's tool validate it; returns the zip."""
     tool = tool_of(environment)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"maggie_node-{version()}.zip"

@@ -20,9 +20,9 @@ import nuke
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import maggie_nuke  # noqa: E402
-from maggie_nuke import build, knobs, plates, read, shot, upstream  # noqa: E402
+from maggie_nuke import build, knobs, read, render_inputs, shot, upstream  # noqa: E402
 
-from maggie_node import hosting  # noqa: E402
+from maggie_api.client.python import check_python, find_python  # noqa: E402
 
 NAMES = ["Ana", "Ben", "Cat", "Dan", "Eve"]
 SLUGS = [name.lower() for name in NAMES]
@@ -67,7 +67,7 @@ def one_instance_becomes_the_alpha(folder: str) -> Any:
     """The output knob, by what the plug-in does when it is turned."""
     node = _node(folder)
     node["output"].setValue("Cat")
-    build.show(node)
+    build.show_output(node)
     value = nuke.sample(node, "rgba.alpha", 8, 8)
     assert abs(value - 0.3) < 0.01, value
     return value
@@ -102,8 +102,8 @@ def the_switch_inside_knows_a_terminal(folder: str) -> Any:
 def a_write_has_the_knobs_we_set(folder: str) -> Any:
     """Of the Write that renders inputs; the files are half float, with the data window of what comes in."""
     node = _node(folder)
-    wanted = shot.Render(knobs.PLATE, f"{folder}/plate/p.%04d.exr", (2, 3), 1, "rgb", "a test", "")
-    plates.render(node, wanted)
+    wanted = shot.InputRender(knobs.PLATE, f"{folder}/plate/p.%04d.exr", (2, 3), 1, "rgb", "a test", "")
+    render_inputs.render(node, wanted)
     files = sorted(os.listdir(f"{folder}/plate"))
     assert files == ["p.0002.exr", "p.0003.exr"], files
     again = nuke.nodes.Read(file=f"{folder}/plate/p.%04d.exr", first=2, last=3, raw=True)
@@ -121,7 +121,7 @@ def a_time_offset_moves_later(folder: str) -> Any:
         later = nuke.nodes.TimeOffset(inputs=[source], time_offset=1)
         write = _write(later, f"{folder}/later.%04d.exr", "rgb")
     nuke.execute(write, 3, 3, 1)
-    known = upstream.connected(later_user(later), 0, "plate")
+    known = upstream.input_source(later_user(later), 0, "plate")
     assert known is not None and known.path is not None, known
     assert known.shift == -1, known
     shown = nuke.nodes.Read(file=f"{folder}/later.%04d.exr", first=3, last=3, raw=True)
@@ -143,7 +143,7 @@ def a_read_moves_as_we_think(folder: str) -> Any:
         nuke.execute(write, 3, 3, 1)
         shown = nuke.nodes.Read(file=f"{folder}/{text}.%04d.exr", first=3, last=3, raw=True)
         found[mode] = round(10 * _at(shown, "rgba.red", 3))
-        known = upstream.connected(later_user(source), 0, "plate")
+        known = upstream.input_source(later_user(source), 0, "plate")
         assert known is not None and found[mode] == 3 + known.shift, (found, known)
     return found
 
@@ -203,7 +203,9 @@ def render_callbacks_may_set_knobs_but_not_render(folder: str) -> Any:
 def the_node_is_saved_and_reopened(folder: str) -> Any:
     """Knobs, rows, layers and what is inside."""
     node = _node(folder)
-    build.set_rows(node, [shot.Row("Ana", "guidance"), shot.Row("Ben Böhm", "guidance:b", use=False)])
+    build.set_rows(
+        node, [shot.InstanceRow("Ana", "guidance"), shot.InstanceRow("Ben Böhm", "guidance:b", use=False)]
+    )
     node["output"].setValue("Ben")
     before = {name: knob.value() for name, knob in node.knobs().items() if name not in ("xpos", "ypos")}
     rows = read.rows(node)
@@ -237,7 +239,7 @@ def a_thread_reaches_the_main_thread(folder: str) -> Any:
 @check
 def the_project_says_its_colours(folder: str) -> Any:
     """The knobs of the project settings are there; which configuration they mean."""
-    settings = read.colour_settings()
+    settings = read.project_colour()
     for name in ("colorManagement", "OCIO_config", "customOCIOConfigPath", "workingSpaceLUT"):
         assert nuke.root().knob(name) is not None, name
     return {"management": settings.management, "config": settings.config, "found": bool(settings.shipped)}
@@ -246,7 +248,7 @@ def the_project_says_its_colours(folder: str) -> Any:
 @check
 def the_worker_is_found(folder: str) -> Any:
     """A Python with maggie-node."""
-    return hosting.check_python(hosting.find_python())
+    return check_python(find_python())
 
 
 def later_user(node: Any) -> Any:

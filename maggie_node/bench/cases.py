@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 
 Kind = Literal["image", "video", "default", "growth", "native", "e2e", "long"]
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from maggie_core.errors import ModelError
+from maggie_api.errors import ModelError
 from maggie_core.model import find_weights, local_weights
 from maggie_core.model.checkpoint import choose_device
 from maggie_node.bench.cases import BANDS, GROWTH, Case, scene

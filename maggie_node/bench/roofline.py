@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from maggie_core.model.widths import Widths
+from maggie_core.model.config import Widths
 from maggie_node.bench.paths import settle
 
 DENSE = {

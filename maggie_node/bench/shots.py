@@ -22,13 +22,13 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from maggie_core.geometry import Window
+from maggie_api.events import FrameDone, FrameFailed
+from maggie_api.job import MaskGuidance, MatteJob
+from maggie_core.image.window import Window
+from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.exr import Part, write_exr
-from maggie_core.io.picture import write_picture
 from maggie_node.bench.cases import Case
 from maggie_node.bench.memory import own_peak_mb
-from maggie_node.job import MaskGuidance, MatteJob
-from maggie_node.protocol import FrameDone, FrameFailed
 
 GROUPS = {
     "read the plate": "reading",
@@ -199,8 +199,10 @@ def _run(asked: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def timed(spent: dict[str, float]) -> Iterator[None]:
     """Add up the time inside the parts of the pipeline while the context lasts, all threads together."""
-    from maggie_core import chain, color, shot
+    from maggie_core import color
     from maggie_core.model import MatteModel
+    from maggie_core.shot import chain
+    from maggie_core.shot import matter as shot
     from maggie_node import runner
 
     places: list[tuple[Any, str, str]] = [

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.model.config import Widths
 from maggie_core.model.network import Network
-from maggie_core.model.widths import Widths
 from maggie_node.bench.literal import (
     MEAN,
     REFINE,

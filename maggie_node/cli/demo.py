@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from maggie_api.job import read_job, write_job
 from maggie_node.cli.commands import debug_option
 from maggie_node.cli.running import exit_code, run_and_keep
-from maggie_node.job import read_job, write_job
 
 if TYPE_CHECKING:
     from maggie_node.demo import Score

@@ -17,7 +17,7 @@ import click
 from maggie_node import __version__
 from maggie_node.cli.commands import debug_option
 
-PACKAGES = ("torch", "numpy", "OpenImageIO", "opencolorio", "av", "safetensors", "huggingface_hub", "fileseq")
+PACKAGES = ("torch", "numpy", "OpenImageIO", "opencolorio", "av", "safetensors", "huggingface_hub")
 OPTIONAL = ("spconv-cu120", "spconv-cu126", "PySide6-Essentials")
 
 
@@ -120,7 +120,7 @@ def _files() -> dict[str, Any]:
 
     import numpy as np
 
-    from maggie_core.geometry import Window
+    from maggie_core.image.window import Window
     from maggie_core.io.exr import Part, read_image, write_exr
 
     window = Window(0, 0, 2, 2)

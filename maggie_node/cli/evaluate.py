@@ -17,9 +17,9 @@ from maggie_node.cli.running import stoppable
 from maggie_node.openmp import settle_waiting
 
 if TYPE_CHECKING:
-    from maggie_core.datasets import Sample
-    from maggie_core.evaluation.methods import Method
-    from maggie_core.evaluation.run import SampleDone
+    from maggie_lab.datasets import Sample
+    from maggie_lab.evaluation.methods import Method
+    from maggie_lab.evaluation.run import SampleDone
 
 TABLE, NUMBERS, RESULT = "table.txt", "numbers.csv", "result.json"
 _DIR = click.Path(path_type=Path, file_okay=False)
@@ -81,10 +81,10 @@ def evaluate(
       maggie-node evaluate him2k HIM2K_M-HIM2K --subset natural -o scores
     """
     settle_waiting()
-    from maggie_core.datasets import find_samples
-    from maggie_core.evaluation.report import as_csv, as_data, as_text
-    from maggie_core.evaluation.run import score_samples
-    from maggie_core.evaluation.summary import summarise
+    from maggie_lab.datasets import find_samples
+    from maggie_lab.evaluation.report import as_csv, as_data, as_text
+    from maggie_lab.evaluation.run import score_samples
+    from maggie_lab.evaluation.summary import summarise
 
     samples = list(_first(find_samples(dataset, root, subset=subset, variant=variant), limit))
     methods = _methods(samples, dataset, root, **compared)
@@ -128,8 +128,8 @@ def _methods(
     device: str,
     precision: Any,
 ) -> list[Method]:
-    from maggie_core.errors import SettingsError
-    from maggie_core.evaluation.methods import baseline_methods, network_method, saved_mattes
+    from maggie_api.errors import SettingsError
+    from maggie_lab.evaluation.methods import baseline_methods, network_method, saved_mattes
 
     methods: list[Method] = [
         network_method(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from maggie_api.events import Event, Finished
+from maggie_api.job import MatteJob, read_job
 from maggie_node.cli.commands import CANCELLED, complain, debug_option
 from maggie_node.cli.qc import Limit
 from maggie_node.cli.running import exit_code, stoppable
-from maggie_node.job import MatteJob, read_job
 from maggie_node.openmp import settle_waiting
-from maggie_node.protocol import Event, Finished
 
 if TYPE_CHECKING:
-    from maggie_node.client import RunningJob
+    from maggie_api.client.worker import RunningJob
     from maggie_node.farm.plan import Cut
     from maggie_node.farm.shot import FarmShot, Submission
 
@@ -167,7 +167,8 @@ def _run(job: MatteJob, tell: Callable[[Event], None], worker: str | None) -> in
 
 
 def _run_in_worker(job: MatteJob, tell: Callable[[Event], None], folder: str | None) -> int:
-    from maggie_node.client import FAILED, WorkerError, find_or_start
+    from maggie_api.client.worker import find_or_start
+    from maggie_api.errors import SOME_FAILED, WorkerError
 
     with find_or_start(folder, name="maggie-node farm task") as worker:
         running = worker.submit(job)
@@ -180,7 +181,9 @@ def _run_in_worker(job: MatteJob, tell: Callable[[Event], None], folder: str | N
                 return _follow(running, tell)
         except WorkerError as error:
             # What a job is refused for keeps its code; that of a worker that died asks for another try.
-            raise WorkerError(str(error), RETRY if error.exit_code == FAILED else error.exit_code) from None
+            raise WorkerError(
+                str(error), RETRY if error.exit_code == SOME_FAILED else error.exit_code
+            ) from None
 
 
 def _follow(running: RunningJob, tell: Callable[[Event], None]) -> int:
@@ -211,7 +214,7 @@ def _generate(
     explain: bool,
     **costs: Any,
 ) -> int:
-    from maggie_core.io.pattern import compact_frames
+    from maggie_api.sequences import compact_frames
     from maggie_node.farm.shot import Submission, farm_shot
 
     if output is None and not explain:
@@ -238,7 +241,7 @@ def _generate(
 def _explain(
     shot: FarmShot, chunk: int, cut: Cut, *, warm: bool, seconds_per_frame: float | None, machines: int
 ) -> None:
-    from maggie_node.farm.explaining import explained, reach_of
+    from maggie_node.farm.plan_report import explained, reach_of
 
     text = explained(
         shot,

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from maggie_node.job import (
+from maggie_api.job import (
     CryptomatteGuidance,
     Guidance,
     IdMapGuidance,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from maggie_api.job import read_job
 from maggie_node.cli.commands import debug_option
 from maggie_node.cli.running import run_job
-from maggie_node.job import read_job
 
 
 @click.command(short_help="Run a job document.")

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from maggie_api.job import MatteJob
 from maggie_node.cli.commands import debug_option
 from maggie_node.cli.guidance import GuidedCommand, guidance_options, parse_pin
 from maggie_node.cli.running import run_job
-from maggie_node.job import MatteJob
 
 _DEFAULT = {name: field.default for name, field in MatteJob.__dataclass_fields__.items()}
 

@@ -103,7 +103,7 @@ def _facts(model: str) -> dict[str, Any]:
 
 
 def _check_sum(path: Path, found: str) -> None:
-    from maggie_core.errors import ModelError
+    from maggie_api.errors import ModelError
 
     config = path.parent / "config.json"
     if not config.is_file():

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started, Warning
+from maggie_api.sequences import compact_frames
 from maggie_node.cli.commands import complain
-from maggie_node.protocol import Event, Finished, FrameDone, FrameFailed, Started, Warning
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -128,10 +129,8 @@ class Narrator:
 
 def frames_text(frames: Iterable[int]) -> str:
     """`frame 1004` or `frames 1004-1010,1012`."""
-    import fileseq
-
     numbers = sorted(frames)
-    text = fileseq.framesToFrameRange(numbers)
+    text = compact_frames(numbers)
     return f"frame {text}" if len(numbers) == 1 else f"frames {text}"
 
 

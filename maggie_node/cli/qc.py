@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from maggie_api.job import Guidance, MatteJob, read_job
 from maggie_node.cli.commands import QC_EXCEEDED, debug_option
 from maggie_node.cli.guidance import GuidedCommand, guidance_options
 from maggie_node.cli.progress import progress_bar
 from maggie_node.cli.running import stoppable
-from maggie_node.job import Guidance, MatteJob, read_job
 
 if TYPE_CHECKING:
     from maggie_core.qc import Subject
@@ -138,7 +138,7 @@ def _subject_of(mattes: str | None, document: Path | None, given: dict[str, Any]
 def _of_job(job: MatteJob) -> Subject:
     from maggie_core.color import ColorSettings
     from maggie_core.qc import MatteFiles, PlatePictures, Subject
-    from maggie_node.opening import open_shot
+    from maggie_node.job_inputs import open_shot
 
     shot = open_shot(job, to_write=False)
     settings = shot.settings
@@ -170,12 +170,12 @@ def _of_files(
     ocio: str | None,
     colorspace: str | None,
 ) -> Subject:
+    from maggie_api.errors import FrameError
     from maggie_core.color import ColorSettings
-    from maggie_core.errors import FrameError
     from maggie_core.guidance import combine
     from maggie_core.io.frames import compact_frames, open_source, parse_frames
     from maggie_core.qc import MatteFiles, PlatePictures, Subject
-    from maggie_node.opening import guidance_source
+    from maggie_node.job_inputs import guidance_source
 
     files = MatteFiles(mattes)
     source = open_source(plate) if plate else None

@@ -12,12 +12,12 @@ from types import FrameType
 
 import click
 
+from maggie_api.events import Event, Finished, FrameDone, Started, to_line
+from maggie_api.job import MatteJob
 from maggie_node import __version__
 from maggie_node.cli.commands import CANCELLED, SOME_FAILED, complain
 from maggie_node.cli.progress import Narrator
-from maggie_node.job import MatteJob
 from maggie_node.openmp import settle_waiting
-from maggie_node.protocol import Event, Finished, FrameDone, Started, to_line
 
 
 def run_job(
@@ -79,7 +79,8 @@ def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool, explain: bo
     Raises:
         WorkerError: the worker cannot be started, the job could not start, or the worker died.
     """
-    from maggie_node.client import WorkerError, find_or_start
+    from maggie_api.client.worker import find_or_start
+    from maggie_api.errors import WorkerError
 
     with (
         find_or_start(None if folder == "auto" else folder, name="maggie-node job") as worker,

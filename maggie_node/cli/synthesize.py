@@ -37,8 +37,8 @@ def synthesize() -> None:
 @debug_option
 def bank(*, folder: Path, workers: int, pictures: Path | None, cutouts: Path | None, **plan: Any) -> None:
     """Draw a bank into DIR: about a third of a second per figure and process. What is there is kept."""
-    from maggie_core.synthesis import BankPlan
-    from maggie_core.synthesis.making import make_bank
+    from maggie_lab.synthesis import BankPlan
+    from maggie_lab.synthesis.making import make_bank
 
     own, cut = (str(path.resolve()) if path else "" for path in (pictures, cutouts))
     made = BankPlan(**plan, pictures=own, cutouts=cut)
@@ -81,7 +81,7 @@ def samples(
     A sample depends on the bank, --seed and its number alone. What is there is kept. Without --bank a small
     bank is drawn into DIR/bank.
     """
-    from maggie_core.synthesis.making import SamplePlan, make_bank, make_samples
+    from maggie_lab.synthesis.making import SamplePlan, make_bank, make_samples
 
     if bank_folder is None:
         bank_folder = folder / "bank"
@@ -111,8 +111,8 @@ def sheet(
     **look: Any,
 ) -> None:
     """Draw OUT.png (or .jpg): samples with guidance and alphas below, one colour per person."""
-    from maggie_core.synthesis import Bank, DrawnBank
-    from maggie_core.synthesis.making import contact_sheet, draw_sample, write_sheet
+    from maggie_lab.synthesis import Bank, DrawnBank
+    from maggie_lab.synthesis.making import contact_sheet, draw_sample, write_sheet
 
     source = Bank(bank_folder) if bank_folder else DrawnBank(_small_bank(count, seed))
     length = frames if clips else 0
@@ -122,7 +122,7 @@ def sheet(
 
 
 def _small_bank(count: int, seed: int) -> Any:
-    from maggie_core.synthesis import BankPlan
+    from maggie_lab.synthesis import BankPlan
 
     figures = min(200, 16 + count)
     return BankPlan(figures=figures, backgrounds=figures, puppets=figures // 2, seed=seed)

@@ -14,7 +14,7 @@ import click
 from maggie_node.cli.commands import debug_option
 
 if TYPE_CHECKING:
-    from maggie_core.datasets.recipes import ClipRecipe, Finding, Level, StillRecipe
+    from maggie_lab.recipes import ClipRecipe, Finding, Level, StillRecipe
 
 VIOLATED = 4
 """Exit code of `verify` when a sample is not what it should be."""
@@ -128,7 +128,7 @@ def stills(
     FG holds people: RGBA pictures, pictures with NAME_alpha beside them, or clips. BG holds places. --train
     is written as I-HIM50K; --val and --test as HIM2K with ten variants of masks.
     """
-    from maggie_core.datasets.recipes import StillRecipe
+    from maggie_lab.recipes import StillRecipe
 
     _make(StillRecipe(people, canvas, scale, most_hidden, unmix), **options)
 
@@ -172,14 +172,14 @@ def clips(
     places, stills or clips. --train, --val and --test count clips of each level; --train is written as
     V-HIM2K5, the others as V-HIM60 with masks.
     """
-    from maggie_core.datasets.recipes import ClipRecipe
+    from maggie_lab.recipes import ClipRecipe
 
     recipe = ClipRecipe(people, canvas, frames, _levels(scale, limits), unmix)
     _make(recipe, levels=levels or tuple(level.name for level in recipe.levels), **options)
 
 
 def _levels(scale: tuple[float, float] | None, limits: tuple[str, ...]) -> tuple[Level, ...]:
-    from maggie_core.datasets.recipes import LEVELS
+    from maggie_lab.recipes import LEVELS
 
     changed = dict(LEVELS)
     for name, level in changed.items():
@@ -203,7 +203,7 @@ def _make(
     workers: int,
     **plan: Any,
 ) -> None:
-    from maggie_core.datasets.recipes import Plan, make_set
+    from maggie_lab.recipes import Plan, make_set
 
     if not train + val + test:
         raise click.UsageError("nothing to make: say how many by --train, --val or --test")
@@ -228,7 +228,7 @@ def verify(root: Path, *, as_json: bool) -> int:
 
     Occlusion is known where whole mattes are (folder whole/), the composite where layers were kept.
     """
-    from maggie_core.datasets.recipes import verify_set
+    from maggie_lab.recipes import verify_set
 
     findings: list[Finding] = []
     for finding in verify_set(root):

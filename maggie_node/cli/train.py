@@ -99,9 +99,9 @@ def train(
       maggie-node train runs/sh010 --from default --shot job.json \\
         --approved ana=ana.####.exr --frames 1001,1010,1020
     """
-    from maggie_core.training.loop import CHECKPOINT
-    from maggie_core.training.run import resumed
-    from maggie_core.training.run import train as train_run
+    from maggie_lab.training.loop import CHECKPOINT
+    from maggie_lab.training.run import resumed
+    from maggie_lab.training.run import train as train_run
 
     asked = {name: value for name, value in settings.items() if value is not None} | _others(others)
     if crop_px is not None:
@@ -138,15 +138,15 @@ def _train_shot(
     asked: dict[str, Any],
     device: str,
 ) -> int:
+    from maggie_api.job import read_job
+    from maggie_api.sequences import parse_frames
     from maggie_core.guidance import MaskSequence, combine
-    from maggie_core.io.pattern import parse_frames
     from maggie_core.model import load_model
-    from maggie_core.shot import ShotMatter
-    from maggie_core.training.per_shot import approved_frames, shot_settings
-    from maggie_core.training.run import train_shot
+    from maggie_core.shot.matter import ShotMatter
+    from maggie_lab.training.per_shot import approved_frames, shot_settings
+    from maggie_lab.training.run import train_shot
     from maggie_node.cli.guidance import parse_mask
-    from maggie_node.job import read_job
-    from maggie_node.opening import open_shot
+    from maggie_node.job_inputs import open_shot
 
     if not approved or not frames:
         raise click.UsageError("--shot needs --approved NAME=SEQUENCE and --frames, e.g. 1001,1010,1020")
@@ -177,7 +177,7 @@ def _others(given: tuple[str, ...]) -> dict[str, Any]:
     """`NAME=VALUE` settings, values as JSON or plain words."""
     from dataclasses import fields
 
-    from maggie_core.training.settings import TrainSettings
+    from maggie_lab.training.settings import TrainSettings
 
     defaults = {field.name: field.default for field in fields(TrainSettings)}
     found: dict[str, Any] = {}
@@ -218,9 +218,9 @@ def _plan(
 ) -> Any:
     from dataclasses import replace
 
-    from maggie_core.training.experiments import find_experiment
-    from maggie_core.training.run import Plan
-    from maggie_core.training.settings import find_recipe
+    from maggie_lab.training.experiments import find_experiment
+    from maggie_lab.training.run import Plan
+    from maggie_lab.training.settings import find_recipe
 
     if recipe and experiment:
         raise click.UsageError("--recipe and --experiment exclude each other")

@@ -67,7 +67,7 @@ def start(*, folder: Path | None, as_json: bool, **options: Any) -> int:
 
     One that is there already is taken as it is.
     """
-    from maggie_node.client import find_or_start
+    from maggie_api.client.worker import find_or_start
 
     with find_or_start(folder, name="maggie-node worker start", **options) as found:
         welcome = found.capabilities
@@ -85,7 +85,7 @@ def start(*, folder: Path | None, as_json: bool, **options: Any) -> int:
 @debug_option
 def status(*, folder: Path | None, as_json: bool) -> int:
     """Print what the worker of FOLDER does now."""
-    from maggie_node.client import find
+    from maggie_api.client.worker import find
 
     place, found = str(_place(folder)), find(folder, name="maggie-node worker status")
     if found is None:
@@ -112,7 +112,7 @@ def status(*, folder: Path | None, as_json: bool) -> int:
 @debug_option
 def stop(*, folder: Path | None) -> int:
     """End the worker of FOLDER and cancel its jobs; done when it is gone."""
-    from maggie_node.client import find
+    from maggie_api.client.worker import find
 
     found = find(folder, name="maggie-node worker stop")
     if found is None:
@@ -140,6 +140,6 @@ def run(*, folder: Path | None, idle_s: float | None, **options: Any) -> int:
 
 
 def _place(folder: Path | None) -> Path:
-    from maggie_node.address import default_folder
+    from maggie_api.client.address import default_folder
 
     return folder.absolute() if folder is not None else default_folder()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 from maggie_node.farm.shot import Submission, write_text
 
 JOB, QC = "job.json", "qc"

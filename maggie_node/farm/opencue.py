@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 from maggie_node.farm.shot import Submission, write_text
 
 SPEC, JOB, QC = "job.xml", "job.json", "qc"

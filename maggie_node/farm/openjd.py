@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 from maggie_node.farm.shot import Submission, write_text
 
 TEMPLATE, JOB, QC = "template.json", "job.json", "qc"

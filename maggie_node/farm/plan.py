@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from maggie_api import segments
+from maggie_api.segments import SegmentRule
+
 Cut = Callable[[Sequence[int], int], tuple[tuple[int, ...], ...]]
 """Frames and a chunk size to tasks, as a farm does it."""
 
@@ -42,17 +45,16 @@ class Reach:
         if not self.temporal:
             return len(set(asked))
         place = {frame: index for index, frame in enumerate(shot_frames)}
-        last, length = len(shot_frames) - 1, self.segment_frames or len(shot_frames)
-        until: dict[int, int] = {}
-        for frame in asked:
-            segment = place[frame] // length
-            until[segment] = max(place[frame], until.get(segment, 0))
-        total = 0
-        for segment, index in until.items():
-            start = max(0, segment * length - self.warmup_frames)
-            end = min(last, segment * length + length - 1 + self.look_ahead)
-            total += min(end, max(index + self.look_ahead, start + 2)) - start + 1
-        return total
+        rule: SegmentRule = {
+            "segment": self.segment_frames,
+            "warmup": self.warmup_frames,
+            "ahead": self.look_ahead,
+        }
+        until: dict[tuple[int, int], int] = {}
+        for index in (place[frame] for frame in asked):
+            chain = segments.chain(index, len(shot_frames), **rule)
+            until[chain] = max(index, until.get(chain, 0))
+        return sum(len(segments.needed(index, len(shot_frames), **rule)) for index in until.values())
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from maggie_core.errors import FrameError
+from maggie_api.errors import FrameError
+from maggie_api.job import MatteJob
 from maggie_core.io.atomic import atomic_file
 from maggie_core.io.frames import (
     FrameSource,
@@ -16,7 +17,6 @@ from maggie_core.io.frames import (
     open_source,
     parse_frames,
 )
-from maggie_node.job import MatteJob
 
 
 @dataclass(frozen=True)

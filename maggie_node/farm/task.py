@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from maggie_core.errors import FrameError
-from maggie_core.io.pattern import compact_frames, parse_frames
+from maggie_api.errors import FrameError
+from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started, Warning
+from maggie_api.job import MatteJob
+from maggie_api.sequences import compact_frames, parse_frames
 from maggie_node.farm.shot import farm_shot
-from maggie_node.job import MatteJob
-from maggie_node.protocol import Event, Finished, FrameDone, FrameFailed, Started, Warning
 
 Farm = Literal["openjd", "deadline", "opencue"]
 

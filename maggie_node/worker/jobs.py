@@ -10,11 +10,12 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from maggie_node import document, rpc
-from maggie_node.protocol import Event, Finished, FrameDone, FrameFailed, Started
-from maggie_node.rpc import Submit
-from maggie_node.worker.peer import Peer, log
-from maggie_node.worker.turns import Place, Turns
+from maggie_api import serialization
+from maggie_api.client import rpc
+from maggie_api.client.rpc import Submit
+from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started
+from maggie_node.worker.connection import Peer, log
+from maggie_node.worker.scheduler import Place, Turns
 
 JOBS = 1000
 """That wait or run; a further one is refused."""
@@ -148,7 +149,8 @@ class Jobs:
         self._end(job, last)
 
     def _compute(self, job: _Job) -> Finished:
-        from maggie_node import runner, warm  # these bring the network
+        from maggie_node import model_cache as warm
+        from maggie_node import runner  # these bring the network
 
         if self._models is None:
             self._models = warm.WarmModels()
@@ -188,7 +190,7 @@ class Jobs:
 
 
 def _event(id: int, event: Event) -> bytes:  # noqa: A002 - the protocol's word
-    return rpc.notification("event", {"job_id": id, "event": document.to_data(event)})
+    return rpc.notification("event", {"job_id": id, "event": serialization.to_data(event)})
 
 
 def _failed(id: int, error: BaseException) -> bytes:  # noqa: A002 - the protocol's word

@@ -17,13 +17,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from maggie_node import __version__
-from maggie_node.address import (
+from maggie_api.client.address import (
     ADDRESS,
     SOCKET,
     SOCKET_PATH_BYTES,
     Address,
-    FolderError,
     connect,
     last_listening,
     locked,
@@ -31,11 +29,13 @@ from maggie_node.address import (
     private_folder,
     write_address,
 )
+from maggie_api.errors import FolderError
+from maggie_node import __version__
 from maggie_node.openmp import settle_waiting
-from maggie_node.worker.desk import Desk
+from maggie_node.worker.allowed_paths import real_roots
+from maggie_node.worker.connection import Connection, Peer, Pipes, log
+from maggie_node.worker.dispatcher import Desk
 from maggie_node.worker.jobs import Jobs
-from maggie_node.worker.peer import Connection, Peer, Pipes, log
-from maggie_node.worker.roots import real_roots
 
 IDLE_S = 900.0
 """A shared worker without a job for so long ends and frees its memory."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from published_sets import disc, write_clips, write_him2k, write_ihim50k, write_planes
+from support.published_sets import disc, write_clips, write_him2k, write_ihim50k, write_planes
 
-from maggie_core.datasets import find_samples
-from maggie_core.errors import FrameError, GuidanceError, InputError, SettingsError
+from maggie_api.errors import FrameError, GuidanceError, InputError, SettingsError
+from maggie_lab.datasets import find_samples
 
 
 def test_every_variant_of_the_masks_is_a_sample_of_its_own(tmp_path: Path):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from golden_data import FOLDER
+from support.golden_data import FOLDER
 
-from maggie_core.datasets import match_masks
+from maggie_lab.datasets import match_masks
 
 
 def test_masks_are_matched_as_the_golden_data_say():

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from published_sets import HEIGHT, WIDTH, disc, write_clips, write_him2k, write_ihim50k, write_planes
+from support.published_sets import HEIGHT, WIDTH, disc, write_clips, write_him2k, write_ihim50k, write_planes
 
-from maggie_core.datasets import find_samples, load_sample
-from maggie_core.errors import FrameError, GuidanceError
-from maggie_core.io.picture import write_picture
+from maggie_api.errors import FrameError, GuidanceError
+from maggie_core.io.eight_bit import write_picture
+from maggie_lab.datasets import find_samples, load_sample
 
 
 def test_a_still_is_read_with_its_alphas_and_masks(tmp_path: Path):

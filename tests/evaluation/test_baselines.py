@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from maggie_core.evaluation import (
-    BASELINES,
-    blurred_mask,
-    closed_form,
-    guided_filter,
-    mask_itself,
-)
+from maggie_lab.evaluation import BASELINES, blurred_mask, closed_form, guided_filter, mask_itself
 
 Scene = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from maggie_core import load_model
-from maggie_core.evaluation import BASELINES, Averages, image_errors
-from maggie_core.synthesis import heldout_set
+from maggie_lab.evaluation import BASELINES, Averages, image_errors
+from maggie_lab.synthesis import heldout_set
 
 METRICS = ("MAD_e3", "Grad")
 

@@ -12,14 +12,14 @@ from statistics import mean, stdev
 import numpy as np
 import pytest
 from click.testing import Result
-from command_line import run_command
-from published_sets import disc, write_clips, write_him2k
-from tiny import write_tiny_model
+from support.command_line import run_command
+from support.published_sets import disc, write_clips, write_him2k
+from support.tiny import write_tiny_model
 
-from maggie_core.datasets import find_samples
-from maggie_core.evaluation.methods import baseline_methods
-from maggie_core.evaluation.run import SampleDone, score_samples
-from maggie_core.io.picture import write_picture
+from maggie_core.io.eight_bit import write_picture
+from maggie_lab.datasets import find_samples
+from maggie_lab.evaluation.methods import baseline_methods
+from maggie_lab.evaluation.run import SampleDone, score_samples
 
 VARIANTS = ("r50_fpn_3x", "x101_fpn_3x")
 

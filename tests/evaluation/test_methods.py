@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from published_sets import write_him2k
-from tiny import tiny_model
+from support.published_sets import write_him2k
+from support.tiny import tiny_model
 
-from maggie_core.datasets import find_samples
-from maggie_core.evaluation.methods import NetworkMethod, Scene, baseline_methods
-from maggie_core.evaluation.network_size import from_network_size, padded, to_network_size
-from maggie_core.evaluation.paper import paper_row_of_masks, paper_rows
+from maggie_lab.datasets import find_samples
+from maggie_lab.evaluation.methods import NetworkMethod, Scene, baseline_methods
+from maggie_lab.evaluation.network_size import from_network_size, padded, to_network_size
+from maggie_lab.evaluation.paper import paper_row_of_masks, paper_rows
 
 RNG = np.random.default_rng(5)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maggie_core.errors import InputError
-from maggie_core.evaluation import (
+from maggie_api.errors import InputError
+from maggie_lab.evaluation import (
     FLICKER_METRICS,
     IMAGE_METRICS,
     Averages,
@@ -19,8 +19,8 @@ from maggie_core.evaluation import (
     video_errors,
     video_metrics,
 )
-from maggie_core.evaluation.flicker import truth_flow
-from maggie_core.evaluation.metrics import window_errors
+from maggie_lab.evaluation.flicker import truth_flow
+from maggie_lab.evaluation.metrics import window_errors
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "metrics.npz")
 PUBLISHED_NAMES = {"MAD_fg": "MAD_f", "MAD_unk": "MAD_u", "MAD_bg": "MAD_b"}

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import shots
-import tiny
+import support.shots as shots
+import support.tiny as tiny
 
-from maggie_node.job import MaskGuidance, MatteJob, write_job
+from maggie_api.job import MaskGuidance, MatteJob, write_job
 
 SEGMENT, WARMUP = 4, 2
 

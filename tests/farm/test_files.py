@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import run_command
 from openjd.model import decode_job_template
+from support.command_line import run_command
 
+from maggie_api.job import MatteJob, read_job
 from maggie_core.io.frames import parse_frames
-from maggie_node.job import MatteJob, read_job
 
 GOLDEN = Path(__file__).parent / "golden"
 ON_DISK = "/show/sh010"

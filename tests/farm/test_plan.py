@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import tiny
+import support.tiny as tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openjd.model import (
@@ -17,15 +17,15 @@ from openjd.model import (
     decode_job_template,
 )
 
+from maggie_api.job import MaskGuidance, MatteJob
+from maggie_api.settings import MatteSettings
 from maggie_core.guidance import MaskSequence, combine
 from maggie_core.io.frames import compact_frames, open_source, parse_frames
-from maggie_core.settings import MatteSettings
-from maggie_core.shot import ShotMatter
+from maggie_core.shot.matter import ShotMatter
 from maggie_node.farm.openjd import template
 from maggie_node.farm.plan import Reach, cheapest_chunk, even, full, make_plan
 from maggie_node.farm.shot import FarmShot, Submission
 from maggie_node.farm.task import task_job
-from maggie_node.job import MaskGuidance, MatteJob
 
 JOB = MatteJob("plate.####.exr", "matte.####.exr", (MaskGuidance("ana", "ana.####.png"),))
 
@@ -79,7 +79,7 @@ def matter_of(
     shot: Any, segment: int | None, warmup: int, steady: Any, *, temporal: bool = True
 ) -> ShotMatter:
     plate, guidance = shot
-    chosen = MatteSettings(segment_frames=segment, warmup_frames=warmup, steady=steady)
+    chosen = MatteSettings(segment_frames=segment or "whole", warmup_frames=warmup, steady=steady)
     return ShotMatter(tiny.tiny_model(temporal=temporal), open_source(plate), guidance, chosen)
 
 

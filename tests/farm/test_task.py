@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import run_command
+from support.command_line import run_command
 
-from maggie_core.errors import FrameError
+from maggie_api.errors import FrameError
+from maggie_api.events import Finished, FrameDone, FrameFailed
+from maggie_api.job import MaskGuidance, MatteJob
 from maggie_node.farm.task import Teller, task_job
-from maggie_node.job import MaskGuidance, MatteJob
-from maggie_node.protocol import Finished, FrameDone, FrameFailed
 
 JOB = MatteJob(
     "p.#.exr",

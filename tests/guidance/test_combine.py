@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from guidance_files import square, write_image
+from support.guidance_files import square, write_image
 
-from maggie_core.errors import GuidanceError
-from maggie_core.geometry import Geometry, Window
+from maggie_api.errors import GuidanceError
 from maggie_core.guidance import IdMapSequence, MaskSequence, combine
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
 
 GEOMETRY = Geometry(Window(0, 0, 48, 32), Window(0, 0, 48, 32))
 

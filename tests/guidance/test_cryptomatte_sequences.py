@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guidance_files import square, write_image
+from support.guidance_files import square, write_image
 
-from maggie_core.errors import GuidanceError
+from maggie_api.errors import GuidanceError
+from maggie_api.layer_names import cryptomatte_id
 from maggie_core.guidance import CryptomatteSequence
-from maggie_core.guidance.crypto_ids import float_of, hex_of, id_of
+from maggie_core.guidance.crypto_ids import float_of, hex_of
 
 ANNA, BEN, WALL = square(0, 0) * 0.75, square(4, 4) * 0.25, 1 - square(0, 0)
 
@@ -29,10 +30,10 @@ def write_crypto(
     """One pair of id and coverage per object, in the given order, as a renderer with sparse ranks would."""
     planes, channels = [], []
     for place, (name, coverage) in enumerate(objects.items()):
-        planes += [np.where(coverage > 0, float_of(id_of(name)), np.float32(0)), coverage]
+        planes += [np.where(coverage > 0, float_of(cryptomatte_id(name)), np.float32(0)), coverage]
         channels += [f"{layer}{place // 2:02d}.{suffixes[2 * (place % 2) + k]}" for k in (0, 1)]
     if manifest is None:
-        manifest = {name: hex_of(id_of(name)) for name in objects}
+        manifest = {name: hex_of(cryptomatte_id(name)) for name in objects}
     metadata = {"cryptomatte/abc1234/name": layer, "cryptomatte/abc1234/hash": "MurmurHash3_32"}
     if sidecar:
         metadata["cryptomatte/abc1234/manif_file"] = sidecar
@@ -63,7 +64,7 @@ def test_an_object_in_several_ranks_is_the_sum(tmp_path):
     path = write_crypto(tmp_path / "c.exr", {"anna": ANNA, "ben": BEN})
     swapped = np.zeros((32, 48), bool)
     swapped[:, ::2] = True
-    pairs = [(float_of(id_of("anna")), ANNA), (float_of(id_of("ben")), BEN)]
+    pairs = [(float_of(cryptomatte_id("anna")), ANNA), (float_of(cryptomatte_id("ben")), BEN)]
     planes = [np.where(swapped, pairs[1 - k][j], pairs[k][j]) for k in (0, 1) for j in (0, 1)]
     metadata = {"cryptomatte/abc1234/name": "c"}
     write_image(
@@ -76,7 +77,7 @@ def test_an_object_in_several_ranks_is_the_sum(tmp_path):
 
 
 def test_all_is_everything_that_fills_half_a_pixel_somewhere_in_the_shot(tmp_path):
-    everybody = {name: hex_of(id_of(name)) for name in ("wall", "anna", "ben", "never rendered")}
+    everybody = {name: hex_of(cryptomatte_id(name)) for name in ("wall", "anna", "ben", "never rendered")}
     write_crypto(tmp_path / "c.1.exr", {"wall": WALL}, manifest=everybody)
     write_crypto(tmp_path / "c.2.exr", {"wall": WALL, "anna": ANNA, "ben": BEN}, manifest=everybody)
 
@@ -96,7 +97,9 @@ def test_a_name_that_only_a_later_manifest_has_is_zero_before(tmp_path):
 
 
 def test_the_manifest_may_be_in_a_sidecar(tmp_path):
-    (tmp_path / "names.json").write_text(json.dumps({"mädchen": hex_of(id_of("wall"))}), encoding="utf-8")
+    (tmp_path / "names.json").write_text(
+        json.dumps({"mädchen": hex_of(cryptomatte_id("wall"))}), encoding="utf-8"
+    )
     write_crypto(tmp_path / "c.exr", {"wall": WALL}, sidecar="names.json")
 
     assert np.array_equal(read(tmp_path / "c.exr", "mädchen")["mädchen"], WALL)
@@ -113,7 +116,9 @@ def test_without_a_manifest_a_name_is_found_by_its_hash(tmp_path):
     write_crypto(tmp_path / "c.exr", {"wall": WALL, "anna": ANNA}, manifest="")
 
     assert np.array_equal(read(tmp_path / "c.exr", "anna")["anna"], ANNA)
-    assert set(read(tmp_path / "c.exr")) == {f"id_{hex_of(id_of(name))}" for name in ("wall", "anna")}
+    assert set(read(tmp_path / "c.exr")) == {
+        f"id_{hex_of(cryptomatte_id(name))}" for name in ("wall", "anna")
+    }
     with pytest.raises(GuidanceError, match="no manifest and no object with the id of 'cleo'"):
         read(tmp_path / "c.exr", "cleo")
 
@@ -126,7 +131,7 @@ def test_an_unknown_object_lists_near_names(tmp_path):
 
 
 def test_of_several_cryptomattes_the_objects_are_taken_unless_one_is_named(tmp_path):
-    pair = np.dstack([np.full((4, 4), float_of(id_of("x"))), np.ones((4, 4), np.float32)])
+    pair = np.dstack([np.full((4, 4), float_of(cryptomatte_id("x"))), np.ones((4, 4), np.float32)])
     layers = ("View.CryptoMaterial", "View.CryptoObject")
     channels = [f"{layer}00.{c}" for layer in layers for c in "RG"]
     metadata = {f"cryptomatte/{k}/name": layer for k, layer in enumerate(layers)}

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maggie_core.errors import GuidanceError
+from maggie_api.errors import GuidanceError
+from maggie_api.layer_names import cryptomatte_id
 from maggie_core.guidance import make_instances
-from maggie_core.guidance.crypto_ids import id_of
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_ids_are_those_of_the_specification():
         "rect_[_top": 0xC1FA3F1F,
     }
 
-    assert {name: id_of(name) for name in known} == known
+    assert {name: cryptomatte_id(name) for name in known} == known
 
 
 def test_an_id_is_never_a_denormal_or_a_nan():
-    assert id_of("") == 1 << 23  # the empty text hashes to zero
-    assert all(((id_of(str(n)) >> 23) & 255) not in (0, 255) for n in range(5000))
+    assert cryptomatte_id("") == 1 << 23  # the empty text hashes to zero
+    assert all(((cryptomatte_id(str(n)) >> 23) & 255) not in (0, 255) for n in range(5000))

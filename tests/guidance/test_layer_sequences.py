@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from guidance_files import square, write_image, write_multipart
+from support.guidance_files import square, write_image, write_multipart
 
-from maggie_core.errors import GuidanceError
+from maggie_api.errors import GuidanceError
 from maggie_core.guidance import LayerSequence
 from maggie_core.guidance.layers import layered_instances
 

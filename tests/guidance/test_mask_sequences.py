@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from guidance_files import square, write_image
+from support.guidance_files import square, write_image
 
-from maggie_core.errors import GuidanceError
+from maggie_api.errors import GuidanceError
 from maggie_core.guidance import MaskSequence
 
 

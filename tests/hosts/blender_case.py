@@ -237,7 +237,13 @@ def other_guidance(folder: Path) -> dict:
     scene.frame_set(1002)
     report["file of the range"] = said(bpy.ops.maggie.matte_frame)
     report["updated"] = [item.name for item in shot.group.interface.items_tree]
-    shot.plate_file = str(folder / "overscan" / "plate.1001.exr")
+    still = tree.nodes.new("CompositorNodeImage")
+    shot.plate_from, shot.plate_node = "NODE", still.name
+    report["stills"] = []
+    for name in ("version_2.exr", "plate.1003.exr"):
+        still.image = bpy.data.images.load(str(folder / "shot" / name))
+        report["stills"].append(part("read").shot_of(scene).job.frames)
+    shot.plate_from, shot.plate_file = "FILE", str(folder / "overscan" / "plate.1001.exr")
     add(shot, "MASK", "drawn", mask=draw_mask("drawn"))
     report["overscan"] = said(bpy.ops.maggie.matte_range)
     return report
@@ -255,7 +261,6 @@ def trouble(folder: Path) -> dict:
     shot.folder = "/proc/nothing"
     report["read only"] = said(matte)
     shot.folder = str(folder / "out")
-    run.close_host()
     python = os.environ.pop("MAGGIE_PYTHON")
     path, os.environ["PATH"] = os.environ["PATH"], "/nowhere"
     report["no python"] = said(matte)
@@ -308,7 +313,67 @@ def an_installation(folder: Path) -> dict:
     report["matte"] = said(bpy.ops.maggie.matte_frame)
     preferences.package = str(folder / "nothing.whl")
     report["no such package"] = said(bpy.ops.maggie.install_worker, folder=worker)
-    report["remembered"] = part("maggie_node.hosting").find_python()
+    report["remembered"] = part("maggie_api.client.host").find_python()
+    return report
+
+
+def the_options(folder: Path) -> dict:
+    """Every option has a property with its default, which the job gets; a value out of its range is said."""
+    scene, options = bpy.context.scene, part("options")
+    plate_node(scene, folder)
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "out")
+    add(shot, "FILES", "ana", path=str(folder / "shot" / "ana.####.png"))
+    properties = shot.options.bl_rna.properties
+    report = {"untouched": json.loads(part("read").shot_of(scene).job.to_json())}
+    report["help"] = {name: properties[name].description for name in options.CONTROLS}
+    report["choices"] = {
+        name: [item.identifier for item in properties[name].enum_items]
+        for name in options.CONTROLS
+        if properties[name].type == "ENUM"
+    }
+    chosen = {}
+    for name, control in options.CONTROLS.items():
+        if control.kind == "choice":
+            chosen[name] = control.words[-1]
+        elif control.kind == "switch":
+            chosen[name] = not control.default
+        elif control.switches:
+            setattr(shot.options, control.switches[-1], True)
+            continue
+        elif control.kind == "text":
+            chosen[name] = control.default or "x"
+        else:
+            chosen[name] = control.default + 1
+        setattr(shot.options, name, chosen[name])
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "options.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "options.blend"))
+    report["chosen"] = chosen
+    report["changed"] = json.loads(part("read").shot_of(bpy.context.scene).job.to_json())
+    bpy.context.scene.maggie.options.working_px = 10
+    report["too small"] = said(bpy.ops.maggie.matte_range)
+    return report
+
+
+def an_update(folder: Path) -> dict:
+    """Another version is installed over this one, while Blender runs; then it is disabled and removed."""
+    before = part("maggie_api.errors")
+    bpy.ops.extensions.package_install_files(
+        filepath=str(folder / "newer.zip"), repo=REPOSITORY, enable_on_install=True
+    )
+    module = f"bl_ext.{REPOSITORY}.maggie_node"
+    report = {
+        "before": hasattr(before, "NEWER"),
+        "after": hasattr(part("maggie_api.errors"), "NEWER"),
+        "enabled": module in bpy.context.preferences.addons,
+        "beside it": [name for name in sys.modules if name.partition(".")[0] == "maggie_api"],
+    }
+    repositories = bpy.context.preferences.extensions.repos
+    at = next(index for index, each in enumerate(repositories) if each.module == REPOSITORY)
+    bpy.ops.extensions.package_uninstall(repo_index=at, pkg_id="maggie_node")
+    report["removed"] = module not in bpy.context.preferences.addons and not hasattr(
+        bpy.types.Scene, "maggie"
+    )
     return report
 
 

@@ -25,7 +25,7 @@ bpy.types.UILayout.progress = lambda layout, factor, text: layout.label(text=tex
 import maggie_node  # noqa: E402 - found only now
 from maggie_node import apply, panel, read, run  # noqa: E402
 
-for each in (panel.MaggiePanel, panel.MaggieSettings):
+for each in (panel.MaggiePanel, panel.MaggieSettings, panel.MaggieAdvanced):
     each.bl_category = "Tool"  # the tab that is open
 maggie_node.register()
 

@@ -89,16 +89,17 @@ def wait(seconds=120):
     pump(until=lambda: not run.under_way(), seconds=seconds)
 
 
-def asked(on):
+def node_state(on):
+    """What a node says, as plain data."""
     from maggie_nuke import read as reading
 
-    return reading.asked(on)
+    return reading.node_state(on)
 
 
 def plans(on, wanted=None):
     from maggie_nuke import shot
 
-    return shot.plans(asked(on), wanted)
+    return shot.plans(node_state(on), wanted)
 
 
 def write(source, name="out", channels="all", **knobs):

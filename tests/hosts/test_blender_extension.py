@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import OpenEXR
 import pytest
-from blenders import BLENDERS, NUMBERS, ROOT, build_extension, play, write_project
-from workers import environment
+from support.blenders import BLENDERS, NUMBERS, ROOT, build_extension, play, write_project
+from support.workers import environment
 
+from maggie_api.job import MatteJob, write_job
+from maggie_api.settings import MatteFile, MatteSettings, options_of
 from maggie_core.color import BUILT_IN_CONFIG
-from maggie_core.geometry import Window
+from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
+from maggie_core.io.frames import open_source
 from maggie_core.mattes.provenance import explain
-from maggie_node.job import MatteJob, write_job
 
 HERE = [pytest.param(each, marks=pytest.mark.slow if each in ("4.2", "5.2") else ()) for each in BLENDERS]
 pytestmark = pytest.mark.blender
@@ -127,6 +132,9 @@ def test_clips_layers_and_cryptomattes(blender: str, package: Path, project: Pat
     overscan = Part(None, ("R", "G", "B"), larger, Window(-2, -3, 100, 70), window)
     write_exr(project / "overscan" / "plate.1001.exr", [overscan])
 
+    shutil.copy(project / "shot" / "plate.1001.exr", project / "shot" / "version_2.exr")
+    as_the_worker_numbers_them = [str(open_source(project / "shot" / "version_2.exr").frames[0]), "1003"]
+
     # With a configuration of the studio's: its names, and the worker takes it too.
     report, _ = play("other_guidance", package, project, blender, OCIO=BUILT_IN_CONFIG)
 
@@ -142,6 +150,7 @@ def test_clips_layers_and_cryptomattes(blender: str, package: Path, project: Pat
     assert report["file"] == report["file of the range"] == ""
     assert report["updated"] == ["maggie_cube", "maggie_ana"]
     assert report["scenes"] == ["Files"]
+    assert report["stills"] == as_the_worker_numbers_them == ["1", "1003"]
     assert report["overscan"].startswith("the plate's data window is not its display window")
 
 
@@ -178,6 +187,41 @@ def test_what_is_wrong_is_said_in_a_sentence_and_blender_lives_on(package: Path,
     assert "submit the job again" in text
     assert report["after it"] == ""
     assert report["mattes"] == [f"matte.{number}.exr" for number in NUMBERS]
+
+
+def test_every_option_has_a_control_that_the_job_and_a_saved_scene_keep(package: Path, project: Path):
+    offered = {name: each for kind in (MatteSettings, MatteFile) for name, each in options_of(kind).items()}
+
+    report, _ = play("the_options", package, project, "5.0")
+
+    for name, help_text in report["help"].items():
+        assert name not in offered or help_text == offered[name].help
+    for name, words in report["choices"].items():
+        assert name not in offered or tuple(words) == offered[name].choices
+    for name in report["help"]:
+        assert report["untouched"][name] == getattr(MatteJob, name)
+    assert {name: report["changed"][name] for name in report["chosen"]} == report["chosen"]
+    assert report["changed"]["segment_frames"] == "whole"
+    assert report["changed"]["exposure_ev"] == "auto"
+    assert report["too small"] == "working size is 10 px: it needs at least 64"
+
+
+@pytest.mark.parametrize("blender", HERE)
+def test_an_update_in_a_running_blender_takes_effect_and_nothing_stays_of_what_is_removed(
+    blender: str, package: Path, project: Path
+):
+    with zipfile.ZipFile(package) as old, zipfile.ZipFile(project / "newer.zip", "w") as newer:
+        for name in old.namelist():
+            text = old.read(name)
+            if name.endswith("maggie_api/errors.py"):
+                text += b"\nNEWER = True\n"
+            elif name.endswith("blender_manifest.toml"):
+                text = re.sub(rb'(?m)^version = ".*"$', b'version = "99.0.0"', text)
+            newer.writestr(name, text)
+
+    report, _ = play("an_update", package, project, blender)
+
+    assert report == {"before": False, "after": True, "enabled": True, "beside it": [], "removed": True}
 
 
 def test_the_repository_offers_the_extension_and_says_what_it_may_do(package: Path):

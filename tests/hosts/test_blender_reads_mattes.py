@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 import pytest
-from tiny import disc
+from support.tiny import disc
 
 from maggie_core import write_mattes
-from maggie_core.geometry import Geometry, Window
 from maggie_core.guidance import make_instances
-from maggie_core.io.frame import Frame
+from maggie_core.image.frame import Frame
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-blender" / "bin" / "python"

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from support.blenders import extension_part
 
-from maggie_core.geometry import Window
+from maggie_api.sequences import as_sequence
+from maggie_api.settings import MatteSettings
+from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
-
-FILE = Path(__file__).parents[2] / "hosts" / "blender" / "maggie_node" / "sequence.py"
+from maggie_core.io.frames import FileSource
 
 
 @pytest.fixture(scope="module")
-def sequence() -> ModuleType:
+def sequence(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The extension's module, which knows no Blender."""
-    spec = importlib.util.spec_from_file_location("blender_sequence", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return extension_part(tmp_path_factory.mktemp("extension"), "sequence")
 
 
 @pytest.mark.parametrize(
@@ -57,13 +51,56 @@ def test_the_frame_of_a_number_is_where_it_is_seen(sequence: ModuleType):
         ("/a/plate.1001.exr", "/a/plate.####.exr", 1001),
         ("/a2/shot3_v02_0007.png", "/a2/shot3_v02_####.png", 7),
         ("/a/0010.exr", "/a/####.exr", 10),
-        ("/a/plate.####.exr", "/a/plate.####.exr", 1),
-        ("/a/plate.%04d.exr", "/a/plate.%04d.exr", 1),
-        ("/a/still.exr", "/a/still.exr", 1),
+        ("/a/plate.####.exr", "/a/plate.####.exr", None),
+        ("/a/plate.%04d.exr", "/a/plate.%04d.exr", None),
+        ("/a/still.exr", "/a/still.exr", None),
     ],
 )
-def test_the_last_number_of_a_name_counts(sequence: ModuleType, path: str, pattern: str, number: int):
-    assert sequence.as_sequence(path) == (pattern, number)
+def test_the_last_number_of_a_name_counts(path: str, pattern: str, number: int | None):
+    assert as_sequence(path) == (pattern, number)
+
+
+@pytest.mark.parametrize(
+    ("files", "shot"),
+    [
+        ((1001, 1002, 1003), range(1001, 1004)),
+        ((1001, 1003, 1005), range(1001, 1006, 2)),
+        ((1001, 1002, 1005), range(1001, 1006)),
+        ((7,), range(7, 8)),
+    ],
+)
+def test_a_shot_has_the_numbers_that_the_worker_counts_segments_in(
+    sequence: ModuleType, files: tuple[int, ...], shot: range
+):
+    worker = FileSource("plate", {number: Path(f"plate.{number}.exr") for number in files})
+
+    assert sequence.shot_numbers(files) == shot
+    assert tuple(shot) == worker.expected
+
+
+@pytest.mark.parametrize(
+    ("matted", "settings", "first", "last"),
+    [
+        ([1060], MatteSettings(), 1045, 1062),  # its segment starts at 1049, the warm-up four frames earlier
+        ([1001], MatteSettings(), 1001, 1003),
+        ([1096, 1097], MatteSettings(), 1045, 1099),
+        ([1060], MatteSettings(segment_frames=10, warmup_frames=0), 1051, 1062),
+        ([1060], MatteSettings(segment_frames="whole"), 1001, 1062),
+        ([990, 1500], MatteSettings(), 1, 0),
+    ],
+)
+def test_masks_are_rendered_for_what_the_mattes_depend_on(
+    sequence: ModuleType, matted: list[int], settings: MatteSettings, first: int, last: int
+):
+    plate = tuple(range(1001, 1201))
+
+    assert sequence.guidance_numbers(plate, matted, settings) == tuple(range(first, last + 1))
+
+
+def test_a_gap_in_the_plate_does_not_move_the_segments(sequence: ModuleType):
+    plate = tuple(number for number in range(1001, 1201) if not 1010 <= number < 1020)
+
+    assert sequence.guidance_numbers(plate, [1060], MatteSettings())[0] == 1045
 
 
 def test_a_mask_with_fellows_is_a_sequence_and_one_alone_stands_for_every_frame(

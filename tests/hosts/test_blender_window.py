@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from blenders import ROOT, build_extension, play, write_project
+from support.blenders import ROOT, build_extension, play, write_project
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 

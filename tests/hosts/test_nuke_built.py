@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from nuke_plugin import PLUGIN, ROOT, Case, pythons, write_config, write_sequences
-from test_architecture import FOR_HOSTS, imported_roots
+from support.nuke_plugin import API, PLUGIN, ROOT, Case, pythons, write_config, write_sequences
+from support.sources import imported_roots
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,10 @@ def test_the_delivered_folder_is_all_a_nuke_needs(built: Path, tmp_path: Path, p
         start()
         made = node("ana", "ben")
         press(made, "find")
-        import maggie_node, maggie_nuke
+        import maggie_api, maggie_nuke
         out.update(job=plans(made)[0].job.frames, said=messages())
-        out["from"] = [os.path.dirname(os.path.dirname(each.__file__)) for each in (maggie_node, maggie_nuke)]
-        foreign = {"torch", "numpy", "OpenImageIO", "maggie_core"}
+        out["from"] = [os.path.dirname(os.path.dirname(each.__file__)) for each in (maggie_api, maggie_nuke)]
+        foreign = {"torch", "numpy", "OpenImageIO", "maggie_core", "maggie_node"}
         out["foreign"] = sorted(foreign & set(sys.modules))
     """)
 
@@ -50,9 +50,24 @@ def test_the_delivered_folder_is_all_a_nuke_needs(built: Path, tmp_path: Path, p
     assert out["foreign"] == []
 
 
-def test_the_self_test_is_delivered_and_the_modules_are_those_for_hosts(built: Path):
+def test_the_self_test_is_delivered_and_the_shared_folder_unchanged(built: Path):
+    def contents(folder: Path) -> dict[str, bytes]:
+        files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
     assert (built / "selftest.py").is_file() and (built / "LICENSE").is_file()
-    assert {path.stem for path in (built / "maggie_node").glob("*.py")} == {"__init__", *FOR_HOSTS}
+    assert contents(built / "maggie_api") == contents(API)
+
+
+def test_a_folder_that_was_copied_in_part_is_said(built: Path, tmp_path: Path):
+    (tmp_path / "maggie_nuke").mkdir()
+    for path in (built / "init.py", built / "maggie_nuke" / "__init__.py"):
+        shutil.copy2(path, tmp_path / path.relative_to(built))
+
+    ran = subprocess.run([sys.executable, "init.py"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert ran.returncode == 0
+    assert "lacks the folder maggie_api: copy the whole folder of the plug-in again" in ran.stderr
 
 
 def test_an_older_nuke_starts_without_it_and_says_why(built: Path):
@@ -69,4 +84,4 @@ def test_an_older_nuke_starts_without_it_and_says_why(built: Path):
 def test_only_the_standard_library_and_python_3_9_go_into_nuke(path: Path):
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
 
-    assert imported_roots(path) <= sys.stdlib_module_names | {"nuke", "maggie_node", "maggie_nuke"}
+    assert imported_roots(path) <= sys.stdlib_module_names | {"nuke", "maggie_api", "maggie_nuke"}

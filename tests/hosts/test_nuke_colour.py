@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from nuke_plugin import part
+from support.nuke_plugin import part
 
-from maggie_node.hosting import HostError
+from maggie_api.errors import HostError
 
 colour = part("colour")
-ACES = colour.Settings("OCIO", config="custom", custom="/show/config.ocio", working="ACES - ACEScg")
+ACES = colour.ProjectColour("OCIO", config="custom", custom="/show/config.ocio", working="ACES - ACEScg")
 
 
 def test_a_custom_configuration_is_its_file():
@@ -17,7 +17,7 @@ def test_a_custom_configuration_is_its_file():
 
 
 def test_the_environment_goes_before_the_project_as_in_nuke():
-    settings = colour.Settings(
+    settings = colour.ProjectColour(
         "OCIO", config="aces_1.2", environment="/studio/config.ocio", working="scene_linear"
     )
 
@@ -30,17 +30,17 @@ def test_what_the_artist_chooses_goes_before_everything():
 
 
 def test_a_configuration_of_nukes_own_is_looked_for_beside_it():
-    shipped = colour.Settings(
+    shipped = colour.ProjectColour(
         "OCIO", config="aces_1.2", shipped="/opt/Nuke15/plugins/OCIOConfigs/aces_1.2.ocio"
     )
 
     assert colour.config_of(shipped) == "/opt/Nuke15/plugins/OCIOConfigs/aces_1.2.ocio"
     with pytest.raises(HostError, match="aces_1.2.*not found"):
-        colour.config_of(colour.Settings("OCIO", config="aces_1.2"))
+        colour.config_of(colour.ProjectColour("OCIO", config="aces_1.2"))
 
 
 def test_a_configuration_that_ocio_carries_needs_no_file():
-    settings = colour.Settings("OCIO", config="studio-config-v1.0.0_aces-v1.3_ocio-v2.1")
+    settings = colour.ProjectColour("OCIO", config="studio-config-v1.0.0_aces-v1.3_ocio-v2.1")
 
     assert colour.config_of(settings) == "ocio://studio-config-v1.0.0_aces-v1.3_ocio-v2.1"
 
@@ -62,7 +62,7 @@ def test_a_raw_read_holds_what_the_nodes_see():
 
 
 def test_the_projects_default_counts_where_a_read_says_only_default():
-    settings = colour.Settings("OCIO", working="ACEScg", float_space="scene_linear")
+    settings = colour.ProjectColour("OCIO", working="ACEScg", float_space="scene_linear")
 
     assert colour.file_space(settings, "default", raw=False, path="plate.exr") == "scene_linear"
     with pytest.raises(HostError, match="plate.dpx does not say"):
@@ -70,7 +70,7 @@ def test_the_projects_default_counts_where_a_read_says_only_default():
 
 
 def test_nukes_own_colour_management_is_asked_about_not_guessed():
-    settings = colour.Settings("Nuke", working="linear")
+    settings = colour.ProjectColour("Nuke", working="linear")
 
     with pytest.raises(HostError, match="does not say what its colours are: choose OCIO"):
         colour.file_space(settings, "linear", raw=False, path="plate.exr")

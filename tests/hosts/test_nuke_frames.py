@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from nuke_plugin import part
-from shots import write_shot
-from tiny import tiny_model
+from support.nuke_plugin import part
+from support.shots import write_shot
+from support.tiny import tiny_model
 
+from maggie_api.errors import HostError, SettingsError
+from maggie_api.sequences import parse_frames
+from maggie_api.settings import MatteSettings
 from maggie_core.guidance import MaskSequence, combine
 from maggie_core.io.frames import open_source
-from maggie_core.settings import MatteSettings
-from maggie_core.shot import ShotMatter
-from maggie_node.hosting import HostError
-from maggie_node.job import MatteJob
+from maggie_core.shot.matter import ShotMatter
 
-frames = part("frames")
+frames, shot = part("frames"), part("shot")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,12 @@ def test_a_read_says_which_file_a_frame_is(mode: str, value: str, shift: int | N
     assert frames.read_shift(mode, value, 500) == shift
 
 
+def custom_frames(text: str) -> list[int]:
+    """The frames that a node with a range delivers of a long plate."""
+    plate = shot.InputSource("plate", "Read1", -100, 2000, "plate.%04d.exr")
+    return shot.shot_frames(shot.NodeState("MaGGIe1", plate, (), frames="custom", range=text))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -47,16 +54,22 @@ def test_a_read_says_which_file_a_frame_is(mode: str, value: str, shift: int | N
         ("1001-1010x4, 1020", [1001, 1005, 1009, 1020]),
         ("-3--1,7", [-3, -2, -1, 7]),
         ("5", [5]),
+        ("4-1", [1, 2, 3, 4]),
+        ("1-4y2", [2, 4]),
     ],
 )
 def test_ranges_are_written_as_everywhere_else(text: str, expected: list[int]):
-    assert frames.parse_frames(text) == expected
+    assert custom_frames(text) == expected == list(parse_frames(text))
 
 
-@pytest.mark.parametrize("text", ["", "a", "10-1", "1-10x0", "1.5", "1-"])
+@pytest.mark.parametrize("text", ["", "a", "1-10x0", "1.5", "1-"])
 def test_what_is_no_range_is_said(text: str):
-    with pytest.raises(HostError, match="1001-1100"):
-        frames.parse_frames(text)
+    with pytest.raises(HostError, match="1001-1100") as said:
+        custom_frames(text)
+    with pytest.raises(SettingsError) as shared:
+        parse_frames(text)
+
+    assert str(said.value) == str(shared.value)
 
 
 @pytest.mark.parametrize(
@@ -82,29 +95,47 @@ def test_a_command_line_that_renders_is_known(line: str):
     assert not frames.is_executed(["nuke", "-t", "x.py", "1-3"])
 
 
-def test_runs_are_unbroken():
-    assert frames.runs([5, 1, 2, 3, 9, 2]) == [(1, 3), (5, 5), (9, 9)]
+@pytest.fixture(scope="module")
+def influence(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[set[int]]]:
+    """The frames that each matte of a shot of 30 frames depends on, as the core says."""
+    written = write_shot(tmp_path_factory.mktemp("shot"), frames=range(1001, 1031), names=("ana",))
+    guidance = combine([MaskSequence("ana", written.mask("ana"))])
+
+    def of(settings: MatteSettings, *, temporal: bool = True) -> list[set[int]]:
+        model, plate = tiny_model(temporal=temporal), open_source(written.plate)
+        matter = ShotMatter(model, plate, guidance, settings, shot_frames=written.frames)
+        return [set(matter.influence(frame)) for frame in written.frames]
+
+    return of
 
 
-def test_what_is_rendered_holds_all_that_a_matte_depends_on(tmp_path: Path):
-    shot = write_shot(tmp_path, frames=range(1001, 1031), names=("ana",))
-    guidance = combine([MaskSequence("ana", shot.mask("ana"))])
-    for segment in (8, 0):
-        settings = MatteSettings(segment_frames=segment or None, steady="flow")
-        matter = ShotMatter(
-            tiny_model(), open_source(shot.plate), guidance, settings, shot_frames=shot.frames
-        )
-
-        for frame in shot.frames:
-            assert set(matter.influence(frame)) <= set(frames.needed([frame], 1001, 1030, segment))
+def needed(settings: MatteSettings) -> list[set[int]]:
+    """The frames that Nuke renders for each matte of a shot of 30 frames."""
+    return [set(frames.needed_frames([frame], 1001, 1030, settings)) for frame in range(1001, 1031)]
 
 
-def test_segments_and_warmup_are_those_of_a_job():
-    job = MatteJob("p.exr", "m.exr", (part("shot").MaskGuidance("ana", "a.exr"),))
+@pytest.mark.parametrize("segment", [8, 48, "whole"])
+@pytest.mark.parametrize("warmup", [0, 2, 4])
+@pytest.mark.parametrize("steady", ["none", "flow"])
+def test_what_is_rendered_is_what_a_matte_depends_on(
+    influence: Callable[..., list[set[int]]], segment: Any, warmup: int, steady: Any
+):
+    settings = MatteSettings(segment_frames=segment, warmup_frames=warmup, steady=steady)
 
-    assert frames.WARMUP == job.warmup_frames
-    assert part("shot").Asked("n", None, ()).segment == job.segment_frames
+    assert needed(settings) == influence(settings)
+
+
+@pytest.mark.parametrize("temporal", [True, False])
+def test_what_only_the_model_decides_is_rendered_for_every_model(
+    influence: Callable[..., list[set[int]]], temporal: bool
+):
+    settings = MatteSettings(segment_frames=8)
+
+    for rendered, used in zip(needed(settings), influence(settings, temporal=temporal), strict=True):
+        assert rendered >= used
 
 
 def test_only_what_a_frame_depends_on_is_rendered():
-    assert frames.needed([1100], 1001, 1200, 48) == list(range(1097 - 4, 1105))
+    settings = MatteSettings(segment_frames=48, warmup_frames=4, steady="flow")
+
+    assert frames.needed_frames([1100], 1001, 1200, settings) == list(range(1097 - 4, 1103))

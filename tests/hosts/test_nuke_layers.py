@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from nuke_plugin import part
+from support.nuke_plugin import part
 
+from maggie_api.errors import HostError
 from maggie_core.guidance.instances import make_instances
-from maggie_node.hosting import HostError
 
 layers = part("layers")
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from nuke_plugin import Case, pythons, write_config, write_sequences
+from support.nuke_plugin import PLUGIN, Case, pythons, write_config, write_sequences
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_menu_makes_a_node_below_the_plate(case: Case):
 def test_a_node_is_read_without_changing_it(case: Case):
     out = case.run("""
         start()
-        from maggie_node.document import to_data
+        from maggie_api.serialization import to_data
         made = node("ana", "ben")
         press(made, "find")
         nuke.modified(False)
@@ -68,7 +68,7 @@ def test_a_read_is_known_through_dots_noops_disabled_nodes_and_offsets(case: Cas
         grade["disable"].setValue(True)
         later = nuke.nodes.TimeOffset(inputs=[nuke.nodes.Dot(inputs=[grade])], time_offset=10)
         mask = read("ana", frame_mode="expression", frame="frame-10")
-        known = asked(node(mask, plate=nuke.nodes.NoOp(inputs=[later])))
+        known = node_state(node(mask, plate=nuke.nodes.NoOp(inputs=[later])))
         for each in (known.plate, *known.guidance):
             name = each.path and each.path.split("/")[-1]
             out[each.input] = [name, each.first, each.last, each.shift, each.why]
@@ -91,7 +91,7 @@ def test_a_read_is_known_through_dots_noops_disabled_nodes_and_offsets(case: Cas
 def test_anything_else_is_rendered(case: Case, between: str, why: str):
     out = case.run(f"""
         start()
-        known = asked(node("ana", plate={between})).plate
+        known = node_state(node("ana", plate={between})).plate
         out.update(path=known.path, why=known.why)
     """)
 
@@ -105,7 +105,7 @@ def test_a_path_with_tcl_or_relative_to_the_project_is_absolute(case: Case):
         start()
         nuke.root()["project_directory"].setValue(case["shot"])
         plate = read("plate", file="[getenv SHOT]/plate.####.exr")
-        known = asked(node(read("ana", file="ana.%04d.exr"), plate=plate))
+        known = node_state(node(read("ana", file="ana.%04d.exr"), plate=plate))
         out.update(plate=known.plate.path, guidance=known.guidance[0].path)
     """)
 
@@ -117,7 +117,7 @@ def test_filters_of_file_names_count(case: Case):
         start()
         nuke.addFilenameFilter(lambda name: name.replace("/windows/drive", case["shot"]))
         plate = read("plate", file="/windows/drive/plate.%04d.exr")
-        out["plate"] = asked(node("ana", plate=plate)).plate.path
+        out["plate"] = node_state(node("ana", plate=plate)).plate.path
     """)
 
     assert out["plate"] == f"{case.shot}/plate.%04d.exr"
@@ -129,11 +129,11 @@ def test_layers_and_cryptomattes_are_instances(case: Case):
         for name in ("layered", "ids"):
             made = node(name)
             press(made, "find")
-            out[name] = [[row.name, row.source] for row in asked(made).rows]
+            out[name] = [[row.name, row.source] for row in node_state(made).rows]
             out[name + " job"] = [type(each).__name__ for each in plans(made)[0].job.guidance]
         made["objects"].setValue("b*")
         press(made, "find")
-        out["picked"] = [row.name for row in asked(made).rows]
+        out["picked"] = [row.name for row in node_state(made).rows]
         out["locked"] = made["name1"].enabled()
         out["said"] = messages()
     """)
@@ -158,7 +158,7 @@ def test_colours_and_names_stay_when_instances_are_found_again(case: Case):
         out["rows"] = [[made[f"{k}{i}"].value() for k in ("name", "color", "source")] for i in (1, 2, 3)]
         made.setInput(2, None)
         press(made, "find")
-        out["after"] = [row.name for row in asked(made).rows]
+        out["after"] = [row.name for row in node_state(made).rows]
         press(made, "less")
         out["inputs"] = made.maxInputs()
     """)
@@ -175,8 +175,8 @@ SAVED = """
     press(made, "find")
     made["name2"].setValue("Ben Böhm")
     made["use3"].setValue(False)
-    made["segment"].setValue(24)
-    made["exposure"].setValue(-0.5)
+    made["segment_frames"].setValue(24)
+    made["exposure_ev"].setValue(-0.5)
     from maggie_nuke import apply
     apply.plan(made, plans(made)[0])
     edit(made["output"], "Ben Böhm")
@@ -186,7 +186,7 @@ SAVED = """
     copies = sorted((each for each in made.nodes() if each.Class() == "Copy"), key=lambda each: each.name())
     out["copies"] = [[copy[f"from{i}"].value() for i in range(4)] for copy in copies]
     nuke.frame(1001)
-    out["asked"] = repr(asked(made))
+    out["state"] = repr(node_state(made))
     nuke.scriptSave()
 """
 OPENED = """
@@ -203,7 +203,7 @@ OPENED = """
 def test_a_script_reopens_with_everything_in_place(case: Case):
     saved = case.run(SAVED)
 
-    opened = case.run(OPENED.format(options="'gui'") + '    out["asked"] = repr(asked(made))')
+    opened = case.run(OPENED.format(options="'gui'") + '    out["state"] = repr(node_state(made))')
 
     assert opened == saved
     assert ["maggie_ana.alpha", "maggie_ben_bohm.alpha", "maggie_hero.alpha", "none"] in saved["copies"]
@@ -232,7 +232,7 @@ def test_a_broken_plug_in_does_not_keep_nuke_from_starting(case: Case):
     broken = case.folder / "broken"
     (broken / "maggie_nuke").mkdir(parents=True)
     for name in ("init.py", "menu.py"):
-        (broken / name).write_text((Path(__file__).parents[2] / "hosts" / "nuke" / name).read_text())
+        (broken / name).write_text((PLUGIN / name).read_text())
     (broken / "maggie_nuke" / "__init__.py").write_text("raise RuntimeError('a bad day')")
     case.more["plugin"] = str(broken)
 
@@ -249,14 +249,14 @@ def test_more_than_four_instances_take_more_copies_and_64_are_the_most(case: Cas
         start()
         from maggie_nuke import apply, build, shot
         made = node("ana")
-        build.set_rows(made, [shot.Row(f"person {i}", "guidance") for i in range(64)])
+        build.set_rows(made, [shot.InstanceRow(f"person {i}", "guidance") for i in range(64)])
         apply.plan(made, plans(made)[0])
         channels = [name for copy in made.nodes() if copy.Class() == "Copy" for name in
                     (copy[f"to{i}"].value() for i in range(4)) if name.startswith("maggie_")]
         out["channels"] = len(set(channels))
         out["copies"] = sum(copy.Class() == "Copy" for copy in made.nodes())
         out["outputs"] = len(made["output"].values())
-        build.set_rows(made, [shot.Row(f"person {i}", "guidance") for i in range(65)])
+        build.set_rows(made, [shot.InstanceRow(f"person {i}", "guidance") for i in range(65)])
         out["said"] = failure(plans, made)
     """)
 
@@ -438,13 +438,13 @@ def test_a_movie_frame_rate_that_is_no_whole_number_changes_nothing(case: Case):
 def test_a_worker_seen_only_by_nodes_that_are_on(case: Case):
     out = case.run("""
         start()
-        from maggie_nuke.upstream import seen_by
+        from maggie_nuke.upstream import our_nodes_behind
         made = node("ana")
         dot = nuke.nodes.Dot(inputs=[made])
         later = nuke.nodes.TimeOffset(inputs=[dot], time_offset=5)
         held = nuke.nodes.FrameHold(inputs=[made], first_frame=1003)
         switch = nuke.nodes.Switch(inputs=[read("plate"), made])
-        seen = lambda source: [[each.name(), shift] for each, shift in seen_by(write(source))]
+        seen = lambda source: [[each.name(), shift] for each, shift in our_nodes_behind(write(source))]
         out.update(dot=seen(dot), later=seen(later), held=seen(held), switched=seen(switch))
         switch["which"].setValue(1)
         out["chosen"] = seen(switch)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guidance_files import write_image
-from nuke_plugin import FRAMES, PLUGIN, Case, write_config, write_sequences
-from tiny import write_tiny_model
+from support.guidance_files import write_image
+from support.nuke_plugin import FRAMES, PLUGIN, Case, write_config, write_sequences
+from support.tiny import write_tiny_model
 
+from maggie_api.client.worker import find
 from maggie_core.io.image import read_image
 from maggie_core.mattes import read_mattes
-from maggie_node.client import find
 
 NUKE = Path(__file__).parent / "fake_nuke" / "nuke_app.py"
 
@@ -45,7 +45,7 @@ def rendered(case: Case, name: str = "out") -> list[int]:
 
 
 def check_pixels(case: Case, frame: int) -> None:
-    """The rendered layers are the mattes, the picture is the plate."""
+    """The rendered layers are the mattes, the colours are the plate's."""
     folder = case.folder / "maggie" / "MaGGIe1" / "mattes"
     alphas, _ = read_mattes(folder / f"matte.{frame}.exr")
     shown = read_image(case.folder / f"out.{frame}.exr")
@@ -179,7 +179,7 @@ def test_a_failing_frame_fails_alone(case: Case):
     (broken / "ana.1005.exr").unlink()
     (broken / "ana.1005.exr").write_bytes(b"not an EXR at all")
     case.more["shot"] = str(broken)
-    case.run(SAVED.replace("press(made", 'made["segment"].setValue(2); press(made', 1))
+    case.run(SAVED.replace("press(made", 'made["segment_frames"].setValue(2); press(made', 1))
 
     ran = case.process(str(NUKE), "-x", "--cont", str(case.folder / "shot.nk"))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nuke_plugin import FRAMES, Case, pythons, write_config, write_sequences
-from tiny import write_tiny_model
-from workers import ROOT, environment
+from support.nuke_plugin import FRAMES, Case, pythons, write_config, write_sequences
+from support.tiny import write_tiny_model
+from support.workers import ROOT, environment
 
+from maggie_api.client.worker import find
+from maggie_api.job import read_job
 from maggie_core.mattes import read_mattes
-from maggie_node.client import find
-from maggie_node.job import read_job
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_one_frame_alone_is_the_same_frame(case: Case):
         made = node("ana", "ben")
         press(made, "matte_frame")
         wait()
-        out.update(said=messages(), job=asked(made).cache)
+        out.update(said=messages(), job=node_state(made).cache)
     """)
 
     assert out["said"] == []
@@ -263,9 +263,9 @@ def test_a_worker_of_another_version_is_a_sentence(case: Case):
         f"""#!{sys.executable}
 import sys
 sys.argv[1:3] = []
-from maggie_node import rpc
+from maggie_api.client import rpc
 rpc.PROTOCOL = 99
-import maggie_node.worker.desk, maggie_node.worker.peer, maggie_node.worker.serve
+import maggie_node.worker.dispatcher, maggie_node.worker.connection, maggie_node.worker.serve
 for module in list(sys.modules.values()):
     if getattr(module, "PROTOCOL", None) == 1:
         module.PROTOCOL = 99
@@ -323,7 +323,7 @@ def test_a_failing_frame_is_a_sentence_and_the_others_are_there(case: Case):
     out = case.run("""
         start()
         made = node("ana")
-        made["segment"].setValue(2)
+        made["segment_frames"].setValue(2)
         press(made, "matte")
         wait()
         out.update(said=messages(), status=made["status"].value())

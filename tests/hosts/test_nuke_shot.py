@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nuke_plugin import part
+from support.nuke_plugin import part
 
-from maggie_node.hosting import HostError
-from maggie_node.job import CryptomatteGuidance, MaskGuidance, MatteJob
+from maggie_api.errors import HostError
+from maggie_api.job import CryptomatteGuidance, MaskGuidance, MatteJob
+from maggie_api.settings import MatteSettings
 
 shot, colour = part("shot"), part("colour")
-ACES = colour.Settings("OCIO", config="custom", custom="/show/config.ocio", working="ACEScg")
+ACES = colour.ProjectColour("OCIO", config="custom", custom="/show/config.ocio", working="ACEScg")
 
 
 def files(name: str, path: str, **more: Any) -> Any:
     """An input that a bare Read is connected to."""
-    return shot.Connected(
+    return shot.InputSource(
         name, more.pop("node", "Read1"), more.pop("first", 1001), more.pop("last", 1100), path, **more
     )
 
 
 def nodes(name: str, **more: Any) -> Any:
     """An input that has to be rendered."""
-    return shot.Connected(name, "Grade1", 1001, 1100, None, why="it comes from Grade1", **more)
+    return shot.InputSource(name, "Grade1", 1001, 1100, None, why="it comes from Grade1", **more)
 
 
 PLATE = files("plate", "/show/plate.%04d.exr", space="default (ACEScg)")
@@ -35,21 +36,21 @@ ANA, BEN = (
 )
 
 
-def asked(**fields: Any) -> Any:
+def node_state(**fields: Any) -> Any:
     """A node with two masks from files."""
     given = {
         "plate": PLATE,
         "guidance": (ANA, BEN),
-        "rows": (shot.Row("Ana", "guidance"), shot.Row("Ben", "guidance2")),
+        "rows": (shot.InstanceRow("Ana", "guidance"), shot.InstanceRow("Ben", "guidance2")),
         "folder": "/show/comp",
-        "settings": ACES,
+        "project_colour": ACES,
         **fields,
     }
-    return shot.Asked("MaGGIe1", **given)
+    return shot.NodeState("MaGGIe1", **given)
 
 
 def plan(**fields: Any) -> Any:
-    (only,) = shot.plans(asked(**fields))
+    (only,) = shot.plans(node_state(**fields))
     return only
 
 
@@ -71,23 +72,37 @@ def test_files_are_passed_as_they_are():
 
 
 def test_every_knob_is_in_the_job():
+    matte = MatteSettings(
+        exposure_ev=-1.5, working_px=448, segment_frames=24, overlap="shared", data_window="plate"
+    )
     job = plan(
-        model="him50k", commercial=True, device="cuda:1", precision="fp16", exposure_ev=-1.5, working_px=448,
-        segment=24, overlap="shared", data_window="plate", cache="/cache/x",
-    ).job  # fmt: skip
+        model="him50k", commercial=True, device="cuda:1", precision="fp16", cache="/cache/x", matte=matte
+    ).job
 
     assert (job.model, job.commercial, job.device, job.precision) == ("him50k", True, "cuda:1", "fp16")
     assert (job.exposure_ev, job.working_px, job.segment_frames) == (-1.5, 448, 24)
     assert (job.overlap, job.data_window) == ("shared", "plate")
     assert (job.output, job.cache) == ("/cache/x/mattes/matte.%04d.exr", "/cache/x/state")
-    assert plan(segment=0).job.segment_frames == "whole"
+    assert plan(matte=MatteSettings(segment_frames="whole")).job.segment_frames == "whole"
     assert plan(model="models/mine").job.model == "/show/comp/models/mine"
+
+
+def test_what_the_artist_writes_goes_before_the_script():
+    job = plan(matte=MatteSettings(ocio="ocio://default", colorspace="lin_rec709")).job
+
+    assert (job.ocio, job.colorspace) == ("ocio://default", "lin_rec709")
+
+
+def test_a_layer_of_the_plate_is_still_there_when_the_plate_is_rendered():
+    (render,) = plan(plate=nodes("plate"), matte=MatteSettings(plate_layer="beauty")).renders
+
+    assert render.channels == "all"
 
 
 @pytest.mark.parametrize(
     ("fields", "frames"),
     [
-        ({"frames": "custom", "range": "1001-1010x3"}, "1001,1004,1007,1010"),
+        ({"frames": "custom", "range": "1001-1010x3"}, "1001-1010x3"),
         ({"frames": "script", "script_first": 1090, "script_last": 1200}, "1090-1100"),
         ({"frames": "input"}, "1001-1100"),
     ],
@@ -113,11 +128,15 @@ def test_guidance_that_is_shifted_otherwise_is_rendered_under_the_plates_numbers
     masks = replace(ANA, first=1, last=100, shift=0)
 
     found = plan(
-        plate=moved, guidance=(masks,), rows=(shot.Row("Ana", "guidance"),), frames="custom", range="5"
+        plate=moved,
+        guidance=(masks,),
+        rows=(shot.InstanceRow("Ana", "guidance"),),
+        frames="custom",
+        range="5",
     )
 
     (render,) = found.renders
-    assert (render.input, render.shift, render.frames[0], render.frames[-1]) == ("guidance", 1000, 1001, 1009)
+    assert (render.input, render.shift, render.frames[0], render.frames[-1]) == ("guidance", 1000, 1001, 1007)
     assert render.pattern == "/show/comp/maggie/MaGGIe1/guidance/guidance.%04d.exr"
     assert found.job.guidance[0].sequence == render.pattern
     assert "shifted" in render.why
@@ -150,7 +169,7 @@ def test_one_picture_guides_every_frame_and_is_no_plate():
 def test_instances_out_of_use_and_their_inputs_are_left_out():
     found = plan(
         guidance=(nodes("guidance"), BEN),
-        rows=(shot.Row("Ana", "guidance", use=False), shot.Row("Ben", "guidance2")),
+        rows=(shot.InstanceRow("Ana", "guidance", use=False), shot.InstanceRow("Ben", "guidance2")),
     )
 
     assert found.renders == ()
@@ -160,9 +179,9 @@ def test_instances_out_of_use_and_their_inputs_are_left_out():
 def test_layers_of_one_input_are_instances():
     layered = files("guidance", "/show/ids.%04d.exr", channels=("rgba.red", "hero.alpha", "extra.alpha"))
 
-    rows = shot.found_rows(asked(guidance=(layered,), rows=()))
+    rows = shot.found_rows(node_state(guidance=(layered,), rows=()))
 
-    assert rows == [shot.Row("hero", "guidance:hero"), shot.Row("extra", "guidance:extra")]
+    assert rows == [shot.InstanceRow("hero", "guidance:hero"), shot.InstanceRow("extra", "guidance:extra")]
     assert plan(guidance=(layered,), rows=tuple(rows)).job.guidance == (
         MaskGuidance("hero", "/show/ids.%04d.exr", channel="hero"),
         MaskGuidance("extra", "/show/ids.%04d.exr", channel="extra"),
@@ -176,10 +195,10 @@ def test_objects_of_a_cryptomatte_are_instances_and_stay_together():
         cryptomattes=(shot.Cryptomatte("CryptoObject", ("ana", "ben", "wall")),),
     )
 
-    rows = shot.found_rows(asked(guidance=(crypto, BEN), rows=()), "ana, b*")
-    found = plan(guidance=(crypto, BEN), rows=(rows[0], shot.Row("Cat", "guidance2"), rows[1]))
+    rows = shot.found_rows(node_state(guidance=(crypto, BEN), rows=()), "ana, b*")
+    found = plan(guidance=(crypto, BEN), rows=(rows[0], shot.InstanceRow("Cat", "guidance2"), rows[1]))
 
-    assert rows[0] == shot.Row("ana", "guidance:crypto:CryptoObject")
+    assert rows[0] == shot.InstanceRow("ana", "guidance:crypto:CryptoObject")
     assert found.job.guidance == (
         CryptomatteGuidance("/show/id.%04d.exr", layer="CryptoObject", instances=("ana", "ben")),
         MaskGuidance("Cat", "/show/ben.%04d.png"),
@@ -190,7 +209,9 @@ def test_objects_of_a_cryptomatte_are_instances_and_stay_together():
 def test_a_cryptomatte_is_never_rendered_and_never_too_large():
     names = tuple(f"object{i}" for i in range(65))
     crypto = nodes("guidance", cryptomattes=(shot.Cryptomatte("CryptoObject", names),))
-    given = asked(guidance=(crypto,), rows=(shot.Row("object1", "guidance:crypto:CryptoObject"),))
+    given = node_state(
+        guidance=(crypto,), rows=(shot.InstanceRow("object1", "guidance:crypto:CryptoObject"),)
+    )
 
     with pytest.raises(HostError, match="ids survive no filter"):
         shot.plans(given)
@@ -201,30 +222,30 @@ def test_a_cryptomatte_is_never_rendered_and_never_too_large():
 
 
 def test_finding_again_keeps_names_and_choices():
-    rows = (shot.Row("Hero", "guidance", use=False),)
+    rows = (shot.InstanceRow("Hero", "guidance", use=False),)
 
-    assert shot.found_rows(asked(rows=rows)) == [rows[0], shot.Row("ben", "guidance2")]
+    assert shot.found_rows(node_state(rows=rows)) == [rows[0], shot.InstanceRow("ben", "guidance2")]
 
 
 def test_a_lone_mask_is_called_by_its_file_or_node_once():
     roto = replace(nodes("guidance2"), node="Comp.Roto_hero")
     again = files("guidance3", "/else/ana.####.exr")
 
-    rows = shot.found_rows(asked(guidance=(ANA, roto, again), rows=()))
+    rows = shot.found_rows(node_state(guidance=(ANA, roto, again), rows=()))
 
     assert [row.name for row in rows] == ["ana", "Roto_hero", "ana 2"]
 
 
 def test_views_have_jobs_of_their_own_where_they_differ():
     left, right = shot.plans(
-        asked(plate=replace(PLATE, path="/show/%V/plate.%v.%04d.exr"), views=("left", "right"))
+        node_state(plate=replace(PLATE, path="/show/%V/plate.%v.%04d.exr"), views=("left", "right"))
     )
 
     assert left.job.plate == "/show/left/plate.l.%04d.exr"
     assert right.job.output == "/show/comp/maggie/MaGGIe1/mattes/right/matte.%04d.exr"
     assert left.mattes == right.mattes == "/show/comp/maggie/MaGGIe1/mattes/%V/matte.%04d.exr"
     assert left.job_file != right.job_file
-    assert len(shot.plans(asked(views=("left", "right")))) == 1
+    assert len(shot.plans(node_state(views=("left", "right")))) == 1
 
 
 def test_proxy_mode_stops_only_what_nuke_has_to_render():
@@ -241,9 +262,10 @@ def test_proxy_mode_stops_only_what_nuke_has_to_render():
         ({"guidance": (ANA, None)}, "'Ben' comes from the input 'guidance2', to which nothing"),
         ({"folder": ""}, "save the script"),
         ({"frames": "custom", "range": "1-5"}, "no frames 1-5, it has 1001-1100"),
+        ({"frames": "custom", "range": "1.5"}, "'1.5' is no frame range: write it like 1001-1100"),
         ({"frames": "script", "script_first": 1, "script_last": 9}, "no frames 1-9"),
         ({"others": (("MaGGIe2", "/show/comp/maggie/MaGGIe1"),)}, "MaGGIe2 has the same cache folder"),
-        ({"settings": colour.Settings("Nuke")}, "colour management"),
+        ({"project_colour": colour.ProjectColour("Nuke")}, "colour management"),
     ],
 )
 def test_what_is_missing_is_one_sentence(fields: dict[str, Any], sentence: str):
@@ -253,7 +275,7 @@ def test_what_is_missing_is_one_sentence(fields: dict[str, Any], sentence: str):
 
 def test_no_guidance_is_said_when_instances_are_looked_for():
     with pytest.raises(HostError, match="connect the masks"):
-        shot.found_rows(asked(guidance=(None, None), rows=()))
+        shot.found_rows(node_state(guidance=(None, None), rows=()))
 
 
 def test_missing_mattes_are_looked_for_where_the_ends_are_held(tmp_path: Path):

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from blenders import build_extension, play
-from nuke_plugin import FRAMES, Case, write_config, write_sequences
-from tiny import write_tiny_model
-from workers import environment
+from support.blenders import build_extension, play
+from support.nuke_plugin import FRAMES, Case, write_config, write_sequences
+from support.tiny import write_tiny_model
+from support.workers import environment
 
+from maggie_api.client.worker import find
 from maggie_core.io.image import read_image
 from maggie_core.mattes import explain
-from maggie_node.client import find
 
 COLORSPACE = "ACEScg"
 pytestmark = pytest.mark.blender
@@ -71,7 +71,7 @@ def test_the_same_job_from_everywhere_gives_the_same_mattes(tmp_path: Path):
 
     for frame in FRAMES:
         files = [Path(str(each).replace("####", str(frame))) for each in (nuke, blender, command)]
-        pictures = [read_image(file) for file in files]
-        assert len({picture.channels for picture in pictures}) == 1
-        assert len({picture.pixels.tobytes() for picture in pictures}) == 1, frame
+        images = [read_image(file) for file in files]
+        assert len({image.channels for image in images}) == 1
+        assert len({image.pixels.tobytes() for image in images}) == 1, frame
         assert len({explain(file)["recipe"] for file in files}) == 1

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from maggie_core.errors import OutputError
+from maggie_api.errors import OutputError
 from maggie_core.io.atomic import atomic_file
 
 

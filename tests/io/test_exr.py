@@ -8,9 +8,10 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from maggie_core.errors import InputError, OutputError, SettingsError
-from maggie_core.geometry import Window
-from maggie_core.io.exr import COMPRESSIONS, Part, carried_metadata, list_parts, read_image, write_exr
+from maggie_api.errors import InputError, OutputError, SettingsError
+from maggie_api.settings import COMPRESSIONS
+from maggie_core.image.window import Window
+from maggie_core.io.exr import Part, carried_metadata, list_parts, read_image, write_exr
 
 DISPLAY = Window(0, 0, 40, 30)
 TIMECODE = (0x01020304, 0)

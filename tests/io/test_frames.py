@@ -8,8 +8,8 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from maggie_core.errors import FrameError, SettingsError
-from maggie_core.geometry import Window
+from maggie_api.errors import FrameError, SettingsError
+from maggie_core.image.window import Window
 from maggie_core.io.frames import file_digest, missing_frames, on_missing_source, open_source
 
 WINDOW = Window(0, 0, 8, 6)

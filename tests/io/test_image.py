@@ -5,8 +5,8 @@ import OpenEXR
 import OpenImageIO as oiio  # noqa: N813
 import pytest
 
-from maggie_core.errors import FrameError
-from maggie_core.geometry import Window
+from maggie_api.errors import FrameError
+from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.image import list_parts, read_image
 

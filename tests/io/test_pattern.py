@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from maggie_core.errors import SettingsError
-from maggie_core.io.pattern import compact_frames, expand_output, frame_of_file, parse_frames, parse_pattern
+from maggie_api.errors import SettingsError
+from maggie_api.sequences import compact_frames, expand_output, frame_of_file, parse_frames, parse_pattern
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from maggie_core.errors import FrameError
+from maggie_api.errors import FrameError
 from maggie_core.io.frames import open_source
 from maggie_core.io.plate import read_plate, rgb_channels
 

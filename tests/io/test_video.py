@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from maggie_core.errors import FrameError
+from maggie_api.errors import FrameError
 from maggie_core.io.frames import missing_frames, open_source
 
 COUNT = 60

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from guidance_files import soft_disc
+from support.guidance_files import soft_disc
 
-from maggie_core.geometry import Geometry, Window
 from maggie_core.guidance import make_instances
-from maggie_core.io.frame import Frame
+from maggie_core.image.frame import Frame
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
 from maggie_core.mattes import MatteFile, write_mattes
 
 DISPLAY = Window(0, 0, 48, 32)

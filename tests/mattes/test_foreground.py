@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import OpenEXR
 import pytest
-from guidance_files import soft_disc
+from support.guidance_files import soft_disc
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 from maggie_core.mattes.foreground import unmixed_foreground
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from maggie_core.errors import OutputError, SettingsError
-from maggie_core.geometry import Geometry, Window
+from maggie_api.errors import OutputError, SettingsError
+from maggie_api.layer_names import cryptomatte_id
 from maggie_core.guidance import make_instances
-from maggie_core.guidance.crypto_ids import id_of
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
 from maggie_core.mattes import MatteFile, read_mattes, sum_to_one, write_mattes
 from maggie_core.mattes.layout import sibling
 
@@ -75,7 +76,7 @@ def test_the_header_says_who_is_where_and_how_it_was_made(write):
         ("Anna Maria", "anna_maria", "maggie_anna_maria.alpha"),
         ("ben", "ben", "maggie_ben.alpha"),
     ]
-    assert int(table[1]["id"], 16) == id_of("ben") and len(table[1]["colour"]) == 3
+    assert int(table[1]["id"], 16) == cryptomatte_id("ben") and len(table[1]["colour"]) == 3
     assert json.loads(header["maggie/settings"]) == {"working_px": 576}
     assert (header["maggie/version"], header["maggie/recipe"]) == ("0.1.0", "abc123")
 
@@ -125,7 +126,7 @@ def test_a_cryptomatte_holds_ids_by_their_bits_and_sorted_exact_coverage(write, 
     for name, alpha in zip(("Anna Maria", "ben"), alphas, strict=True):
         coverage = np.zeros_like(alpha)
         for identity, amount in (("R", "G"), ("B", "A")):
-            here = planes[f"CryptoMaggie00.{identity}"].view(np.uint32) == id_of(name)
+            here = planes[f"CryptoMaggie00.{identity}"].view(np.uint32) == cryptomatte_id(name)
             coverage[here] += planes[f"CryptoMaggie00.{amount}"][here]
         assert np.array_equal(coverage, alpha)
 
@@ -134,12 +135,12 @@ def test_a_cryptomattes_header_follows_the_specification(write):
     (path,) = write(layout="cryptomatte")
 
     header = parts(path)[0].header
-    key = f"cryptomatte/{id_of('CryptoMaggie'):08x}"[:19]
+    key = f"cryptomatte/{cryptomatte_id('CryptoMaggie'):08x}"[:19]
     assert header[f"{key}/name"] == "CryptoMaggie"
     assert header[f"{key}/hash"] == "MurmurHash3_32"
     assert header[f"{key}/conversion"] == "uint32_to_float32"
     manifest = json.loads(header[f"{key}/manifest"])
-    assert manifest == {name: f"{id_of(name):08x}" for name in ("Anna Maria", "ben")}
+    assert manifest == {name: f"{cryptomatte_id(name):08x}" for name in ("Anna Maria", "ben")}
 
 
 def test_a_tight_window_is_the_union_of_the_mattes(write, alphas):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guidance_files import write_image
+from support.guidance_files import write_image
 
-from maggie_core.errors import FrameError
+from maggie_api.errors import FrameError
 from maggie_core.mattes import explain, is_complete, recipe_digest
 
 LAYOUTS = ("layers", "files", "multipart", "cryptomatte")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import disc, tiny_model
+from support.tiny import disc, tiny_model
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.crops import MOST_PADDING, Crops

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from golden_data import Case, state
+from support.golden_data import Case, state
 
 from maggie_core.model import MatteModel, find_weights, from_state_dict
 from maggie_core.sparse import Sites, native

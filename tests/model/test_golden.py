@@ -6,7 +6,7 @@ from functools import cache, partial
 
 import pytest
 import torch
-from golden_data import Case, state
+from support.golden_data import Case, state
 from torch import Tensor
 
 from maggie_core.model import MatteModel, from_state_dict

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_data import Case, state
 from safetensors.torch import save_file
-from tiny import WIDTHS, tiny_model, tiny_state
+from support.golden_data import Case, state
+from support.tiny import WIDTHS, tiny_model, tiny_state
 
-from maggie_core.errors import ModelError
+from maggie_api.errors import ModelError
 from maggie_core.model import from_state_dict, load_model
+from maggie_core.model.config import Widths, infer_widths
 from maggie_core.model.temporal import may_take_over
-from maggie_core.model.widths import Widths, infer_widths
 
 
 def clip(frames: int, people: int, *, height: int = 64, width: int = 96) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import WIDTHS, tiny_model, tiny_state
+from support.tiny import WIDTHS, tiny_model, tiny_state
 
-from maggie_core.errors import ModelError
+from maggie_api.errors import ModelError
 from maggie_core.model import MatteModel, from_state_dict, load_model, save_weights
+from maggie_core.model.config import Widths, infer_widths, unseen
 from maggie_core.model.encoder import StackedGuidance
 from maggie_core.model.matte_model import WindowResult
 from maggie_core.model.network import Network
 from maggie_core.model.temporal import ConvGru, fuse_window
-from maggie_core.model.widths import Widths, infer_widths, unseen
 
 VARIANTS = {
     "embedded in one channel": {"embed": 1},

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Command
-from shots import TinyShot, write_deep_exr, write_image, write_shot
-from tiny import write_tiny_model
+from support.command_line import Command
+from support.shots import TinyShot, write_deep_exr, write_image, write_shot
+from support.tiny import write_tiny_model
 
 from maggie_core.mattes import read_mattes
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 import torch
-from command_line import Command
+from support.command_line import Command
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 from maggie_core.model import from_state_dict
 from maggie_node.bench.cases import STANDARD, find_case, scene
 from maggie_node.bench.literal import LiteralModel

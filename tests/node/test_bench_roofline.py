@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import WIDTHS
+from support.tiny import WIDTHS
 
+from maggie_core.model.config import Widths
 from maggie_core.model.network import Network
-from maggie_core.model.widths import Widths
 from maggie_node.bench import roofline
 from maggie_node.bench.literal import LiteralModel, _Sites
 from maggie_node.bench.weights import fitted_weights

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Command
 from PIL import Image
-from shots import write_image
+from support.command_line import Command
+from support.shots import write_image
 
-from maggie_core.geometry import Window
+from maggie_api.job import read_job
+from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.mattes import read_mattes
 from maggie_node.cli.demo import JOB, MATTES, SHEET
 from maggie_node.demo import SHOT, demo_job, display, scores, sheet
-from maggie_node.job import read_job
 
 HEIGHT, WIDTH = 54, 96
 

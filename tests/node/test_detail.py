@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Command
-from tiny import write_shot
+from support.command_line import Command
+from support.tiny import write_shot
 
+from maggie_api.events import FrameDone, Started, from_line
 from maggie_core.mattes import explain, read_mattes
-from maggie_node.protocol import FrameDone, Started, from_line
 
 
 @pytest.fixture(scope="module")

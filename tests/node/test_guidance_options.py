@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from command_line import Command
+from support.command_line import Command
 
+from maggie_api.job import CryptomatteGuidance, MaskGuidance
 from maggie_node.cli.guidance import parse_cryptomatte, parse_mask
-from maggie_node.job import CryptomatteGuidance, MaskGuidance
 
 
 @pytest.mark.parametrize(

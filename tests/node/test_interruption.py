@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from shots import TinyShot, write_shot
+from support.shots import TinyShot, write_shot
 
+from maggie_api.events import Finished, FrameDone, from_line
 from maggie_core.mattes import read_mattes
-from maggie_node.protocol import Finished, FrameDone, from_line
 
 FRAMES = range(1, 31)
 

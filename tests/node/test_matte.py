@@ -9,11 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from command_line import Command
-from shots import TinyShot, write_image, write_shot
+from support.command_line import Command
+from support.shots import TinyShot, write_image, write_shot
 
+from maggie_api.events import Finished, FrameDone, FrameFailed, Started, Warning, from_line
 from maggie_core.mattes import explain, read_mattes
-from maggie_node.protocol import Finished, FrameDone, FrameFailed, Started, Warning, from_line
 
 
 def frames_written(folder: Path) -> list[int]:

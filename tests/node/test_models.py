@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from command_line import Command
-from tiny import write_tiny_model
+from support.command_line import Command
+from support.tiny import write_tiny_model
 
 
 def test_the_known_models_are_listed_with_their_licences(command: Command):

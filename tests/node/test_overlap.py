@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from shots import TinyShot
-from tiny import write_shot as write_larger_shot
+from support.shots import TinyShot
+from support.tiny import write_shot as write_larger_shot
 
+from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started
+from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.mattes import read_mattes
 from maggie_node import runner
-from maggie_node.job import MaskGuidance, MatteJob
-from maggie_node.protocol import Event, Finished, FrameDone, FrameFailed, Started
 
 
 def job_of(shot: TinyShot, model: Path, out: Path, **more) -> MatteJob:

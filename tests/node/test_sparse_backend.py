@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import Command
-from shots import TinyShot
+from support.command_line import Command
+from support.shots import TinyShot
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 from maggie_core.sparse import Sites, chosen, submanifold_conv3
 
 

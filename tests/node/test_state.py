@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Command
-from shots import TinyShot, write_shot
+from support.command_line import Command
+from support.shots import TinyShot, write_shot
 
+from maggie_api.events import Event, FrameDone, Warning, from_line
 from maggie_core.io.image import read_image
 from maggie_core.mattes import explain, read_mattes
-from maggie_node.protocol import Event, FrameDone, Warning, from_line
 
 FRAMES = range(1001, 1025)
 CHAIN = ("--segment", "8", "--warmup", "2", "--steady", "flow", "--polish", "guided", "--float")

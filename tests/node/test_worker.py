@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shots import TinyShot, write_shot
-from tiny import write_tiny_model
-from workers import PATIENCE_S, ROOT, Wire, child, environment, job_of
+from support.shots import TinyShot, write_shot
+from support.tiny import write_tiny_model
+from support.workers import PATIENCE_S, ROOT, Wire, child, environment, job_of
 
+from maggie_api.client import rpc
+from maggie_api.job import write_job
+from maggie_api.serialization import to_data
 from maggie_core.mattes import read_mattes
-from maggie_node import rpc
-from maggie_node.document import to_data
-from maggie_node.job import write_job
 
 FRAMES = range(1, 13)
 NOISE = """

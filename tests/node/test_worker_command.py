@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import Command
-from shots import TinyShot, write_shot
-from workers import ROOT, environment, job_of, until
+from support.command_line import Command
+from support.shots import TinyShot, write_shot
+from support.workers import ROOT, environment, job_of, until
 
-from maggie_node.job import MatteJob, write_job
-from maggie_node.protocol import Finished, FrameDone, Started, from_line
+from maggie_api.events import Finished, FrameDone, Started, from_line
+from maggie_api.job import MatteJob, write_job
 
 FRAMES = range(1, 13)
 

@@ -16,22 +16,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shots import TinyShot, write_shot
-from workers import PATIENCE_S, ROOT, environment, job_of, line_to, shared, until, wire_to
+from support.shots import TinyShot, write_shot
+from support.workers import PATIENCE_S, ROOT, environment, job_of, line_to, shared, until, wire_to
 
-from maggie_core.mattes import read_mattes
-from maggie_node import rpc
-from maggie_node.address import (
+from maggie_api.client import rpc
+from maggie_api.client.address import (
     ADDRESS,
     LOCK,
     Address,
-    FolderError,
     connect,
     default_folder,
     private_folder,
     read_address,
     write_address,
 )
+from maggie_api.errors import FolderError
+from maggie_core.mattes import read_mattes
 
 FRAMES = range(1, 13)
 

@@ -11,16 +11,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from tiny import disc
+from support.tiny import disc
 
 from maggie_core.color import BUILT_IN_CONFIG, ColorSettings
-from maggie_core.geometry import Geometry, Window
 from maggie_core.guidance import MaskSequence, combine
 from maggie_core.guidance.instances import make_instances
+from maggie_core.image.frame import Frame
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
+from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.exr import Part, write_exr
-from maggie_core.io.frame import Frame
 from maggie_core.io.frames import open_source
-from maggie_core.io.picture import write_picture
 from maggie_core.mattes import MatteFile, write_mattes
 from maggie_core.qc import Finding, MatteFiles, PlatePictures, Subject, check, find, limits_with
 

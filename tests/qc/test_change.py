@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny import disc
+from support.tiny import disc
 
-from maggie_core.io.picture import write_picture
+from maggie_core.io.eight_bit import write_picture
 from maggie_core.qc import check
 from maggie_core.qc.change import change_px, outline_px
 

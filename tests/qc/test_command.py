@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import run_command
-from shots import HEIGHT, WIDTH, TinyShot, write_image, write_shot
-from tiny import write_tiny_model
+from support.command_line import run_command
+from support.shots import HEIGHT, WIDTH, TinyShot, write_image, write_shot
+from support.tiny import write_tiny_model
 
+from maggie_api.job import MaskGuidance, MatteJob, write_job
 from maggie_core.mattes import read_mattes
-from maggie_node.job import MaskGuidance, MatteJob, write_job
 
 ONLY_FILES = [
     word

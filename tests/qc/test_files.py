@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import disc
+from support.tiny import disc
 
-from maggie_core.errors import FrameError
-from maggie_core.geometry import Window
+from maggie_api.errors import FrameError
+from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.qc import Finding, MatteFiles, check
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 from maggie_core.qc import MEASURES, limits_with
 from maggie_core.qc.findings import number
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny import disc
+from support.tiny import disc
 
 from maggie_core.qc import check
 from maggie_core.qc.planes import agreement, cleaned, outside

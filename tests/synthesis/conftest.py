@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from maggie_core.synthesis import BankPlan, DrawnBank
+from maggie_lab.synthesis import BankPlan, DrawnBank
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maggie_core.errors import SettingsError
-from maggie_core.synthesis import Bank, BankPlan, DrawnBank, bank, build_bank, compose, sample_generator
+from maggie_api.errors import SettingsError
+from maggie_lab.synthesis import Bank, BankPlan, DrawnBank, bank, build_bank, compose, sample_generator
 
 PLAN = BankPlan(figures=4, backgrounds=4, size_px=96, seed=11)
 

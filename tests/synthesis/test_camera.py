@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maggie_core.synthesis.camera import Camera, draw_camera, spoil
-from maggie_core.synthesis.fields import disc_blur, gaussian_blur
+from maggie_lab.synthesis.camera import Camera, draw_camera, spoil
+from maggie_lab.synthesis.fields import disc_blur, gaussian_blur
 
 PLAIN = Camera((1.0, 1.0, 1.0), 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 

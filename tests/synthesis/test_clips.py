@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from maggie_core.synthesis import DrawnBank, compose_clip, sample_generator
-from maggie_core.synthesis.camera import to_linear
-from maggie_core.synthesis.flow import flow_between
-from maggie_core.synthesis.motion import Pendulum, Wave, draw_gestures
-from maggie_core.synthesis.staging import Brief, crop_scene, enrich
+from maggie_lab.srgb import to_linear
+from maggie_lab.synthesis import DrawnBank, compose_clip, sample_generator
+from maggie_lab.synthesis.flow import flow_between
+from maggie_lab.synthesis.motion import Pendulum, Wave, draw_gestures
+from maggie_lab.synthesis.scene_sampling import Brief, crop_scene, enrich
 
 CLIPS = range(4)
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maggie_core.synthesis import backgrounds, hairstyles, make_background, make_figure, props, textures
-from maggie_core.synthesis.hairstyles import HairStyle, grow
-from maggie_core.synthesis.shapes import Capsule, Ellipse, Polygon, union
-from maggie_core.synthesis.strands import Tuft, splat
+from maggie_lab.synthesis import backgrounds, hairstyles, make_background, make_figure, props, textures
+from maggie_lab.synthesis.hairstyles import HairStyle, grow
+from maggie_lab.synthesis.shapes import Capsule, Ellipse, Polygon, union
+from maggie_lab.synthesis.strands import Tuft, splat
 
 SIZE = 128
 

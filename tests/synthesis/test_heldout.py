@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maggie_core.synthesis import BankPlan, DrawnBank, heldout_set
+from maggie_lab.synthesis import BankPlan, DrawnBank, heldout_set
 
 
 def test_the_held_out_set_has_stills_and_clips_at_every_severity():

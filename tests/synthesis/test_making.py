@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import run_command
 from PIL import Image
+from support.command_line import run_command
 
-from maggie_core.datasets import find_samples, load_sample
-from maggie_core.errors import InputError
-from maggie_core.synthesis import Bank, BankPlan
-from maggie_core.synthesis.making import SamplePlan, draw_sample, make_bank, make_samples
+from maggie_api.errors import InputError
+from maggie_lab.datasets import find_samples, load_sample
+from maggie_lab.synthesis import Bank, BankPlan
+from maggie_lab.synthesis.making import SamplePlan, draw_sample, make_bank, make_samples
 
 PLAN = BankPlan(figures=6, backgrounds=4, size_px=96, seed=2, puppets=3)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maggie_core.synthesis import DrawnBank
-from maggie_core.synthesis.layer import Place
-from maggie_core.synthesis.puppet import REST, Bend, Puppet
+from maggie_lab.synthesis import DrawnBank
+from maggie_lab.synthesis.layer import Place
+from maggie_lab.synthesis.puppet import REST, Bend, Puppet
 
 SIZE = 192
 

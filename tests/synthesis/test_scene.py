@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maggie_core.synthesis import DrawnBank, compose, compose_clip, sample_generator
+from maggie_lab.synthesis import DrawnBank, compose, compose_clip, sample_generator
 
 COUNT = 24
 

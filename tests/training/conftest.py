@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Command, run_command
-from tiny import disc, write_tiny_model
+from support.command_line import Command, run_command
+from support.tiny import disc, write_tiny_model
 
-from maggie_core.io.picture import write_picture
+from maggie_core.io.eight_bit import write_picture
 
 HEIGHT, WIDTH = 80, 112
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny import disc
+from support.tiny import disc
 
-from maggie_core.synthesis import sample_generator
-from maggie_core.training import augment, perturb, transitions
-from maggie_core.training.augment import Codes, augmented
+from maggie_lab.datasets import guidance_noise as perturb
+from maggie_lab.synthesis import sample_generator
+from maggie_lab.training import augment, transitions
+from maggie_lab.training.augment import Codes, augmented
 
 
 def clip(frames: int = 1, *, height: int = 150, width: int = 200) -> tuple[np.ndarray, np.ndarray]:

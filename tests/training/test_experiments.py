@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import Command
-from tiny import WIDTHS
+from support.command_line import Command
+from support.tiny import WIDTHS
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
+from maggie_core.model.config import Widths
 from maggie_core.model.network import Network
-from maggie_core.model.widths import Widths
-from maggie_core.training.experiments import EXPERIMENTS, Experiment, experiment_tables, find_experiment
-from maggie_core.training.objectives import objective
-from maggie_core.training.windows import TrainingBatch, predict
+from maggie_lab.training.experiments import EXPERIMENTS, Experiment, experiment_tables, find_experiment
+from maggie_lab.training.forward import TrainingBatch, predict
+from maggie_lab.training.losses import objective
 
 PAGE = Path(__file__).parents[2] / "docs" / "experiments.md"
 VARIANTS = ("embed", "guidance", "queries", "temporal", "gru", "fusion")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from golden_data import FOLDER
+from support.golden_data import FOLDER
 from torch import Tensor
 
-from maggie_core.training import losses
-from maggie_core.training.objectives import over_scales, published_sum
-from maggie_core.training.settings import LossWeights
+from maggie_lab.training import terms as losses
+from maggie_lab.training.losses import over_scales, published_sum
+from maggie_lab.training.settings import LossWeights
 
 RELATIVE = 1e-5
 GOLDEN = np.load(FOLDER / "losses.npz")

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Command, run_command
+from support.command_line import Command, run_command
 
+from maggie_api.job import MatteJob, read_job, write_job
+from maggie_api.sequences import parse_frames
 from maggie_core.guidance import MaskSequence, combine
-from maggie_core.io.pattern import parse_frames
 from maggie_core.model import load_model
-from maggie_core.shot import FrameFailure, ShotMatter
-from maggie_core.training.per_shot import ShotSource, approved_frames
+from maggie_core.shot.matter import FrameFailure, ShotMatter
+from maggie_lab.training.per_shot import ShotSource, approved_frames
 from maggie_node.demo import PEOPLE, SHOT, demo_job
-from maggie_node.job import MatteJob, read_job, write_job
-from maggie_node.opening import open_shot
+from maggie_node.job_inputs import open_shot
 
 ALPHAS = f"{SHOT}/truth.####.exr:ana.alpha"
 APPROVED, OTHERS = "1004,1010,1016", (1007, 1013)

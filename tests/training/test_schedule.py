@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from maggie_core.errors import SettingsError
-from maggie_core.training.schedule import rate, truth_share
-from maggie_core.training.settings import PAPER_IMAGE, RECIPES, TrainSettings, find_recipe
+from maggie_api.errors import SettingsError
+from maggie_lab.training.schedule import rate, truth_share
+from maggie_lab.training.settings import PAPER_IMAGE, RECIPES, TrainSettings, find_recipe
 
 
 def test_the_one_cycle_rate_is_pytorchs():

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command_line import Command
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tiny import WIDTHS, write_tiny_model
+from support.command_line import Command
+from support.tiny import WIDTHS, write_tiny_model
 
 from maggie_core.model import load_model
 from maggie_core.model.layers import SpectralConv
 from maggie_core.model.network import Network
-from maggie_core.training.log import read_log
-from maggie_core.training.loop import read_checkpoint
+from maggie_lab.training.log import read_log
+from maggie_lab.training.loop import read_checkpoint
 
 SMALL = ("--crop", 64, "--batch", 2, "--clips", 1, "--precision", "fp32", "--workers", 0)
 
@@ -38,7 +38,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], **tolerance: fl
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, stills: Path, tiny_model: Path) -> Path:
     """Six steps with the tiny network; the last two are on windows of three frames."""
-    from command_line import run_command
+    from support.command_line import run_command
 
     folder = tmp_path_factory.mktemp("runs") / "mine"
     result = run_command(
@@ -154,7 +154,7 @@ def settled_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_interrupted_training_saves_where_it_was(
     tmp_path: Path, stills: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, command: Command
 ):
-    from maggie_core.training.loop import Trainer
+    from maggie_lab.training.loop import Trainer
 
     step = Trainer.train_step
 

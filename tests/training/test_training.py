@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import WIDTHS, tiny_state
+from support.tiny import WIDTHS, tiny_state
 
-from maggie_core.errors import ModelError, SettingsError
+from maggie_api.errors import ModelError, SettingsError
 from maggie_core.model import load_model
 from maggie_core.model.network import Network
-from maggie_core.training.feed import BankSource, Feed, Share, batches
-from maggie_core.training.folders import FolderSource, find_training_samples, held_out, set_apart
-from maggie_core.training.initial import publish_start
-from maggie_core.training.log import draw_log
-from maggie_core.training.loop import Trainer
-from maggie_core.training.objectives import TERMS, published_objective
-from maggie_core.training.settings import LossWeights, TrainSettings, find_recipe
-from maggie_core.training.validation import validation
-from maggie_core.training.weights import export, start_from, with_temporal
-from maggie_core.training.windows import TrainingBatch, predict
+from maggie_lab.training.dataset import BankSource, Feed, Share, batches
+from maggie_lab.training.folders import FolderSource, find_training_samples, held_out, set_apart
+from maggie_lab.training.forward import TrainingBatch, predict
+from maggie_lab.training.initial import publish_start
+from maggie_lab.training.log import draw_log
+from maggie_lab.training.loop import Trainer
+from maggie_lab.training.losses import TERMS, published_objective
+from maggie_lab.training.settings import LossWeights, TrainSettings, find_recipe
+from maggie_lab.training.validation import validation
+from maggie_lab.training.weights import export, start_from, with_temporal
 
 FAST = TrainSettings(
     minutes=None, steps=4, batch=2, clip_batch=1, crops=((0.0, 64),), precision="fp32", video_from=1.0
@@ -86,7 +86,7 @@ def test_clips_follow_stills_at_the_progress_the_settings_name(clips: Path):
 
 
 def test_scenes_of_a_bank_are_batches_too(tmp_path: Path):
-    from maggie_core.synthesis import BankPlan, build_bank
+    from maggie_lab.synthesis import BankPlan, build_bank
 
     build_bank(tmp_path, BankPlan(figures=2, backgrounds=2, size_px=96, seed=1))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from maggie_core.errors import GuidanceError
+from maggie_api.errors import GuidanceError
 from maggie_core.guidance.names import listing, near
 
 ALPHA = frozenset(("a", "alpha"))

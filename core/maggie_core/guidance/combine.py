@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
-from maggie_core.errors import GuidanceError
-from maggie_core.geometry import Geometry
+from maggie_api.errors import GuidanceError
+from maggie_api.sequences import compact_frames
 from maggie_core.guidance.instances import Instance, make_instances
 from maggie_core.guidance.names import listing
 from maggie_core.guidance.source import GuidanceSource, Mask
-from maggie_core.io.pattern import compact_frames
+from maggie_core.image.geometry import Geometry
 
 GuidanceMissing = Literal["error", "empty", "hold"]
 

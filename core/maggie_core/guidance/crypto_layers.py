@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maggie_core.errors import GuidanceError
+from maggie_api.errors import GuidanceError
 from maggie_core.guidance.channels import by_layer, find_rgba
 
 _ENTRY = re.compile(r"cryptomatte/([^/]+)/(name|manifest|manif_file)$")

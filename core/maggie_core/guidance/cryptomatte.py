@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from maggie_core.errors import GuidanceError
-from maggie_core.guidance.crypto_ids import hex_of, id_of, ids_in
+from maggie_api.errors import GuidanceError
+from maggie_api.layer_names import cryptomatte_id
+from maggie_core.guidance.crypto_ids import hex_of, ids_in
 from maggie_core.guidance.crypto_layers import CryptoLayer, crypto_layers
 from maggie_core.guidance.files import GuidanceFiles
 from maggie_core.guidance.names import listing, near
@@ -91,7 +92,7 @@ class CryptomatteSequence:
     def _id_of(self, name: str) -> int:
         if name in self._manifest:
             return self._manifest[name]
-        identity = int(name[3:], 16) if _is_hex_name(name) else id_of(name)
+        identity = int(name[3:], 16) if _is_hex_name(name) else cryptomatte_id(name)
         if identity in self._manifest.values():
             return identity
         if not self._manifest:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maggie_core.errors import FrameError, GuidanceError
-from maggie_core.io.frame import Frame
+from maggie_api.errors import FrameError, GuidanceError
+from maggie_core.image.frame import Frame
 from maggie_core.io.frames import open_source
 from maggie_core.io.image import list_parts
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from maggie_core.errors import GuidanceError
+from maggie_api.errors import GuidanceError
 from maggie_core.guidance.channels import alpha_index, mask_channels, named_channels
 from maggie_core.guidance.files import GuidanceFiles
 from maggie_core.guidance.source import Mask
-from maggie_core.io.frame import Frame
+from maggie_core.image.frame import Frame
 
 MOST_IDS = 256
 """More different values than this are a picture, or ids that a lossy format has blurred."""

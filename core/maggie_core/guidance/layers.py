@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from maggie_core.errors import GuidanceError
+from maggie_api.errors import GuidanceError
+from maggie_api.layer_names import EXTRA_LAYERS, LAYER_PREFIX
 from maggie_core.guidance.channels import instance_channels
 from maggie_core.guidance.crypto_layers import rank_layers
 from maggie_core.guidance.files import GuidanceFiles
-from maggie_core.guidance.instances import EXTRA_LAYERS, LAYER_PREFIX
 from maggie_core.guidance.names import listing, near
 from maggie_core.guidance.source import Mask, coverage_of
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from maggie_core.errors import InputError
+from maggie_api.errors import InputError
 from maggie_core.guidance.channels import alpha_index, mask_channels, named_channels
 from maggie_core.guidance.files import GuidanceFiles
 from maggie_core.guidance.source import Mask, coverage_of
-from maggie_core.io.frame import Frame
+from maggie_core.image.frame import Frame
 
 _LEARNT_FROM = 3
 """Frames looked at, at least, before a sequence is taken to be coded as they are."""

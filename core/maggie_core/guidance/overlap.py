@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maggie_core.settings import Overlap
+from maggie_api.settings import Overlap
 
 CLAIM = 0.5
 """Coverage from which a mask claims a pixel."""

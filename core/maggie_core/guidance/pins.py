@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maggie_core.errors import GuidanceError
-from maggie_core.geometry import Geometry
+from maggie_api.errors import GuidanceError
+from maggie_api.sequences import compact_frames
 from maggie_core.guidance.instances import Instance
 from maggie_core.guidance.masks import MaskSequence
 from maggie_core.guidance.names import listing
 from maggie_core.guidance.source import Mask
-from maggie_core.io.pattern import compact_frames
+from maggie_core.image.geometry import Geometry
 
 
 class Pins:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from maggie_core.geometry import Window
+from maggie_core.image.window import Window
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from maggie_core.errors import OutputError
+from maggie_api.errors import OutputError
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import hashlib
 import time
 from pathlib import Path
 
-from maggie_core.errors import FrameError
+from maggie_api.errors import FrameError
 
 RACY_S = 2.0
 """A file touched this recently may change again without its time showing it: some file systems count in

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
-from maggie_core.errors import InputError, SettingsError
-from maggie_core.geometry import Window
+from maggie_api.errors import InputError, SettingsError
+from maggie_core.image.window import Window
 from maggie_core.io.atomic import atomic_file, cannot_write, one_line, system_reason
 from maggie_core.io.image import PartInfo, list_parts, read_image
 

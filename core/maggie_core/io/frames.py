@@ -10,11 +10,11 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from maggie_core.errors import FrameError, SettingsError
+from maggie_api.errors import FrameError, SettingsError
+from maggie_api.sequences import compact_frames, expand_output, frame_of_file, parse_frames, parse_pattern
+from maggie_core.image.frame import Frame
 from maggie_core.io.digest import file_digest
-from maggie_core.io.frame import Frame
 from maggie_core.io.image import list_parts, read_image
-from maggie_core.io.pattern import compact_frames, expand_output, frame_of_file, parse_frames, parse_pattern
 from maggie_core.io.video import MOVIE_SUFFIXES, MovieSource
 
 __all__ = [

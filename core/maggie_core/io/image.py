@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
-from maggie_core.errors import FrameError
-from maggie_core.geometry import Window, reframe
-from maggie_core.io.frame import Frame
+from maggie_api.errors import FrameError
+from maggie_core.image.frame import Frame
+from maggie_core.image.window import Window, reframe
 
 MAIN_PARTS = frozenset({"", "rgba", "rgb", "main", "default"})
 """Part names (lower case) that mean the unnamed layer, as Nuke writes them."""

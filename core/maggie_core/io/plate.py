@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from maggie_core.errors import FrameError
-from maggie_core.io.frame import Frame
+from maggie_api.errors import FrameError
+from maggie_core.image.frame import Frame
 from maggie_core.io.frames import FrameSource
 
 _COLOURS = {"r": 0, "red": 0, "g": 1, "green": 1, "b": 2, "blue": 2}

@@ -15,10 +15,10 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import Interpolation
 
-from maggie_core.errors import FrameError
-from maggie_core.geometry import Window
+from maggie_api.errors import FrameError
+from maggie_core.image.frame import Frame
+from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
-from maggie_core.io.frame import Frame
 
 MOVIE_SUFFIXES = frozenset(
     {".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".mts", ".ts"}

@@ -1,9 +1,9 @@
 """Mattes on disk: what is written, how it was made, and how to read it back."""
 
+from maggie_api.settings import MatteFile
 from maggie_core.mattes.provenance import explain, is_complete, recipe_digest
 from maggie_core.mattes.read import read_mattes
 from maggie_core.mattes.residual import sum_to_one
-from maggie_core.mattes.settings import MatteFile
 from maggie_core.mattes.write import write_mattes
 
 __all__ = [

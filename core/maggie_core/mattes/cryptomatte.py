@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maggie_core.guidance.crypto_ids import float_of, hex_of, id_of
+from maggie_api.layer_names import cryptomatte_id
+from maggie_core.guidance.crypto_ids import float_of, hex_of
 from maggie_core.guidance.instances import Instance
 
 LAYER = "CryptoMaggie"
@@ -51,7 +52,7 @@ def encode(alphas: np.ndarray, instances: Sequence[Instance]) -> np.ndarray:
 
 def header(instances: Sequence[Instance]) -> dict[str, str]:
     """Metadata that makes the ranks a Cryptomatte."""
-    key = f"cryptomatte/{hex_of(id_of(LAYER))[:7]}"
+    key = f"cryptomatte/{hex_of(cryptomatte_id(LAYER))[:7]}"
     manifest = {instance.name: hex_of(instance.id) for instance in instances}
     return {
         f"{key}/name": LAYER,

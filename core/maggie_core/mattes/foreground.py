@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maggie_core.threads import threads_kept
+from maggie_core.runtime.threads import threads_kept
 
 MARGIN_PX = 32
 """Pixels around a matte that the estimate also sees: the background beside an edge explains it."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maggie_core.guidance.instances import LAYER_PREFIX
+from maggie_api.layer_names import LAYER_PREFIX
 
 _NAME = re.compile(r"(?P<stem>.*?)(?P<frame>(?:^|[._])-?\d+)?$")
 COLOUR = ("R", "G", "B")

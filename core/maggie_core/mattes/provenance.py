@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from maggie_core.errors import FrameError
+from maggie_api.errors import FrameError
 from maggie_core.io.exr import list_parts, read_image
 from maggie_core.mattes.layout import sibling, siblings
 

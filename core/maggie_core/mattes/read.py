@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from maggie_core.errors import FrameError
-from maggie_core.geometry import reframe
+from maggie_api.errors import FrameError
+from maggie_api.layer_names import EXTRA_LAYERS, LAYER_PREFIX
 from maggie_core.guidance.crypto_ids import ids_in
 from maggie_core.guidance.crypto_layers import CryptoLayer, crypto_layers
-from maggie_core.guidance.instances import EXTRA_LAYERS, LAYER_PREFIX
 from maggie_core.guidance.layers import layered_instances
+from maggie_core.image.frame import Frame
+from maggie_core.image.window import reframe
 from maggie_core.io.exr import read_image
-from maggie_core.io.frame import Frame
 from maggie_core.mattes.provenance import PREFIX, parsed, stored_files
 
 

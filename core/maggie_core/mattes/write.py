@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from maggie_core.errors import SettingsError
-from maggie_core.geometry import Geometry, Window, reframe
+from maggie_api.errors import SettingsError
+from maggie_api.settings import MatteFile
 from maggie_core.guidance.instances import Instance
+from maggie_core.image.frame import Frame
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window, reframe
 from maggie_core.io.exr import Part, carried_metadata, write_exr
-from maggie_core.io.frame import Frame
 from maggie_core.mattes import cryptomatte
 from maggie_core.mattes.foreground import unmixed_foreground
 from maggie_core.mattes.layout import Place, places
 from maggie_core.mattes.provenance import attributes
-from maggie_core.mattes.settings import MatteFile
 
 _LARGEST_HALF = 65504.0
 _OF_THE_COLOUR = ("chromaticities", "whiteLuminance", "adoptedNeutral", "acesImageContainerFlag")

@@ -13,13 +13,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from maggie_core.errors import ModelError
+from maggie_api.errors import ModelError
 from maggie_core.io.atomic import atomic_file
-from maggie_core.model.alone import OneByOne
+from maggie_core.model.config import Widths, infer_widths, recognise, unseen
 from maggie_core.model.layers import fold
 from maggie_core.model.matte_model import MatteModel, ModelInfo
 from maggie_core.model.network import Network
-from maggie_core.model.widths import Widths, infer_widths, recognise, unseen
+from maggie_core.model.per_instance import OneByOne
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Instances = Literal["together", "alone"]

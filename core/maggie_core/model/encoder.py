@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core import sparse
+from maggie_core.model.config import Widths
 from maggie_core.model.layers import SLOPE, SpectralConv
-from maggie_core.model.widths import Widths
 from maggie_core.sparse import Sites
 
 MEAN = (0.485, 0.456, 0.406)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.model.config import Widths
 from maggie_core.model.layers import SLOPE
-from maggie_core.model.widths import Widths
 
 
 class Cells(NamedTuple):

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.errors import ModelError
-from maggie_core.memory import give_back, keep_freed
+from maggie_api.errors import ModelError
 from maggie_core.model.crops import CELL, Box, Crops, grown
 from maggie_core.model.network import STRIDE, FrameFeatures, Network
 from maggie_core.model.refinement import REGION_PX, dilate, finest, fuse, fuse4, reach, to_alpha, undecided
@@ -25,10 +24,10 @@ from maggie_core.model.temporal import (
     fuse_window,
     may_take_over,
 )
+from maggie_core.runtime.heap import give_back, keep_freed
 
 if TYPE_CHECKING:
-    from maggie_core.polish import Polish
-    from maggie_core.steady import Steady
+    from maggie_api.settings import Polish, Steady
 
 WINDOW = 3
 """Frames the video network looks at together."""
@@ -49,9 +48,9 @@ class ModelInfo:
     commercial: bool = False
     sha256: str = ""
     polish: Polish = "none"
-    """The last step it was made to end in (`maggie_core.polish`)."""
+    """The last step it was made to end in (`maggie_core.postprocess.edges`)."""
     steady: Steady = "none"
-    """And how its frames are made to agree (`maggie_core.steady`)."""
+    """And how its frames are made to agree (`maggie_core.postprocess.temporal`)."""
 
 
 @dataclass(frozen=True, eq=False)

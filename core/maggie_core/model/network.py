@@ -1,7 +1,7 @@
 """The network: published names, no state between calls.
 
 `encode` looks at one frame, `attend` at a window of them, `detail` at the undecided pixels of one frame.
-`MatteModel` (matte_model.py) joins them for inference and `maggie_core.training` for training.
+`MatteModel` (matte_model.py) joins them for inference and `maggie_lab.training` for training.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.cues import CUE_ALPHAS, LocalColours, local_colours
+from maggie_core.model.colour_priors import CUE_ALPHAS, LocalColours, local_colours
+from maggie_core.model.config import CUE_CHANNELS, Widths
 from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, up_stage
 from maggie_core.model.instances import InstanceDecoder, PlaneDecoder
 from maggie_core.model.layers import Pointwise, SparseConv3
 from maggie_core.model.refinement import REACH1_PX, Detail, SparseStage, dense_alpha4, to_alpha
 from maggie_core.model.temporal import ConvGru, change_head
-from maggie_core.model.widths import CUE_CHANNELS, Widths
 from maggie_core.sparse.sites import Part, Sites, largest_near
 
 STRIDE = 32

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.model.config import Widths
 from maggie_core.model.instances import FeedForward
 from maggie_core.model.layers import SLOPE, Pointwise, SparseConv3
-from maggie_core.model.widths import Widths
 from maggie_core.sparse import Sites
 
 REGION_PX, FUSE4_PX, FUSE1_PX = 15, 13, 7

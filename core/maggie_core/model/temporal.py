@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from maggie_core.model.config import Fusion, Widths
 from maggie_core.model.crops import CELL, Box, bounds, grown, moved
 from maggie_core.model.layers import SpectralConv
 from maggie_core.model.refinement import to_alpha
-from maggie_core.model.widths import Fusion, Widths
 
 
 class ConvGru(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.steady import LEAST_PX, correspondence, sampled
+from maggie_core.postprocess.temporal import LEAST_PX, correspondence, sampled
 
 Plane = NDArray[np.float32]
 

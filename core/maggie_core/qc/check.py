@@ -11,11 +11,12 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from maggie_api.errors import FrameError, GuidanceError
+from maggie_api.layer_names import EXTRA_LAYERS
+from maggie_api.settings import Overlap
 from maggie_core.color import ColorSettings, PlateView
-from maggie_core.errors import FrameError, GuidanceError
-from maggie_core.geometry import Geometry
 from maggie_core.guidance import Guidance, exclusive
-from maggie_core.guidance.instances import EXTRA_LAYERS
+from maggie_core.image.geometry import Geometry
 from maggie_core.io.exr import list_parts
 from maggie_core.io.frames import FrameSource
 from maggie_core.io.plate import read_plate
@@ -24,7 +25,6 @@ from maggie_core.qc import planes
 from maggie_core.qc.change import Motion, Plane, change_px
 from maggie_core.qc.delivery import MatteFiles, differences, recipe_of
 from maggie_core.qc.seams import Seams, judge_seams
-from maggie_core.settings import Overlap
 
 EVERYBODY = ""
 """Whose values those are that belong to a frame, not to an instance."""

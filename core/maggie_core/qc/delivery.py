@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from maggie_core.errors import FrameError
-from maggie_core.io.pattern import frame_of_file, parse_pattern
+from maggie_api.errors import FrameError
+from maggie_api.sequences import frame_of_file, parse_pattern
 from maggie_core.mattes.layout import sibling
 from maggie_core.mattes.provenance import explain
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maggie_core.io.pattern import compact_frames
+from maggie_api.sequences import compact_frames
 from maggie_core.qc.check import EVERYBODY, Checked
 from maggie_core.qc.measures import MEASURES, Measure
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from maggie_api.sequences import compact_frames
 from maggie_core.guidance.instances import make_instances
-from maggie_core.io.pattern import compact_frames
 from maggie_core.qc.check import EVERYBODY, Checked
 from maggie_core.qc.findings import Finding, Limits, number, seams_said, worst
+from maggie_core.qc.images import ALPHA_INK, GUIDANCE_INK, Picture
 from maggie_core.qc.measures import MEASURES, Measure
-from maggie_core.qc.pictures import ALPHA_INK, GUIDANCE_INK, Picture
 
 PLOT_W, PLOT_H = 560, 150
 LEFT, RIGHT, TOP, BOTTOM = 44, 22, 10, 24

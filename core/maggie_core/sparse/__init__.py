@@ -15,7 +15,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from maggie_core.errors import SettingsError
+from maggie_api.errors import SettingsError
 from maggie_core.sparse.sites import Part, Sites
 
 __all__ = ["Part", "Sites", "chosen", "has_spconv", "inverse_conv3", "submanifold_conv3"]

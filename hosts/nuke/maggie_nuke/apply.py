@@ -1,4 +1,4 @@
-"""Plans and what became of them, put into the node. Applying computes nothing."""
+"""Plans and their results, put into the node. Applying computes nothing."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from maggie_node.hosting import HostError
-from maggie_node.job import write_job
+from maggie_api.errors import HostError
+from maggie_api.job import write_job
 
 from . import build, knobs
-from .shot import Plan, Row
+from .shot import InstanceRow, JobPlan
 
 
-def rows(node: Any, found: Sequence[Row]) -> None:
+def rows(node: Any, found: Sequence[InstanceRow]) -> None:
+    """Give the node these instances."""
     build.set_rows(node, found)
 
 
-def plan(node: Any, first: Plan) -> None:
-    """Let the node show the mattes of a plan.
+def plan(node: Any, first: JobPlan) -> None:
+    """Let the node show the mattes of a plan and hand out their layers.
 
     Raises:
         HostError: the script has no room for the layers.
@@ -27,10 +28,13 @@ def plan(node: Any, first: Plan) -> None:
     paths(node, first)
 
 
-def paths(node: Any, first: Plan) -> None:
-    """Let the Read inside show the plan's files; makes no node, so it may be done while Nuke renders."""
+def paths(node: Any, first: JobPlan) -> None:
+    """Let the Read inside show the plan's files.
+
+    It makes no node, so it may be called while Nuke renders.
+    """
     if not node["cache"].value():
-        node["cache"].setValue(first.folder)  # from now on the mattes stay there, whatever the node is called
+        node["cache"].setValue(first.folder)  # the mattes stay there when the node is renamed
     build.set_read(
         node.node(knobs.MATTES),
         first.mattes,
@@ -40,13 +44,13 @@ def paths(node: Any, first: Plan) -> None:
     )
 
 
-def is_wired(node: Any, first: Plan) -> bool:
+def is_wired(node: Any, first: JobPlan) -> bool:
     """Whether the node hands out the layers of a plan."""
     return build.wired(node) == [list(pair) for pair in first.layers]
 
 
-def folders(made: Sequence[Plan]) -> None:
-    """Make the folders of plans, and keep their jobs there.
+def folders(made: Sequence[JobPlan]) -> None:
+    """Make the folders of plans, and write the job documents into them.
 
     Raises:
         HostError: a folder cannot be written to.
@@ -65,15 +69,15 @@ def folders(made: Sequence[Plan]) -> None:
 
 
 def status(node: Any, text: str) -> None:
-    """What the node's status line says."""
+    """Write the node's status line."""
     build.set_knob(node, "status", text or " ")
 
 
 def reload(node: Any, *, ready: bool = True) -> None:
-    """Look at the matte files again.
+    """Read the matte files again.
 
     Args:
-        ready: from now on a missing matte is an error also in the viewer.
+        ready: make a missing matte an error also in the viewer, from now on.
     """
     if ready:
         build.set_knob(node, knobs.READY, True)

@@ -1,26 +1,30 @@
-"""The Group: its knobs, its inputs, and what is inside.
+"""The Group that is the node: its knobs, its inputs, and the nodes inside.
 
     plate -----+-- Copy (4 layers) -- Copy ... -- Copy (one alpha) --+
                |     |                 |             |               |
     mattes ----)-----+-----------------+-------------+               |
                +------------------------------------------- Switch --+-- Output
 
-`mattes` is a Read of the matte files. Nothing inside needs this plug-in: a script shows its mattes anywhere.
+`mattes` is a Read of the matte files. The nodes inside need no plug-in: a script shows its mattes anywhere.
 """
 
 from __future__ import annotations
 
 import colorsys
 import json
-from collections.abc import Sequence
+import typing
+from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
 import nuke
 
-from . import knobs
+from maggie_api.settings import Precision
+
+from . import knobs, options
 from .frames import read_shift
 from .layers import check_room
-from .shot import Row
+from .options import OptionKnob
+from .shot import InstanceRow
 
 CALL = """\
 try:
@@ -30,6 +34,7 @@ except ImportError:
 else:
     maggie_nuke.press("{action}")
 """
+"""What a button runs; it also answers where the plug-in is missing."""
 MODELS = "A name (default, him50k, vim2k5) or the path of a model."
 
 
@@ -53,11 +58,11 @@ def create(name: str = "MaGGIe1") -> Any:
 
 
 def set_read(read: Any, files: str, first: int, last: int, shift: int) -> None:
-    """Let a Read show matte files as the data they are; a missing one is an error, never black.
+    """Let a Read show matte files without any conversion; a missing file is an error, never black.
 
     Args:
-        first, last: numbers of the files.
-        shift: file frame = script frame + shift.
+        first, last: numbers of the first and the last file.
+        shift: number of a file = script frame + shift.
     """
     wanted = {
         "file": files,
@@ -76,7 +81,7 @@ def set_read(read: Any, files: str, first: int, last: int, shift: int) -> None:
 
 
 def set_knob(node: Any, name: str, value: Any) -> None:
-    """Set a knob, unless it has that value: a script that is not changed need not be saved."""
+    """Set a knob, unless it has the value already: a script without changes need not be saved."""
     if node[name].value() != value:
         node[name].setValue(value)
 
@@ -87,10 +92,10 @@ def wired(group: Any) -> list[list[str]]:
 
 
 def wire(group: Any, names: Sequence[Sequence[str]]) -> None:
-    """Hand out a layer for each of these instances.
+    """Let the node hand out a layer for each of these instances.
 
     Args:
-        names: (name, layer) of each.
+        names: (name, layer) of each instance.
 
     Raises:
         HostError: the script has no room for so many channels.
@@ -111,7 +116,7 @@ def wire(group: Any, names: Sequence[Sequence[str]]) -> None:
     chosen = group["output"].value()
     group["output"].setValues([knobs.ALL_LAYERS, *(name for name, _ in wanted)])
     group["output"].setValue(chosen if chosen in group["output"].values() else knobs.ALL_LAYERS)
-    show(group)
+    show_output(group)
 
 
 def layer_copies(source: Any, read: Any, layers: Sequence[str]) -> list[Any]:
@@ -131,8 +136,8 @@ def layer_copies(source: Any, read: Any, layers: Sequence[str]) -> list[Any]:
     return copies
 
 
-def show(group: Any) -> None:
-    """Let the knob `output` take effect: all layers, or also one instance as rgba.alpha."""
+def show_output(group: Any) -> None:
+    """Make the knob `output` take effect: all layers alone, or also one instance as rgba.alpha."""
     chosen = group["output"].value()
     layer = next((layer for name, layer in wired(group) if name == chosen), None)
     one = group.node(knobs.ONE)
@@ -143,13 +148,13 @@ def show(group: Any) -> None:
 
 
 def guidance_inputs(group: Any) -> list[Any]:
-    """The Inputs of the guidance, in order."""
+    """The Input nodes of the guidance, in order."""
     inside = [node for node in group.nodes() if node.Class() == "Input" and node.name() != knobs.PLATE]
     return sorted(inside, key=lambda node: int(node["number"].value()))
 
 
 def add_input(group: Any) -> Any:
-    """One more input for guidance."""
+    """Add one guidance input; returns its Input node."""
     number = len(guidance_inputs(group)) + 1
     with group:
         added = nuke.nodes.Input(name=f"{knobs.GUIDANCE}{number}")
@@ -159,7 +164,7 @@ def add_input(group: Any) -> Any:
 
 
 def remove_input(group: Any) -> None:
-    """Take the last guidance input away; the first stays."""
+    """Remove the last guidance input, unless it is the only one."""
     inputs = guidance_inputs(group)
     if len(inputs) > 1:
         group.setInput(len(inputs), None)
@@ -167,8 +172,8 @@ def remove_input(group: Any) -> None:
             nuke.delete(inputs[-1])
 
 
-def set_rows(group: Any, rows: Sequence[Row]) -> None:
-    """Let the node have these instances; colours stay with their names."""
+def set_rows(group: Any, rows: Sequence[InstanceRow]) -> None:
+    """Give the node these instances; an instance that keeps its name keeps its colour."""
     colours = {}
     number = 0
     while group.knob(f"{knobs.NAME}{number + 1}") is not None:
@@ -188,7 +193,11 @@ def set_rows(group: Any, rows: Sequence[Row]) -> None:
 
 
 def bake(group: Any) -> list[Any]:
-    """Replace the node by plain Reads and Copies that show the same; returns them, the last one last."""
+    """Replace the node by a Read and Copies that show the same.
+
+    Returns:
+        The new nodes; the last one is what the node's users are now connected to.
+    """
     inside = group.node(knobs.MATTES)
     source, dependents = group.input(0), group.dependent(nuke.INPUTS)
     x, y = group.xpos(), group.ypos()
@@ -200,10 +209,10 @@ def bake(group: Any) -> list[Any]:
         copies = layer_copies(source, read, [layer for _, layer in wired(group)])
         one = group.node(knobs.ONE)
         if not one["disable"].value():
-            last = nuke.nodes.Copy(inputs=[copies[-1], read])
+            alpha = nuke.nodes.Copy(inputs=[copies[-1], read])
             for name in ("from0", "to0"):
-                last[name].setValue(one[name].value())
-            copies.append(last)
+                alpha[name].setValue(one[name].value())
+            copies.append(alpha)
         for copy in copies:
             copy.setName(f"{group.name()}_{copy.name()}")
         _tidy(copies, x, y)
@@ -222,64 +231,53 @@ def _add_knobs(group: Any) -> None:
 
 
 def _knobs() -> list[Any]:
-    """All knobs of the node, in order."""
+    """All knobs of the node but those of the instances, in order."""
+    each = options.option_knobs()
     return [
         nuke.Tab_Knob("maggie", "MaGGIe"),
-        _button("matte", "Matte", "Matte the frames below; those that are made already are kept.", line=True),
-        _button("matte_frame", "Matte this frame", "The frame the viewer shows, ahead of everything else."),
-        _button("cancel", "Cancel", "Stop after the frame under way. What is there stays."),
-        _button("reload_mattes", "Reload", "Look at the matte files again."),
+        _button(
+            "matte", "Matte", "Matte the frames below. Mattes that are there already are kept.", line=True
+        ),
+        _button(
+            "matte_frame",
+            "Matte this frame",
+            "Matte the frame that the viewer shows, ahead of everything else.",
+        ),
+        _button("cancel", "Cancel", "Stop after the frame under way. Mattes that are there stay."),
+        _button("reload_mattes", "Reload", "Read the matte files again."),
         _text("status", "", " "),
         nuke.Text_Knob("line_output", ""),
         _tip(
             nuke.Enumeration_Knob("output", "output", [knobs.ALL_LAYERS]),
-            "Every instance is a layer maggie_<name>; one of them can also be the alpha.",
+            "Every instance is a layer maggie_<name>. One of them can also be the alpha.",
         ),
         nuke.Text_Knob("line_shot", ""),
         _tip(
             nuke.Enumeration_Knob("frames", "frames", ["input", "script", "custom"]),
-            "The plate's, the project's, or those named here.",
+            "The plate's frames, the project's, or those written here.",
         ),
         _beside(nuke.String_Knob("range", "", "")),
         _tip(nuke.String_Knob("model", "model", "default"), MODELS),
         _beside(nuke.Boolean_Knob("commercial", "commercial work", False)),
-        _tip(
-            nuke.Enumeration_Knob("detail", "detail", ["working"]),
-            "How fine: at the network's working size.",
-        ),
-        _beside(_int("working_px", "short side px", 576)),
-        _tip(_int("segment", "segment", 48), "Frames that share temporal state; 0 = the whole shot."),
-        _tip(
-            nuke.Enumeration_Knob("overlap", "where masks overlap", ["first", "last", "shared"]),
-            "Whose a pixel is that lies in two masks.",
-        ),
-        _tip(
-            nuke.Enumeration_Knob("data_window", "data window", ["display", "plate", "tight"]),
-            "plate keeps the plate's overscan in the mattes.",
-        ),
+        *_options(each[name] for name in options.MAIN),
         nuke.Text_Knob("line_colour", "colour"),
-        _tip(
-            nuke.String_Knob("colorspace", "plate's colour space", ""),
-            "Empty: as the plate's Read and the project say.",
-        ),
-        _tip(nuke.File_Knob("ocio", "OCIO config"), "Empty: the project's."),
-        nuke.Double_Knob("exposure", "exposure (stops)"),
+        *_options(each[name] for name in options.COLOUR),
         nuke.Text_Knob("line_worker", "worker"),
         _tip(
             nuke.File_Knob("cache", "cache folder"),
-            "Mattes and what they need. Empty: one beside the script.",
+            "Folder of the mattes and of what they need. Empty: one beside the script.",
         ),
         _tip(
             nuke.File_Knob("python", "python"),
-            "The Python that has maggie-node. Empty: the one known already.",
+            "The Python that has maggie-node. Empty: the one that is known already.",
         ),
         nuke.Enumeration_Knob(
             "device", "device", ["auto", "cpu", "cuda", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "mps"]
         ),
-        _beside(nuke.Enumeration_Knob("precision", "precision", ["auto", "fp32", "bf16", "fp16"])),
+        _beside(nuke.Enumeration_Knob("precision", "precision", list(typing.get_args(Precision)))),
         nuke.Enumeration_Knob("farm", "farm", ["openjd", "deadline", "opencue"]),
         _beside(_int("chunk", "chunk", 0)),
-        _beside(_button("send", "Send to farm", "Write the farm's files and show how to submit them.")),
+        _beside(_button("send", "Send to farm", "Write the farm's files and show how they are submitted.")),
         _button(
             "explain", "Explain", "What would be done, and how the matte of this frame was made.", line=True
         ),
@@ -287,16 +285,51 @@ def _knobs() -> list[Any]:
         _hidden(nuke.Boolean_Knob(knobs.READY, "", False)),
         _hidden(nuke.String_Knob("wired", "", "")),
         _hidden(nuke.String_Knob(knobs.MARK, "", knobs.LAYOUT)),
+        nuke.Tab_Knob(knobs.ADVANCED, "Advanced"),
+        *_options(options.advanced()),
         nuke.Tab_Knob(knobs.ROWS, "Instances"),
-        _button("find", "Find instances", "One for each mask that is connected.", line=True),
+        _button("find", "Find instances", "One for each connected mask.", line=True),
         _button("more", "Add input", "One more guidance input."),
         _button("less", "Remove input", "Take the last guidance input away."),
         _tip(
             nuke.String_Knob("objects", "Cryptomatte objects", ""),
-            "Those wanted: hero*, extra_01. Empty: all.",
+            "Names of those to matte: hero*, extra_01. Empty: all.",
         ),
         nuke.Text_Knob("line_rows", ""),
     ]
+
+
+def _options(wanted: Iterable[OptionKnob]) -> list[Any]:
+    """The knobs of options; a checkbox beside a number chooses the word that may stand in its place."""
+    found: list[Any] = []
+    for option in wanted:
+        found.append(_tip(_option(option), option.tooltip))
+        if option.word is not None:
+            ticked = option.default == option.word
+            found.append(_beside(nuke.Boolean_Knob(option.word_knob, option.word, ticked)))
+    return found
+
+
+def _option(option: OptionKnob) -> Any:
+    """The knob of one option, at its default."""
+    name, label, default = option.name, option.label, option.default
+    if option.kind == "choice":
+        knob = nuke.Enumeration_Knob(name, label, list(option.choices))
+        knob.setValue(default)
+        return knob
+    if option.kind == "flag":
+        knob = nuke.Boolean_Knob(name, label, default)
+        knob.setFlag(nuke.STARTLINE)
+        return knob
+    if option.kind == "whole number":
+        return _int(name, label, default)
+    if option.kind == "number":
+        knob = nuke.Double_Knob(name, label)
+        knob.setValue(default)
+        return knob
+    if option.kind == "path":
+        return nuke.File_Knob(name, label)
+    return nuke.String_Knob(name, label, default or "")
 
 
 def _add_row(group: Any, number: int) -> None:
@@ -346,12 +379,12 @@ def _hidden(knob: Any) -> Any:
 
 
 def _colour(index: int) -> int:
-    """Colours that differ, as Nuke packs them."""
+    """A colour that differs from those of other indices, packed as Nuke packs it: 0xRRGGBBAA."""
     red, green, blue = (int(255 * part) for part in colorsys.hsv_to_rgb(index * 0.618034 % 1, 0.65, 1.0))
     return red << 24 | green << 16 | blue << 8 | 255
 
 
 def _tidy(nodes: Sequence[Any], x: Optional[int] = None, y: int = 0) -> None:
-    """One below the other."""
+    """Place nodes one below the other."""
     for index, node in enumerate(nodes):
         node.setXYpos(0 if x is None else x, y + 80 * index)

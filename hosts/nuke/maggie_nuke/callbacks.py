@@ -1,42 +1,47 @@
-"""What Nuke calls: when it renders, loads and closes scripts, and when a knob of ours is turned.
+"""What Nuke calls: when it renders, loads and closes scripts, and when a knob of a MaGGIe node changes.
 
-While a frame is rendered Nuke renders nothing else and makes no nodes; whether it does before the first frame
-is told differently: what has to be rendered is rendered when `nuke -x` has loaded its script, at the
-latest before the first frame if Nuke lets us; during a frame only the worker makes mattes.
+While Nuke renders a frame, it refuses another render and refuses new nodes. Whether it also refuses before
+the first frame is documented both ways. So inputs that need a render are rendered when `nuke -x` has loaded
+its script, or before the first frame if Nuke allows it. During a frame only the worker makes mattes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Optional
 
 import nuke
 
-from maggie_node.hosting import HostError, frame_ranges
+from maggie_api.errors import HostError
+from maggie_api.sequences import compact_frames
 
-from . import apply, build, frames, plates, read, run, shot
-from .upstream import is_ours, seen_by
+from . import apply, build, frames, read, render_inputs, run, shot
+from .upstream import is_ours, our_nodes_behind
 
 
 @dataclass
-class Seen:
-    """A node of ours as a render sees it."""
+class RenderedNode:
+    """A MaGGIe node in a render that is under way."""
 
     node: Any
     shift: Optional[int]
-    """At the render's frame f it is asked for f - shift; None where retimes are between."""
-    shown: shot.Shown
+    """At the render's frame f Nuke needs the node's frame f - shift; None where retimes are between."""
+    mattes: shot.MatteSequence
+    """The matte files that the node shows."""
     why: str = "press Matte, or see why it failed"
-    """What to say of a frame that has no matte."""
+    """End of the sentence about a frame that has no matte."""
     tried: bool = False
-    """What was missing was asked for: what is still missing failed."""
+    """Whether the missing mattes were asked for: one that is still missing has failed."""
 
 
-_rendering: dict[str, list[Seen]] = {}
+_rendering: dict[str, list[RenderedNode]] = {}
+"""Nodes of each render under way, by the Write's full name."""
 
 
 def register() -> None:
-    """Let Nuke call what is below."""
+    """Register the functions of this module with Nuke."""
     nuke.addKnobChanged(knob_changed, nodeClass="Group")
     nuke.addOnDestroy(destroyed, nodeClass="Group")
     nuke.addOnScriptClose(closed)
@@ -47,138 +52,143 @@ def register() -> None:
 
 
 def knob_changed() -> None:
+    """A knob of a Group was changed: the knob `output` of a MaGGIe node takes effect."""
     if nuke.thisKnob().name() == "output" and is_ours(nuke.thisNode()):
-        build.show(nuke.thisNode())
+        build.show_output(nuke.thisNode())
 
 
 def destroyed() -> None:
+    """A Group was deleted: the jobs of a MaGGIe node end."""
     if is_ours(nuke.thisNode()):
         run.cancel(nuke.thisNode())
 
 
 def closed() -> None:
+    """The script was closed: all jobs end."""
     run.cancel()
 
 
 def loaded() -> None:
-    """A script that is executed (`nuke -x`): make what a render callback could not."""
+    """A script was loaded: under `nuke -x`, make what a render callback could not."""
     if nuke.GUI or not frames.is_executed(nuke.rawArgs):
         return
     for write in _executed():
-        for node, shift in seen_by(write):
+        for node, shift in our_nodes_behind(write):
             try:
-                _make_before(node, _asked_of(write, shift))
-            except HostError as error:  # the render says it again, and stops
+                _make_before(node, _frames_of(write, shift))
+            except HostError as error:  # the render itself repeats the sentence and stops
                 nuke.tprint(f"{node.fullName()}: {error}")
 
 
 def before_render() -> None:
-    """Look at what the render needs; without windows, make what is missing."""
+    """A render begins: find the nodes it needs; in a Nuke without windows, make what is missing."""
     write = nuke.thisNode()
-    seen = []
-    for node, shift in seen_by(write):
-        with _Loud(node):
-            each = _seen(node, shift)
-            seen.append(each)
-            wanted = _asked_of(write, shift)
+    found = []
+    for node, shift in our_nodes_behind(write):
+        with _stopping_the_render(node):
+            each = _rendered_node(node, shift)
+            found.append(each)
+            wanted = _frames_of(write, shift)
             if not nuke.GUI and wanted:
                 _make(each, wanted, render=True)
-    _rendering[write.fullName()] = seen
+    _rendering[write.fullName()] = found
 
 
 def before_frame() -> None:
-    """A frame without its matte is never rendered."""
+    """A frame is about to be rendered: stop the render when a matte of it is missing."""
     frame = int(nuke.frame())
     for each in _rendering.get(nuke.thisNode().fullName(), ()):
         if each.shift is None:
             continue
         wanted = [frame - each.shift]
-        with _Loud(each.node):
+        with _stopping_the_render(each.node):
             if not nuke.GUI and not each.tried:
                 _make(each, wanted, render=False)
                 each.tried = False
-            missing = each.shown.missing(wanted)
+            missing = each.mattes.missing(wanted)
             if missing:
                 raise HostError(f"the matte of frame {missing[0]} is missing: {each.why}")
 
 
 def after_render() -> None:
+    """A render has ended."""
     _rendering.pop(nuke.thisNode().fullName(), None)
 
 
-def _seen(node: Any, shift: Optional[int]) -> Seen:
-    """A node as it is asked for now. What it shows counts, also where it could make no more.
+def _rendered_node(node: Any, shift: Optional[int]) -> RenderedNode:
+    """A node with the mattes it shows. They count even when the node could make no more of them.
 
     Raises:
-        HostError: it hands out other instances than it says, or has none.
+        HostError: the node hands out other instances than its rows say, or has none.
     """
     try:
-        plan = shot.plans(read.asked(node))[0]
+        plan = shot.plans(read.node_state(node))[0]
     except HostError as error:
         if not build.wired(node):
             raise
-        return Seen(node, shift, read.shown(node), why=str(error))
+        return RenderedNode(node, shift, read.matte_sequence(node), why=str(error))
     if not apply.is_wired(node, plan):
         raise HostError("its instances were changed: press Matte once, so that their layers are made")
     apply.paths(node, plan)
-    return Seen(node, shift, read.shown(node))
+    return RenderedNode(node, shift, read.matte_sequence(node))
 
 
-def _make(each: Seen, wanted: list[int], *, render: bool) -> None:
-    """Let the worker make what is missing of some script frames, and wait for it.
+def _make(each: RenderedNode, wanted: list[int], *, render: bool) -> None:
+    """Let the worker make the mattes that are missing, and wait for them.
 
     Args:
-        render: inputs that are no files may be rendered, too.
+        wanted: frames of the script.
+        render: whether inputs that are no files may be rendered first.
 
     Raises:
-        HostError: nothing could be made, with the reason.
+        HostError: none could be made; the sentence says why.
     """
-    missing = each.shown.missing(wanted)
+    missing = each.mattes.missing(wanted)
     if not missing:
         return
-    plans = [plan for plan in shot.plans(read.asked(each.node), missing) if plan.missing(missing)]
+    plans = [plan for plan in shot.plans(read.node_state(each.node), missing) if plan.missing(missing)]
     apply.folders(plans)
-    for needed in (needed for plan in plans for needed in plan.renders):
+    for source in (source for plan in plans for source in plan.renders):
         try:
             if render:
-                plates.render(each.node, needed)
-            elif plates.missing(needed):
+                render_inputs.render(each.node, source)
+            elif render_inputs.missing(source):
                 raise HostError("not in the middle of a frame")
         except HostError as error:
             raise HostError(
-                f"the mattes of {frame_ranges(missing)} are missing and {needed.input} must be rendered for "
-                f"them, which Nuke does not do now ({error}): press Matte before, or in a program call "
+                f"the mattes of {compact_frames(missing)} are missing and {source.input} must be rendered "
+                f"for them, which Nuke does not do now ({error}): press Matte before, or in a program call "
                 "maggie_nuke.prepare() first"
             ) from None
     each.tried = True
-    progress = run.Run(each.node, plans, interactive=False).wait()
+    progress = run.NodeJobs(each.node, plans, interactive=False).wait()
     if progress.state != "done" and not progress.done:
         raise HostError(run.summary(progress))
-    if progress.state != "done":  # the frames that are there are rendered
+    if progress.state != "done":  # the render goes on with the mattes that are there
         nuke.tprint(f"{each.node.fullName()}: {run.summary(progress)}")
     apply.reload(each.node)
 
 
 def _make_before(node: Any, wanted: Optional[list[int]]) -> None:
-    """Make what a render callback could not: layers, and mattes of inputs that have to be rendered."""
-    asked = read.asked(node)
-    if asked.rows:
-        plans = shot.plans(asked, _inside(asked, wanted))
+    """Make what a render callback cannot: layers, and mattes whose inputs have to be rendered."""
+    state = read.node_state(node)
+    if state.rows:
+        plans = shot.plans(state, _inside(state, wanted))
         ready = apply.is_wired(node, plans[0]) and not any(plan.renders for plan in plans)
         if ready or not any(plan.missing(plan.frames) for plan in plans):
             return
-    run.matte(node, _inside(asked, wanted))
+    run.matte(node, _inside(state, wanted))
 
 
-def _inside(asked: shot.Asked, wanted: Optional[list[int]]) -> Optional[list[int]]:
-    """Script frames, held at the ends of the shot; None where they are not known."""
-    if wanted is None or asked.plate is None:
+def _inside(state: shot.NodeState, wanted: Optional[list[int]]) -> Optional[list[int]]:
+    """Frames of the script, those outside the shot moved to its ends; None where they are not known."""
+    if wanted is None or state.plate is None:
         return None
-    return sorted({min(max(frame, asked.plate.first), asked.plate.last) for frame in wanted})
+    return sorted({min(max(frame, state.plate.first), state.plate.last) for frame in wanted})
 
 
-def _asked_of(write: Any, shift: Optional[int]) -> Optional[list[int]]:
-    """Script frames that a Write will ask a node for; None where that is not known."""
+def _frames_of(write: Any, shift: Optional[int]) -> Optional[list[int]]:
+    """Frames of a node that the render of a Write needs; None where they are not known."""
     wanted = frames.rendered_frames(nuke.rawArgs)
     if not wanted and frames.is_executed(nuke.rawArgs):
         root = nuke.root()
@@ -190,7 +200,7 @@ def _asked_of(write: Any, shift: Optional[int]) -> Optional[list[int]]:
 
 
 def _executed() -> list[Any]:
-    """The Writes that this Nuke was started to execute."""
+    """The Writes that this Nuke was started to render."""
     named = [value for flag, value in zip(nuke.rawArgs, nuke.rawArgs[1:]) if flag == "-X"]
     wanted = {name for value in named for name in value.split(",")}
     return [
@@ -200,15 +210,11 @@ def _executed() -> list[Any]:
     ]
 
 
-class _Loud:
-    """Lets a sentence stop Nuke's render."""
-
-    def __init__(self, node: Any):
-        self._name = node.fullName()
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, HostError):
-            raise RuntimeError(f"{self._name}: {error}") from None
+@contextmanager
+def _stopping_the_render(node: Any) -> Iterator[None]:
+    """Turn an error into one that stops Nuke's render, with the node's name."""
+    name = node.fullName()
+    try:
+        yield
+    except HostError as error:
+        raise RuntimeError(f"{name}: {error}") from None

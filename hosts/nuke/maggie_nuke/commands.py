@@ -9,24 +9,24 @@ from typing import Any, Callable, Optional
 
 import nuke
 
-from maggie_node.hosting import HostError
+from maggie_api.errors import HostError
 
-from . import apply, build, callbacks, outside, read, run, shot
+from . import apply, build, callbacks, command_line, read, run, shot
 from .main_thread import on_main
-from .upstream import our_nodes, seen_by
+from .upstream import our_nodes, our_nodes_behind
 
 _registered: list[str] = []
 
 
 def register() -> None:
-    """Let Nuke call us; once."""
+    """Register the callbacks with Nuke, the first time it is called."""
     if "callbacks" not in _registered:
         _registered.append("callbacks")
         callbacks.register()
 
 
 def register_menu() -> None:
-    """Put the node into the node menu; once."""
+    """Put the node into the node menu, the first time it is called."""
     if "menu" not in _registered:
         _registered.append("menu")
         nuke.menu("Nodes").addMenu("MaGGIe").addCommand("MaGGIe", _create_below)
@@ -38,7 +38,11 @@ def create(name: str = "MaGGIe1") -> Any:
 
 
 def press(action: str) -> None:
-    """A button of `nuke.thisNode()` was pressed; what goes wrong is a sentence for the artist."""
+    """Do what a button of `nuke.thisNode()` says; an error becomes a message to the artist.
+
+    Args:
+        action: name of the button's knob, a key of `ACTIONS`.
+    """
     node = nuke.thisNode()
     try:
         ACTIONS[action](node)
@@ -50,27 +54,32 @@ def press(action: str) -> None:
 
 
 def prepare(write: Any = None, frames: Optional[Sequence[int]] = None) -> None:
-    """Make every matte that a Write (None: the script) needs, and wait; for programs, before they render.
+    """Make the mattes that a render needs, and wait for them. A program calls this before it renders.
 
     Args:
-        frames: of the script; None = those of each node.
+        write: the Write that will be rendered; None = every MaGGIe node of the script.
+        frames: frames of the script; None = those that each node says.
 
     Raises:
         HostError: something is missing or failed; one sentence.
     """
-    nodes = our_nodes() if write is None else [node for node, _ in seen_by(write)]
+    nodes = our_nodes() if write is None else [node for node, _ in our_nodes_behind(write)]
     for node in nodes:
-        plans = run.planned(node, frames)
+        plans = run.plans_of(node, frames)
         run.prepare(node, plans)
-        progress = run.Run(node, plans, interactive=False).wait()
+        progress = run.NodeJobs(node, plans, interactive=False).wait()
         if progress.state != "done":
             raise HostError(f"{node.fullName()}: {run.summary(progress)}")
         apply.reload(node)
 
 
 def job_text(node: Any) -> str:
-    """The job of a node (its first, where views differ), as `maggie-node job` takes it."""
-    return shot.plans(read.asked(node))[0].job.to_json()
+    """The job of a node as the JSON document that `maggie-node job` takes; the first where views differ.
+
+    Raises:
+        HostError: something is missing; one sentence.
+    """
+    return shot.plans(read.node_state(node))[0].job.to_json()
 
 
 def _matte(node: Any) -> None:
@@ -87,7 +96,7 @@ def _cancel(node: Any) -> None:
 
 
 def _reload(node: Any) -> None:
-    plan = shot.plans(read.asked(node))[0]
+    plan = shot.plans(read.node_state(node))[0]
     apply.plan(node, plan)
     apply.reload(node, ready=len(plan.missing(plan.frames)) < len(plan.frames))
 
@@ -97,14 +106,14 @@ def _bake(node: Any) -> None:
         raise HostError("there are no mattes to bake yet: press Matte first")
     if any(each.name == node.fullName() for each in run.under_way()):
         raise HostError("it is being matted: wait, or press Cancel first")
-    if nuke.GUI:  # not inside the button of a node that will be gone
+    if nuke.GUI:  # later, since baking deletes the node whose button runs this
         threading.Thread(target=on_main, args=(build.bake, node), name="MaGGIe bake").start()
     else:
         build.bake(node)
 
 
 def _find(node: Any) -> None:
-    apply.rows(node, shot.found_rows(read.asked(node), node["objects"].value()))
+    apply.rows(node, shot.found_rows(read.node_state(node), node["objects"].value()))
 
 
 def _more(node: Any) -> None:
@@ -117,8 +126,8 @@ ACTIONS: dict[str, Callable[[Any], None]] = {
     "cancel": _cancel,
     "reload_mattes": _reload,
     "bake": _bake,
-    "send": outside.send,
-    "explain": outside.explain,
+    "send": command_line.send,
+    "explain": command_line.explain,
     "find": _find,
     "more": _more,
     "less": build.remove_input,
@@ -126,7 +135,7 @@ ACTIONS: dict[str, Callable[[Any], None]] = {
 
 
 def _create_below() -> None:
-    """The menu's: a node below the selected one, which becomes its plate."""
+    """What the menu does: a new node below the selected one, which becomes its plate."""
     selected = nuke.selectedNodes()
     node = create()
     if len(selected) == 1:

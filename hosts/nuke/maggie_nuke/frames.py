@@ -1,6 +1,6 @@
-"""Frame numbers: of the script, of the files, of a render. No Nuke in here.
+"""Frame numbers of the script, of files and of a render. No Nuke in here.
 
-A shift says how they go together: the file's number is the script's frame plus the shift.
+A shift connects them: the number of a file is the script's frame plus the shift.
 """
 
 from __future__ import annotations
@@ -9,30 +9,28 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
-from maggie_node.hosting import HostError
+from maggie_api import segments
+from maggie_api.errors import SettingsError
+from maggie_api.sequences import parse_frames
+from maggie_api.settings import MatteSettings
 
-WARMUP = 4
-"""Frames a segment's state is warmed up with, as jobs have it by default."""
-AHEAD = 4
-"""Frames a matte may look ahead, with one to spare."""
-_PART = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
 _OFFSET = re.compile(r"(?:frame|t|x)(?:([+-])(\d+))?")
 _ARGUMENT = re.compile(r"-?\d+(?:,-?\d+){1,2}|-?\d+-\d+(?:x\d+)?")
 
 
 def read_shift(mode: str, value: str, first: int) -> Optional[int]:
-    """The shift of a Read; None when its frames do not follow each other one by one.
+    """The shift of a Read; None when it does not show one file after the other.
 
     Args:
-        mode, value: its knobs `frame_mode` and `frame`.
-        first: its first file.
+        mode, value: the Read's knobs `frame_mode` and `frame`.
+        first: number of the Read's first file.
     """
     text = re.sub(r"\s", "", value)
     if not text:
         return 0
     if mode in ("start at", "start_at"):
         return first - int(text) if _is_whole(text) else None
-    if mode == "offset":  # so many frames later
+    if mode == "offset":  # the files are shown so many frames later
         return -int(text) if _is_whole(text) else None
     found = _OFFSET.fullmatch(text)
     if found is None:
@@ -40,25 +38,11 @@ def read_shift(mode: str, value: str, first: int) -> Optional[int]:
     return int((found[1] or "+") + (found[2] or "0"))
 
 
-def parse_frames(text: str) -> list[int]:
-    """`1001-1100x2,1200` as frames, ascending.
-
-    Raises:
-        HostError: it is no such range.
-    """
-    frames: set[int] = set()
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        found = _PART.fullmatch(part)
-        if found is None or (found[2] and int(found[2]) < int(found[1])) or found[3] == "0":
-            raise HostError(f"'{text}' is no frame range: write it like 1001-1100 or 1001-1100x2,1200")
-        frames.update(range(int(found[1]), int(found[2] or found[1]) + 1, int(found[3] or 1)))
-    if not frames:
-        raise HostError("no frames are named: write a range like 1001-1100")
-    return sorted(frames)
-
-
 def rendered_frames(arguments: Sequence[str]) -> list[int]:
-    """The frames Nuke's command line asks for (`-F 1-10`, or `script.nk 1,10`); none when it does not say."""
+    """The frames that Nuke's command line asks for (`-F 1-10`, or `script.nk 1,10`), ascending.
+
+    Empty when the command line names no frames.
+    """
     frames: set[int] = set()
     for flag, value in zip(arguments, arguments[1:]):
         if flag == "-F":
@@ -80,33 +64,33 @@ def _of_argument(text: str) -> Iterable[int]:
         return range(first, last + 1, max(1, *step, 1))
     try:
         return parse_frames(text)
-    except HostError:
+    except SettingsError:
         return ()
 
 
-def needed(frames: Iterable[int], first: int, last: int, segment: int) -> list[int]:
-    """Frames of the shot that the mattes of some frames may depend on, ascending.
+def needed_frames(wanted: Iterable[int], first: int, last: int, settings: MatteSettings) -> list[int]:
+    """Frames of a shot that the mattes of the wanted frames may depend on, ascending.
+
+    The answer is that of the worker, unless only the model can give it: then it holds all that some model
+    needs. A model may smooth mattes in time when the settings leave that to it, and a model of single images
+    needs no other frame at all.
 
     Args:
-        first, last: of the shot; segments are counted from its first frame.
-        segment: frames of one; 0 = the whole shot.
+        wanted: frames of the shot.
+        first, last: the shot's first and last frame; segments are counted from the first.
     """
-    wanted: set[int] = set()
-    for frame in frames:
-        start = first if segment == 0 else first + (frame - first) // segment * segment
-        wanted.update(range(max(first, start - WARMUP), min(last, frame + AHEAD) + 1))
-    return sorted(wanted)
-
-
-def runs(frames: Iterable[int]) -> list[tuple[int, int]]:
-    """Frames as (first, last) of each unbroken run."""
-    found: list[tuple[int, int]] = []
-    for frame in sorted(set(frames)):
-        if found and frame == found[-1][1] + 1:
-            found[-1] = (found[-1][0], frame)
-        else:
-            found.append((frame, frame))
-    return found
+    ahead = segments.look_ahead(smooth=settings.steady != "none")
+    found: set[int] = set()
+    for frame in wanted:
+        reached = segments.needed(
+            frame - first,
+            last - first + 1,
+            segment=settings.segment,
+            warmup=settings.warmup_frames,
+            ahead=ahead,
+        )
+        found.update(first + index for index in reached)
+    return sorted(found)
 
 
 def _is_whole(text: str) -> bool:

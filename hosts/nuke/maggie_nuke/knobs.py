@@ -1,18 +1,23 @@
-"""Names of the node's knobs and of what is inside it: saved in scripts, so never renamed."""
+"""Names of the node's knobs and of the nodes inside it. Scripts save them, so a release never renames one.
+
+The knobs of options are named after the options (`options.py`).
+"""
 
 from __future__ import annotations
 
 MARK = "maggie_version"
-"""Hidden knob that tells our Group from others; holds the version of its layout."""
+"""Hidden knob that only a MaGGIe Group has; holds the version of the layout."""
 LAYOUT = "1"
 PLATE, GUIDANCE = "plate", "guidance"
-MATTES, ALL, SWITCH, ONE, OUTPUT = "mattes", "layers", "with_mattes", "one_alpha", "Output"
-"""Inside: the Read of the mattes, the first Copy's name (layers1, layers2, ...), the Switch between the plate
-alone and with mattes, the Copy of one instance to rgba.alpha, the Output."""
+MATTES, ALL, SWITCH, ONE = "mattes", "layers", "with_mattes", "one_alpha"
+"""Nodes inside: the Read of the mattes, the Copies (layers1, layers2, ...), the Switch between the plate
+alone and the plate with mattes, and the Copy of one instance to rgba.alpha."""
 READY = "ready"
-"""Hidden knob: mattes were made, so a missing one is an error also in the viewer."""
+"""Hidden knob: some matte was made, so a missing one is an error also in the viewer."""
 ALL_LAYERS = "all layers"
 NAME, SOURCE, USE, COLOUR = "name", "source", "use", "color"
-"""Of instance 3: name3, source3, use3, color3."""
+"""Beginnings of the knobs of one instance: the third has name3, source3, use3 and color3."""
+ADVANCED = "advanced"
+"""Tab of the options that have no place on the first tab."""
 ROWS = "instances"
 """Tab of the instances."""

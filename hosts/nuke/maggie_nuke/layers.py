@@ -1,19 +1,26 @@
-"""Layers and channels: which hold masks, what the mattes' are called, how many go in. No Nuke in here."""
+"""Layers and channels: which hold masks, how layers of mattes are called, how many a script takes.
+
+No Nuke in here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from maggie_node.hosting import HostError, slugs
+from maggie_api.errors import HostError
+from maggie_api.layer_names import LAYER_PREFIX, slugs
 
 MOST_INSTANCES = 64
+"""Most instances of one node, so that its mattes leave room for the script's other channels."""
 MOST_CHANNELS = 1023
-"""Of a script, Nuke's own limit."""
+"""Channels of one script, Nuke's own limit."""
 _NO_MASKS = frozenset(
     "rgb rgba alpha depth motion forward backward deep disparityl disparityr mask rotopaint_mask"
     " mask_planartrack mask_splinewarp normal normals position uv n p".split()
 )
-_PICTURE = frozenset("red green blue r g b x y z u v w".split())
+"""Layers of Nuke and of renderers that hold no masks, in lower case."""
+_COLOURS = frozenset("red green blue r g b x y z u v w".split())
+"""Channels that hold no masks, in lower case."""
 _ALPHA = frozenset(("alpha", "a"))
 
 
@@ -33,14 +40,14 @@ def matte_layers(names: Iterable[str]) -> list[str]:
         raise HostError(
             f"there are {len(found)} instances: the node takes {MOST_INSTANCES}, use a second one"
         )
-    return [f"maggie_{slug}" for slug in slugs(found)]
+    return [LAYER_PREFIX + slug for slug in slugs(found)]
 
 
 def check_room(layers: Sequence[str], channels: Iterable[str]) -> None:
-    """See that the script's channels and these layers' stay within Nuke's limit.
+    """Check that the script's channels and those of new layers stay within Nuke's limit.
 
     Raises:
-        HostError: they do not.
+        HostError: there would be too many.
     """
     there = set(channels)
     more = {f"{layer}.alpha" for layer in layers} - there
@@ -52,7 +59,11 @@ def check_room(layers: Sequence[str], channels: Iterable[str]) -> None:
 
 
 def masks_in(channels: Iterable[str]) -> list[tuple[str, str]]:
-    """(name, layer or channel) of every mask in a picture of many layers; none for a plain RGBA picture."""
+    """(name, layer or channel) of every mask in an image of many layers; none for a plain RGBA image.
+
+    Args:
+        channels: full names of the image's channels, such as `hero.alpha`.
+    """
     layers: dict[str, list[str]] = {}
     for channel in channels:
         layer, _, short = channel.rpartition(".")
@@ -66,12 +77,10 @@ def masks_in(channels: Iterable[str]) -> list[tuple[str, str]]:
         elif any(member.lower() in _ALPHA for member in members):
             found.append((layer, next(f"{layer}.{m}" for m in members if m.lower() in _ALPHA)))
         else:
-            found += [(m, f"{layer}.{m}") for m in members if m.lower() not in _PICTURE]
-    return [
-        (name.replace("maggie_", "", 1) if name.startswith("maggie_") else name, at) for name, at in found
-    ]
+            found += [(m, f"{layer}.{m}") for m in members if m.lower() not in _COLOURS]
+    return [(name[len(LAYER_PREFIX) :] if name.startswith(LAYER_PREFIX) else name, at) for name, at in found]
 
 
 def _is_rank(layer: str) -> bool:
-    """Whether it looks like a Cryptomatte's `CryptoObject00`."""
+    """Whether a layer looks like one of a Cryptomatte, such as `CryptoObject00`."""
     return layer.lower().startswith("crypto")

@@ -1,4 +1,4 @@
-"""Nodes belong to the main thread. What other threads want of them goes through here, exceptions included."""
+"""Calls from other threads into Nuke's main thread, the only one that may touch nodes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Any, Callable
 import nuke
 
 MAIN = threading.get_ident()
-"""Nuke runs init.py, and with it this, in its main thread."""
+"""The main thread: Nuke runs init.py, which imports this module, in it."""
 
 
 def on_main(call: Callable[..., Any], *args: Any) -> Any:
-    """Run `call` in the main thread and wait for it; what it returns or raises comes back.
+    """Run `call` in the main thread and wait for it; returns what it returns and raises what it raises.
 
-    Nuke itself prints an exception there and returns None, and waits for ever when it is called from the
-    main thread.
+    Nuke's own function prints an exception and returns None, and never returns when the main thread calls it.
+
+    Raises:
+        RuntimeError: the main thread did not answer.
     """
     if threading.get_ident() == MAIN:
         return call(*args)

@@ -1,4 +1,4 @@
-"""A node of ours as plain data. Reading changes nothing."""
+"""A MaGGIe node as plain data. Reading changes nothing."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from typing import Any
 import nuke
 
 from . import knobs
-from .colour import Settings
+from .colour import ProjectColour
 from .frames import read_shift
-from .shot import Asked, Row, Shown
-from .upstream import connected, our_nodes, path_of
+from .options import PATHS, read_options
+from .shot import InstanceRow, MatteSequence, NodeState
+from .upstream import input_source, our_nodes, path_of
 
 
-def asked(node: Any) -> Asked:
-    """Everything `node` and its script say about what to matte."""
+def node_state(node: Any) -> NodeState:
+    """Everything that `node` and its script say about what to matte.
+
+    Raises:
+        HostError: an option is out of its range.
+    """
+    matte, file = read_options(lambda name: path_or_name(node[name]) if name in PATHS else node[name].value())
     root = nuke.root()
     inputs = [inside for inside in node.nodes() if inside.Class() == "Input"]
     inputs.sort(key=lambda inside: int(inside["number"].value()))
-    sources = [connected(node, int(each["number"].value()), each.name()) for each in inputs]
-    return Asked(
+    sources = [input_source(node, int(each["number"].value()), each.name()) for each in inputs]
+    return NodeState(
         node=node.fullName(),
         plate=sources[0],
         guidance=tuple(sources[1:]),
@@ -39,29 +45,23 @@ def asked(node: Any) -> Asked:
             for each in our_nodes()
             if each.fullName() != node.fullName()
         ),
-        settings=colour_settings(),
-        ocio=path_or_name(node["ocio"]),
-        colorspace=node["colorspace"].value().strip(),
+        project_colour=project_colour(),
         model=node["model"].value(),
         commercial=bool(node["commercial"].value()),
         device=node["device"].value(),
         precision=node["precision"].value(),
-        exposure_ev=float(node["exposure"].value()),
-        detail=node["detail"].value(),
-        working_px=int(node["working_px"].value()),
-        segment=int(node["segment"].value()),
-        overlap=node["overlap"].value(),
-        data_window=node["data_window"].value(),
+        matte=matte,
+        file=file,
     )
 
 
-def rows(node: Any) -> list[Row]:
+def rows(node: Any) -> list[InstanceRow]:
     """The instances of the node, in order."""
     found = []
     while node.knob(f"{knobs.NAME}{len(found) + 1}") is not None:
         number = len(found) + 1
         found.append(
-            Row(
+            InstanceRow(
                 name=node[f"{knobs.NAME}{number}"].value(),
                 source=node[f"{knobs.SOURCE}{number}"].value(),
                 use=bool(node[f"{knobs.USE}{number}"].value()),
@@ -70,12 +70,12 @@ def rows(node: Any) -> list[Row]:
     return found
 
 
-def shown(node: Any) -> Shown:
-    """The matte files that the node shows."""
+def matte_sequence(node: Any) -> MatteSequence:
+    """The matte files that the Read inside the node shows."""
     inside = node.node(knobs.MATTES)
     first, last = int(inside["first"].value()), int(inside["last"].value())
     shift = read_shift(inside["frame_mode"].value(), inside["frame"].value(), first) or 0
-    return Shown(path_of(inside["file"]), first - shift, last - shift, shift, tuple(nuke.views()))
+    return MatteSequence(path_of(inside["file"]), first - shift, last - shift, shift, tuple(nuke.views()))
 
 
 def script_folder() -> str:
@@ -84,11 +84,11 @@ def script_folder() -> str:
     return os.path.dirname(os.path.abspath(name)).replace("\\", "/") if name else ""
 
 
-def colour_settings() -> Settings:
-    """The colour part of the project settings, and $OCIO."""
+def project_colour() -> ProjectColour:
+    """The colour part of the project settings, with $OCIO."""
     root = nuke.root()
     config = _text(root, "OCIO_config")
-    return Settings(
+    return ProjectColour(
         management=_text(root, "colorManagement") or "Nuke",
         config=config,
         custom=path_of(root["customOCIOConfigPath"]) if root.knob("customOCIOConfigPath") else "",
@@ -100,7 +100,7 @@ def colour_settings() -> Settings:
 
 
 def path_or_name(knob: Any) -> str:
-    """A file knob that may also hold an `ocio://` name."""
+    """Value of a file knob: an absolute path, or an `ocio://` name as it is."""
     text = knob.value() or ""
     return text if "://" in text else path_of(knob)
 
@@ -111,7 +111,7 @@ def _text(node: Any, name: str) -> str:
 
 
 def _shipped(config: str) -> str:
-    """File of a configuration that came with Nuke."""
+    """Path of an OCIO configuration that is delivered with Nuke; empty when there is none of that name."""
     folder = os.path.join(os.path.dirname(nuke.EXE_PATH), "plugins", "OCIOConfigs", "configs")
     for name in (os.path.join(config, "config.ocio"), f"{config}.ocio"):
         path = os.path.join(folder, name)

@@ -1,4 +1,4 @@
-"""Jobs under way: in a thread with a progress bar where there are windows, else waited for."""
+"""Jobs under way: in a thread with a progress bar when Nuke has windows, else one waits for them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,33 @@ from typing import Any, Optional
 
 import nuke
 
-from maggie_node.hosting import Follow, Host, HostError, Progress, find_python
+from maggie_api.client.host import Follow, Host, Progress
+from maggie_api.client.python import find_python
+from maggie_api.errors import HostError
 
-from . import apply, plates, read, shot
+from . import apply, read, render_inputs, shot
 from .main_thread import on_main
-from .shot import Plan
+from .shot import JobPlan
 
-LOOK_S = 0.1
+POLL_S = 0.1
+"""Time between two looks at a job: short enough for a progress bar to move smoothly."""
 RELOAD_S = 2.0
-"""How often the viewer is shown what is new."""
-TELL_S = 10.0
-"""How often a terminal is told how far it is."""
-_under_way: list[Run] = []
+"""Shortest time between two updates of the viewer, which reads the mattes again each time."""
+PRINT_S = 10.0
+"""Time between two lines of progress in a terminal."""
+_under_way: list[NodeJobs] = []
 _hosts: dict[str, Host] = {}
 
 
-class Run:
-    """The jobs of one node, followed to their end."""
+class NodeJobs:
+    """The jobs of one node, followed to their end.
 
-    def __init__(self, node: Any, plans: Sequence[Plan], *, interactive: bool):
+    Args:
+        plans: one for each view where the views differ; the jobs run one after the other.
+        interactive: the artist waits for it, so it goes ahead of everything else in the worker.
+    """
+
+    def __init__(self, node: Any, plans: Sequence[JobPlan], *, interactive: bool):
         self.node, self.plans, self.interactive = node, tuple(plans), interactive
         self.name = node.fullName()
         self.progress = Progress("waiting")
@@ -38,11 +46,11 @@ class Run:
         self._shown = 0.0
 
     def cancel(self) -> None:
-        """Ask for the end; never waits."""
+        """Ask the jobs to end; never waits."""
         self._cancel.set()
 
     def start(self) -> None:
-        """Go on in a thread.
+        """Run the jobs and follow them in a thread.
 
         Raises:
             HostError: no Python with maggie-node is known.
@@ -52,7 +60,7 @@ class Run:
         threading.Thread(target=self._thread, args=(follow,), name=f"MaGGIe {self.name}", daemon=True).start()
 
     def wait(self) -> Progress:
-        """Go on here, to the end; tells the terminal how far it is.
+        """Run the jobs and wait for their end; prints the progress.
 
         Raises:
             HostError: no Python with maggie-node is known.
@@ -61,24 +69,24 @@ class Run:
 
         def tick(progress: Progress) -> Optional[bool]:
             nonlocal told
-            if time.monotonic() - told > TELL_S or progress.over:
+            if time.monotonic() - told > PRINT_S or progress.over:
                 told = time.monotonic()
                 nuke.tprint(f"{self.name}: {progress.text}")
             return None
 
         for plan in self.plans:
-            self.progress = self._submit(plan).wait(tick, every_s=LOOK_S)
+            self.progress = self._submit(plan).wait(tick, every_s=POLL_S)
             if self.progress.state != "done":
                 break
         return self.progress
 
-    def _submit(self, plan: Plan) -> Follow:
+    def _submit(self, plan: JobPlan) -> Follow:
         return self._host.submit(plan.job, interactive=self.interactive)
 
     def _thread(self, follow: Follow) -> None:
         try:
             self._follow(follow)
-        except ValueError:  # what a node says that was deleted: its job ends with it
+        except ValueError:  # Nuke raises it for a deleted node, whose job ends too
             follow.cancel()
         except Exception:
             follow.cancel()
@@ -101,26 +109,27 @@ class Run:
         on_main(self._end)
 
     def _one(self, follow: Follow, task: Any) -> None:
-        """One job to its end."""
-        asked = False
+        """Follow one job to its end."""
+        cancelled = False
         while True:
             progress = follow.poll()
             task.setMessage(progress.text)
             task.setProgress(int(100 * progress.fraction))
-            if not asked and (task.isCancelled() or self._cancel.is_set()):
-                asked = True
+            if not cancelled and (task.isCancelled() or self._cancel.is_set()):
+                cancelled = True
                 follow.cancel()
             if progress != self.progress:
-                mattes = progress.done != self.progress.done
+                more = progress.done != self.progress.done
                 self.progress = progress
-                on_main(self._show, mattes)
+                on_main(self._show, more)
             if progress.over:
                 return
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
 
-    def _show(self, mattes: bool) -> None:
+    def _show(self, more: bool) -> None:
+        """Show the progress, and the mattes when there are more of them."""
         apply.status(self.node, self.progress.text)
-        if mattes and time.monotonic() - self._shown > RELOAD_S:
+        if more and time.monotonic() - self._shown > RELOAD_S:
             self._shown = time.monotonic()
             apply.reload(self.node)
 
@@ -133,29 +142,29 @@ class Run:
 
 
 def summary(progress: Progress) -> str:
-    """What to say of a job that failed."""
+    """What the artist is told of a job that failed."""
     more = [error for error in progress.errors if error not in progress.text]
     return "\n".join((progress.text, *more))
 
 
-def planned(node: Any, wanted: Optional[Sequence[int]] = None) -> list[Plan]:
-    """The jobs of a node; its instances are looked for where it has none.
+def plans_of(node: Any, wanted: Optional[Sequence[int]] = None) -> list[JobPlan]:
+    """The jobs of a node. A node without instances first gets those of its connected masks.
 
     Args:
-        wanted: script frames; None = those the node says.
+        wanted: frames of the script; None = those that the node says.
 
     Raises:
         HostError: something is missing; one sentence.
     """
-    asked = read.asked(node)
-    if not asked.rows:
-        apply.rows(node, shot.found_rows(asked, node["objects"].value()))
-        asked = read.asked(node)
-    return shot.plans(asked, wanted)
+    state = read.node_state(node)
+    if not state.rows:
+        apply.rows(node, shot.found_rows(state, node["objects"].value()))
+        state = read.node_state(node)
+    return shot.plans(state, wanted)
 
 
-def prepare(node: Any, plans: Sequence[Plan]) -> None:
-    """What jobs need: layers made, folders there, inputs rendered.
+def prepare(node: Any, plans: Sequence[JobPlan]) -> None:
+    """Make what jobs need: folders, layers and rendered inputs.
 
     Raises:
         HostError: something is in the way; one sentence.
@@ -165,21 +174,21 @@ def prepare(node: Any, plans: Sequence[Plan]) -> None:
     for plan in plans:
         for each in plan.renders:
             apply.status(node, f"rendering {each.input}: {each.why}")
-            plates.render(node, each)
+            render_inputs.render(node, each)
 
 
 def matte(node: Any, wanted: Optional[Sequence[int]] = None, *, interactive: bool = False) -> None:
-    """Matte frames of a node: in a thread where there are windows, else here and now.
+    """Matte frames of a node: in a thread when Nuke has windows, else wait for the end.
 
     Raises:
-        HostError: something is missing, or (without windows) the job failed; one sentence.
+        HostError: something is missing, or the job failed and Nuke has no windows; one sentence.
     """
     if any(run.name == node.fullName() and run.interactive == interactive for run in _under_way):
         raise HostError("it is being matted already: wait, or press Cancel first")
-    plans = planned(node, wanted)
-    find_python(read.path_or_name(node["python"]))  # said before anything is rendered
+    plans = plans_of(node, wanted)
+    find_python(read.path_or_name(node["python"]))  # raises before anything is rendered
     prepare(node, plans)
-    run = Run(node, plans, interactive=interactive)
+    run = NodeJobs(node, plans, interactive=interactive)
     if nuke.GUI:
         apply.status(node, run.progress.text)
         run.start()
@@ -193,20 +202,20 @@ def matte(node: Any, wanted: Optional[Sequence[int]] = None, *, interactive: boo
 
 
 def cancel(node: Any = None) -> bool:
-    """Cancel what is under way, of one node or of all; returns whether there was anything."""
+    """Cancel the jobs of one node, or of all; returns whether there was any."""
     found = [run for run in _under_way if node is None or run.name == node.fullName()]
     for run in found:
         run.cancel()
     return bool(found)
 
 
-def under_way() -> list[Run]:
-    """What runs now."""
+def under_way() -> list[NodeJobs]:
+    """The jobs that run now."""
     return list(_under_way)
 
 
 def host(node: Any) -> Host:
-    """The worker that a node's jobs go to: one for each Python."""
+    """The connection to the worker of a node's jobs: one for each Python."""
     python = read.path_or_name(node["python"])
     if python not in _hosts:
         _hosts[python] = Host(f"Nuke {nuke.NUKE_VERSION_STRING}", python=python)
@@ -215,7 +224,7 @@ def host(node: Any) -> Host:
 
 @atexit.register
 def close() -> None:
-    """Let go of the workers."""
+    """Close the connections to the workers."""
     for each in _hosts.values():
         each.close()
     _hosts.clear()

@@ -1,4 +1,4 @@
-"""What a node asks for, as plain data, and the jobs that make it. No Nuke in here."""
+"""The state of a node as plain data, and the jobs that make its mattes. No Nuke in here."""
 
 from __future__ import annotations
 
@@ -6,66 +6,66 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
-from maggie_node.document import DocumentError
-from maggie_node.hosting import HostError, frame_ranges, missing_mattes
-from maggie_node.job import CryptomatteGuidance, Guidance, MaskGuidance, MatteJob
+from maggie_api.errors import DocumentError, HostError, SettingsError
+from maggie_api.job import CryptomatteGuidance, Guidance, MaskGuidance, MatteJob
+from maggie_api.sequences import TOKEN, compact_frames, has_token, is_movie, missing_mattes, parse_frames
+from maggie_api.settings import MatteFile, MatteSettings, Precision
 
 from . import colour, frames, layers
 
 PLATE = "plate"
-MOVIES = (".mov", ".mp4", ".m4v", ".mxf", ".avi", ".mkv", ".webm")
-_TOKEN = re.compile(r"#+|%0?\d*d")
 _VIEW = re.compile(r"%[vV]")
 
 
 @dataclass(frozen=True)
 class Cryptomatte:
-    """One Cryptomatte of a picture."""
+    """One Cryptomatte that an image carries."""
 
     name: str
+    """Its name in the metadata, such as `CryptoObject`."""
     objects: tuple[str, ...] = ()
-    """As its manifest has them."""
+    """Names of its objects, in the order of its manifest."""
 
 
 @dataclass(frozen=True)
-class Connected:
-    """What an input of the node shows."""
+class InputSource:
+    """What is connected to one input of the node."""
 
     input: str
-    """`plate`, `guidance`, `guidance2`, ..."""
+    """Name of the input: `plate`, `guidance`, `guidance2`, ..."""
     node: str
-    """Name of the node it comes from."""
+    """Full name of the node that the image comes from."""
     first: int
+    """First frame, as the script counts."""
     last: int
-    """Script frames."""
+    """Last frame, as the script counts."""
     path: Optional[str] = None
-    """Its files, when a bare Read is connected; None when it has to be rendered."""
+    """Path of the files, when a bare Read is connected; None when Nuke has to render the input."""
     why: str = ""
-    """Why it has to be rendered."""
+    """Why Nuke has to render the input; empty when it need not."""
     shift: int = 0
-    """File frame = script frame + shift; of what is rendered, 0."""
+    """Number of a file = script frame + shift; 0 when Nuke has to render the input."""
     space: str = ""
+    """Value of the Read's knob `colorspace`."""
     raw: bool = False
+    """Whether the Read converts no colours."""
     channels: tuple[str, ...] = ()
+    """Full names of the image's channels, such as `rgba.alpha`."""
     cryptomattes: tuple[Cryptomatte, ...] = ()
 
     @property
     def still(self) -> bool:
         """Whether one file serves every frame."""
-        return (
-            self.path is not None
-            and not _TOKEN.search(os.path.basename(self.path))
-            and os.path.splitext(self.path)[1].lower() not in MOVIES
-        )
+        return self.path is not None and not has_token(self.path) and not is_movie(self.path)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One instance, as the artist has it in the node."""
+class InstanceRow:
+    """One instance, as the artist sees it on the tab Instances."""
 
     name: str
     source: str
@@ -74,124 +74,133 @@ class Row:
 
     @property
     def input(self) -> str:
+        """Name of the input that holds the mask."""
         return self.source.partition(":")[0].strip()
 
     @property
     def channel(self) -> Optional[str]:
+        """Channel or layer that holds the mask; None when the source names none."""
         return self.source.partition(":")[2].strip() or None
 
     @property
     def cryptomatte(self) -> Optional[str]:
-        """The Cryptomatte it is an object of; None for a mask."""
+        """Name of the Cryptomatte that the instance is an object of; None for a mask."""
         kind, _, name = (self.channel or "").partition(":")
         return name if kind == "crypto" else None
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Everything a node and its script say about what to matte."""
+class NodeState:
+    """Everything that a node and its script say about what to matte."""
 
     node: str
-    plate: Optional[Connected]
-    guidance: tuple[Optional[Connected], ...]
-    rows: tuple[Row, ...] = ()
+    """Full name of the node."""
+    plate: Optional[InputSource]
+    guidance: tuple[Optional[InputSource], ...]
+    """One for each guidance input, in order; None where nothing is connected."""
+    rows: tuple[InstanceRow, ...] = ()
     frames: str = "input"
-    """`input`, `script` or `custom`."""
+    """Which frames to deliver: `input` (the plate's), `script` or `custom`."""
     range: str = ""
-    """The custom frames, of the script."""
+    """The custom frames, as the script counts: `1001-1100x2,1200`."""
     script_first: int = 1
     script_last: int = 1
     frame: int = 1
-    """Where the script stands."""
+    """The script's current frame."""
     views: tuple[str, ...] = ("main",)
     proxy: bool = False
+    """Whether proxy mode is on."""
     folder: str = ""
-    """Of the script; empty when it was never saved."""
+    """Folder of the script; empty when it was never saved."""
     cache: str = ""
+    """Cache folder that the node names; empty for one beside the script."""
     others: tuple[tuple[str, str], ...] = ()
-    """Name and cache folder of the script's other nodes of ours."""
-    settings: colour.Settings = colour.Settings("Nuke")
-    ocio: str = ""
-    colorspace: str = ""
+    """(name, cache folder) of the script's other MaGGIe nodes."""
+    project_colour: colour.ProjectColour = colour.ProjectColour("Nuke")
     model: str = "default"
     commercial: bool = False
     device: str = "auto"
-    precision: str = "auto"
-    exposure_ev: float = 0.0
-    detail: str = "working"
-    working_px: int = 576
-    segment: int = 48
-    """Frames; 0 = the whole shot."""
-    overlap: str = "first"
-    data_window: str = "display"
+    precision: Precision = "auto"
+    matte: MatteSettings = MatteSettings()
+    """The node's options; where `ocio` or `colorspace` is None, the script answers."""
+    file: MatteFile = MatteFile()
 
-    def input(self, name: str) -> Optional[Connected]:
+    def input(self, name: str) -> Optional[InputSource]:
+        """The source of the input with a name; None when nothing is connected."""
         return next((each for each in (self.plate, *self.guidance) if each and each.input == name), None)
 
 
 @dataclass(frozen=True)
-class Render:
-    """An input that Nuke has to render to files before the job can run."""
+class InputRender:
+    """The files of an input that Nuke has to render before the job can run."""
 
     input: str
+    """Name of the input."""
     pattern: str
+    """Path of the files, with a frame token."""
     frames: tuple[int, ...]
     """Numbers of the files, ascending."""
     shift: int
-    """File frame = script frame + shift."""
+    """Number of a file = script frame + shift."""
     channels: str
-    """For the Write: `rgb`, `rgba` or `all`."""
+    """Value of the Write's knob `channels`: `rgb`, `rgba` or `all`."""
     why: str
+    """Why the input cannot be passed by its own files."""
     view: str
+    """View to render; empty for the first."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One job, and what has to be there before it."""
+class JobPlan:
+    """One job, and the files that Nuke has to render before it."""
 
     node: str
+    """Full name of the node."""
     job: MatteJob
-    renders: tuple[Render, ...]
+    renders: tuple[InputRender, ...]
     shift: int
-    """Number of a matte = script frame + shift."""
+    """Number of a matte file = script frame + shift."""
     first: int
+    """First frame of the shot, as the script counts."""
     last: int
-    """Script frames of the shot."""
+    """Last frame of the shot, as the script counts."""
     frames: tuple[int, ...]
-    """Script frames asked for."""
+    """Frames to deliver, as the script counts."""
     layers: tuple[tuple[str, str], ...]
     """(name, layer) of each instance."""
     view: str
-    """The view it is for; empty when all views share it."""
+    """The view that the job is for; empty when all views share it."""
     folder: str
-    """Of the node: mattes, rendered inputs, jobs, temporal state."""
+    """The node's folder: mattes, rendered inputs, jobs, temporal state."""
     mattes: str
-    """The mattes' files as Nuke's own Read takes them: with %V where views differ."""
+    """Path of the matte files as a Read in Nuke takes it: with %V where the views differ."""
 
     @property
     def job_file(self) -> Path:
-        """Where its job is kept."""
+        """Path of the job document."""
         return Path(self.folder) / (f"job.{self.view}.json" if self.view else "job.json")
 
     def missing(self, script_frames: Iterable[int]) -> list[int]:
-        """Those of the frames (held at the ends of the shot) whose matte is not on disk."""
-        return Shown(self.job.output, self.first, self.last, self.shift).missing(script_frames)
+        """Frames whose matte is not on disk, as the script counts; see `MatteSequence.missing`."""
+        return MatteSequence(self.job.output, self.first, self.last, self.shift).missing(script_frames)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Matte files as a node shows them."""
+class MatteSequence:
+    """The matte files that a node shows."""
 
     files: str
+    """Path of the files, with a frame token and, where the views differ, %V."""
     first: int
+    """First frame, as the script counts; before it the first matte is held."""
     last: int
-    """Script frames; at frames beyond them the nearest is held."""
+    """Last frame, as the script counts; after it the last matte is held."""
     shift: int
     """Number of a file = script frame + shift."""
     views: tuple[str, ...] = ("",)
 
     def missing(self, script_frames: Iterable[int]) -> list[int]:
-        """Those of the frames (held at the ends of the shot) that have no file in some view."""
+        """Frames whose matte has no file in some view, ascending; frames outside are held at the ends."""
         held = {min(max(frame, self.first), self.last) + self.shift for frame in script_frames}
         absent: set[int] = set()
         for view in self.views:
@@ -199,84 +208,86 @@ class Shown:
         return sorted(number - self.shift for number in absent)
 
 
-def cache_folder(asked: Asked) -> str:
-    """The folder of the node's mattes: the one it names, else one beside the script.
+def cache_folder(state: NodeState) -> str:
+    """The node's folder: the one that its knob names, else one beside the script.
 
     Raises:
-        HostError: the script was never saved, or another node writes there.
+        HostError: the script was never saved, or another node writes into the folder.
     """
-    if not asked.cache and not asked.folder:
+    if not state.cache and not state.folder:
         raise HostError(
             "save the script, so that the mattes can lie beside it, or name a cache folder in the node"
         )
-    folder = asked.cache or f"{asked.folder}/maggie/{asked.node.rpartition('.')[2]}"
-    folder = os.path.normpath(os.path.join(asked.folder, folder)).replace("\\", "/")
-    for name, other in asked.others:
-        if other and os.path.normpath(os.path.join(asked.folder, other)).replace("\\", "/") == folder:
+    folder = state.cache or f"{state.folder}/maggie/{state.node.rpartition('.')[2]}"
+    folder = os.path.normpath(os.path.join(state.folder, folder)).replace("\\", "/")
+    for name, other in state.others:
+        if other and os.path.normpath(os.path.join(state.folder, other)).replace("\\", "/") == folder:
             raise HostError(
                 f"{name} has the same cache folder: empty the cache knob here, and it gets its own"
             )
     return folder
 
 
-def found_rows(asked: Asked, wanted: str = "") -> list[Row]:
-    """An instance for each mask that is connected; rows that are there already stay as they are.
+def found_rows(state: NodeState, wanted: str = "") -> list[InstanceRow]:
+    """One instance for each connected mask; an instance that the node already has stays as it is.
 
     Args:
-        wanted: names of the Cryptomatte objects that are meant, `hero*, extra_*`; empty = all.
+        wanted: patterns of names of Cryptomatte objects, `hero*, extra_*`; empty = all objects.
 
     Raises:
         HostError: no guidance is connected, or a Cryptomatte has more objects than the node takes.
     """
-    fresh: list[Row] = []
-    for source in filter(None, asked.guidance):
+    fresh: list[InstanceRow] = []
+    for source in filter(None, state.guidance):
         for crypto in source.cryptomattes:
             objects = _picked(crypto, wanted)
-            fresh += [Row(name, f"{source.input}:crypto:{crypto.name}") for name in objects]
+            fresh += [InstanceRow(name, f"{source.input}:crypto:{crypto.name}") for name in objects]
         if not source.cryptomattes:
             inside = layers.masks_in(source.channels)
-            fresh += [Row(name, f"{source.input}:{channel}") for name, channel in inside]
+            fresh += [InstanceRow(name, f"{source.input}:{channel}") for name, channel in inside]
             if not inside:
-                fresh.append(Row(_called(source), source.input))
+                fresh.append(InstanceRow(_name_of(source), source.input))
     if not fresh:
         raise HostError(
             "connect the masks to the guidance inputs: one input for each instance, or one with layers"
         )
-    there = {row.source if row.cryptomatte is None else (row.source, row.name): row for row in asked.rows}
-    rows: list[Row] = []
+    there = {row.source if row.cryptomatte is None else (row.source, row.name): row for row in state.rows}
+    rows: list[InstanceRow] = []
     for row in fresh:
         kept = there.get(row.source if row.cryptomatte is None else (row.source, row.name))
-        rows.append(kept or replace(row, name=_free(row.name, [each.name for each in rows])))
+        rows.append(kept or replace(row, name=_unused(row.name, [each.name for each in rows])))
     return rows
 
 
-def plans(asked: Asked, wanted: Optional[Sequence[int]] = None) -> list[Plan]:
-    """The jobs for what a node asks: one, or one for each view where views differ.
+def plans(state: NodeState, wanted: Optional[Sequence[int]] = None) -> list[JobPlan]:
+    """The jobs of a node: one, or one for each view where the views differ.
 
     Args:
-        wanted: script frames; None = those the node says.
+        wanted: frames to deliver, as the script counts; None = those that the node says.
 
     Raises:
-        HostError: something is missing or does not go together; one sentence.
+        HostError: something is missing or contradicts something else; one sentence.
     """
-    if asked.plate is None:
+    if state.plate is None:
         raise HostError("connect the plate to the input 'plate'")
-    rows = [row for row in asked.rows if row.use]
+    rows = [row for row in state.rows if row.use]
     if not rows:
         raise HostError("no instance is in use: connect masks to the guidance inputs, press Find instances")
     names = matte_layers(rows)
     for row in rows:
-        if asked.input(row.input) is None:
+        if state.input(row.input) is None:
             raise HostError(f"{row.name!r} comes from the input '{row.input}', to which nothing is connected")
     used = {row.input for row in rows}
-    inputs = [asked.plate, *(each for each in asked.guidance if each and each.input in used)]
-    if not _views_differ(asked, inputs):
-        return [_plan(asked, rows, names, inputs, wanted, "")]
-    return [_plan(asked, rows, names, inputs, wanted, view) for view in asked.views]
+    inputs = [state.plate, *(each for each in state.guidance if each and each.input in used)]
+    if not _views_differ(state, inputs):
+        return [_plan(state, rows, names, inputs, wanted, "")]
+    return [_plan(state, rows, names, inputs, wanted, view) for view in state.views]
 
 
-def matte_layers(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
-    """(name, layer) of the instances in use, in the order the job has them: a Cryptomatte's stay together.
+def matte_layers(rows: Sequence[InstanceRow]) -> tuple[tuple[str, str], ...]:
+    """(name, layer) of the instances in use, in the order of the job.
+
+    The job keeps the objects of one Cryptomatte together.
 
     Raises:
         HostError: a name is empty or given twice, or there are too many.
@@ -285,48 +296,51 @@ def matte_layers(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
     return tuple(zip(names, layers.matte_layers(names)))
 
 
-def shot_frames(asked: Asked, wanted: Optional[Sequence[int]] = None) -> list[int]:
-    """The script frames to deliver.
+def shot_frames(state: NodeState, wanted: Optional[Sequence[int]] = None) -> list[int]:
+    """The frames to deliver, as the script counts.
+
+    Args:
+        wanted: frames to take in place of those that the node says.
 
     Raises:
-        HostError: none of them is in the plate.
+        HostError: the plate has none of them, or lacks one that the artist wrote down.
     """
-    assert asked.plate is not None
-    first, last = asked.plate.first, asked.plate.last
+    assert state.plate is not None
+    first, last = state.plate.first, state.plate.last
     if wanted is not None:
         chosen = list(wanted)
-    elif asked.frames == "custom":
-        chosen = frames.parse_frames(asked.range)
-    elif asked.frames == "script":
-        chosen = list(range(asked.script_first, asked.script_last + 1))
+    elif state.frames == "custom":
+        chosen = _parsed(state.range)
+    elif state.frames == "script":
+        chosen = list(range(state.script_first, state.script_last + 1))
     else:
         chosen = list(range(first, last + 1))
     inside = [frame for frame in chosen if first <= frame <= last]
     outside = [frame for frame in chosen if not first <= frame <= last]
-    if not inside or (outside and asked.frames == "custom" and wanted is None):
+    if not inside or (outside and state.frames == "custom" and wanted is None):
         raise HostError(
-            f"the plate has no frames {frame_ranges(outside)}, it has {first}-{last}: change the frames"
+            f"the plate has no frames {compact_frames(outside)}, it has {first}-{last}: change the frames"
         )
     return inside
 
 
 def _plan(
-    asked: Asked,
-    rows: Sequence[Row],
+    state: NodeState,
+    rows: Sequence[InstanceRow],
     names: tuple[tuple[str, str], ...],
-    inputs: Sequence[Connected],
+    inputs: Sequence[InputSource],
     wanted: Optional[Sequence[int]],
     view: str,
-) -> Plan:
+) -> JobPlan:
     plate = inputs[0]
-    folder = cache_folder(asked)
-    chosen = shot_frames(asked, wanted)
-    shift = 0 if _must_render(asked, plate, 0) else plate.shift
-    reached = frames.needed(chosen, plate.first, plate.last, asked.segment)
-    renders: list[Render] = []
+    folder = cache_folder(state)
+    chosen = shot_frames(state, wanted)
+    shift = 0 if _must_render(state, plate, 0) else plate.shift
+    reached = frames.needed_frames(chosen, plate.first, plate.last, state.matte)
+    renders: list[InputRender] = []
     paths: dict[str, str] = {}
     for each in inputs:
-        why = _must_render(asked, each, shift)
+        why = _must_render(state, each, shift)
         if not why:
             assert each.path is not None
             paths[each.input] = in_view(each.path, view)
@@ -338,37 +352,35 @@ def _plan(
         pattern = f"{folder}/{each.input}{'/%V' if view else ''}/{each.input}.%04d.exr"
         paths[each.input] = in_view(pattern, view)
         numbers = tuple(frame + shift for frame in reached)
-        renders.append(
-            Render(each.input, paths[each.input], numbers, shift, _channels(each, rows), why, view)
-        )
-    if renders and asked.proxy:
+        channels = _channels(state, each, rows)
+        renders.append(InputRender(each.input, paths[each.input], numbers, shift, channels, why, view))
+    if renders and state.proxy:
         raise HostError(
             f"{renders[0].input} has to be rendered ({renders[0].why}) and proxy mode is on: turn it off, "
             "mattes are made at full size"
         )
     mattes = f"{folder}/mattes{'/%V' if view else ''}/matte.%04d.exr"
+    options = {**asdict(state.file), **asdict(state.matte)}
+    options["ocio"] = colour.config_of(state.project_colour, state.matte.ocio or "") or None
+    options["colorspace"] = _space(state, plate, rendered=plate.input in {each.input for each in renders})
     try:
         job = MatteJob(
             plate=paths[PLATE],
             output=in_view(mattes, view),
             guidance=tuple(_guidance(rows, paths)),
-            frames=frame_ranges([frame + shift for frame in chosen]),
-            shot_frames=frame_ranges(range(plate.first + shift, plate.last + shift + 1)),
-            ocio=colour.config_of(asked.settings, asked.ocio) or None,
-            colorspace=_space(asked, plate, rendered=plate.input in {each.input for each in renders}),
-            model=_model(asked),
-            device=asked.device,
-            commercial=asked.commercial,
-            exposure_ev=asked.exposure_ev,
-            working_px=asked.working_px,
-            segment_frames=asked.segment or "whole",
+            frames=compact_frames([frame + shift for frame in chosen]),
+            shot_frames=compact_frames(range(plate.first + shift, plate.last + shift + 1)),
+            model=_model(state),
+            device=state.device,
+            commercial=state.commercial,
+            precision=state.precision,
             cache=f"{folder}/state",
-            **_checked(asked, "precision", "detail", "overlap", "data_window"),
+            **options,
         )
     except DocumentError as error:
         raise HostError(str(error)) from None
-    return Plan(
-        node=asked.node,
+    return JobPlan(
+        node=state.node,
         job=job,
         renders=tuple(renders),
         shift=shift,
@@ -387,26 +399,38 @@ def in_view(path: str, view: str) -> str:
     return path.replace("%V", view).replace("%v", view[:1]) if view else path
 
 
-def _checked(asked: Asked, *names: str) -> dict[str, Any]:
-    return {name: getattr(asked, name) for name in names}
+def _parsed(text: str) -> list[int]:
+    """The frames that a range of the node's names.
+
+    Raises:
+        HostError: it names none.
+    """
+    try:
+        return list(parse_frames(text))
+    except SettingsError as error:
+        raise HostError(str(error)) from None
 
 
-def _space(asked: Asked, plate: Connected, *, rendered: bool) -> str:
+def _space(state: NodeState, plate: InputSource, *, rendered: bool) -> str:
+    """The colour space of the plate's files."""
+    project, chosen = state.project_colour, state.matte.colorspace or ""
     if rendered or plate.path is None:
-        return colour.working_space(asked.settings, asked.colorspace)
-    return colour.file_space(
-        asked.settings, plate.space, raw=plate.raw, path=plate.path, chosen=asked.colorspace
-    )
+        return colour.working_space(project, chosen)
+    return colour.file_space(project, plate.space, raw=plate.raw, path=plate.path, chosen=chosen)
 
 
-def _model(asked: Asked) -> str:
-    """A model's name as it is, its path absolute."""
-    model = asked.model.strip() or "default"
-    return os.path.normpath(os.path.join(asked.folder, model)) if "/" in model or "\\" in model else model
+def _model(state: NodeState) -> str:
+    """The model: a name as it is, a path made absolute."""
+    model = state.model.strip() or "default"
+    return os.path.normpath(os.path.join(state.folder, model)) if "/" in model or "\\" in model else model
 
 
-def _must_render(asked: Asked, each: Connected, shift: int) -> str:
-    """Why an input cannot be passed by file; empty when it can."""
+def _must_render(state: NodeState, each: InputSource, shift: int) -> str:
+    """Why Nuke has to render an input; empty when the job can take its files.
+
+    Args:
+        shift: the plate's, which every input has to share.
+    """
     if each.path is None:
         return each.why
     if each.input == PLATE:
@@ -415,15 +439,18 @@ def _must_render(asked: Asked, each: Connected, shift: int) -> str:
         return ""
     if each.shift != shift:
         return "its frames are shifted against the plate's"
-    assert asked.plate is not None
-    if each.first > asked.plate.first or each.last < asked.plate.last:
+    assert state.plate is not None
+    if each.first > state.plate.first or each.last < state.plate.last:
         return f"it has only the frames {each.first}-{each.last} of the plate's"
     return ""
 
 
-def _groups(rows: Sequence[Row]) -> list[tuple[Row, list[str]]]:
-    """Rows as a job has them: each mask alone, all of a Cryptomatte's objects together at its first."""
-    groups: list[tuple[Row, list[str]]] = []
+def _groups(rows: Sequence[InstanceRow]) -> list[tuple[InstanceRow, list[str]]]:
+    """(row, names) of each guidance of the job: a mask has one name, a Cryptomatte those of its objects.
+
+    A Cryptomatte stands where its first object stands.
+    """
+    groups: list[tuple[InstanceRow, list[str]]] = []
     for row in rows:
         same = [
             names for first, names in groups if row.cryptomatte is not None and first.source == row.source
@@ -435,7 +462,7 @@ def _groups(rows: Sequence[Row]) -> list[tuple[Row, list[str]]]:
     return groups
 
 
-def _guidance(rows: Sequence[Row], paths: dict[str, str]) -> Iterable[Guidance]:
+def _guidance(rows: Sequence[InstanceRow], paths: dict[str, str]) -> Iterable[Guidance]:
     for row, names in _groups(rows):
         if row.cryptomatte is None:
             yield MaskGuidance(row.name, paths[row.input], channel=row.channel)
@@ -443,17 +470,17 @@ def _guidance(rows: Sequence[Row], paths: dict[str, str]) -> Iterable[Guidance]:
             yield CryptomatteGuidance(paths[row.input], layer=row.cryptomatte or None, instances=tuple(names))
 
 
-def _channels(each: Connected, rows: Sequence[Row]) -> str:
-    """What the Write of an input has to write."""
+def _channels(state: NodeState, each: InputSource, rows: Sequence[InstanceRow]) -> str:
+    """Channels that the Write of an input has to write, as its knob takes them."""
     if each.input == PLATE:
-        return "rgb"
+        return "all" if state.matte.plate_layer else "rgb"
     if any(row.channel for row in rows if row.input == each.input):
         return "all"
     return "rgba" if "rgba.alpha" in each.channels else "rgb"
 
 
-def _views_differ(asked: Asked, inputs: Sequence[Connected]) -> bool:
-    return len(asked.views) > 1 and any(each.path is None or bool(_VIEW.search(each.path)) for each in inputs)
+def _views_differ(state: NodeState, inputs: Sequence[InputSource]) -> bool:
+    return len(state.views) > 1 and any(each.path is None or bool(_VIEW.search(each.path)) for each in inputs)
 
 
 def _picked(crypto: Cryptomatte, wanted: str) -> list[str]:
@@ -471,14 +498,14 @@ def _picked(crypto: Cryptomatte, wanted: str) -> list[str]:
     return objects
 
 
-def _called(source: Connected) -> str:
-    """The name of a lone mask: its file's, else its node's."""
+def _name_of(source: InputSource) -> str:
+    """Name of the instance whose mask fills an input: taken from the file, else from the node."""
     stem = os.path.basename(source.path) if source.path else ""
-    stem = _TOKEN.sub("", _VIEW.sub("", os.path.splitext(stem)[0])).strip("._- ")
+    stem = TOKEN.sub("", _VIEW.sub("", os.path.splitext(stem)[0])).strip("._- ")
     return stem or source.node.rpartition(".")[2]
 
 
-def _free(name: str, taken: Sequence[str]) -> str:
+def _unused(name: str, taken: Sequence[str]) -> str:
     count, free = 1, name
     while free in taken:
         count += 1

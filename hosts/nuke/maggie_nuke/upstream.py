@@ -1,4 +1,4 @@
-"""What is connected to a node, and which of our nodes a Write sees. Reads the script, changes nothing."""
+"""What is connected to a node, and which MaGGIe nodes a Write renders. Reading changes nothing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any, Optional
 
 import nuke
 
+from maggie_api.sequences import is_movie
+
 from . import frames, knobs
-from .shot import MOVIES, Connected, Cryptomatte
+from .shot import Cryptomatte, InputSource
 
 RETIMES = frozenset(
     "FrameHold Retime TimeWarp TimeBlur TimeEcho TimeClip TimeDissolve FrameBlend OFlow OFlow2 Kronos"
     " AppendClip NoTimeBlur TemporalMedian".split()
 )
-"""Classes behind which a frame is not the frame of the same number."""
+"""Classes of nodes whose frames are not their input's frames of the same number."""
 
 
 def is_ours(node: Any) -> bool:
@@ -25,30 +27,35 @@ def is_ours(node: Any) -> bool:
 
 
 def our_nodes() -> list[Any]:
-    """All of them in the script, also those in groups."""
+    """All MaGGIe nodes of the script, those inside groups too."""
     return [node for node in nuke.allNodes("Group", recurseGroups=True) if is_ours(node)]
 
 
-def connected(node: Any, index: int, name: str) -> Optional[Connected]:
-    """What an input of `node` shows; None when nothing is connected.
+def input_source(node: Any, index: int, name: str) -> Optional[InputSource]:
+    """What is connected to an input of `node`; None when nothing is.
 
-    A Read behind nothing but Dots, NoOps, disabled nodes and constant TimeOffsets is known by its files.
+    Its files are known when it is a Read, with nothing between but Dots, NoOps, disabled nodes and constant
+    TimeOffsets.
+
+    Args:
+        index: number of the input.
+        name: name of the input.
     """
-    direct = _hop(node.input(index))
+    direct = _from_outside(node.input(index))
     if direct is None:
         return None
     source, offset = direct, 0
     why = ""
     while source is not None:
         kind = source.Class()
-        if kind == "Read" and not _off(source):
+        if kind == "Read" and not _is_disabled(source):
             break
-        step = _offset(source) if kind == "TimeOffset" and not _off(source) else 0
-        if kind not in ("Dot", "NoOp", "TimeOffset") and not _off(source) or step is None:
+        step = _offset(source) if kind == "TimeOffset" and not _is_disabled(source) else 0
+        if kind not in ("Dot", "NoOp", "TimeOffset") and not _is_disabled(source) or step is None:
             why = f"it comes from {source.name()}"
             break
         offset += step
-        source = _hop(source.input(0))
+        source = _from_outside(source.input(0))
     if source is None:
         return None
     known = {
@@ -59,13 +66,13 @@ def connected(node: Any, index: int, name: str) -> Optional[Connected]:
     }
     by_file = None if why else _read(source, offset)
     if isinstance(by_file, dict):
-        return Connected(**known, **by_file)
+        return InputSource(**known, **by_file)
     first, last = int(direct.firstFrame()), int(direct.lastFrame())
-    return Connected(**known, first=first, last=last, why=by_file or why)
+    return InputSource(**known, first=first, last=last, why=by_file or why)
 
 
 def cryptomattes(node: Any) -> tuple[Cryptomatte, ...]:
-    """The Cryptomattes a picture carries, by its metadata."""
+    """The Cryptomattes that a node's image carries, by its metadata."""
     data = node.metadata() or {}
     found = []
     for key, value in sorted(data.items()):
@@ -76,7 +83,7 @@ def cryptomattes(node: Any) -> tuple[Cryptomatte, ...]:
 
 
 def path_of(knob: Any) -> str:
-    """A file knob's value as an absolute path: its TCL evaluated, the frame number left as it is."""
+    """Value of a file knob as an absolute path: TCL is evaluated, the frame token stays."""
     path = knob.getEvaluatedValue() or ""
     if not path:
         return ""
@@ -86,10 +93,10 @@ def path_of(knob: Any) -> str:
     return os.path.abspath(os.path.join(folder, path)).replace("\\", "/")
 
 
-def seen_by(write: Any) -> list[tuple[Any, Optional[int]]]:
-    """(node of ours, shift) of all whose picture reaches a Write through what is switched on.
+def our_nodes_behind(write: Any) -> list[tuple[Any, Optional[int]]]:
+    """(node, shift) of every MaGGIe node whose image reaches a Write through nodes that are switched on.
 
-    At the Write's frame f the node is asked for f - shift; a shift of None means that retimes are between.
+    At the Write's frame f Nuke needs the node's frame f - shift. The shift is None where retimes are between.
     """
     found: dict[str, tuple[Any, Optional[int]]] = {}
     seen: set[tuple[str, Optional[int]]] = set()
@@ -99,7 +106,7 @@ def seen_by(write: Any) -> list[tuple[Any, Optional[int]]]:
         if node is None or (node.fullName(), shift) in seen:
             continue
         seen.add((node.fullName(), shift))
-        if is_ours(node) and not _off(node):
+        if is_ours(node) and not _is_disabled(node):
             there = found.get(node.fullName(), (node, shift))[1]
             found[node.fullName()] = (node, shift if there == shift else None)
         waiting += [(source, _through(node, shift)) for source in _inputs(node)]
@@ -107,25 +114,26 @@ def seen_by(write: Any) -> list[tuple[Any, Optional[int]]]:
 
 
 def _inputs(node: Any) -> Iterator[Any]:
-    """What a node shows something of."""
+    """The nodes that a node's image is made from."""
     kind = node.Class()
-    if _off(node):
-        yield _hop(node.input(0))
+    if _is_disabled(node):
+        yield _from_outside(node.input(0))
         return
     if kind == "Input":
-        yield _hop(node)
+        yield _from_outside(node)
         return
     if kind == "Switch" and not _animated(node["which"]):
         yield node.input(int(node["which"].value()))
         return
     if kind == "Group" and not is_ours(node):
         yield from (inside for inside in node.nodes() if inside.Class() == "Output")
-        return  # its inputs are reached from within
+        return  # the Inputs inside lead out again
     yield from (node.input(index) for index in range(node.inputs()))
 
 
 def _through(node: Any, shift: Optional[int]) -> Optional[int]:
-    if _off(node) or shift is None:
+    """The shift behind a node, from the shift in front of it."""
+    if _is_disabled(node) or shift is None:
         return shift
     if node.Class() == "TimeOffset":
         step = _offset(node)
@@ -133,8 +141,8 @@ def _through(node: Any, shift: Optional[int]) -> Optional[int]:
     return None if node.Class() in RETIMES else shift
 
 
-def _hop(node: Any) -> Any:
-    """Out of the groups around: an Input stands for what is connected to its group."""
+def _from_outside(node: Any) -> Any:
+    """The node itself, or for an Input what is connected to its group from outside."""
     while node is not None and node.Class() == "Input":
         group = node.parent()
         if group is None or group.Class() == "Root":
@@ -143,7 +151,7 @@ def _hop(node: Any) -> Any:
     return node
 
 
-def _off(node: Any) -> bool:
+def _is_disabled(node: Any) -> bool:
     knob = node.knob("disable")
     return knob is not None and bool(knob.value())
 
@@ -153,7 +161,7 @@ def _animated(knob: Any) -> bool:
 
 
 def _offset(node: Any) -> Optional[int]:
-    """Frames a TimeOffset moves its input to later; None when that changes."""
+    """Frames by which a TimeOffset moves its input to later; None when the number is not fixed."""
     knob, reverse = node["time_offset"], node.knob("reverse_input")
     if _animated(knob) or (reverse is not None and reverse.value()) or knob.value() != int(knob.value()):
         return None
@@ -161,7 +169,7 @@ def _offset(node: Any) -> Optional[int]:
 
 
 def _read(read: Any, offset: int) -> Any:
-    """What is known of a Read's files, or why they cannot be passed as they are."""
+    """Fields of an `InputSource` that a Read's files give, or why a job cannot take the files."""
     name = read.name()
     path = path_of(read["file"])
     if not path:
@@ -172,7 +180,7 @@ def _read(read: Any, offset: int) -> Any:
     shift = frames.read_shift(read["frame_mode"].value(), read["frame"].value(), first)
     if shift is None:
         return f"{name} is retimed"
-    if shift and os.path.splitext(path)[1].lower() in MOVIES:
+    if shift and is_movie(path):
         return f"{name} is a movie that was moved in time"
     return {
         "path": path,
@@ -185,7 +193,7 @@ def _read(read: Any, offset: int) -> Any:
 
 
 def _objects(data: Any, start: str) -> tuple[str, ...]:
-    """Object names of one Cryptomatte's manifest; none when it cannot be read."""
+    """Object names in the manifest of one Cryptomatte; none when the manifest cannot be read."""
     text = data.get(f"{start}/manifest", "")
     beside = data.get(f"{start}/manif_file", "")
     try:

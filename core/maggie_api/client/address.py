@@ -1,0 +1,174 @@
+"""Where a shared worker is found: a folder of the user's own with its address, its lock and its log.
+
+Standard library only, Python 3.9: hosts import this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Optional
+
+from .. import serialization
+from ..errors import DocumentError, FolderError
+
+ADDRESS, LOCK, LOG, SOCKET = "worker.json", "worker.lock", "worker.log", "worker.sock"
+SOCKET_PATH_BYTES = 100
+"""Of a Unix socket's path: 108 on Linux and 104 on a Mac, with its end."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """How to reach the worker of a folder: a socket, or a port and a token."""
+
+    pid: int
+    version: str
+    """Of maggie-node."""
+    socket: Optional[str] = None
+    port: Optional[int] = None
+    """On 127.0.0.1."""
+    token: Optional[str] = None
+
+
+def default_folder() -> Path:
+    """The folder for a worker of this user: in the session's own, else in the temporary one."""
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or tempfile.gettempdir()
+        return Path(local) / "maggie-node"
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime) and os.path.isdir(runtime) and os.stat(runtime).st_uid == os.getuid():
+        return Path(runtime) / "maggie-node"
+    return Path(tempfile.gettempdir()) / f"maggie-node-{os.getuid()}"
+
+
+def private_folder(folder: Path) -> Path:
+    """`folder`, made if it is not there, and known to be this user's alone.
+
+    Raises:
+        FolderError: it cannot be made, is no folder, or others may enter it.
+    """
+    folder = folder.absolute()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FolderError(f"{folder}: {reason}: name a folder for the worker with --at") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise FolderError(f"{folder} is no folder: name another one for the worker")
+    if sys.platform != "win32":
+        if found.st_uid != os.getuid():
+            raise FolderError(f"{folder} belongs to somebody else: name a folder of your own for the worker")
+        if found.st_mode & 0o077:
+            raise FolderError(
+                f"{folder} is open to others (mode {found.st_mode & 0o777:o}): chmod 700 it, or name another"
+            )
+    return folder
+
+
+def write_address(folder: Path, address: Address) -> None:
+    """Write the address file for this user's eyes, whole or not at all."""
+    temporary = folder / f".{ADDRESS}.{os.getpid()}.tmp"
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(serialization.to_data(address), file)
+    os.replace(temporary, folder / ADDRESS)
+
+
+def read_address(folder: Path) -> Optional[Address]:
+    """The address in `folder`; None when there is none, or none that can be read."""
+    try:
+        return serialization.from_data(
+            Address, json.loads((folder / ADDRESS).read_text(encoding="utf-8")), ADDRESS
+        )
+    except (OSError, ValueError, DocumentError):
+        return None
+
+
+def connect(folder: Path, *, timeout_s: float) -> Optional[tuple[socket.socket, Address]]:
+    """A connection to the worker of `folder`; None when none listens there.
+
+    The other side has not said who it is: say hello.
+
+    Raises:
+        FolderError: the folder is not this user's alone.
+    """
+    if not folder.exists():
+        return None
+    folder = private_folder(folder)
+    address = read_address(folder)
+    # A worker that was killed leaves its address behind, and by now a stranger may have its port.
+    if address is None or not is_locked(folder):
+        return None
+    try:
+        if address.socket is not None:
+            line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            place: object = address.socket
+        else:
+            line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            place = ("127.0.0.1", address.port)
+    except (AttributeError, OSError):  # no Unix sockets here
+        return None
+    try:
+        line.settimeout(timeout_s)
+        line.connect(place)  # type: ignore[arg-type]
+    except OSError:
+        line.close()
+        return None
+    return line, address
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[Optional[BinaryIO]]:
+    """Hold the folder's lock, if nobody else does: yields its file, else None. It ends with the process."""
+    with open(folder / LOCK, "a+b") as file:
+        yield file if _lock(file) else None
+
+
+def note_listening(lock: BinaryIO) -> None:
+    """Write down that a worker listens from now on."""
+    lock.truncate(0)
+    lock.write(str(time.time_ns()).encode())
+    lock.flush()
+
+
+def last_listening(lock: BinaryIO) -> int:
+    """When a worker of the folder began to listen, the last time (`time.time_ns`); 0 = never."""
+    lock.seek(0)
+    said = lock.read(32)
+    return int(said) if said.isdigit() else 0
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a worker lives in `folder`."""
+    try:
+        with open(folder / LOCK, "ab") as file:
+            return not _lock(file, shared=True)
+    except OSError:
+        return False
+
+
+def _lock(file: BinaryIO, *, shared: bool = False) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,185 @@
+"""What every host's adapter needs and no host has: the worker found, a job followed, files looked for.
+
+Standard library only, Python 3.9: hosts import this. Nothing here knows Nuke or Blender.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Optional
+
+from ..errors import WorkerError
+from ..events import Finished, FrameDone, FrameFailed, Started, Warning
+from ..job import MatteJob
+from ..sequences import compact_frames
+from .python import find_python
+from .worker import RunningJob, Worker, find_or_start, start_child
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is, and what to say of it."""
+
+    state: State
+    done: int = 0
+    """Frames whose mattes are on disk, those that were there already among them."""
+    failed: int = 0
+    total: int = 0
+    frame: Optional[int] = None
+    """The one that was told of last."""
+    text: str = "starting the worker"
+    """For a status line."""
+    errors: tuple[str, ...] = ()
+    """One for each distinct reason, with its frames."""
+    warnings: tuple[str, ...] = ()
+    started: Optional[Started] = None
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def fraction(self) -> float:
+        """0 to 1."""
+        return (self.done + self.failed) / self.total if self.total else float(self.over)
+
+
+class Host:
+    """The worker of one host process: found or started by the first job, and again after it died.
+
+    Args:
+        name: the host, for the worker's log, e.g. `Nuke 15.1`.
+        python: interpreter that has maggie-node; empty looks for it when a job is submitted.
+        shared: meet other hosts in one worker, so that a model is loaded once; else a child of our own.
+    """
+
+    def __init__(self, name: str, *, python: str = "", shared: bool = True):
+        self._name, self._python, self._shared = name, python, shared
+        self._worker: Optional[Worker] = None
+
+    def submit(self, job: MatteJob, *, interactive: bool = False) -> Follow:
+        """Put a job, with absolute paths, in the worker's queue; never waits.
+
+        Args:
+            interactive: somebody waits for it: it goes ahead of what others render.
+
+        Raises:
+            HostError: no interpreter with maggie-node is known.
+        """
+        if self._worker is None:
+            python = find_python(self._python)
+            start = find_or_start if self._shared else start_child
+            self._worker = start(python=python, name=self._name)
+        return Follow(self._worker.submit(job, priority="interactive" if interactive else "batch"))
+
+    def close(self) -> None:
+        """Let go of the worker, and of every job in it; never waits."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+
+class Follow:
+    """A submitted job as its host sees it."""
+
+    def __init__(self, running: RunningJob):
+        self._running = running
+        self._failures: dict[str, list[int]] = {}
+        self._warnings: list[str] = []
+        self._started: Optional[Started] = None
+        self._done = self._failed = 0
+        self._frame: Optional[int] = None
+        self._seconds: list[float] = []
+        self._state: State = "waiting"
+        self._end = ""
+
+    def poll(self) -> Progress:
+        """How far it is by now; never waits, never raises."""
+        try:
+            for event in self._running.poll():
+                self._take(event)
+        except WorkerError as error:
+            self._state, self._end = "failed", str(error)
+        return self._progress()
+
+    def wait(
+        self, tick: Optional[Callable[[Progress], Optional[bool]]] = None, *, every_s: float = 0.1
+    ) -> Progress:
+        """Wait for its end.
+
+        Args:
+            tick: told of the progress again and again; returns False to cancel. When it raises, the job is
+                cancelled and its exception goes on.
+        """
+        try:
+            while not (progress := self.poll()).over:
+                if tick is not None and tick(progress) is False:
+                    self.cancel()
+                time.sleep(every_s)
+        except BaseException:
+            self.cancel()
+            raise
+        if tick is not None:
+            tick(progress)
+        return progress
+
+    def cancel(self) -> None:
+        """Ask for the end; frames that exist are whole. Never waits."""
+        self._running.cancel()
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, Started):
+            self._started, self._state = event, "running"
+        elif isinstance(event, FrameDone):
+            self._done, self._frame = self._done + 1, event.frame
+            if not event.cached:
+                self._seconds.append(event.seconds)
+        elif isinstance(event, FrameFailed):
+            self._failed, self._frame = self._failed + 1, event.frame
+            self._failures.setdefault(event.error, []).append(event.frame)
+        elif isinstance(event, Warning):
+            self._warnings.append(event.text)
+        elif isinstance(event, Finished):
+            self._state = "cancelled" if event.cancelled else "failed" if event.failed else "done"
+
+    def _progress(self) -> Progress:
+        errors = [f"{_frames(frames)}: {reason}" for reason, frames in self._failures.items()]
+        if self._end:
+            errors.append(self._end)
+        total = len(self._started.frames) if self._started else 0
+        return Progress(
+            self._state,
+            self._done,
+            self._failed,
+            total,
+            self._frame,
+            self._text(total, errors),
+            tuple(errors),
+            tuple(self._warnings),
+            self._started,
+        )
+
+    def _text(self, total: int, errors: list[str]) -> str:
+        if self._state == "waiting":
+            return "waiting for the worker"
+        reached = f"{self._done} of {total} mattes" if total else "no matte"
+        if self._state == "done":
+            return f"{reached} are there"
+        if self._state == "cancelled":
+            return f"cancelled: {reached} are there, and they are whole"
+        if self._state == "failed":
+            return errors[-1] if self._end or len(errors) == 1 else f"{reached} are there; {errors[0]}"
+        if not self._seconds:
+            return reached
+        recent = self._seconds[-8:]
+        each = sum(recent) / len(recent)
+        left = each * (total - self._done - self._failed)
+        return f"{reached}, {each:.1f} s a frame, {int(left // 60)}:{int(left % 60):02d} left"
+
+
+def _frames(frames: list[int]) -> str:
+    return f"frame {frames[0]}" if len(frames) == 1 else f"frames {compact_frames(frames)}"

@@ -1,0 +1,105 @@
+"""Which Python interpreter has maggie-node: found, checked, remembered for every host of this user.
+
+Standard library only, Python 3.9: hosts import this.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ..errors import HostError
+from .transport import clean_environment
+
+VERSION_S = 60.0
+"""How long an interpreter may take to tell its version: from a cold network disk it needs some."""
+INSTALL = "install maggie-node (pip install maggie-node) and name its python here, or in $MAGGIE_PYTHON"
+
+
+def find_python(configured: str = "") -> str:
+    """The interpreter that has maggie-node: the configured one, $MAGGIE_PYTHON, the remembered one, or that
+    beside the `maggie-node` command on PATH.
+
+    Raises:
+        HostError: there is none, or the one that was named is not there.
+    """
+    for named, place in (
+        (configured, "the settings"),
+        (os.environ.get("MAGGIE_PYTHON", ""), "$MAGGIE_PYTHON"),
+        (_remembered(), str(_settings_file())),
+    ):
+        if named:
+            if not _runs(named):
+                raise HostError(f"{place} names the python {named}, which is not there: {INSTALL}")
+            return named
+    command = shutil.which("maggie-node")
+    beside = Path(command).resolve().parent if command else Path()
+    for name in ("python.exe", "python3", "python"):
+        if command and _runs(str(beside / name)):
+            return str(beside / name)
+    raise HostError(f"no python with maggie-node is known: {INSTALL}")
+
+
+def remember_python(path: str) -> None:
+    """Note the interpreter for this user, so that every host finds it.
+
+    Raises:
+        HostError: the note cannot be written.
+    """
+    file = _settings_file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(path + "\n", encoding="utf-8")
+    except OSError as error:
+        raise HostError(f"{file} cannot be written ({error.strerror or error})") from None
+
+
+def check_python(path: str) -> str:
+    """Version of the maggie-node that an interpreter has; waits for the answer, a second or so.
+
+    Raises:
+        HostError: it has none, or does not run.
+    """
+    try:
+        ran = subprocess.run(
+            [path, "-m", "maggie_node", "--version"],
+            capture_output=True,
+            text=True,
+            timeout=VERSION_S,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise HostError(f"{path} does not run ({reason}): {INSTALL}") from None
+    found = re.search(r"version (\S+)", ran.stdout)
+    if ran.returncode or not found:
+        said = (ran.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise HostError(f"{path} has no maggie-node ({said}): {INSTALL}")
+    return found[1]
+
+
+def _settings_file() -> Path:
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home())
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "maggie-node" / "python"
+
+
+def _remembered() -> str:
+    try:
+        return _settings_file().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _runs(path: str) -> bool:
+    return shutil.which(path) is not None

@@ -1,0 +1,140 @@
+"""What a running job tells: typed events, one JSON object a line.
+
+Standard library only, Python 3.9: hosts import this.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal, Optional, Union
+
+from . import serialization
+
+
+@dataclass(frozen=True)
+class InstanceInfo:
+    """One delivered instance: the artist's name for it, and where its alpha is in the file."""
+
+    name: str
+    slug: str
+    channel: str
+    """Full channel name of the alpha; in a Cryptomatte the name of its layer."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the network runs: once as it was asked for, once as it takes effect."""
+
+    device: str
+    precision: str
+    working_px: int
+    """Short side the network works at, in square pixels."""
+    detail: str
+    backend: str
+    """Which sparse convolutions run; `auto` when nothing was asked."""
+    polish: str = "none"
+    """The last step on edges."""
+    steady: str = "none"
+    """How frames are made to agree."""
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """Pixels the network's own copy of the plate needed mended; the plate is untouched."""
+
+    nan: int = 0
+    inf: int = 0
+    negative: int = 0
+    above_one: int = 0
+    """Values above one after exposure, compressed or clipped; not an error in a scene-linear plate."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The job is understood, everything it needs is there, and the model is in memory or not needed."""
+
+    frames: tuple[int, ...]
+    instances: tuple[InstanceInfo, ...]
+    device: str
+    model: str
+    precision: str
+    asked: Terms
+    effective: Terms
+    working_size: str
+    """Width and height of the network's picture, e.g. `1024x576`."""
+    licence: str
+    colorspace: str
+    """OCIO colour space the plate is read in."""
+    ocio: str
+    """OCIO configuration in effect."""
+    event: Literal["started"] = "started"
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """A frame's matte is on disk, whole."""
+
+    frame: int
+    path: str
+    seconds: float
+    """Since the frame before it; 0 when it was there already."""
+    cached: bool
+    """True when a file of the same recipe was there already."""
+    paths: tuple[str, ...] = ()
+    """Every file of this frame, when the layout makes several; `path` is the first."""
+    repairs: Optional[Repairs] = None
+    reused: Literal["nothing", "state", "matte", "file"] = "nothing"
+    """What was there already: nothing, in the cache the network's matte or the finished one, or the file."""
+    why: str = ""
+    """With a cache: what has changed since the matte was last found or made, so that it had to be made."""
+    event: Literal["frame_done"] = "frame_done"
+
+
+@dataclass(frozen=True)
+class FrameFailed:
+    """A frame has no matte; nothing of it is on disk."""
+
+    frame: int
+    error: str
+    event: Literal["frame_failed"] = "frame_failed"
+
+
+@dataclass(frozen=True)
+class Warning:
+    """Something the user should know; the job goes on."""
+
+    code: str
+    """Stable, for programs: `repaired-pixels`, `missing-frames`, ..."""
+    text: str
+    event: Literal["warning"] = "warning"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last event of a job: every asked frame is in exactly one of the three counts."""
+
+    done: int
+    skipped: int
+    failed: int
+    cancelled: bool = False
+    """True when the job was stopped; frames not reached are then in no count."""
+    event: Literal["finished"] = "finished"
+
+
+Event = Union[Started, FrameDone, FrameFailed, Warning, Finished]
+_EVENTS = (Started, FrameDone, FrameFailed, Warning, Finished)
+
+
+def to_line(event: Event) -> str:
+    """One line of JSON, without its line break."""
+    return json.dumps(serialization.to_data(event), ensure_ascii=False)
+
+
+def from_line(line: str) -> Event:
+    """The event a line holds.
+
+    Raises:
+        DocumentError: no JSON, an unknown event, an unknown field or a wrong type.
+    """
+    return serialization.one_of(_EVENTS, serialization.parse(line, "event"), "event", tag="event")

@@ -1,0 +1,251 @@
+"""What to matte, as data: the one document that command line, worker, hosts, panel and farm exchange.
+
+Standard library only, Python 3.9: hosts import this.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Optional, Union
+
+from . import serialization
+from .errors import DocumentError, JobError
+
+SCHEMA = "maggie-job/1"
+
+
+@dataclass(frozen=True)
+class MaskGuidance:
+    """One instance: a sequence (or one file for every frame) that holds its mask."""
+
+    name: str
+    sequence: str
+    channel: Optional[str] = None
+    """Channel that holds the mask; None takes alpha, or the only channel, or the luminance."""
+    kind: Literal["mask"] = "mask"
+
+
+@dataclass(frozen=True)
+class LayersGuidance:
+    """An instance for each layer (or bare channel) of a sequence."""
+
+    sequence: str
+    instances: tuple[str, ...] = ()
+    """Names of those wanted; empty = every layer that could be a mask."""
+    kind: Literal["layers"] = "layers"
+
+
+@dataclass(frozen=True)
+class IdName:
+    """Who a value of an id map is."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class IdMapGuidance:
+    """An instance for each value above zero of a sequence of whole numbers."""
+
+    sequence: str
+    names: tuple[IdName, ...] = ()
+    """The values wanted, with names; empty = every value found, as `id_<n>`."""
+    kind: Literal["id_map"] = "id_map"
+
+
+@dataclass(frozen=True)
+class CryptomatteGuidance:
+    """Instances picked by name from a Cryptomatte."""
+
+    sequence: str
+    layer: Optional[str] = None
+    """The Cryptomatte's own name, e.g. `CryptoObject`; None = the only one in the file."""
+    instances: tuple[str, ...] = ()
+    """Names as the manifest has them; empty = every object that is seen."""
+    kind: Literal["cryptomatte"] = "cryptomatte"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Alphas of one instance that the artist is content with: delivered as they are."""
+
+    name: str
+    """Whose they are: an instance of the guidance."""
+    sequence: str
+    """Files for the pinned frames, and for those alone, of the plate's size."""
+    channel: Optional[str] = None
+    """Channel that holds the alpha; None as for a mask."""
+
+
+Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidance]
+
+
+@dataclass(frozen=True)
+class MatteJob:
+    """One shot and how to matte it. Only the first three fields have to be given.
+
+    Sequences are written `plate.####.exr`, `plate.%04d.exr`, or name one file; frames in the grammar of
+    fileseq, `1001-1100x2,1200`.
+
+    Raises:
+        JobError: a field has no meaning, in one line that names it.
+    """
+
+    plate: str
+    output: str
+    guidance: tuple[Guidance, ...]
+    """In order: where masks overlap, the order decides (see `overlap`)."""
+
+    frames: Optional[str] = None
+    """Frames to deliver; None = the whole shot."""
+    shot_frames: Optional[str] = None
+    """Frames the shot consists of; None = what lies on disk. Segments are counted from its first."""
+    plate_layer: Optional[str] = None
+    on_missing: Literal["error", "hold", "black", "skip"] = "error"
+    """What stands in for a missing plate frame: nothing, its predecessor, black, or no matte for it."""
+    guidance_missing: Literal["error", "empty", "hold"] = "error"
+    """What stands in for a missing mask: nothing, an empty mask, or its predecessor."""
+
+    pins: tuple[Pin, ...] = ()
+    """Frames of instances that are delivered as the artist gives them; the frames beside go on from them."""
+
+    model: str = "default"
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    commercial: bool = False
+    """Refuse weights whose licence does not allow commercial work."""
+
+    ocio: Optional[str] = None
+    colorspace: Optional[str] = None
+    exposure_ev: Union[float, Literal["auto"]] = 0.0
+    highlights: Literal["compress", "clip"] = "compress"
+
+    working_px: int = 576
+    detail: Literal["working", "native"] = "working"
+    """Where edges are decided: at the working size, or once more at the plate's own."""
+    overlap: Literal["first", "last", "shared"] = "first"
+    segment_frames: Union[int, Literal["whole"]] = 48
+    warmup_frames: int = 4
+    carry_hidden: bool = False
+    """Hand the network's hidden state on from window to window, too; published is not to."""
+    polish: Literal["auto", "none", "guided", "closed-form"] = "auto"
+    """The last step on edges; auto takes what the model was made to end in."""
+    steady: Literal["auto", "none", "flow"] = "auto"
+    """Average a frame with its neighbours along the optical flow, or not; auto as the model is made for."""
+    sum_to_one: bool = False
+
+    layout: Literal["layers", "multipart", "files", "cryptomatte"] = "layers"
+    depth: Literal["half", "float"] = "half"
+    compression: str = "zips"
+    data_window: Literal["display", "tight", "plate"] = "display"
+    foreground: bool = False
+    """Also deliver each instance's own colour, freed of the background and premultiplied."""
+    resume: bool = True
+    """Keep frames that are complete and were made by the same recipe; False redoes all."""
+    cache: Optional[str] = None
+    """Folder that keeps temporal state from run to run; None keeps none. It changes no pixel."""
+    cache_gb: float = 20.0
+    """Gigabytes the folder may take; what was not used for longest goes first."""
+    schema: Literal["maggie-job/1"] = SCHEMA
+
+    def __post_init__(self) -> None:
+        for name in ("plate", "output"):
+            if not getattr(self, name).strip():
+                raise JobError(f'job: field "{name}" is empty: name a sequence or a file')
+        if not self.guidance:
+            raise JobError("job: no guidance: give at least one mask, layered file, id map or Cryptomatte")
+        for i, source in enumerate(self.guidance):
+            if not source.sequence.strip():
+                raise JobError(f'job: field "guidance[{i}].sequence" is empty: name a sequence or a file')
+            if isinstance(source, MaskGuidance) and not source.name.strip():
+                raise JobError(f'job: field "guidance[{i}].name" is empty: name the instance')
+        for i, pin in enumerate(self.pins):
+            for name in ("name", "sequence"):
+                if not getattr(pin, name).strip():
+                    raise JobError(f'job: field "pins[{i}].{name}" is empty: name the instance and its files')
+        if not self.cache_gb > 0:
+            raise JobError(f'job: field "cache_gb" is {self.cache_gb}: give the cache some room')
+
+    def to_json(self) -> str:
+        """The document, indented, every field written out; ends with a line break."""
+        return json.dumps(serialization.to_data(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, what: str = "job") -> MatteJob:
+        """The job `text` describes.
+
+        Args:
+            what: how to call the document in an error, e.g. its file name.
+
+        Raises:
+            JobError: no JSON, another schema, an unknown field, a wrong type; one line that names it.
+        """
+        try:
+            data = serialization.parse(text, what)
+            if not isinstance(data, dict) or "schema" not in data:
+                raise JobError(f'{what}: no "schema" field: a job begins with "schema": "{SCHEMA}"')
+            if data["schema"] != SCHEMA:
+                raise JobError(
+                    f'{what}: schema is {json.dumps(data["schema"])}: this version reads "{SCHEMA}"'
+                )
+            return serialization.from_data(cls, data, what)
+        except JobError:
+            raise
+        except DocumentError as error:
+            raise JobError(str(error)) from None
+
+    def anchored(self, folder: Path) -> MatteJob:
+        """The same job with relative paths made absolute, as seen from `folder`."""
+        guidance, pins = (
+            tuple(dataclasses.replace(each, sequence=_absolute(each.sequence, folder)) for each in sources)
+            for sources in (self.guidance, self.pins)
+        )
+        # A model is a name or a path, and so is an OCIO configuration: what is there as a file is a path.
+        return dataclasses.replace(
+            self,
+            plate=_absolute(self.plate, folder),
+            output=_absolute(self.output, folder),
+            guidance=guidance,
+            pins=pins,
+            model=_absolute_if_there(self.model, folder),
+            ocio=None if self.ocio is None else _absolute_if_there(self.ocio, folder),
+            cache=None if self.cache is None else _absolute(self.cache, folder),
+        )
+
+
+def read_job(path: Path) -> MatteJob:
+    """The job in a file; its relative paths are seen from the file's folder.
+
+    Raises:
+        JobError: the file cannot be read or does not hold a job.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise JobError(f"{path}: {error.strerror or error}: give a job document") from None
+    except UnicodeDecodeError:
+        raise JobError(f"{path}: not UTF-8 text: give a job document") from None
+    return MatteJob.from_json(text, what=str(path)).anchored(path.resolve().parent)
+
+
+def write_job(job: MatteJob, path: Path) -> None:
+    """Write `job` to a temporary name beside `path`, then rename: a job file that exists is whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(job.to_json(), encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return os.path.normpath(os.path.join(str(folder), path))
+
+
+def _absolute_if_there(name_or_path: str, folder: Path) -> str:
+    candidate = _absolute(name_or_path, folder)
+    return candidate if os.path.exists(candidate) else name_or_path

@@ -1,0 +1,238 @@
+"""How sequences and frame ranges are written: `plate.####.exr`, `plate.%04d.exr`, `1001-1100x2,1200`.
+
+One `#` (or `@`) stands for one digit, as in Nuke and RV; `%04d` and `$F4` are read too. Ranges follow the
+grammar of fileseq: `1-10x2` every second frame, `1-10y2` the others, `1-10:2` the same frames as `1-10x2`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Union
+
+from .errors import SettingsError
+
+MOVIE_SUFFIXES = frozenset(
+    {".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".mts", ".ts"}
+)
+"""Endings of files that hold a movie, lower case."""
+MAX_FRAMES = 10_000_000
+"""Most frames that one range may name; more is a slip of the pen."""
+TOKEN = re.compile(r"#+|@+|%0?\d*d|\$F\d*")
+"""Where a sequence's name has its frame number."""
+_NUMBER = r"-?\d+"
+_RANGE = re.compile(rf"({_NUMBER})(?:-({_NUMBER})(?:([xy:])(\d+))?)?")
+_RANGE_IN_NAME = re.compile(
+    rf"(?:{_NUMBER}-{_NUMBER}(?:[xy:]\d+)?|{_NUMBER}(?=,))(?:,{_NUMBER}(?:-{_NUMBER}(?:[xy:]\d+)?)?)*$"
+)
+_NUMBER_AT_END = re.compile(r"(?:\.(-?\d+)|_(\d{3,6}))$")
+_LAST_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
+
+Pathlike = Union[str, Path]
+
+
+def is_movie(path: Pathlike) -> bool:
+    """Whether a file's name ends as a movie's does."""
+    return os.path.splitext(str(path))[1].lower() in MOVIE_SUFFIXES
+
+
+def parse_frames(text: str) -> tuple[int, ...]:
+    """The frames a range text names, ascending, each once.
+
+    Args:
+        text: `1001-1100`, `1001-1100x2`, `1,5,9-12`; negative numbers too.
+
+    Raises:
+        SettingsError: not a range of whole frames, an empty one, or one of more than `MAX_FRAMES`.
+    """
+    frames: set[int] = set()
+    for part in text.split(",") if text.strip() else ():
+        found = _RANGE.fullmatch(part.strip())
+        if found is None:
+            frames.clear()
+            break
+        first, last = int(found[1]), int(found[2] or found[1])
+        step = int(found[4] or 1)
+        if step == 0 or abs(last - first) >= MAX_FRAMES:
+            frames.clear()
+            break
+        whole = range(first, last + 1) if first <= last else range(first, last - 1, -1)
+        chosen = set(whole[::step])
+        frames |= set(whole) - chosen if found[3] == "y" else chosen
+    if not frames:
+        raise SettingsError(
+            f"'{text}' is no frame range: write it like 1001-1100, 1001-1100x2 or 1001,1005-1009"
+        )
+    return tuple(sorted(frames))
+
+
+def compact_frames(frames: Iterable[int]) -> str:
+    """Frames as a job has them and as a person writes them: `1001-1005,1009`, `1001-1009x2`."""
+    left, parts = sorted(set(frames)), []
+    while left:
+        step = left[1] - left[0] if len(left) > 1 else 1
+        count = 1
+        while count < len(left) and left[count] - left[count - 1] == step:
+            count += 1
+        if count == 2 and step > 1:  # two frames are no rhythm
+            count = 1
+        first, last = left[0], left[count - 1]
+        parts.append(f"{first}" if count == 1 else f"{first}-{last}" + (f"x{step}" if step > 1 else ""))
+        del left[:count]
+    return ",".join(parts)
+
+
+def frame_runs(frames: Iterable[int]) -> list[tuple[int, int]]:
+    """Frames as (first, last) of each unbroken run, ascending."""
+    found: list[tuple[int, int]] = []
+    for frame in sorted(set(frames)):
+        if found and frame == found[-1][1] + 1:
+            found[-1] = (found[-1][0], frame)
+        else:
+            found.append((frame, frame))
+    return found
+
+
+@dataclass(frozen=True)
+class SequencePattern:
+    """A sequence's name, taken apart around its frame number."""
+
+    folder: Path
+    prefix: str
+    suffix: str
+    width: int
+    """Digits the number is padded to; 1 means as many as it needs."""
+    frames: Optional[tuple[int, ...]] = None
+    """The range written into the name (`a.1001-1010#.exr`), if any."""
+
+    def path(self, frame: int) -> Path:
+        """Name of one frame; a minus sign counts as a digit of the padding, as in C."""
+        return self.folder / f"{self.prefix}{frame:0{self.width}d}{self.suffix}"
+
+    def on_disk(self) -> dict[int, Path]:
+        """The files that exist, by frame, ascending. Of two paddings of one frame, the asked one wins.
+
+        Raises:
+            OSError: the folder cannot be listed.
+        """
+        name = re.compile(re.escape(self.prefix) + rf"({_NUMBER})" + re.escape(self.suffix))
+        found: dict[int, Path] = {}
+        with os.scandir(self.folder or ".") as entries:
+            for entry in entries:
+                match = name.fullmatch(entry.name)
+                if match is None or not self._is_padded(match[1]):
+                    continue
+                frame, path = int(match[1]), self.folder / entry.name
+                if frame not in found or path == self.path(frame):
+                    found[frame] = path
+        return dict(sorted(found.items()))
+
+    def matches(self, name: str) -> bool:
+        """Whether a file's name could be one of the sequence, whatever its frame."""
+        return name.startswith(self.prefix) and name.endswith(self.suffix)
+
+    def _is_padded(self, digits: str) -> bool:
+        if self.width == 1 or digits.startswith("-"):
+            return True  # a lone token takes any padding; for negative numbers programs disagree
+        return len(digits) == self.width or (len(digits) > self.width and not digits.startswith("0"))
+
+
+def parse_pattern(pattern: Pathlike) -> Optional[SequencePattern]:
+    """Take a sequence's name apart; None when it has no frame token and so names one file.
+
+    Raises:
+        SettingsError: more than one frame token.
+    """
+    folder, name = Path(pattern).parent, Path(pattern).name
+    tokens = TOKEN.findall(name)
+    if not tokens:
+        return None
+    if len(tokens) > 1:
+        raise SettingsError(
+            f"{pattern} has {len(tokens)} frame tokens: one is needed, such as plate.####.exr"
+        )
+    prefix, suffix = name.split(tokens[0])
+    written = _RANGE_IN_NAME.search(prefix)
+    frames = None
+    if written is not None:
+        prefix, frames = prefix[: written.start()], parse_frames(written[0])
+    return SequencePattern(folder, prefix, suffix, _width(tokens[0]), frames)
+
+
+def has_token(path: Pathlike) -> bool:
+    """Whether a name has a place for a frame number."""
+    return TOKEN.search(os.path.basename(str(path))) is not None
+
+
+def frame_of_file(path: Pathlike) -> Optional[int]:
+    """The frame number in one file's name (`plate.1001.exr`, `plate_0007.png`), or None.
+
+    After an underscore three to six digits count: `portrait_3` and `coco_000000142238` carry names, not
+    frames.
+    """
+    match = _NUMBER_AT_END.search(Path(path).stem)
+    return int(match[1] or match[2]) if match else None
+
+
+def as_sequence(path: str) -> tuple[str, Optional[int]]:
+    """`plate.1001.exr` as `plate.####.exr` and 1001.
+
+    As in Blender, the last number of the name counts. A name without a number, or with a token, stays as it
+    is, and the number is None.
+    """
+    folder, name = os.path.split(path)
+    stem, suffix = os.path.splitext(name)
+    found = _LAST_NUMBER.match(stem)
+    if found is None or has_token(name):
+        return path, None
+    return os.path.join(folder, found[1] + "#" * len(found[2]) + found[3] + suffix), int(found[2])
+
+
+def matte_path(output: Pathlike, frame: int) -> Path:
+    """The file of a frame: `matte.####.exr` and `matte.%04d.exr` give `matte.1001.exr`.
+
+    A name without a token is that of every frame.
+    """
+    pattern = parse_pattern(output)
+    return Path(output) if pattern is None else pattern.path(frame)
+
+
+def missing_mattes(output: Pathlike, frames: Iterable[int]) -> list[int]:
+    """Those of the frames whose matte is not on disk; files that exist are whole."""
+    return [frame for frame in frames if not matte_path(output, frame).is_file()]
+
+
+def expand_output(pattern: Pathlike, frame: int, *, single: bool = False) -> Path:
+    """The file to write for one frame: `out.####.exr` gives `out.1001.exr`.
+
+    Args:
+        pattern: a name with one frame token.
+        frame: the source's frame number.
+        single: the job has one frame, so a name without a token is that frame's.
+
+    Raises:
+        SettingsError: the output is a folder, or several frames would get one name.
+    """
+    if str(pattern).endswith(("/", os.sep)) or Path(pattern).is_dir():
+        example = Path(pattern) / "matte.####.exr"
+        raise SettingsError(f"output {pattern} is a folder: name the files in it, such as {example}")
+    parsed = parse_pattern(pattern)
+    if parsed is not None:
+        return parsed.path(frame)
+    if single:
+        return Path(pattern)
+    path = Path(pattern)
+    example = path.with_name(f"{path.stem}.####{path.suffix}")
+    raise SettingsError(
+        f"output {pattern} names one file: several frames need a frame token, such as {example}"
+    )
+
+
+def _width(token: str) -> int:
+    if token[0] in "#@":
+        return len(token)
+    digits = re.sub(r"\D", "", token)
+    return max(1, int(digits or 1))

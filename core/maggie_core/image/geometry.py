@@ -1,0 +1,259 @@
+"""Where pixels are: windows in pixel coordinates, pixel aspect, the network's working size.
+
+Coordinates follow OpenEXR and OpenImageIO: x to the right, y down, integers name pixels, and the
+centre of pixel (0, 0) lies at (0.5, 0.5). Resampling is by pixel centres, so an edge stays where it was.
+
+Three grids appear, always in this order:
+
+    data window     what a file stores; may be smaller than the picture, larger, or beside it
+    region          the pixels that are matted; the plate's display window unless asked otherwise
+    working grid    the region in square pixels at the size the network looks at
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from maggie_api.errors import GuidanceError, InputError, SettingsError
+from maggie_core.image.resample import resample_axis
+from maggie_core.image.window import Window, reframe
+
+if TYPE_CHECKING:
+    from maggie_core.image.frame import Frame
+
+ASPECT_TOLERANCE = 0.01
+"""How far two pictures' aspects may differ and still be the same picture at another scale: a 2K proxy of an
+odd-sized plate is rounded to whole pixels."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The region of one shot and the grid the network sees it on. The same for every frame of the shot."""
+
+    display: Window
+    """The plate's display window: the picture."""
+    region: Window
+    """The pixels that are matted and written."""
+    pixel_aspect: float = 1.0
+    """Width of a plate pixel over its height."""
+    working_px: int = 576
+    """Short side of the working grid, in square pixels; a smaller region is never enlarged."""
+
+    @property
+    def working_size(self) -> tuple[int, int]:
+        """(w, h) of the working grid: the region in square pixels, short side at most `working_px`."""
+        width, height = self.region.width * self.pixel_aspect, float(self.region.height)
+        scale = min(1.0, self.working_px / min(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def to_working(self, frame_pixels: np.ndarray, data: Window, *, fill: float = 0.0) -> np.ndarray:
+        """Bring plate pixels onto the working grid: area average where it shrinks, linear where it grows.
+
+        Args:
+            frame_pixels: (H, W, C) or (H, W) float32 covering `data`, finite.
+            data: the frame's data window, in plate pixels.
+            fill: value of the region's pixels that the frame does not store.
+
+        Returns:
+            (h, w, C) or (h, w) float32 on the working grid.
+        """
+        pixels = reframe(frame_pixels, data, self.region, fill=fill)
+        width, height = self.working_size
+        # Rows first: they are contiguous, and the image that is then transposed is already small.
+        rows = resample_axis(pixels, 0, height, step=self.region.height / height)
+        return resample_axis(rows, 1, width, step=self.region.width / width)
+
+    def from_working(self, planes: Any) -> Any:
+        """Bring planes of the working grid back to the region, bilinearly and by pixel centres.
+
+        Args:
+            planes: (N, h, w) float32 ndarray or torch tensor on the working grid.
+
+        Returns:
+            (N, H, W) float32 over `region`, of the same kind (and device) as `planes`. An edge keeps its
+            place to within a tenth of a plate pixel.
+        """
+        import torch  # here, because reading and placing pixels must not cost seconds of start-up
+        import torch.nn.functional as functional
+
+        width, height = self.working_size
+        if tuple(planes.shape[1:]) != (height, width):
+            raise InputError(
+                f"planes are {tuple(planes.shape)}: the working grid is {height}x{width} (h x w)"
+            )
+        region = (self.region.height, self.region.width)
+        is_array = isinstance(planes, np.ndarray)
+        grown = torch.from_numpy(np.ascontiguousarray(planes)) if is_array else planes
+        if region != (height, width) and len(planes):
+            shrinks = region[0] < height or region[1] < width
+            grown = functional.interpolate(
+                grown[None].float(), size=region, mode="bilinear", align_corners=False, antialias=shrinks
+            )[0]
+        elif region != (height, width):
+            grown = grown.new_zeros((0, *region))
+        return grown.float().numpy() if is_array else grown.float()
+
+    def tiles(self, side_px: int) -> Iterator[Window]:
+        """The region in squares of `side_px`, row by row; what is left over is narrower."""
+        region = self.region
+        for y in range(region.y, region.bottom, side_px):
+            for x in range(region.x, region.right, side_px):
+                yield Window(x, y, min(side_px, region.right - x), min(side_px, region.bottom - y))
+
+    def cells_of(self, part: Window) -> tuple[slice, slice]:
+        """Rows and columns of the working grid that `part` of the region is interpolated from."""
+        rows, columns = self._axes_of(part)
+        return slice(rows.low, rows.high), slice(columns.low, columns.high)
+
+    def part_from_working(self, planes: np.ndarray, part: Window) -> np.ndarray:
+        """As `from_working`, for a part of the region alone; the same wherever the region is cut.
+
+        Args:
+            planes: (h, w, C) float32 on the working grid.
+            part: a window inside the region.
+
+        Returns:
+            (H', W', C) float32 over `part`.
+        """
+        for axis, along in enumerate(self._axes_of(part)):
+            near = planes[along.low : along.high] if axis == 0 else planes[:, along.low : along.high]
+            planes = resample_axis(near, axis, along.count, step=along.step, first=along.first - along.low)
+        return planes
+
+    def _axes_of(self, part: Window) -> tuple[_Along, _Along]:
+        width, height = self.working_size
+        return (
+            _Along.of(part.y - self.region.y, part.height, height, self.region.height),
+            _Along.of(part.x - self.region.x, part.width, width, self.region.width),
+        )
+
+    def place(
+        self,
+        mask: np.ndarray,
+        data: Window,
+        display: Window,
+        *,
+        pixel_aspect: float = 1.0,
+        name: str = "the mask",
+    ) -> np.ndarray:
+        """Put a mask where it belongs on the working grid.
+
+        A mask whose display window has the plate's size is placed by pixel coordinates; one of another size
+        but the same picture aspect is a proxy, scaled so that both display windows coincide. What the mask's
+        file does not store is 0.
+
+        Args:
+            mask: (h0, w0) coverage in [0, 1] over `data`.
+            data: the mask's data window, in its own pixels.
+            display: the mask's display window, in its own pixels.
+            pixel_aspect: of the mask's file.
+            name: how the artist knows this mask, for the message.
+
+        Returns:
+            (h, w) float32 coverage in [0, 1].
+
+        Raises:
+            GuidanceError: the mask shows another picture: its aspect differs by more than 1 %.
+        """
+        return self._placed(mask, data, display, self.working_size, pixel_aspect=pixel_aspect, name=name)
+
+    def place_full(
+        self,
+        mask: np.ndarray,
+        data: Window,
+        display: Window,
+        *,
+        pixel_aspect: float = 1.0,
+        name: str = "the mask",
+    ) -> np.ndarray:
+        """As `place`, but (H, W) over the region in plate pixels; bit-exact where no scaling is needed."""
+        size = (self.region.width, self.region.height)
+        return self._placed(mask, data, display, size, pixel_aspect=pixel_aspect, name=name)
+
+    def _placed(
+        self,
+        mask: np.ndarray,
+        data: Window,
+        display: Window,
+        size: tuple[int, int],
+        *,
+        pixel_aspect: float,
+        name: str,
+    ) -> np.ndarray:
+        self._check_same_picture(display, pixel_aspect, name)
+        if mask.shape != (data.height, data.width):
+            raise GuidanceError(
+                f"{name} is {mask.shape[1]}x{mask.shape[0]}, its window {data.width}x{data.height}"
+            )
+        width, height = size
+        placed = np.asarray(mask, dtype=np.float32)
+        axes = (
+            (0, height, self.region.y, self.region.height, self.display.y, self.display.height, data.y),
+            (1, width, self.region.x, self.region.width, self.display.x, self.display.width, data.x),
+        )
+        for axis, count, start, length, plate_start, plate_length, stored_from in axes:
+            mask_start = display.y if axis == 0 else display.x
+            scale = (display.height if axis == 0 else display.width) / plate_length
+            first = (start - plate_start) * scale + mask_start
+            placed = resample_axis(
+                placed, axis, count, step=length * scale / count, first=first - stored_from, pad_zero=True
+            )
+        return np.clip(placed, 0.0, 1.0)  # sums of weights are 1 only to rounding
+
+    def _check_same_picture(self, display: Window, pixel_aspect: float, name: str) -> None:
+        mine = (self.display.width, self.display.height)
+        theirs = (display.width, display.height)
+        stored = (theirs[0] / theirs[1]) / (mine[0] / mine[1])
+        # A PNG knows no pixel aspect: a squeezed proxy has the aspect of the stored plate, a desqueezed one
+        # that of the shown plate.
+        shown = stored * pixel_aspect / self.pixel_aspect
+        if min(abs(stored - 1), abs(shown - 1)) > ASPECT_TOLERANCE:
+            raise GuidanceError(
+                f"{name} is {theirs[0]}x{theirs[1]} but the plate is {mine[0]}x{mine[1]}: "
+                "reformat the mask to the plate's format, or to a proxy of the same aspect"
+            )
+
+
+@dataclass(frozen=True)
+class _Along:
+    """A stretch of plate pixels along one axis, as seen from the working grid."""
+
+    low: int
+    high: int
+    """Working pixels it is interpolated from: [low, high)."""
+    count: int
+    step: float
+    """Working pixels per plate pixel."""
+    first: float
+    """Where its first plate pixel begins, in working pixels."""
+
+    @classmethod
+    def of(cls, start: int, count: int, working: int, plate: int) -> _Along:
+        step = working / plate
+        first = start * step
+        low, high = int(first) - 1, int(np.ceil(first + count * step)) + 1
+        return cls(max(low, 0), min(high, working), count, step, first)
+
+
+def geometry_for(
+    frame: Frame,
+    *,
+    working_px: int = 576,
+    data_window: Literal["display", "tight", "plate"] = "display",
+) -> Geometry:
+    """The geometry of the shot `frame` is the first frame of.
+
+    `data_window` "plate" mattes what the plate stores beyond its display window too; "display" and "tight"
+    matte the display window ("tight" only crops what is written).
+
+    Raises:
+        SettingsError: `data_window` is none of the three.
+    """
+    if data_window not in ("display", "tight", "plate"):
+        raise SettingsError(f"data window is '{data_window}': it is display, tight or plate")
+    region = frame.display.union(frame.data) if data_window == "plate" else frame.display
+    return Geometry(frame.display, region, frame.pixel_aspect, working_px)

@@ -1,0 +1,113 @@
+"""What a chain has computed and may need again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from maggie_core.model.matte_model import WINDOW
+from maggie_core.shot.cache import StateCache, key_of
+
+V = TypeVar("V")
+
+
+class CachedStep:
+    """What one step makes, an array for each frame of a chain: at hand, found in the cache, or made.
+
+    Args:
+        parts: everything the array of a frame depends on; for the cache.
+        make: the array of a frame.
+        chained: the step starts from its own result of the frame before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Callable[[int], dict[str, Any]],
+        make: Callable[[int], np.ndarray],
+        cache: StateCache | None,
+        *,
+        chained: bool = False,
+    ) -> None:
+        self._name, self._parts, self._make_one, self._cache = name, parts, make, cache
+        self._chained = chained
+        self._digests: dict[int, str] = {}
+        self._recent: LruCache[np.ndarray] = LruCache(WINDOW + 1)
+        self.made: set[int] = set()
+        """Frames whose array was made here."""
+
+    def close(self) -> None:
+        """Let go of every array."""
+        self._recent.keep(())
+
+    def digest(self, i: int) -> str:
+        """Digest of the array of frame i; with a cache only."""
+        assert self._cache is not None
+        for j in range(i + 1) if self._chained else (i,):  # ascending, since each key needs the one before
+            if j not in self._digests:
+                found = self._cache.recall(self._key(j))
+                if found is None:
+                    self._make(j)
+                else:
+                    self._digests[j] = found["array"]
+        return self._digests[i]
+
+    def array(self, i: int) -> np.ndarray:
+        """The array of frame i."""
+        if self._cache is not None:
+            self.digest(i)
+        found = self._at_hand(i)
+        return self._make(i) if found is None else found
+
+    def _at_hand(self, i: int) -> np.ndarray | None:
+        found = self._recent.get(i)
+        if found is None and self._cache is not None and i in self._digests:
+            found = self._cache.load(self._digests[i])
+            if found is not None:
+                self._recent.put(i, found)
+        return found
+
+    def _make(self, i: int) -> np.ndarray:
+        first = i
+        # Not by recursion: a chain may be as long as the shot.
+        while self._chained and first > 0 and self._at_hand(first - 1) is None:
+            first -= 1
+        made = np.empty(0)
+        for j in range(first, i + 1):
+            made = self._make_one(j)
+            self._recent.put(j, made)
+            self.made.add(j)
+            if self._cache is not None:
+                self._digests[j] = self._cache.keep(made)
+                self._cache.record(self._key(j), {"array": self._digests[j]})
+        return made
+
+    def _key(self, i: int) -> str:
+        return key_of(self._name, self._parts(i))
+
+
+class LruCache(Generic[V]):
+    """The values used last, a few of them."""
+
+    def __init__(self, count: int) -> None:
+        self._values: OrderedDict[int, V] = OrderedDict()
+        self._count = count
+
+    def get(self, key: int) -> V | None:
+        if key not in self._values:
+            return None
+        self._values.move_to_end(key)
+        return self._values[key]
+
+    def put(self, key: int, value: V) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        while len(self._values) > self._count:
+            self._values.popitem(last=False)
+
+    def keep(self, keys: Iterable[int]) -> None:
+        """Forget all others."""
+        self._values = OrderedDict((key, self._values[key]) for key in keys if key in self._values)

@@ -1,0 +1,45 @@
+"""What is wanted next, made while one works on what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from itertools import islice
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+
+class Prefetch(Generic[V]):
+    """Values of frames that are wanted in a known order; after each, the next is made in another thread.
+
+    There is never more than one ahead. Whoever asks for other frames, or leaves some out, gets them as well.
+
+    Args:
+        make: the value of a frame.
+        frames: in the order they will be asked for; some may come again.
+        pool: one thread, or None to make every value when it is asked for.
+    """
+
+    def __init__(self, make: Callable[[int], V], frames: Iterable[int], pool: Executor | None) -> None:
+        self._make, self._frames, self._pool = make, list(frames), pool
+        self._place = 0
+        self._coming: tuple[int, Future[V]] | None = None
+
+    def get(self, frame: int) -> V:
+        """The value of a frame, or what `make` raises for it."""
+        try:
+            if self._coming is None or self._coming[0] != frame:
+                return self._make(frame)
+            coming, self._coming = self._coming[1], None
+            return coming.result()
+        finally:
+            self._make_next(frame)
+
+    def _make_next(self, frame: int) -> None:
+        if self._pool is None or frame not in islice(self._frames, self._place, None):
+            return
+        self._place = self._frames.index(frame, self._place) + 1
+        if self._place < len(self._frames):
+            following = self._frames[self._place]
+            self._coming = following, self._pool.submit(self._make, following)

@@ -1,0 +1,259 @@
+"""Where the published data sets keep their files, and every other folder of the same layout.
+
+    him2k       images/<comp|natural>/<name>.jpg  alphas/<comp|natural>/<name>/00.png
+                masks_matched_<variant>/<comp|natural>/<name>/00.png
+    i-him50k    [<split>/]images/<name>.jpg       [<split>/]alphas/<name>/0.png
+    v-him60     comp_<level>/fgr/<clip>/00000.jpg  comp_<level>/pha/<clip>/00000/00.png
+                comp_<level>/xmem/<clip>/00000/00.png
+    v-him2k5    fgr/<clip>/00000.jpg  pha/<clip>/00000/00.png
+
+Lenient: pictures may be JPEG, PNG, WebP or TIFF, and `comp/images` is as good as `images/comp`. `fgr` holds
+the composed frames, despite its name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maggie_api.errors import FrameError, GuidanceError, SettingsError
+
+from .sample import Sample
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+MASKS = "masks_matched_"
+LEVELS = ("easy", "medium", "hard")
+_SUBSETS = {"composition": "comp", "natural": "natural"}
+
+
+def find_samples(
+    dataset: str,
+    root: str | Path,
+    *,
+    split: str | None = None,
+    subset: str | None = None,
+    variant: str | None = None,
+) -> list[Sample]:
+    """List the samples of a data set, in a stable order: subset, then variant, then name.
+
+    Args:
+        dataset: a name of `DATASETS`.
+        root: the unpacked folder, or the folder that holds it under its published name.
+        split: folder inside `root` to read, such as `I-HIM50K` or a `train` that `synthesize` made.
+        subset: `composition` or `natural` (him2k); `easy`, `medium` or `hard` (clips); None is all.
+        variant: which masks of him2k, such as `r50_fpn_3x`; None is all there are.
+
+    Raises:
+        SettingsError: no such data set, subset or variant.
+        FrameError: the folder is missing or of another layout, or a picture has no alphas.
+        GuidanceError: masks are missing where others of their kind exist.
+    """
+    if dataset not in DATASETS:
+        raise SettingsError(f"there is no data set '{dataset}': choose one of {', '.join(DATASETS)}")
+    folder = Path(root) if split is None else Path(root) / split
+    if not folder.is_dir():
+        raise FrameError(f"{folder} is not a folder: it must hold {dataset}, {_EXPECTED[dataset]}")
+    find, name = DATASETS[dataset]
+    samples = list(find(folder)) or (list(find(folder / name)) if (folder / name).is_dir() else [])
+    if not samples:
+        raise FrameError(f"{folder} holds {_listing(folder)}: {dataset} needs {_EXPECTED[dataset]}")
+    samples = _chosen(samples, "subset", subset, folder)
+    return _chosen(samples, "variant", variant, folder)
+
+
+def _chosen(samples: list[Sample], field: str, wanted: str | None, folder: Path) -> list[Sample]:
+    if wanted is None:
+        return samples
+    chosen = [sample for sample in samples if getattr(sample, field) == wanted]
+    if not chosen:
+        there = sorted({getattr(sample, field) or "none" for sample in samples})
+        raise SettingsError(f"{folder} has no {field} '{wanted}': it has {', '.join(there)}")
+    return chosen
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(os.listdir(folder))
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "") or "nothing"
+
+
+def _him2k(root: Path) -> Iterator[Sample]:
+    for subset, part in (*_SUBSETS.items(), ("", "")):
+        pictures = _pictures(_folder(root, "images", part))
+        for variant, masks in _mask_folders(root, part) or [("", None)] if pictures else ():
+            for path in pictures:
+                alphas = _folder(root, "alphas", part) / path.stem
+                name = "/".join(each for each in (part, variant, path.stem) if each)
+                yield _still(name, subset, variant, path, alphas, masks and masks / path.stem)
+
+
+def _mask_folders(root: Path, part: str) -> list[tuple[str, Path]]:
+    parents = [root / part] if part else [root]
+    found = {folder.name: folder for parent in parents for folder in parent.glob(f"{MASKS}*")}
+    if part:
+        found |= {each.name: each / part for each in root.glob(f"{MASKS}*") if (each / part).is_dir()}
+    return [(name.removeprefix(MASKS), found[name]) for name in sorted(found)]
+
+
+def _ihim50k(root: Path) -> Iterator[Sample]:
+    for part in ("", "I-HIM50K"):
+        for path in _pictures(_folder(root, "images", part)):
+            yield _still(path.stem, "", "", path, _folder(root, "alphas", part) / path.stem, None)
+
+
+def _still(
+    name: str, subset: str, variant: str, picture: Path, alpha_folder: Path, mask_folder: Path | None
+) -> Sample:
+    alphas = _pictures(alpha_folder)
+    if not alphas:
+        raise FrameError(f"{picture} has no alphas: expected one PNG per instance in {alpha_folder}")
+    masks: list[Path | None] = [None] * len(alphas)
+    if mask_folder is not None:
+        by_name = {path.stem: path for path in _pictures(mask_folder)}
+        masks = [by_name.get(path.stem) for path in alphas]
+        if None in masks:
+            missing = alphas[masks.index(None)].name
+            raise GuidanceError(
+                f"{mask_folder} has {len(by_name)} masks for {len(alphas)} alphas, {missing} is missing: "
+                "each instance needs a mask of its alpha's name"
+            )
+    names = tuple(path.stem for path in alphas)
+    return Sample(name, subset, variant, names, (picture,), (tuple(alphas),), (tuple(masks),))
+
+
+def _vhim60(root: Path) -> Iterator[Sample]:
+    for level in LEVELS:
+        yield from _clips(root / f"comp_{level}", lambda _, level=level: level, prefix=f"{level}/")
+
+
+def _vhim2k5(root: Path) -> Iterator[Sample]:
+    yield from _clips(root, published_level)
+    yield from _vhim60(root)
+
+
+def published_level(clip: str) -> str:
+    """The level a five-digit name of V-HIM2K5 tells; "" for other names."""
+    if len(clip) != 5 or not clip.isdecimal():
+        return ""
+    number = int(clip)
+    return "easy" if number < 500 else "hard" if 1500 <= number < 3500 else "medium"
+
+
+def _clips(root: Path, level: Callable[[str], str], *, prefix: str = "") -> Iterator[Sample]:
+    for folder in _folders(root / "fgr"):
+        yield _clip(root, folder, level(folder.name), prefix + folder.name)
+
+
+def _clip(root: Path, folder: Path, level: str, name: str) -> Sample:
+    frames = _pictures(folder)
+    pha, xmem = root / "pha" / folder.name, root / "xmem" / folder.name
+    alphas = [{path.stem: path for path in _pictures(pha / frame.stem)} for frame in frames]
+    instances = tuple(sorted({instance for row in alphas for instance in row}))
+    if not frames:
+        raise FrameError(f"{folder} has no pictures: a clip needs one per frame, such as 00000.jpg")
+    without = [frame for frame, row in zip(frames, alphas, strict=True) if not row]
+    if without:
+        raise FrameError(
+            f"{without[0]} has no alphas ({len(without)} of {len(frames)} frames of the clip): "
+            f"expected one PNG per instance in {pha / without[0].stem}"
+        )
+    masks = [{path.stem: path for path in _pictures(xmem / frame.stem)} for frame in frames]
+    if xmem.parent.is_dir():
+        lacking = [instance for instance in instances if not any(instance in row for row in masks)]
+        if lacking:
+            raise GuidanceError(
+                f"{xmem} has no mask of instance {lacking[0]} in any frame: "
+                "each instance needs masks of its alpha's name"
+            )
+    return Sample(
+        name,
+        level,
+        "",
+        instances,
+        tuple(frames),
+        tuple(tuple(row.get(instance) for instance in instances) for row in alphas),
+        tuple(tuple(row.get(instance) for instance in instances) for row in masks),
+    )
+
+
+def _folder(root: Path, kind: str, part: str) -> Path:
+    """`kind/part`, or `part/kind` where only that exists."""
+    swapped = root / part / kind
+    usual = root / kind / part
+    return swapped if swapped.is_dir() and not usual.is_dir() else usual
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Picture files by name; none where there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise FrameError(f"{folder} cannot be listed ({error.strerror}): check the folder") from error
+    return [folder / name for name in names if _is_picture(name)]
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES and not name.startswith(".")
+
+
+def _folders(folder: Path) -> Sequence[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+
+
+DATASETS: dict[str, tuple[Callable[[Path], Iterator[Sample]], str]] = {
+    "him2k": (_him2k, "HIM2K_M-HIM2K"),
+    "i-him50k": (_ihim50k, "I-HIM50K"),
+    "v-him60": (_vhim60, "V-HIM60"),
+    "v-him2k5": (_vhim2k5, "V-HIM2K5"),
+}
+"""How each is found, and the folder its archive unpacks to."""
+
+_EXPECTED = {
+    "him2k": "images/comp/*.jpg (or natural) and alphas/comp/*/00.png",
+    "i-him50k": "images/*.jpg and alphas/*/0.png",
+    "v-him60": "comp_easy/fgr/<clip>/*.jpg (or medium, hard) and comp_easy/pha/<clip>/<frame>/00.png",
+    "v-him2k5": "fgr/<clip>/*.jpg and pha/<clip>/<frame>/00.png",
+}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One folder of samples in a published layout."""
+
+    base: Path
+    pictures: str
+    """Folder of the pictures: `images` or `fgr`."""
+    alphas: str
+    """`alphas` or `pha`."""
+    part: str = ""
+    """Folder inside each kind's, such as `comp`."""
+    digits: int = 2
+    """Of an instance's file name."""
+    masks: tuple[str, ...] = ()
+    """Folders of guidance; none for training sets."""
+
+    @property
+    def is_clip(self) -> bool:
+        return self.pictures == "fgr"
+
+    def picture(self, kind: str, name: str, frame: int, suffix: str = ".png") -> Path:
+        """One file per frame: of `images`, `fgr`, `bg`."""
+        inside = f"{name}/{frame:05d}{suffix}" if self.is_clip else f"{name}{suffix}"
+        return self.base / kind / self.part / inside
+
+    def plane(self, kind: str, name: str, frame: int, instance: int) -> Path:
+        """One file per frame and instance: of `alphas`, `pha`, `whole`, `fg` and the masks."""
+        file = f"{instance:0{self.digits}d}.png"
+        folder = self.base / kind / self.part / name
+        return folder / f"{frame:05d}" / file if self.is_clip else folder / file
+
+    def record(self, name: str) -> Path:
+        """What was made of the sample; its presence says that all of it is there."""
+        return self.base / "made" / self.part / f"{name}.json"
+
+    def records(self) -> Iterator[Path]:
+        yield from sorted((self.base / "made" / self.part).glob("*.json"))

@@ -1,0 +1,26 @@
+"""Generated people with exact mattes and imperfect guidance: what the default model learns from."""
+
+from maggie_lab.random import sample_generator
+
+from .backgrounds import make_background
+from .bank import Bank, BankPlan, DrawnBank, build_bank
+from .composing import Sample, compose, compose_clip
+from .figures import make_figure
+from .guidance_degradation import degrade
+from .heldout import HeldOutSample, heldout_set
+
+__all__ = [
+    "Bank",
+    "BankPlan",
+    "DrawnBank",
+    "HeldOutSample",
+    "Sample",
+    "build_bank",
+    "compose",
+    "compose_clip",
+    "degrade",
+    "heldout_set",
+    "make_background",
+    "make_figure",
+    "sample_generator",
+]

@@ -1,0 +1,116 @@
+"""Guidance over time: every person's masks have one family of faults, which wanders and now and then slips.
+
+Masks come from the true coverage at whatever time they need: an outline from its key frames, a tracker from
+some frames ago, a segmenter from a neighbour too. What a mask is at a time depends on that time alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from maggie_lab.random import FRAMES, generator
+
+from .fields import Plane, value_noise
+from .guidance_degradation import Fault, draw_fault
+from .placing import soft_warp
+
+Coverage = Callable[[float], Plane]
+"""(N, H, W) coverage at a time, as masks would show it."""
+
+
+@dataclass(frozen=True)
+class Guide:
+    """How one person's guidance is made.
+
+    Attributes:
+        index: whose.
+        fault: the family it keeps.
+        slip: another fault, of 15 % of a clip's frames.
+        other: the person it may be mixed up with; itself when alone.
+        leaks: whether parts of the other one are in it.
+        key_step: frames between the key frames of an outline.
+        lag: by how many frames a tracker is late.
+        swapped: from when to when a tracker follows the other one.
+        lost: from when to when it has lost everybody.
+        seed: of what differs per frame.
+    """
+
+    index: int
+    fault: Fault
+    slip: Fault
+    other: int
+    leaks: bool
+    key_step: int
+    lag: float
+    swapped: tuple[float, float]
+    lost: tuple[float, float]
+    seed: int
+
+    def mask(self, coverage: Coverage, time: float, *, moves: bool) -> Plane:
+        """(H, W) guidance at `time`; `moves` is False for a still, which has no slips and loses nobody."""
+        rng = generator(FRAMES, self.seed, self.index, round(time * 4096) % 2**31)
+        fault = self.slip if moves and rng.random() < 0.15 else self.fault
+        if fault.family == "tracked":
+            return self._tracked(coverage, rng, time, moves=moves)
+        if fault.family == "roto" and moves:
+            step = self.key_step
+            key = int(np.floor((time - self.seed % step) / step))
+            first, second = (float(k * step + self.seed % step) for k in (key, key + 1))
+            before, after = (coverage(k)[self.index] for k in (first, second))
+            return fault.outline_between(before, after, (time - first) / step, keys=(key, key + 1))
+        alpha = coverage(time)
+        own = alpha[self.index]
+        if self.leaks and fault.family in ("low", "bites", "swollen"):
+            own = np.maximum(own, alpha[self.other] * self._region(own.shape, time))
+        return fault.apply(own, rng, time=time)
+
+    def _tracked(self, coverage: Coverage, rng: np.random.Generator, time: float, *, moves: bool) -> Plane:
+        """A mask of some frames ago, carried along not quite to where its person went."""
+        if moves and self.lost[0] <= time < self.lost[1]:
+            return np.zeros(coverage(time).shape[1:], np.float32)
+        swapped = moves and self.swapped[0] <= time < self.swapped[1]
+        # A still has no earlier frame: only the error of carrying a mask along is left.
+        old = coverage(time - self.lag if moves else time)[self.other if swapped else self.index]
+        size = max(old.shape)
+        fixed = np.random.default_rng((self.seed, self.index))
+        reach = 0.004 * self.lag * self.fault.subject_px
+        first, second = (soft_warp(fixed, size, strength_px=reach, cell_px=size / 4) for _ in range(2))
+        turn = np.float32(0.2 * time)
+        error = first * np.cos(turn) + second * np.sin(turn)
+        rows, columns = (
+            np.clip(np.round(grid + part[: old.shape[0], : old.shape[1]]).astype(int), 0, side - 1)
+            for grid, part, side in zip(np.indices(old.shape), error[::-1], old.shape, strict=True)
+        )
+        return replace(self.fault, family="low").apply(old[rows, columns], rng, time=time)
+
+    def _region(self, shape: tuple[int, ...], time: float) -> Plane:
+        """Where the neighbour leaks in: patches that stay where they are."""
+        height, width = shape
+        noise = value_noise(
+            np.random.default_rng((self.seed, 7)),
+            height,
+            width,
+            cell_px=max(4.0, 0.2 * self.fault.subject_px),
+        )
+        return (noise > 0.6 + 0.2 * np.sin(0.3 * time)).astype(np.float32)
+
+
+def draw_guide(rng: np.random.Generator, index: int, fault: Fault, people: int, *, severity: str) -> Guide:
+    """Draw what a person's guidance does beside its fault."""
+    others = [other for other in range(people) if other != index] or [index]
+    swap, loss = rng.uniform(-2, 20, 2)
+    return Guide(
+        index=index,
+        fault=fault,
+        slip=draw_fault(rng, severity, subject_px=fault.subject_px),
+        other=int(others[rng.integers(len(others))]),
+        leaks=bool(rng.random() < 0.2),
+        key_step=int(rng.integers(5, 16)),
+        lag=float(rng.integers(1, 6)),
+        swapped=(float(swap), float(swap + rng.integers(2, 5))),
+        lost=(float(loss), float(loss + rng.integers(1, 4))),
+        seed=int(rng.integers(2**31)),
+    )

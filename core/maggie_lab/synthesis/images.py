@@ -1,0 +1,77 @@
+"""A user's own pictures as items of a bank: backgrounds cut from photographs, figures from RGBA cut-outs."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from maggie_api.errors import InputError
+from maggie_lab.random import BACKGROUNDS, generator
+
+from .fields import resize
+
+Codes = NDArray[np.uint8]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+
+
+def read_background(folder: str, index: int, size_px: int, *, seed: int) -> Codes:
+    """A square of picture number `index` (counted round) of `folder`: (size_px, size_px, 3) codes."""
+    picture = _read(_numbered(folder, index), "RGB")
+    rng = generator(BACKGROUNDS, 2, seed, index)
+    side = int(min(picture.shape[:2]) * rng.uniform(0.6, 1.0))
+    top, left = (int(rng.integers(length - side + 1)) for length in picture.shape[:2])
+    return _resized(picture[top : top + side, left : left + side], size_px)
+
+
+def read_cutout(folder: str, index: int, size_px: int) -> Codes:
+    """Cut-out number `index` (counted round) of `folder`, fitted into the canvas and standing on its lower
+    edge: (size_px, size_px, 5) codes as of a drawn figure.
+    """
+    path = _numbered(folder, index)
+    picture = _read(path, "RGBA")
+    rows, columns = np.flatnonzero(picture[..., 3].max(1)), np.flatnonzero(picture[..., 3].max(0))
+    if not len(rows) or picture[..., 3].min() == 255:
+        raise InputError(f"{path}: its alpha is the same everywhere; a cut-out needs a picture with alpha")
+    picture = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    high, wide = picture.shape[:2]
+    side = int(1.06 * max(high, wide)) + 2
+    canvas = np.zeros((side, side, 4), np.uint8)
+    left = (side - wide) // 2
+    canvas[side - high :, left : left + wide] = picture
+    codes = _resized(canvas, size_px)
+    return np.concatenate([codes, np.zeros_like(codes[..., :1])], -1)
+
+
+@cache
+def _listed(folder: str) -> tuple[Path, ...]:
+    return tuple(sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES))
+
+
+def _numbered(folder: str, index: int) -> Path:
+    found = _listed(folder)
+    if not found:
+        raise InputError(f"{folder}: no pictures here; give a folder of {', '.join(SUFFIXES)} files")
+    return found[index % len(found)]
+
+
+def _read(path: Path, mode: str) -> Codes:
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert(mode))
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(f"{path}: cannot be read as a picture ({error}); remove or replace it") from error
+
+
+def _resized(codes: Codes, size_px: int) -> Codes:
+    planes = codes.astype(np.float32) / 255
+    if codes.shape[-1] == 4:  # colour counts where it is seen
+        planes[..., :3] *= planes[..., 3:]
+    planes = resize(planes, size_px, size_px)
+    if codes.shape[-1] == 4:
+        planes[..., :3] /= np.maximum(planes[..., 3:], np.float32(1 / 255))
+    return np.floor(np.clip(planes, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)

@@ -1,0 +1,173 @@
+"""Weights fitted to one shot, from a few of its frames whose alphas an artist has approved.
+
+All weights move; the norms are frozen, and every step pulls the weights back a little to where they came
+from. Crops of the approved frames are mostly around places where the mattes were wrong, most of them under
+the shot's own masks, the others under generated faults, because other frames' masks are wrong elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from maggie_api.errors import FrameError, GuidanceError
+from maggie_api.sequences import compact_frames
+from maggie_core.guidance import Guidance, exclusive
+from maggie_core.io.plate import read_plate
+from maggie_core.shot.matter import ShotMatter
+from maggie_lab.synthesis import degrade
+from maggie_lab.training.dataset import Arrays
+from maggie_lab.training.settings import TrainSettings
+
+SHOT_SETTINGS = TrainSettings(
+    minutes=None,
+    steps=300,
+    batch=3,
+    crops=((0.0, 192),),
+    video_from=1.0,
+    learning_rate=2e-3,
+    weight_decay=0.0,
+    pull=0.002,
+    ema=0.985,
+    freeze_norms_from=0.0,
+    truth_shares=(0.2, 0.2, 0.2),
+    validate_every=0,
+)
+OWN_MASKS = 0.85
+"""Share of the crops under the shot's own masks."""
+WRONG = 0.75
+"""Share of the crops around a place where the mattes are wrong; the others are around any soft edge."""
+TINT = 0.06
+"""Largest change of gain of a colour channel, so that the shot's light may drift."""
+
+
+@dataclass(frozen=True, eq=False)
+class ApprovedFrame:
+    """What is known of one frame, on the working grid; float32."""
+
+    frame: int
+    image: np.ndarray
+    """(3, h, w) sRGB-encoded [0, 1]."""
+    guidance: np.ndarray
+    """(N, h, w) binary: the shot's own masks."""
+    alphas: np.ndarray
+    """(N, h, w) approved alphas; zeros for an instance without one."""
+    known: np.ndarray
+    """(N,) bool: which instances have one."""
+    matte: np.ndarray
+    """(N, h, w) what the weights make of it before they are fitted."""
+
+    @property
+    def error(self) -> np.ndarray:
+        """(h, w) largest difference of matte and approved alpha."""
+        return (np.abs(self.matte - self.alphas) * self.known[:, None, None]).max(0)
+
+
+def approved_frames(matter: ShotMatter, approved: Guidance, frames: Sequence[int]) -> list[ApprovedFrame]:
+    """Read `frames` of a shot as the network sees them, with their approved alphas.
+
+    Args:
+        approved: alphas of some or all of the shot's instances, by the names these have in its guidance.
+
+    Raises:
+        FrameError: a frame is not of the shot.
+        GuidanceError: an approved alpha is missing, or of nobody in the shot.
+    """
+    names = [instance.name for instance in matter.guidance.instances]
+    strangers = [instance.name for instance in approved.instances if instance.name not in names]
+    if strangers:
+        raise GuidanceError(
+            f"approved alphas are of {strangers[0]} and the shot has {', '.join(names)}: use the shot's names"
+        )
+    outside = sorted(set(frames) - set(matter.shot_frames))
+    if outside or not frames:
+        raise FrameError(
+            f"frames {compact_frames(outside) if outside else 'none'} are approved and the shot is "
+            f"{compact_frames(matter.shot_frames)}: name frames of the shot"
+        )
+    approved.check(frames)
+    return [_approved_frame(matter, approved, frame, names) for frame in sorted(set(frames))]
+
+
+def _approved_frame(matter: ShotMatter, approved: Guidance, frame: int, names: list[str]) -> ApprovedFrame:
+    plate = read_plate(matter.plate, frame, layer=matter.settings.plate_layer)
+    picture, _ = matter.view.to_model(
+        plate.pixels, geometry=matter.geometry, data=plate.data, code_max=plate.code_max
+    )
+    guidance = exclusive(matter.guidance.read(frame, matter.geometry), matter.settings.overlap)
+    alphas, known = np.zeros_like(guidance), np.zeros(len(names), bool)
+    for instance, alpha in zip(approved.instances, approved.read(frame, matter.geometry), strict=True):
+        place = names.index(instance.name)
+        alphas[place], known[place] = alpha, True
+    image = np.ascontiguousarray(picture.transpose(2, 0, 1))
+    matte = matter.model.predict_clip(torch.from_numpy(image)[None], torch.from_numpy(guidance)[None])
+    return ApprovedFrame(frame, image, guidance, alphas, known, matte[0].float().cpu().numpy())
+
+
+class ShotSource:
+    """Random crops of the approved frames, most of them where the mattes are wrong."""
+
+    def __init__(self, frames: Sequence[ApprovedFrame]):
+        self.frames = list(frames)
+        self._errors = [each.error.ravel() / max(float(each.error.sum()), 1e-9) for each in self.frames]
+        self._edges = [np.flatnonzero(_soft(each)) for each in self.frames]
+
+    def _centre(self, place: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Row and column a crop of frame `place` is around."""
+        _, width = self.frames[place].image.shape[1:]
+        errors, edges = self._errors[place], self._edges[place]
+        if errors.any() and (not len(edges) or rng.random() < WRONG):
+            return divmod(int(rng.choice(len(errors), p=errors / errors.sum(dtype=np.float64))), width)
+        return divmod(int(rng.choice(edges)) if len(edges) else len(errors) // 2, width)
+
+    def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
+        place = index % len(self.frames)
+        chosen = self.frames[place]
+        height, width = chosen.image.shape[1:]
+        y, x = self._centre(place, rng)
+        jitter = rng.integers(-crop_px // 3, crop_px // 3 + 1, 2)
+        top = int(np.clip(y + jitter[0] - crop_px // 2, 0, max(0, height - crop_px)))
+        left = int(np.clip(x + jitter[1] - crop_px // 2, 0, max(0, width - crop_px)))
+        part = (slice(None), slice(top, top + crop_px), slice(left, left + crop_px))
+        image, alphas, guidance = chosen.image[part], chosen.alphas[part].copy(), chosen.guidance[part].copy()
+        if rng.random() >= OWN_MASKS:
+            for n in np.flatnonzero(chosen.known):
+                whole = degrade(chosen.alphas[n], rng) if chosen.alphas[n].max() > 0.5 else chosen.guidance[n]
+                guidance[n] = whole[part[1:]]
+        gain = rng.uniform(1 - TINT, 1 + TINT, (3, 1, 1)).astype(np.float32)
+        planes = [np.clip(image * gain, 0, 1), alphas, guidance]
+        if rng.random() < 0.5:
+            planes = [plane[..., ::-1] for plane in planes]
+        image, alphas, guidance = (_grown(plane, crop_px)[None] for plane in planes)
+        # Who has no approved alpha still guides the others; nothing is learnt about them.
+        valid = guidance.any((2, 3)) & chosen.known[None]
+        if not valid.any():
+            return None
+        there = guidance.any((0, 2, 3))
+        return {
+            "image": image,
+            "alphas": alphas[:, there],
+            "guidance": guidance[:, there],
+            "valid": valid[:, there],
+        }
+
+
+def shot_settings(**asked: object) -> TrainSettings:
+    """`SHOT_SETTINGS` with what was asked for."""
+    return replace(SHOT_SETTINGS, **asked)  # pyright: ignore[reportArgumentType] - checked by the class
+
+
+def _soft(frame: ApprovedFrame) -> np.ndarray:
+    """(h, w) bool: where an approved alpha is soft."""
+    return np.any((frame.alphas > 0.02) & (frame.alphas < 0.98), axis=0)
+
+
+def _grown(plane: np.ndarray, side: int) -> np.ndarray:
+    """A crop at its full side: what lies outside of a small picture repeats its border."""
+    tall, wide = side - plane.shape[-2], side - plane.shape[-1]
+    if tall or wide:
+        plane = np.pad(plane, ((0, 0), (0, tall), (0, wide)), mode="edge")
+    return np.ascontiguousarray(plane, dtype=np.float32)

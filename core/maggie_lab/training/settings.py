@@ -1,0 +1,236 @@
+"""How to train: every choice a recipe makes, and the recipes.
+
+`default` is the shipped model's: generated people, a coarse stage that is pushed to decide, schedules over
+the time or the steps it is given. `paper-image` and `paper-video` are the published recipes, one stage each.
+
+Source of the published values: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+
+from maggie_api.errors import SettingsError
+from maggie_core.model.config import CUE_CHANNELS, Widths
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Objective = Literal["margin", "published"]
+Schedule = Literal["cosine", "one-cycle"]
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms of the published objective."""
+
+    l1: float = 1.0
+    laplacian: float = 0.05
+    gradient: float = 0.05
+    attention: float = 5.0
+    """Of L_att, which keeps each token's attention on its own instance; 0 leaves it out."""
+    dtssd: float = 1.0
+    temporal: float = 1.0
+    """Of the change head's losses, which the objective itself weighs with a quarter."""
+    coarse_edges: bool = True
+    """W8: the coarse matte counts twice where it or the truth is undecided; without it every instance
+    counts once everywhere it exists."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train. Every field may be left alone; the defaults are those of the `default` recipe.
+
+    Raises:
+        SettingsError: a value is out of its range.
+    """
+
+    minutes: float | None = 80.0
+    """Length of the training in time ..."""
+    steps: int | None = None
+    """... or in optimiser steps, which wins. Schedules run over whichever it is."""
+    seed: int = 1
+    objective: Objective = "margin"
+    """`margin` pushes coarse logits of solid cells beyond a margin; `published` is the paper's."""
+    losses: LossWeights = field(default_factory=LossWeights)
+    """Of the published objective."""
+    fusion_weight_share: float = 0.75
+    """How often the published objective looks only where the mattes of the finer stages are taken."""
+
+    batch: int = 8
+    """Stills of one forward pass, per process."""
+    clip_batch: int = 2
+    """Clips of one forward pass, per process."""
+    accumulate: int = 1
+    """Forward passes of one optimiser step, per process."""
+    crops: tuple[tuple[float, int], ...] = ((0.0, 192), (0.45, 256))
+    """(progress from which, side of the crop in pixels)."""
+    clip_frames: int = 3
+    clip_stride: int = 1
+    """Frames of a clip on disk may lie up to this far apart."""
+    video_from: float = 0.78
+    """Progress at which clips replace stills: 0 is a training on clips, 1 one on stills."""
+    blocky_guidance: bool = False
+    """Sample guidance on every eighth pixel, as the published image model is trained and tested."""
+
+    learning_rate: float = 1.2e-3
+    weight_decay: float = 0.02
+    pull: float = 0.0
+    """Share of its way from the start that each weight is taken back at every step, at the highest rate."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    schedule: Schedule = "cosine"
+    """`cosine`: up over the first 4 % of the progress, then down to a hundredth. `one-cycle`: from a 25th up
+    over `warmup_steps`, then down to a 250,000th."""
+    warmup_steps: int = 1000
+    clip: float = 1.0
+    """Largest norm of the gradient. The published 0.01 suits an encoder that is already trained; from scratch
+    1 is sane."""
+    ema: float = 0.998
+    """Share of itself the running average of the weights keeps at each step; 0 is no average."""
+    freeze_norms_from: float = 0.5
+    """Progress from which batch norms use their running statistics; 1 is never. Generated crops differ so
+    much from each other that a network does badly with statistics it never trained under."""
+    precision: Precision = "bf16"
+    """Of the dense stages; logits and losses are float32."""
+    published_start: bool = False
+    """Start from the published initial values instead of the network's own."""
+
+    truth_steps: tuple[int, int] | None = None
+    """Where the finer stages look is told by the true alpha before the first step of the two, half of the
+    time before the second, and by the coarse matte afterwards. None: as `truth_shares` say."""
+    truth_shares: tuple[float, float, float] = (1.0, 0.5, 0.2)
+    """How often the truth tells it in the first fifth of the training, until its middle, and after."""
+    faults_guide: bool = True
+    """Beside undecided pixels of the truth, look where the guidance is wrong."""
+    most_sites: int | None = 100_000
+    """Undecided pixels one forward pass works through; half the time of a step goes there."""
+
+    validate_every: int = 500
+    """Steps between two looks at the held-out samples; 0 is never."""
+
+    def __post_init__(self) -> None:
+        for name, kinds in (("objective", Objective), ("schedule", Schedule), ("precision", Precision)):
+            if getattr(self, name) not in get_args(kinds):
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}: known are {', '.join(get_args(kinds))}"
+                )
+        if self.minutes is None and self.steps is None:
+            raise SettingsError("a training has no length: give minutes or steps")
+        if self.schedule == "one-cycle" and self.steps is None:
+            raise SettingsError("the one-cycle schedule counts steps: give steps, not minutes")
+        for name in ("minutes", "steps", "batch", "clip_batch", "accumulate", "learning_rate", "clip"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise SettingsError(f"{name.replace('_', ' ')} is {value}: it needs to be above 0")
+        small = [side for _, side in self.crops if side < 64 or side % 32]
+        if small:
+            raise SettingsError(f"a crop of {small[0]} px: the network needs a multiple of 32, 64 or more")
+
+    def crop_px(self, progress: float) -> int:
+        """Side of the crops at `progress`."""
+        return [side for start, side in self.crops if progress >= start][-1]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings and the network they are for."""
+
+    settings: TrainSettings
+    widths: Widths
+    needs_weights: bool = False
+    """Whether it goes on from weights of an earlier stage."""
+
+
+DEFAULT_WIDTHS = Widths(
+    detail=12,
+    s2=24,
+    s4=32,
+    s8=64,
+    s16=96,
+    s32=160,
+    aspp=64,
+    attention=64,
+    attention_hidden=64,
+    query=32,
+    query_hidden=64,
+    sparse4=32,
+    gate=32,
+    smooth4=32,
+    head4=24,
+    sparse2=24,
+    smooth2=24,
+    sparse1=20,
+    smooth1=20,
+    head1=16,
+    cues=CUE_CHANNELS,
+    prior=16,
+    temporal=True,
+    change=(32, 16),
+)
+"""The shipped model's: its dense features take a fifth of the published network's multiply-adds."""
+
+PAPER_IMAGE = TrainSettings(
+    minutes=None,
+    steps=52_000,
+    objective="published",
+    batch=12,
+    clip_batch=4,
+    crops=((0.0, 512),),
+    clip_frames=8,
+    clip_stride=5,
+    video_from=1.0,
+    blocky_guidance=True,
+    learning_rate=1.5e-4,
+    weight_decay=0.01,
+    betas=(0.9, 0.999),
+    schedule="one-cycle",
+    clip=0.01,
+    ema=0.0,
+    freeze_norms_from=1.0,
+    precision="fp16",
+    published_start=True,
+    truth_steps=(3000, 9000),
+    faults_guide=False,
+    most_sites=None,
+)
+"""Published for 4 GPUs with 12 stills each; the encoder there starts from ImageNet weights."""
+
+RECIPES: dict[str, Recipe] = {
+    "default": Recipe(TrainSettings(), DEFAULT_WIDTHS),
+    "paper-image": Recipe(PAPER_IMAGE, Widths()),
+    "paper-video": Recipe(
+        replace(
+            PAPER_IMAGE,
+            steps=10_000,
+            video_from=0.0,
+            blocky_guidance=False,
+            learning_rate=5e-5,
+            published_start=False,
+        ),
+        Widths(temporal=True),
+        needs_weights=True,
+    ),
+}
+"""By name. `paper-video` (8 GPUs with 4 clips each) goes on from the image stage's weights."""
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if name not in RECIPES:
+        raise SettingsError(f"no recipe called {name}: known are {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def settings_from(stored: dict[str, Any]) -> TrainSettings:
+    """Settings out of what `dataclasses.asdict` made of them, as it stands in a checkpoint."""
+    fields = dict(stored)
+    if isinstance(fields.get("losses"), dict):
+        fields["losses"] = LossWeights(**fields["losses"])
+    for name in ("betas", "truth_steps", "truth_shares"):
+        if fields.get(name) is not None:
+            fields[name] = tuple(fields[name])
+    fields["crops"] = tuple((float(start), int(side)) for start, side in fields["crops"])
+    return TrainSettings(**fields)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Guidance that only Blender can draw, masks and Cryptomattes, rendered to files for the worker."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+
+from . import compat, run
+from .maggie_api.client.host import Progress
+from .maggie_api.errors import HostError
+from .maggie_api.sequences import matte_path
+from .read import GuidanceRender, Shot
+
+
+def render(scene: bpy.types.Scene, shot: Shot) -> run.Work:
+    """Render all of `shot.guidance_renders` for the numbers in `shot.guidance_numbers`.
+
+    A file is replaced only where its content changes, so that mattes which do not depend on it stay valid.
+
+    Raises:
+        HostError: a folder cannot be written, or Blender did not render.
+    """
+    for index, guidance in enumerate(shot.guidance_renders):
+        if run.is_stopping():
+            return
+        what = f"the mask {guidance.mask}" if guidance.kind == "mask" else "the Cryptomatte"
+        progress = Progress("running", index, 0, len(shot.guidance_renders), text=f"rendering {what}")
+        yield progress
+        folder = Path(guidance.files).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=".rendering-", dir=folder))
+        except OSError as error:
+            raise HostError(f"{folder} cannot be written ({error.strerror or error})") from None
+        helper = _mask_scene(guidance.mask) if guidance.kind == "mask" else _crypto_scene(scene, guidance)
+        frames = {shot.timing.frame(number): number for number in shot.guidance_numbers}
+        try:
+            helper.render.resolution_x, helper.render.resolution_y = shot.size
+            helper.render.resolution_percentage = 100
+            helper.render.filepath = str(temporary / "f.")
+            helper.frame_start, helper.frame_end, helper.frame_step = min(frames), max(frames), 1
+            for _ in _rendered(helper):
+                yield progress
+            if run.is_stopping():
+                return
+            for frame, number in frames.items():
+                file = Path(bpy.path.abspath(helper.render.frame_path(frame=frame)))
+                _replace_if_changed(file, guidance, number)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if not bpy.app.is_job_running("RENDER"):  # else the file is being closed
+                bpy.data.scenes.remove(helper)
+
+
+def _mask_scene(name: str) -> bpy.types.Scene:
+    """A scene that renders one mask and nothing else."""
+    helper = bpy.data.scenes.new("MaGGIe mask")
+
+    def mask(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+        node = tree.nodes.new("CompositorNodeMask")
+        node.mask = bpy.data.masks[name]
+        return node.outputs[0]
+
+    compat.render_only(helper, mask)
+    compat.write_exr(helper.render, layers=False)
+    return helper
+
+
+def _crypto_scene(scene: bpy.types.Scene, guidance: GuidanceRender) -> bpy.types.Scene:
+    """A copy of the scene that renders one Cryptomatte pass, without its compositing."""
+    helper = scene.copy()
+    render = helper.render
+    render.use_compositing = render.use_sequencer = render.use_border = render.use_multiview = False
+    compat.write_exr(render, layers=True)
+    for index, layer in enumerate(helper.view_layers):
+        layer.use = index == 0
+        for kind in ("object", "material", "asset"):
+            setattr(layer, f"use_pass_cryptomatte_{kind}", kind == guidance.kind)
+    return helper
+
+
+def _rendered(helper: bpy.types.Scene) -> Iterator[None]:
+    """Render a scene's frames. In a window Blender renders in the background: yields until it has ended."""
+    if bpy.app.background:
+        try:
+            bpy.ops.render.render(animation=True, scene=helper.name)
+        except RuntimeError as error:
+            raise HostError(f"Blender did not render: {str(error).strip()}") from None
+        return
+    view = bpy.context.preferences.view
+    shown, view.render_display_type = view.render_display_type, "NONE"
+    try:
+        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+            bpy.ops.render.render("INVOKE_DEFAULT", animation=True, scene=helper.name)
+        while bpy.app.is_job_running("RENDER"):
+            yield
+    finally:
+        view.render_display_type = shown
+
+
+def _replace_if_changed(rendered: Path, guidance: GuidanceRender, number: int) -> None:
+    """Put a rendered file in its place, unless the same bytes are there already."""
+    if not rendered.is_file():
+        raise HostError(
+            f"Blender did not render frame {number} of {guidance.mask or 'the Cryptomatte'}: try again"
+        )
+    kept = matte_path(guidance.files, number)
+    try:
+        if not (kept.is_file() and filecmp.cmp(rendered, kept, shallow=False)):
+            os.replace(rendered, kept)
+    except OSError as error:
+        raise HostError(f"{kept} cannot be written ({error.strerror or error})") from None

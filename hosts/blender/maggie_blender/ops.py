@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The buttons of the panel and of the preferences."""
+# pyright: reportInvalidTypeForm=false
+# A property of Blender's is an annotation that is a call.
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, StringProperty
+
+from . import apply, install, matting, prefs, props, read, run
+from .maggie_api.client.host import Progress
+from .maggie_api.errors import HostError, InputError
+
+
+class _Button:
+    """An operator whose `act` may raise InputError; the artist sees the sentence."""
+
+    bl_options = {"REGISTER"}
+
+    def act(self, context: bpy.types.Context) -> Progress | None:
+        """Do the button's work.
+
+        Returns:
+            The end of work that ran here, without a window; None when nothing is left to report.
+        """
+        raise NotImplementedError
+
+    def execute(self: Any, context: bpy.types.Context) -> set[str]:
+        try:
+            progress = self.act(context)
+        except InputError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if progress is not None:
+            for warning in progress.warnings:
+                self.report({"WARNING"}, warning)
+            if progress.state != "done":
+                self.report({"ERROR"}, "\n".join((progress.text, *progress.errors[1:])))
+                return {"CANCELLED"}
+            self.report({"INFO"}, progress.text)
+        return {"FINISHED"}
+
+
+class _Matte(_Button):
+    @classmethod
+    def poll(cls: Any, context: bpy.types.Context) -> bool:
+        if run.is_busy():
+            cls.poll_message_set("MaGGIe is at work")
+        return not run.is_busy()
+
+    def begin(
+        self, context: bpy.types.Context, frames: Iterable[int] | None, *, interactive: bool
+    ) -> Progress | None:
+        """Start matting some frames of the scene; None = those that the panel says."""
+        shot = read.shot_of(context.scene, frames)
+        work = matting.matte(context.scene.name, shot, interactive=interactive)
+        return run.start(work, blocking=bpy.app.background)
+
+
+class MatteRange(_Matte, bpy.types.Operator):
+    """Matte the frames of the scene, or all of the plate; mattes that are up to date stay"""
+
+    bl_idname, bl_label = "maggie.matte_range", "Matte Range"
+
+    def act(self, context: bpy.types.Context) -> Progress | None:
+        return self.begin(context, None, interactive=False)
+
+
+class MatteFrame(_Matte, bpy.types.Operator):
+    """Matte the current frame, exactly as it will be in the range"""
+
+    bl_idname, bl_label = "maggie.matte_frame", "Matte Current Frame"
+
+    def act(self, context: bpy.types.Context) -> Progress | None:
+        return self.begin(context, [context.scene.frame_current], interactive=True)
+
+
+class Cancel(_Button, bpy.types.Operator):
+    """Stop. Mattes on disk are whole, and the next run goes on after them"""
+
+    bl_idname, bl_label = "maggie.cancel", "Cancel"
+
+    def act(self, context: bpy.types.Context) -> None:
+        run.cancel()
+
+
+class MakeGroup(_Button, bpy.types.Operator):
+    """Bring the mattes into the compositor: a node with an output for each person"""
+
+    bl_idname, bl_label = "maggie.make_group", "Make Node Group"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        apply.make_group(context.scene, read.shot_of(context.scene))
+
+
+class OpenFolder(_Button, bpy.types.Operator):
+    """Show the folder of the mattes"""
+
+    bl_idname, bl_label = "maggie.open_folder", "Open Folder"
+
+    def act(self, context: bpy.types.Context) -> None:
+        folder = str(read.folder_of(context.scene))
+        if not os.path.isdir(folder):
+            raise HostError(f"{folder} is not there yet: matte a frame first")
+        bpy.ops.wm.path_open(filepath=folder)
+
+
+class LocateWorker(_Button, bpy.types.Operator):
+    """Name the Python that has maggie-node, or the folder of its virtual environment"""
+
+    bl_idname, bl_label = "maggie.locate_worker", "Locate Worker"
+
+    filepath: StringProperty(name="Python", subtype="FILE_PATH")
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def act(self, context: bpy.types.Context) -> Progress | None:
+        return run.start(install.locate(bpy.path.abspath(self.filepath)), blocking=bpy.app.background)
+
+
+class InstallWorker(_Button, bpy.types.Operator):
+    """Install maggie-node with pip into an environment of its own; the commands are shown first"""
+
+    bl_idname, bl_label = "maggie.install_worker", "Install Worker"
+
+    folder: StringProperty(name="Folder", subtype="DIR_PATH")
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.folder = self.folder or install.default_folder()
+        return context.window_manager.invoke_props_dialog(self, width=700)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.prop(self, "folder")
+        for command in install.commands(self.folder, _package()):
+            self.layout.label(text=install.shown(command))
+
+    def act(self, context: bpy.types.Context) -> Progress | None:
+        folder = bpy.path.abspath(self.folder) or install.default_folder()
+        return run.start(install.install(folder, _package()), blocking=bpy.app.background)
+
+
+class UseNode(_Button, bpy.types.Operator):
+    """Take the active Image or Movie Clip node as the plate"""
+
+    bl_idname, bl_label = "maggie.use_node", "Use Active Node"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        node = context.active_node
+        if node is None or node.type not in read.PLATE_NODES:
+            raise HostError("the active node is no Image and no Movie Clip node: click the plate's")
+        context.scene.maggie.plate_from, context.scene.maggie.plate_node = "NODE", node.name
+
+
+class AddGuidance(_Button, bpy.types.Operator):
+    """Add a person, or a file with several"""
+
+    bl_idname, bl_label = "maggie.add_guidance", "Add"
+    bl_options = {"REGISTER", "UNDO"}
+
+    kind: EnumProperty(name="From", items=props.GUIDANCE_KINDS)
+
+    def act(self, context: bpy.types.Context) -> None:
+        shot = context.scene.maggie
+        added = shot.guidance.add()
+        added.kind, added.name = self.kind, f"person {len(shot.guidance)}"
+        shot.active = len(shot.guidance) - 1
+
+
+class RemoveGuidance(_Button, bpy.types.Operator):
+    """Remove the chosen person or file"""
+
+    bl_idname, bl_label = "maggie.remove_guidance", "Remove"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        shot = context.scene.maggie
+        shot.guidance.remove(shot.active)
+        shot.active = max(0, min(shot.active, len(shot.guidance) - 1))
+
+
+class MoveGuidance(_Button, bpy.types.Operator):
+    """Where masks overlap, the upper one counts"""
+
+    bl_idname, bl_label = "maggie.move_guidance", "Move"
+    bl_options = {"REGISTER", "UNDO"}
+
+    by: IntProperty(default=1)
+
+    def act(self, context: bpy.types.Context) -> None:
+        shot = context.scene.maggie
+        to = shot.active + self.by
+        if 0 <= to < len(shot.guidance):
+            shot.guidance.move(shot.active, to)
+            shot.active = to
+
+
+def _package() -> str:
+    found = prefs.preferences()
+    return found.package if found else "maggie-node"
+
+
+_CLASSES = (
+    MatteRange,
+    MatteFrame,
+    Cancel,
+    MakeGroup,
+    OpenFolder,
+    LocateWorker,
+    InstallWorker,
+    UseNode,
+    AddGuidance,
+    RemoveGuidance,
+    MoveGuidance,
+)
+
+
+def register() -> None:
+    for each in _CLASSES:
+        bpy.utils.register_class(each)
+
+
+def unregister() -> None:
+    for each in reversed(_CLASSES):
+        bpy.utils.unregister_class(each)

@@ -1,0 +1,67 @@
+"""Inputs that are no bare Read: Nuke renders them to half-float files, in the working space."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import nuke
+
+from maggie_api.errors import HostError
+from maggie_api.sequences import frame_runs, missing_mattes
+
+from .shot import InputRender
+
+
+def render(group: Any, wanted: InputRender) -> None:
+    """Render the files of an input.
+
+    The Write exists only meanwhile, so a render of all Writes of the script does not find it.
+
+    Raises:
+        HostError: an upstream node fails, or the artist cancels.
+    """
+    nuke.Undo.disable()
+    with group:
+        made = _chain(group, wanted)
+    try:
+        for first, last in frame_runs(wanted.frames):
+            nuke.execute(made[-1], first, last, 1, [wanted.view or nuke.views()[0]])
+    except (RuntimeError, nuke.CancelledError) as error:
+        raise HostError(f"{wanted.input} cannot be rendered: {str(error).strip() or 'cancelled'}") from None
+    finally:
+        with group:
+            for node in reversed(made):
+                nuke.delete(node)
+        nuke.Undo.enable()
+
+
+def missing(wanted: InputRender) -> bool:
+    """Whether some file of an input is not on disk."""
+    return bool(missing_mattes(wanted.pattern, wanted.frames))
+
+
+def _chain(group: Any, wanted: InputRender) -> list[Any]:
+    """New nodes in the current group that write an input, the Write last.
+
+    A TimeOffset stands before it where the numbers of files and the script's frames differ.
+    """
+    source = group.node(wanted.input)
+    made = []
+    if wanted.shift:
+        source = nuke.nodes.TimeOffset(inputs=[source], time_offset=wanted.shift)
+        made.append(source)
+    write = nuke.nodes.Write(inputs=[source])
+    made.append(write)
+    os.makedirs(os.path.dirname(wanted.pattern), exist_ok=True)
+    # In this order: a Write has its EXR knobs only after its file type is set.
+    for name, value in (
+        ("file", wanted.pattern),
+        ("file_type", "exr"),
+        ("datatype", "16 bit half"),
+        ("compression", "Zip (1 scanline)"),
+        ("channels", wanted.channels),
+        ("raw", True),
+    ):
+        write[name].setValue(value)
+    return made

@@ -1,0 +1,132 @@
+"""A plan as a person reads it: the tasks, what is computed twice, hours, and a cheaper chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from maggie_api import segments
+from maggie_api.job import MatteJob
+from maggie_api.sequences import compact_frames
+from maggie_node.farm.plan import (
+    SECONDS_PER_FRAME,
+    THROWN,
+    Cut,
+    Plan,
+    Reach,
+    cheapest_chunk,
+    make_plan,
+)
+from maggie_node.farm.shot import FarmShot
+
+LISTED = 12
+"""Tasks that are listed one by one; of more, the first and the last half of these."""
+
+
+def reach_of(job: MatteJob) -> Reach:
+    """Which frames a matte of `job` is made from; the model says what the job leaves to it.
+
+    Raises:
+        ModelError: no such model, or it cannot be read.
+    """
+    from maggie_core.model import load_model, local_weights
+
+    segment = None if job.segment_frames == "whole" else job.segment_frames
+    steady, temporal = job.steady == "flow", True
+    if local_weights(job.model) is not None:
+        info = load_model(job.model, device="cpu", precision="fp32").info
+        temporal = info.kind == "video"
+        steady = (info.steady if job.steady == "auto" else job.steady) != "none"
+    else:  # published weights that are not here yet
+        temporal = "vim" in job.model
+    return Reach(segment, job.warmup_frames, segments.look_ahead(smooth=steady), temporal)
+
+
+def explained(
+    shot: FarmShot,
+    reach: Reach,
+    *,
+    chunk: int,
+    cut: Cut,
+    seconds_per_frame: float | None,
+    machines: int,
+    warm: bool,
+) -> str:
+    """The plan of a shot in lines; see `Plan.hours` for `warm`."""
+    plan = make_plan(shot.frames, shot.shot_frames, chunk=chunk, reach=reach, cut=cut)
+    lines = [
+        f"{_count(len(shot.frames), 'frame')} of a shot of {len(shot.shot_frames)}: "
+        f"{compact_frames(shot.frames)} of {compact_frames(shot.shot_frames)}",
+        _chains(reach, len(shot.shot_frames)),
+        "",
+        f"{'task':>6}  {'frames':<20}{'delivers':>9}{'computes':>9}",
+        *_tasks(plan),
+        "",
+        f"{_count(len(plan.tasks), 'task')} of {chunk} at most compute {plan.computed} frames for "
+        f"{plan.delivered}: {_overhead(plan)}; one process for all computes {plan.in_one_go}.",
+        *_advice(shot, reach, plan, chunk, cut),
+    ]
+    if shot.job.cache is not None:
+        lines.append("The job has a cache: a task that finds there what others computed computes less.")
+    rate = SECONDS_PER_FRAME if seconds_per_frame is None else seconds_per_frame
+    alone, together = plan.hours(rate, warm=warm), plan.hours(rate, machines=machines, warm=warm)
+    source = "as given" if seconds_per_frame is not None else "measured at 2K on two CPU threads; give yours"
+    lines.append(
+        f"{alone:.2f} machine hours, {together:.2f} hours on {_count(machines, 'machine')}, at {rate:g} s a "
+        f"delivered frame (--seconds-per-frame, {source}) and {THROWN:g} of that for one thrown away."
+    )
+    return "\n".join(lines)
+
+
+def _chains(reach: Reach, length: int) -> str:
+    if not reach.temporal:
+        return "An image network: every frame by itself, so no chunk costs anything."
+    if reach.segment_frames is None:
+        return (
+            f"One segment, the whole shot: a task runs it from its first frame to the last one it delivers, "
+            f"and {reach.look_ahead} more."
+        )
+    return (
+        f"Segments of {reach.segment_frames}, counted from the shot's first frame: a task runs each segment "
+        f"it touches from {reach.warmup_frames} frames before it to the last frame it delivers there, and "
+        f"{reach.look_ahead} more."
+    )
+
+
+def _tasks(plan: Plan) -> Iterator[str]:
+    for index, task in enumerate(plan.tasks):
+        if len(plan.tasks) > LISTED and index == LISTED // 2:
+            yield f"{'...':>6}"
+        if len(plan.tasks) <= LISTED or not LISTED // 2 <= index < len(plan.tasks) - LISTED // 2:
+            frames = compact_frames(task.frames)
+            yield f"{index + 1:>6}  {frames:<20}{len(task.frames):>9}{task.computed:>9}"
+
+
+def _advice(shot: FarmShot, reach: Reach, plan: Plan, chunk: int, cut: Cut) -> Iterator[str]:
+    def of(size: int) -> Plan:
+        return make_plan(shot.frames, shot.shot_frames, chunk=size, reach=reach, cut=cut)
+
+    if plan.computed == plan.in_one_go:
+        yield "Chunks cost nothing here: every task ends where a segment ends."
+        return
+    near = cheapest_chunk(shot.frames, shot.shot_frames, chunk=chunk, reach=reach, cut=cut)
+    if of(near).computed < plan.computed:
+        yield f"Cheaper near it: --chunk {near}, {_cost(of(near))}."
+    else:
+        yield f"Nothing from {max(1, chunk // 2)} to {2 * chunk} is cheaper."
+    if reach.segment_frames is not None:
+        whole = range(reach.segment_frames, len(shot.frames) + 1, reach.segment_frames)
+        free = next((size for size in whole if of(size).computed == plan.in_one_go), None)
+        if free not in (None, near):
+            yield f"At no cost, in whole segments: --chunk {free}, {_cost(of(free))}."
+
+
+def _cost(plan: Plan) -> str:
+    return f"{_count(len(plan.tasks), 'task')}, {plan.computed} frames, {_overhead(plan)}"
+
+
+def _overhead(plan: Plan) -> str:
+    return f"{100 * plan.overhead:.0f} % overhead"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

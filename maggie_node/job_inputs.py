@@ -1,0 +1,197 @@
+"""What a job names, opened and checked before the model is loaded."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maggie_api import job as jobs
+from maggie_api.errors import FrameError, SettingsError
+from maggie_api.events import Warning
+from maggie_api.job import MatteJob
+from maggie_api.sequences import parse_pattern
+from maggie_api.settings import MatteSettings
+from maggie_core.guidance import (
+    CryptomatteSequence,
+    Guidance,
+    GuidanceSource,
+    IdMapSequence,
+    LayerSequence,
+    MaskSequence,
+    Pins,
+    combine,
+)
+from maggie_core.io.atomic import cannot_write
+from maggie_core.io.frames import (
+    FrameSource,
+    compact_frames,
+    expand_output,
+    missing_frames,
+    on_missing_source,
+    open_source,
+    parse_frames,
+)
+from maggie_core.mattes import MatteFile
+
+
+@dataclass(frozen=True)
+class OpenShot:
+    """A job whose plate and guidance are there."""
+
+    plate: FrameSource
+    guidance: Guidance
+    pins: Pins | None
+    frames: tuple[int, ...]
+    """Frames to deliver, ascending."""
+    left_out: tuple[int, ...]
+    """Frames asked for that the plate lacks and `on_missing` leaves out."""
+    shot_frames: tuple[int, ...]
+    settings: MatteSettings
+    files: MatteFile
+    warnings: tuple[Warning, ...]
+
+    def require(self, frames: Sequence[int]) -> None:
+        """See that plate and guidance exist for every one of `frames`.
+
+        Raises:
+            FrameError, GuidanceError: what is missing, by frame.
+        """
+        missing = missing_frames(self.plate, frames)
+        if missing:
+            raise FrameError(
+                f"plate frames {compact_frames(missing)} are missing beside {self.plate.colorspace_hint}: "
+                "render them, change --frames, or choose --on-missing hold, black or skip"
+            )
+        self.guidance.check(frames)
+
+
+def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
+    """Open what `job` names.
+
+    Args:
+        to_write: mattes will be written, so their place and every input they need are looked for first.
+
+    Raises:
+        InputError: something is missing, unreadable or out of range; nothing has been written.
+        OutputError: nothing can be written where the mattes should go.
+    """
+    settings, files = _settings(job), _files(job)
+    plate = open_source(job.plate)
+    shot_frames = parse_frames(job.shot_frames) if job.shot_frames else plate.expected
+    asked = parse_frames(job.frames) if job.frames else shot_frames
+    outside = sorted(set(asked) - set(shot_frames))
+    if outside:
+        raise FrameError(
+            f"frames {compact_frames(outside)} are outside the shot, which is {compact_frames(shot_frames)}: "
+            "change --frames, or say which frames the shot has with --shot-frames"
+        )
+    if to_write:
+        _check_output(job, asked)
+    warnings = _gap_warnings("plate frames", missing_frames(plate, shot_frames), job.on_missing)
+    if job.on_missing != "error":
+        plate = on_missing_source(plate, shot_frames, job.on_missing)
+        if job.on_missing == "skip":
+            shot_frames = tuple(frame for frame in shot_frames if frame in set(plate.frames))
+    guidance = combine(
+        [guidance_source(source, shot_frames) for source in job.guidance], missing=job.guidance_missing
+    )
+    if job.guidance_missing != "error":
+        warnings += _gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
+    frames = tuple(frame for frame in asked if frame in set(shot_frames))
+    shot = OpenShot(
+        plate,
+        guidance,
+        _pins(job, guidance, shot_frames),
+        frames,
+        tuple(sorted(set(asked) - set(frames))),
+        shot_frames,
+        settings,
+        files,
+        warnings,
+    )
+    if to_write:
+        shot.require(frames)
+    return shot
+
+
+def _settings(job: MatteJob) -> MatteSettings:
+    return MatteSettings(
+        working_px=job.working_px,
+        detail=job.detail,
+        colorspace=job.colorspace,
+        ocio=job.ocio,
+        exposure_ev=job.exposure_ev,
+        highlights=job.highlights,
+        plate_layer=job.plate_layer,
+        overlap=job.overlap,
+        segment_frames=job.segment_frames,
+        warmup_frames=job.warmup_frames,
+        carry_hidden=job.carry_hidden,
+        polish=job.polish,
+        steady=job.steady,
+        sum_to_one=job.sum_to_one,
+        data_window=job.data_window,
+    )
+
+
+def _files(job: MatteJob) -> MatteFile:
+    return MatteFile(
+        layout=job.layout,
+        depth=job.depth,
+        compression=job.compression,
+        data_window=job.data_window,
+        foreground=job.foreground,
+    )
+
+
+def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:
+    if not job.pins:
+        return None
+    sources = [MaskSequence(pin.name, pin.sequence, channel=pin.channel) for pin in job.pins]
+    return Pins(sources, guidance.instances, shot_frames)
+
+
+def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
+    """Open one guidance of a job; the instances it has are looked for in the frames of the shot."""
+    if isinstance(source, jobs.MaskGuidance):
+        return MaskSequence(source.name, source.sequence, channel=source.channel)
+    if isinstance(source, jobs.LayersGuidance):
+        return LayerSequence(source.sequence, instances=source.instances or None, frames=shot_frames)
+    if isinstance(source, jobs.IdMapGuidance):
+        names = {named.id: named.name for named in source.names}
+        return IdMapSequence(source.sequence, names=names or None, frames=shot_frames)
+    return CryptomatteSequence(
+        source.sequence, layer=source.layer, instances=source.instances or None, frames=shot_frames
+    )
+
+
+def _gap_warnings(what: str, missing: Sequence[int], policy: str) -> tuple[Warning, ...]:
+    if not missing or policy == "error":
+        return ()
+    done = {"hold": "held from the frame before", "black": "black", "skip": "left out", "empty": "empty"}
+    return (Warning("missing-frames", f"{what} {compact_frames(missing)} are missing and {done[policy]}"),)
+
+
+def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
+    """See that the mattes have names of their own and a folder that takes files, before hours are spent."""
+    if Path(job.output).suffix.lower() != ".exr" and not job.output.endswith(("/", "\\")):
+        raise SettingsError(
+            f"output {job.output} is no EXR: mattes are data and need float layers, name it matte.####.exr"
+        )
+    first = expand_output(job.output, frames[0], single=len(frames) == 1)
+    inputs = [job.plate, *(source.sequence for source in (*job.guidance, *job.pins))]
+    if first.resolve() in {_file_of(name, frames[0]).resolve() for name in inputs}:
+        raise SettingsError(f"output {job.output} is also an input: the mattes need a name of their own")
+    try:
+        first.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=first.parent):
+            pass
+    except OSError as error:
+        raise cannot_write(first, (error.strerror or str(error)).lower()) from error
+
+
+def _file_of(name: str, frame: int) -> Path:
+    pattern = parse_pattern(name)
+    return Path(name) if pattern is None else pattern.path(frame)

@@ -1,0 +1,154 @@
+"""What each request does."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Literal
+
+from maggie_api.client import rpc
+from maggie_api.client.rpc import PROTOCOL, Answer, Cancel, Hello, Nothing, Request, Submit, TooLong, Welcome
+from maggie_api.errors import RpcError
+from maggie_node import __version__
+from maggie_node.worker.allowed_paths import PathError, check_paths
+from maggie_node.worker.connection import Peer, log
+from maggie_node.worker.jobs import Jobs
+
+CAPABILITIES = ("submit", "cancel", "status", "shutdown", "interactive", "keep")
+
+
+class Desk:
+    """Answers requests, line by line; whatever they are, the worker lives on.
+
+    Args:
+        roots: folders the paths of a job have to be in; none = anywhere.
+        token: what `hello` has to bring; None = nothing.
+        trusted: paths that are fine wherever they are.
+        stop: called when a client asks for the end.
+        clients: how many there are now.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        *,
+        transport: Literal["stdio", "unix", "tcp"],
+        roots: tuple[str, ...],
+        stop: Callable[[], None],
+        token: str | None = None,
+        trusted: tuple[str, ...] = (),
+        clients: Callable[[], int] = lambda: 1,
+    ):
+        self._jobs, self._roots, self._stop = jobs, roots, stop
+        self._transport: Literal["stdio", "unix", "tcp"] = transport
+        self._token, self._trusted, self._clients = token, trusted, clients
+        self._began = time.monotonic()
+        self._methods: dict[str, Callable[[Peer, Request], None]] = {
+            "hello": self._hello,
+            "submit": self._submit,
+            "cancel": self._cancel,
+            "status": self._status,
+            "shutdown": self._shutdown,
+        }
+
+    def heard(self, peer: Peer, line: bytes | TooLong) -> None:
+        """Do what a line asks for, and answer."""
+        asked = None
+        try:
+            if isinstance(line, TooLong):
+                raise RpcError(
+                    rpc.NO_REQUEST,
+                    f"request: longer than {rpc.MAX_LINE >> 20} MiB: name files, send no pixels",
+                )
+            if not line.strip():
+                return
+            asked = rpc.parse(line)
+            if isinstance(asked, Answer):
+                raise RpcError(rpc.NO_REQUEST, "request: an answer, and nothing was asked", id=asked.id)
+            self._do(peer, asked)
+        except RpcError as said:
+            self._refuse(peer, asked, said)
+        except Exception as error:
+            traceback.print_exception(error, file=sys.stderr)
+            said = f"a defect of ours, please report it with the worker's log: {type(error).__name__}"
+            self._refuse(peer, asked, RpcError(rpc.DEFECT, said))
+
+    def _do(self, peer: Peer, asked: Request) -> None:
+        if asked.method not in self._methods:
+            known = ", ".join(self._methods)
+            raise RpcError(rpc.NO_METHOD, f"no method {_short(asked.method)}: there are {known}")
+        if not peer.welcomed and asked.method != "hello":
+            raise RpcError(rpc.NO_HELLO, f"{asked.method}: say hello first, with the protocol's version")
+        self._methods[asked.method](peer, asked)
+
+    def _refuse(self, peer: Peer, asked: Request | Answer | None, said: RpcError) -> None:
+        log(f"{peer.name} refused: {said}")
+        if not isinstance(asked, Request) or asked.answered:
+            peer.send(rpc.error(said.id if asked is None else asked.id, said))
+        if self._token is not None and not peer.welcomed:
+            peer.end()  # whoever is not let in gets no second try
+
+    def _hello(self, peer: Peer, asked: Request) -> None:
+        theirs = asked.params.get("protocol")
+        if theirs != PROTOCOL or isinstance(theirs, bool):
+            raise RpcError(
+                rpc.OTHER_PROTOCOL,
+                f"this worker (maggie-node {__version__}) speaks protocol {PROTOCOL} and the client "
+                f"{_short(theirs)}: use the client and the worker of one installation",
+            )
+        said = rpc.params_of(Hello, asked)
+        if self._token is not None and not hmac.compare_digest(
+            (said.token or "").encode("utf-8", "replace"), self._token.encode()
+        ):
+            raise RpcError(rpc.WRONG_TOKEN, "hello: the token is wrong or missing: read it in worker.json")
+        peer.name = said.client[:80] or peer.name
+        peer.welcomed = True
+        welcome = Welcome(
+            PROTOCOL, __version__, os.getpid(), self._transport, CAPABILITIES, roots=self._roots
+        )
+        self._answer(peer, asked, welcome)
+
+    def _submit(self, peer: Peer, asked: Request) -> None:
+        said = rpc.params_of(Submit, asked)
+        try:
+            check_paths(said.job, self._roots, trusted=self._trusted)
+        except PathError as error:
+            raise RpcError(rpc.NOT_ALLOWED, str(error)) from None
+        number = self._jobs.new_id()
+        self._answer(peer, asked, {"job_id": number})  # before the first event of the job
+        self._jobs.add(number, said, peer)
+
+    def _cancel(self, peer: Peer, asked: Request) -> None:
+        said = rpc.params_of(Cancel, asked)
+        self._answer(peer, asked, {"cancelled": self._jobs.cancel(said.job_id)})
+
+    def _status(self, peer: Peer, asked: Request) -> None:
+        rpc.params_of(Nothing, asked)
+        status = {
+            "pid": os.getpid(),
+            "version": __version__,
+            "uptime_s": round(time.monotonic() - self._began, 1),
+            "clients": self._clients(),
+            "models": self._jobs.models(),
+            "jobs": self._jobs.status(),
+        }
+        self._answer(peer, asked, status)
+
+    def _shutdown(self, peer: Peer, asked: Request) -> None:
+        rpc.params_of(Nothing, asked)
+        log(f"{peer.name} asks for the end")
+        self._answer(peer, asked, {})
+        self._stop()
+
+    def _answer(self, peer: Peer, asked: Request, value: Any) -> None:
+        if asked.answered:
+            peer.send(rpc.result(asked.id, value))
+
+
+def _short(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,120 @@
+"""The last step: nearer to the truth where colours tell, bit for bit the same everywhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation, gaussian_filter
+from support.tiny import disc, tiny_model, write_shot
+
+from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
+from maggie_core.io.frames import open_source
+from maggie_core.postprocess.edges import polish, undecided_band
+
+HOW = ["guided", "closed-form"]
+
+
+@pytest.fixture(scope="module")
+def soft_edge() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A red disc with a soft edge on blue: picture, truth, and an alpha whose edge is blurred too far."""
+    rng = np.random.default_rng(3)
+    truth = gaussian_filter(disc(330, 300, 160, 150, 80), 1.0)
+    red, blue = np.float32([0.8, 0.2, 0.1])[:, None, None], np.float32([0.1, 0.3, 0.7])[:, None, None]
+    picture = truth * red + (1 - truth) * blue + rng.normal(0, 0.004, (3, 300, 330)).astype(np.float32)
+    return picture.clip(0, 1), truth, gaussian_filter(truth, 3.0)
+
+
+def far_off(alpha: np.ndarray) -> np.ndarray:
+    """(1, H, W): guidance that no one would take at its word."""
+    return binary_dilation(alpha > 0.5, iterations=12)[None].astype(np.float32)
+
+
+@pytest.mark.parametrize(("how", "share"), [("guided", 0.9), ("closed-form", 0.3)])
+def test_a_blurred_edge_comes_nearer_to_the_truth(soft_edge, how, share):
+    picture, truth, blurred = soft_edge
+
+    polished = polish(blurred[None], picture, far_off(blurred), how)[0]
+
+    assert np.abs(polished - truth).mean() < share * np.abs(blurred - truth).mean()
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_decided_pixels_stay_as_they_are(soft_edge, how):
+    picture, _, blurred = soft_edge
+
+    polished = polish(blurred[None], picture, far_off(blurred), how)[0]
+
+    away = ~undecided_band(blurred)
+    assert away.any()
+    assert np.array_equal(polished[away], blurred[away])
+    assert not np.array_equal(polished, blurred)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_it_is_the_same_every_time_and_leaves_its_input_alone(soft_edge, how):
+    picture, _, blurred = soft_edge
+    alphas = np.stack([blurred, 1 - blurred])
+    before = alphas.copy()
+
+    masks = (alphas > 0.5).astype(np.float32)
+    first, again = (polish(alphas, picture, masks, how) for _ in range(2))
+
+    assert np.array_equal(first, again)
+    assert np.array_equal(alphas, before)
+    assert first.dtype == np.float32
+    assert first.min() >= 0
+    assert first.max() <= 1
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_flat_alphas_and_tiny_pictures_pass(how, value):
+    for shape in ((1, 1), (2, 9), (40, 40)):
+        alphas = np.full((1, *shape), value, np.float32)
+        masks = (alphas > 0.5).astype(np.float32)
+        polished = polish(alphas, np.full((3, *shape), 0.4, np.float32), masks, how)
+        assert np.allclose(polished, value, atol=1e-3)
+
+
+def test_good_guidance_is_taken_at_its_word_and_poor_guidance_is_not(soft_edge):
+    picture, truth, _ = soft_edge
+    good = (truth > 0.5).astype(np.float32)
+    hazy = np.clip(0.1 + 0.8 * truth, 0, 1).astype(np.float32)  # agrees with it, but is unsure of itself
+
+    believed = polish(hazy[None], picture, good[None], "closed-form")[0]
+    alone = polish(hazy[None], picture, far_off(truth), "closed-form")[0]
+
+    assert np.abs(believed - truth).mean() < 0.6 * np.abs(alone - truth).mean()
+
+
+def test_where_colours_say_nothing_the_network_decides(soft_edge):
+    _, _, blurred = soft_edge
+
+    grey = np.full((3, *blurred.shape), 0.5, np.float32)
+    grey = polish(blurred[None], grey, far_off(blurred), "closed-form")[0]
+
+    # Smooth between its ends as the alpha was, and nowhere far from it.
+    assert np.abs(grey - blurred).max() < 0.2
+
+
+def test_a_shot_takes_the_models_own_polish_unless_told(tmp_path):
+    plate, masks = write_shot(tmp_path, frames=range(1001, 1003))
+    guidance = combine([MaskSequence(name, pattern) for name, pattern in masks.items()])
+    model = tiny_model()
+    told = replace(model.info, polish="closed-form")
+
+    def alphas(**settings: object) -> np.ndarray:
+        matter = ShotMatter(model, open_source(plate), guidance, MatteSettings(**settings))  # type: ignore[arg-type]
+        return np.stack([result.alphas for result in matter.run() if isinstance(result, MatteResult)])
+
+    plain, info = alphas(), model.info
+    model.info = told
+    try:
+        by_model, off = alphas(), alphas(polish="none")
+    finally:
+        model.info = info
+    assert np.array_equal(off, plain)
+    assert np.array_equal(by_model, alphas(polish="closed-form"))
+    assert not np.array_equal(by_model, plain)
