@@ -17,14 +17,14 @@ import torch
 
 from maggie_core import load_model
 from maggie_core.io.eight_bit import write_picture
-from maggie_core.postprocess.edges import polish
-from maggie_core.postprocess.temporal import steadied_clip
+from maggie_core.postprocess.edges import refine_edges
+from maggie_core.postprocess.temporal import smoothed_clip
 from maggie_lab.evaluation import BASELINES, Averages, video_errors
 from maggie_lab.synthesis import HeldOutSample, heldout_set
 
 METRICS = ("MAD_e3", "MSE_e3", "Grad", "dtSSD_e3")
 OURS = "default model"
-UNSTEADY, BARE = "not steadied", "nor polished"
+UNSMOOTHED, BARE = "not smoothed", "nor refined"
 """Without the last step in time, and without the one in space too: the network itself."""
 ALONE = "frame by frame"
 """The network without its neighbours: each frame as a clip of its own."""
@@ -48,16 +48,16 @@ def main() -> None:
         image, guidance = torch.from_numpy(sample.image), torch.from_numpy(sample.guidance)
         pairs = list(zip(image, guidance, strict=True))
         bare = torch.stack(list(model.stream(pairs, carry_last=False))).numpy()
-        polished = np.stack(
+        refined = np.stack(
             [
-                polish(alphas, picture, masks, model.info.polish)
+                refine_edges(alphas, picture, masks, model.info.refine)
                 for alphas, picture, masks in zip(bare, sample.image, sample.guidance, strict=True)
             ]
         )
-        steady = steadied_clip(sample.image, polished, sample.guidance.any(axis=(2, 3)))
+        smooth = smoothed_clip(sample.image, refined, sample.guidance.any(axis=(2, 3)))
         results = {
-            OURS: steady if model.info.steady == "flow" else polished,
-            UNSTEADY: polished,
+            OURS: smooth if model.info.smooth == "flow" else refined,
+            UNSMOOTHED: refined,
             BARE: bare,
             ALONE: torch.cat([model.predict_clip(i[None], g[None]) for i, g in pairs]).numpy(),
         } | _baselines(sample)

@@ -1,4 +1,4 @@
-"""What `--detail native` gains and costs: `python -m benchmarks.native [--picture native.jpg]`.
+"""What `--detail full` gains and costs: `python -m benchmarks.native [--picture native.jpg]`.
 
 Held-out people drawn at the plate's size, mattes to the pixel, and guidance of three qualities. Each job runs
 in a process of its own, whose time and memory are told.
@@ -214,11 +214,11 @@ def write_crops(path: Path, shot: Shot, guidance: str, crops: list[tuple[int, in
     truth, plate = shot.truth(frame), shot.plate(frame)
     found = {
         detail: list(read_mattes(shot.job(guidance, detail).output.replace("####", str(frame)))[0].values())
-        for detail in ("working", "native")
+        for detail in ("working", "full")
     }
     for k, x, y in crops:
         box = (slice(y, y + side), slice(x, x + side))
-        alphas = (found["working"][k], found["native"][k], truth[k])
+        alphas = (found["working"][k], found["full"][k], truth[k])
         lines.append(np.concatenate([plate[box], *(np.repeat(a[box][..., None], 3, -1) for a in alphas)], 1))
     picture = cv2.cvtColor(_codes(np.concatenate(lines)), cv2.COLOR_RGB2BGR)
     cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
@@ -253,7 +253,7 @@ def main() -> None:
             for detail, row in without_a_network(shot):
                 rows.setdefault(("truth at the working size", detail), []).append(row)
             for guidance in args.guidance:
-                for detail in ("working", "native"):
+                for detail in ("working", "full"):
                     rows.setdefault((guidance, detail), []).append(measure(shot, guidance, detail))
         if shot and args.picture:
             crops = [tuple(args.crops[k : k + 3]) for k in range(0, len(args.crops), 3)]
@@ -269,7 +269,7 @@ def main() -> None:
 def _cells(row: np.ndarray, base: np.ndarray, detail: str) -> list[str]:
     cells = []
     for k, (value, before) in enumerate(zip(row, base, strict=True)):
-        change = f" ({value / before - 1:+.0%})" if detail == "native" and k < 4 else ""
+        change = f" ({value / before - 1:+.0%})" if detail == "full" and k < 4 else ""
         cells.append("" if np.isnan(value) else f"{value:.{0 if k == 5 else 2}f}{change}")
     return cells
 

@@ -22,7 +22,7 @@ from maggie_api.errors import InputError
 from maggie_core import load_model
 from maggie_core.io.eight_bit import write_picture
 from maggie_core.model import MatteModel
-from maggie_core.postprocess.edges import polish
+from maggie_core.postprocess.edges import refine_edges
 from maggie_core.shot.matter import PAD_PX
 from maggie_lab.datasets import read_grey, read_picture
 from maggie_lab.evaluation import BASELINES, Averages, image_metrics
@@ -45,7 +45,7 @@ def main() -> None:
     for quality, picture, truth, mask in _pictures(args.folder):
         bare = _matte(model, picture, mask)
         found = {
-            OURS: polish(bare[None], picture, mask[None], model.info.polish)[0],
+            OURS: refine_edges(bare[None], picture, mask[None], model.info.refine)[0],
             BARE: bare,
         } | {name: baseline(picture, mask) for name, baseline in BASELINES.items()}
         for name, alpha in found.items():

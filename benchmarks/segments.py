@@ -45,7 +45,7 @@ SEGMENTS = (8, 12, 16, 24, 48, 96)
 WARMUPS = (0, 1, 2, 3, 4, 8)
 VARIANTS: dict[str, dict[str, Any]] = {
     "as shipped": {},
-    "network alone": {"steady": "none", "polish": "none"},
+    "network alone": {"smooth": "none", "refine": "none"},
 }
 AHEAD = {"as shipped": 2, "network alone": 1}
 """Frames computed after a segment's last, see `maggie_core.shot.matter`."""
@@ -309,8 +309,8 @@ def remembering(model: MatteModel) -> Iterator[None]:
     places: list[tuple[Any, str, int]] = [
         (model, "encode", 40),
         (model, "window", 40),
-        (chain, "polish", 400),
-        (chain, "steadied", 400),
+        (chain, "refine_edges", 400),
+        (chain, "smoothed", 400),
     ]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     for owner, name, size in places:

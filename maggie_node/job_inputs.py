@@ -129,8 +129,8 @@ def _settings(job: MatteJob) -> MatteSettings:
         segment_frames=job.segment_frames,
         warmup_frames=job.warmup_frames,
         carry_hidden=job.carry_hidden,
-        polish=job.polish,
-        steady=job.steady,
+        refine=job.refine,
+        smooth=job.smooth,
         sum_to_one=job.sum_to_one,
         data_window=job.data_window,
     )

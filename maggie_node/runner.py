@@ -38,7 +38,7 @@ from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
 from maggie_node import __version__
 from maggie_node.job_inputs import OpenShot, open_shot
 
-EFFECTIVE = ("ocio", "colorspace", "exposure_ev", "polish", "steady", "detail")
+EFFECTIVE = ("ocio", "colorspace", "exposure_ev", "refine", "smooth", "detail")
 """Settings a recipe has as they take effect."""
 
 
@@ -330,8 +330,8 @@ class _Run:
                 "precision": self._model.precision,
                 "settings": settings,
                 "detail": self._matter.detail,
-                "polish": self._matter.polish,
-                "steady": self._matter.steady,
+                "refine": self._matter.refine,
+                "smooth": self._matter.smooth,
                 "files": asdict(self._shot.files),
                 "ocio": view.config_id,
                 "colorspace": view.colorspace,
@@ -357,8 +357,8 @@ class _Run:
             "settings": asdict(self._shot.settings)
             | {
                 "detail": self._matter.detail,
-                "polish": self._matter.polish,
-                "steady": self._matter.steady,
+                "refine": self._matter.refine,
+                "smooth": self._matter.smooth,
             },
             "ocio": self._matter.view.config_id,
             "colorspace": self._matter.view.colorspace,
@@ -386,15 +386,15 @@ def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatte
     else:
         channels = {slug: place.alpha for slug, place in places(Path(job.output), slugs, job.layout).items()}
     instances = tuple(InstanceInfo(i.name, i.slug, channels[i.slug]) for i in shot.guidance.instances)
-    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto", job.polish, job.steady)
+    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto", job.refine, job.smooth)
     effective = Terms(
         device=str(model.device),
         precision=model.precision,
         working_px=min(width, height),
         detail=matter.detail,
         backend="native",
-        polish=matter.polish,
-        steady=matter.steady,
+        refine=matter.refine,
+        smooth=matter.smooth,
     )
     return Started(
         frames=shot.frames,

@@ -33,9 +33,9 @@ class Terms:
     detail: str
     backend: str
     """Which sparse convolutions run; `auto` when nothing was asked."""
-    polish: str = "none"
+    refine: str = "none"
     """The last step on edges."""
-    steady: str = "none"
+    smooth: str = "none"
     """How frames are made to agree."""
 
 

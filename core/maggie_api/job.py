@@ -125,16 +125,16 @@ class MatteJob:
     highlights: Literal["compress", "clip"] = "compress"
 
     working_px: int = 576
-    detail: Literal["working", "native"] = "working"
+    detail: Literal["working", "full"] = "working"
     """Where edges are decided: at the working size, or once more at the plate's own."""
     overlap: Literal["first", "last", "shared"] = "first"
     segment_frames: Union[int, Literal["whole"]] = 48
     warmup_frames: int = 4
     carry_hidden: bool = False
     """Hand the network's hidden state on from window to window, too; published is not to."""
-    polish: Literal["auto", "none", "guided", "closed-form"] = "auto"
+    refine: Literal["auto", "none", "guided", "closed-form"] = "auto"
     """The last step on edges; auto takes what the model was made to end in."""
-    steady: Literal["auto", "none", "flow"] = "auto"
+    smooth: Literal["auto", "none", "flow"] = "auto"
     """Average a frame with its neighbours along the optical flow, or not; auto as the model is made for."""
     sum_to_one: bool = False
 

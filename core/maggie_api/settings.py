@@ -17,9 +17,9 @@ from .errors import SettingsError
 Highlights = Literal["compress", "clip"]
 Overlap = Literal["first", "last", "shared"]
 DataWindow = Literal["display", "tight", "plate"]
-Detail = Literal["working", "native"]
-Polish = Literal["none", "guided", "closed-form"]
-Steady = Literal["none", "flow"]
+Detail = Literal["working", "full"]
+Refine = Literal["none", "guided", "closed-form"]
+Smooth = Literal["none", "flow"]
 Layout = Literal["layers", "files", "multipart", "cryptomatte"]
 Depth = Literal["half", "float"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -80,10 +80,10 @@ class MatteSettings:
         "Also hand the network's hidden state on from window to window, as the paper says; its published "
         "program starts every window from zeros, and the default weights were trained so.",
     )
-    polish: Union[Polish, Literal["auto"]] = option(
+    refine: Union[Refine, Literal["auto"]] = option(
         "auto", "The last step on edges, at working size; auto takes what the model was made to end in."
     )
-    steady: Union[Steady, Literal["auto"]] = option(
+    smooth: Union[Smooth, Literal["auto"]] = option(
         "auto",
         "Whether a frame is averaged with its neighbours along the optical flow; auto as the model is made "
         "for. An image network's frames never are.",

@@ -36,8 +36,8 @@ GROUPS = {
     "colour and resize": "colour",
     "network, features": "network",
     "network, window": "network",
-    "polish": "last steps",
-    "steady": "last steps",
+    "refine": "last steps",
+    "smooth": "last steps",
     "enlarge the alphas": "enlarging",
     "detail at the plate's size": "native detail",
     "write the mattes": "writing",
@@ -78,7 +78,7 @@ def measure_shot(
     case: Case, *, device: str, threads: int, repeat: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure the case of a whole job: `e2e`, `long` or `native`."""
-    if case.kind == "native" and "native" not in get_args(get_type_hints(MatteJob)["detail"]):
+    if case.kind == "full" and "full" not in get_args(get_type_hints(MatteJob)["detail"]):
         return {"there": False, "reason": "jobs have no native detail yet"}
     frames = case.frames or repeat + 3 + LAST
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +95,7 @@ def measure_shot(
             return _in_child(asked, threads, overlap=overlap)
 
         if case.kind == "native":
-            native, working = run("native", "fp32"), run("working", "fp32")
+            native, working = run("full", "fp32"), run("working", "fp32")
             return common | {
                 "there": True,
                 "seconds_fast": native["seconds"],
@@ -211,8 +211,8 @@ def timed(spent: dict[str, float]) -> Iterator[None]:
         (shot.Guidance, "read", "read the guidance"),
         (MatteModel, "encode", "network, features"),
         (MatteModel, "window", "network, window"),
-        (chain, "polish", "polish"),
-        (chain, "steadied", "steady"),
+        (chain, "refine_edges", "refine"),
+        (chain, "smoothed", "smooth"),
         (shot.Geometry, "from_working", "enlarge the alphas"),
         (shot, "add_detail", "detail at the plate's size"),
         (runner, "write_mattes", "write the mattes"),

@@ -50,8 +50,8 @@ def _choice(name: str, *values: str, help: str) -> Any:  # noqa: A002 - click's 
 @click.option("--subset", help="E.g. natural (him2k) or hard (v-him60); default all.")
 @click.option("--variant", help="One set of masks of him2k, e.g. r50_fpn_3x; default all.")
 @_choice("--protocol", "paper", "release", help="Windows of the flicker measures.")
-@_choice("--polish", "auto", "none", "guided", "closed-form", help="The last step on edges.")
-@_choice("--steady", "auto", "none", "flow", help="Average clips along the optical flow.")
+@_choice("--refine", "auto", "none", "guided", "closed-form", help="The last step on edges.")
+@_choice("--smooth", "auto", "none", "flow", help="Average clips along the optical flow.")
 @_choice("--instances", "together", "alone", help="One pass for all, or one for each.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many samples of each subset and variant.")
 @click.option("--strict", is_flag=True, help="Refuse predictions that are missing, superfluous or resized.")
@@ -121,8 +121,8 @@ def _methods(
     models: tuple[str, ...],
     predictions: tuple[Path, ...],
     baselines: str,
-    polish: Any,
-    steady: Any,
+    refine: Any,
+    smooth: Any,
     instances: Any,
     strict: bool,
     device: str,
@@ -133,7 +133,7 @@ def _methods(
 
     methods: list[Method] = [
         network_method(
-            model, polish=polish, steady=steady, instances=instances, device=device, precision=precision
+            model, refine=refine, smooth=smooth, instances=instances, device=device, precision=precision
         )
         for model in models or (() if predictions else ("default",))
     ]

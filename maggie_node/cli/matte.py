@@ -77,7 +77,7 @@ class _NumberOr(click.ParamType):
     show_default=True,
     help="Short side for the network.",
 )
-@_choice("--detail", "detail", "working", "native", help="Where edges are decided: native is the plate.")
+@_choice("--detail", "detail", "working", "full", help="Where edges are decided: native is the plate.")
 @_choice("--overlap", "overlap", "first", "last", "shared", help="Who owns what several masks claim.")
 @click.option(
     "--segment",
@@ -98,8 +98,8 @@ class _NumberOr(click.ParamType):
     help="Frames computed before a segment and thrown away.",
 )
 @click.option("--carry-hidden", is_flag=True, help="Hand the network's hidden state on; published is not to.")
-@_choice("--polish", "polish", "auto", "none", "guided", "closed-form", help="The last step on edges.")
-@_choice("--steady", "steady", "auto", "none", "flow", help="Average with neighbours along the optical flow.")
+@_choice("--refine", "refine", "auto", "none", "guided", "closed-form", help="The last step on edges.")
+@_choice("--smooth", "smooth", "auto", "none", "flow", help="Average with neighbours along the optical flow.")
 @click.option(
     "--sum-to-one", is_flag=True, help="Alphas never exceed one together; adds residual, contested."
 )

@@ -24,7 +24,7 @@ START_S = 4.0
 SECONDS_PER_FRAME = 2.6
 """Seconds a delivered frame takes: 2K, three people, default model, two threads; `bench --case e2e-2k`."""
 THROWN = 0.6
-"""What a frame that is computed and thrown away costs, of one delivered: it is neither polished nor written.
+"""What a frame that is computed and thrown away costs, of one delivered: it is neither refined nor written.
 Measured, `benchmarks.chunking`."""
 
 

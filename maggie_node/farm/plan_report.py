@@ -31,14 +31,14 @@ def reach_of(job: MatteJob) -> Reach:
     from maggie_core.model import load_model, local_weights
 
     segment = None if job.segment_frames == "whole" else job.segment_frames
-    steady, temporal = job.steady == "flow", True
+    smooth, temporal = job.smooth == "flow", True
     if local_weights(job.model) is not None:
         info = load_model(job.model, device="cpu", precision="fp32").info
         temporal = info.kind == "video"
-        steady = (info.steady if job.steady == "auto" else job.steady) != "none"
+        smooth = (info.smooth if job.smooth == "auto" else job.smooth) != "none"
     else:  # published weights that are not here yet
         temporal = "vim" in job.model
-    return Reach(segment, job.warmup_frames, segments.look_ahead(smooth=steady), temporal)
+    return Reach(segment, job.warmup_frames, segments.look_ahead(smooth=smooth), temporal)
 
 
 def explained(

@@ -28,7 +28,7 @@ STARTED = Started(
     model="default",
     precision="fp32",
     asked=Terms(device="auto", precision="auto", working_px=576, detail="working", backend="auto"),
-    effective=Terms(device="cpu", precision="fp32", working_px=540, detail="working", backend="native"),
+    effective=Terms(device="cpu", precision="fp32", working_px=540, detail="working", backend="full"),
     working_size="960x540",
     licence="Apache-2.0",
     colorspace="ACEScg",

@@ -47,7 +47,7 @@ EVERY_FIELD = MatteJob(
     exposure_ev="auto",
     highlights="clip",
     working_px=512,
-    detail="native",
+    detail="full",
     overlap="last",
     segment_frames="whole",
     warmup_frames=2,
@@ -61,8 +61,8 @@ EVERY_FIELD = MatteJob(
     cache="cache",
     cache_gb=2.5,
     carry_hidden=True,
-    polish="guided",
-    steady="flow",
+    refine="guided",
+    smooth="flow",
     pins=(Pin("Žofie", "fix.####.exr", "A"),),
 )
 

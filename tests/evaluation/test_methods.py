@@ -103,10 +103,10 @@ def test_an_image_network_sees_the_corner_of_each_cell_of_the_guidance(scene: Sc
 
 
 def test_the_last_step_is_part_of_the_method(scene: Scene):
-    plain, polished = (NetworkMethod(tiny_model(), how, "tiny") for how in ("none", "guided"))
+    plain, refined = (NetworkMethod(tiny_model(), how, "tiny") for how in ("none", "guided"))
 
-    assert plain.recipe != polished.recipe
-    assert not np.array_equal(plain.mattes(scene).alphas, polished.mattes(scene).alphas)
+    assert plain.recipe != refined.recipe
+    assert not np.array_equal(plain.mattes(scene).alphas, refined.mattes(scene).alphas)
 
 
 def test_clips_are_steadied_where_the_method_says_so(scene: Scene):
@@ -114,11 +114,11 @@ def test_clips_are_steadied_where_the_method_says_so(scene: Scene):
     rolled = replace(
         repeated, guidance=np.stack([np.roll(g, 4 * t, -1) for t, g in enumerate(repeated.guidance)])
     )
-    plain, steady = (NetworkMethod(tiny_model(), "none", "tiny", how) for how in ("none", "flow"))
+    plain, smooth = (NetworkMethod(tiny_model(), "none", "tiny", how) for how in ("none", "flow"))
 
-    change, steadier = (np.abs(np.diff(m.mattes(rolled).alphas, axis=0)).mean() for m in (plain, steady))
+    change, steadier = (np.abs(np.diff(m.mattes(rolled).alphas, axis=0)).mean() for m in (plain, smooth))
 
-    assert plain.recipe != steady.recipe
+    assert plain.recipe != smooth.recipe
     assert steadier < change
 
 

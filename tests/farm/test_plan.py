@@ -76,19 +76,19 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def matter_of(
-    shot: Any, segment: int | None, warmup: int, steady: Any, *, temporal: bool = True
+    shot: Any, segment: int | None, warmup: int, smooth: Any, *, temporal: bool = True
 ) -> ShotMatter:
     plate, guidance = shot
-    chosen = MatteSettings(segment_frames=segment or "whole", warmup_frames=warmup, steady=steady)
+    chosen = MatteSettings(segment_frames=segment or "whole", warmup_frames=warmup, smooth=smooth)
     return ShotMatter(tiny.tiny_model(temporal=temporal), open_source(plate), guidance, chosen)
 
 
-@pytest.mark.parametrize("steady", ["none", "flow"])
+@pytest.mark.parametrize("smooth", ["none", "flow"])
 @pytest.mark.parametrize("segment", [None, 1, 2, 5, 8])
 @pytest.mark.parametrize("warmup", [0, 1, 4])
-def test_a_single_frame_costs_the_frames_it_is_made_from(shot: Any, segment: Any, warmup: int, steady: str):
-    matter = matter_of(shot, segment, warmup, steady)
-    reach = Reach(segment, warmup, 2 if steady == "flow" else 1)
+def test_a_single_frame_costs_the_frames_it_is_made_from(shot: Any, segment: Any, warmup: int, smooth: str):
+    matter = matter_of(shot, segment, warmup, smooth)
+    reach = Reach(segment, warmup, 2 if smooth == "flow" else 1)
 
     costs = [reach.computed([frame], matter.shot_frames) for frame in matter.shot_frames]
 
@@ -96,20 +96,20 @@ def test_a_single_frame_costs_the_frames_it_is_made_from(shot: Any, segment: Any
 
 
 @pytest.mark.parametrize(
-    ("segment", "warmup", "steady", "temporal"),
+    ("segment", "warmup", "smooth", "temporal"),
     [(5, 2, "none", True), (5, 2, "flow", True), (None, 0, "flow", True), (5, 2, "none", False)],
 )
 def test_the_plan_counts_the_frames_a_run_reads(
-    shot: Any, segment: Any, warmup: int, steady: str, temporal: bool, monkeypatch: pytest.MonkeyPatch
+    shot: Any, segment: Any, warmup: int, smooth: str, temporal: bool, monkeypatch: pytest.MonkeyPatch
 ):
     read: list[int] = []
-    reach = Reach(segment, warmup, 2 if steady == "flow" else 1, temporal)
+    reach = Reach(segment, warmup, 2 if smooth == "flow" else 1, temporal)
     shot_frames = tuple(range(1001, 1024))
     plan = make_plan(shot_frames[3:], shot_frames, chunk=8, reach=reach)
 
     counted: list[int] = []
     for task in plan.tasks:
-        matter = matter_of(shot, segment, warmup, steady, temporal=temporal)
+        matter = matter_of(shot, segment, warmup, smooth, temporal=temporal)
         assert matter.geometry  # reads the shot's first frame
         seen = matter.plate.read
         monkeypatch.setattr(

@@ -116,11 +116,11 @@ def needed(settings: MatteSettings) -> list[set[int]]:
 
 @pytest.mark.parametrize("segment", [8, 48, "whole"])
 @pytest.mark.parametrize("warmup", [0, 2, 4])
-@pytest.mark.parametrize("steady", ["none", "flow"])
+@pytest.mark.parametrize("smooth", ["none", "flow"])
 def test_what_is_rendered_is_what_a_matte_depends_on(
-    influence: Callable[..., list[set[int]]], segment: Any, warmup: int, steady: Any
+    influence: Callable[..., list[set[int]]], segment: Any, warmup: int, smooth: Any
 ):
-    settings = MatteSettings(segment_frames=segment, warmup_frames=warmup, steady=steady)
+    settings = MatteSettings(segment_frames=segment, warmup_frames=warmup, smooth=smooth)
 
     assert needed(settings) == influence(settings)
 
@@ -136,6 +136,6 @@ def test_what_only_the_model_decides_is_rendered_for_every_model(
 
 
 def test_only_what_a_frame_depends_on_is_rendered():
-    settings = MatteSettings(segment_frames=48, warmup_frames=4, steady="flow")
+    settings = MatteSettings(segment_frames=48, warmup_frames=4, smooth="flow")
 
     assert frames.needed_frames([1100], 1001, 1200, settings) == list(range(1097 - 4, 1103))

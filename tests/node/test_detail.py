@@ -1,4 +1,4 @@
-"""`--detail native` from the command line: what is asked, what takes effect, and what the files say."""
+"""`--detail full` from the command line: what is asked, what takes effect, and what the files say."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def test_native_detail_is_in_the_events_the_header_and_the_recipe(matte):
     _, _, path = matte("--working-px", "64")
     coarse, recipe = read_mattes(path)[0], explain(path)["recipe"]
 
-    started, done, path = matte("--working-px", "64", "--detail", "native")
-    _, again, _ = matte("--working-px", "64", "--detail", "native")
+    started, done, path = matte("--working-px", "64", "--detail", "full")
+    _, again, _ = matte("--working-px", "64", "--detail", "full")
 
-    assert (started.asked.detail, started.effective.detail) == ("native", "native")
+    assert (started.asked.detail, started.effective.detail) == ("full", "full")
     assert not done.cached and again.cached
-    assert explain(path)["settings"]["detail"] == "native"
+    assert explain(path)["settings"]["detail"] == "full"
     assert explain(path)["recipe"] != recipe
     fine = read_mattes(path)[0]
     assert fine["ana"].shape == (128, 192)
@@ -59,8 +59,8 @@ def test_native_detail_is_in_the_events_the_header_and_the_recipe(matte):
 def test_a_plate_that_holds_nothing_more_says_so(matte):
     coarse = read_mattes(matte()[2])[0]
 
-    started, _, path = matte("--detail", "native")
+    started, _, path = matte("--detail", "full")
 
-    assert (started.asked.detail, started.effective.detail) == ("native", "working")
+    assert (started.asked.detail, started.effective.detail) == ("full", "working")
     assert explain(path)["settings"]["detail"] == "working"
     assert all(np.array_equal(alpha, coarse[name]) for name, alpha in read_mattes(path)[0].items())

@@ -57,7 +57,7 @@ def test_so_they_are_with_native_detail(tiny_model: Path, tmp_path: Path):
     plate, masks = write_larger_shot(tmp_path, frames=range(1001, 1004), width=192, height=128)
     guidance = tuple(MaskGuidance(name, mask) for name, mask in masks.items())
     job = MatteJob(
-        plate, "m.####.exr", guidance, model=str(tiny_model), device="cpu", working_px=64, detail="native"
+        plate, "m.####.exr", guidance, model=str(tiny_model), device="cpu", working_px=64, detail="full"
     )
 
     assert_same(tmp_path, lambda out: replace(job, output=str(out / "m.####.exr")))

@@ -19,7 +19,7 @@ from maggie_core.io.image import read_image
 from maggie_core.mattes import explain, read_mattes
 
 FRAMES = range(1001, 1025)
-CHAIN = ("--segment", "8", "--warmup", "2", "--steady", "flow", "--polish", "guided", "--float")
+CHAIN = ("--segment", "8", "--warmup", "2", "--smooth", "flow", "--refine", "guided", "--float")
 
 
 @pytest.fixture(scope="module")

@@ -255,13 +255,13 @@ def test_the_pixels_are_those_of_the_command(
 ):
     """Also those of a second job, with another one between its frames."""
     write_job(
-        job_of(kept_shot, tmp_path / "command", tiny_model, polish="closed-form"), tmp_path / "job.json"
+        job_of(kept_shot, tmp_path / "command", tiny_model, refine="closed-form"), tmp_path / "job.json"
     )
     command = [sys.executable, "-m", "maggie_node", "job", str(tmp_path / "job.json")]
     subprocess.run(command, check=True, env=environment(OMP_NUM_THREADS="2"), capture_output=True)
 
     for name in ("first", "second"):
-        batch = wire.submit(job_of(kept_shot, tmp_path / name, tiny_model, polish="closed-form"))
+        batch = wire.submit(job_of(kept_shot, tmp_path / name, tiny_model, refine="closed-form"))
         wire.event(batch, "frame_done")
         scrub = wire.submit(
             job_of(kept_shot, tmp_path / f"scrub {name}", tiny_model, frames="1004"), priority="interactive"

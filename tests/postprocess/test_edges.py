@@ -11,7 +11,7 @@ from support.tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
-from maggie_core.postprocess.edges import polish, undecided_band
+from maggie_core.postprocess.edges import refine_edges, undecided_band
 
 HOW = ["guided", "closed-form"]
 
@@ -35,21 +35,21 @@ def far_off(alpha: np.ndarray) -> np.ndarray:
 def test_a_blurred_edge_comes_nearer_to_the_truth(soft_edge, how, share):
     picture, truth, blurred = soft_edge
 
-    polished = polish(blurred[None], picture, far_off(blurred), how)[0]
+    refined = refine_edges(blurred[None], picture, far_off(blurred), how)[0]
 
-    assert np.abs(polished - truth).mean() < share * np.abs(blurred - truth).mean()
+    assert np.abs(refined - truth).mean() < share * np.abs(blurred - truth).mean()
 
 
 @pytest.mark.parametrize("how", HOW)
 def test_decided_pixels_stay_as_they_are(soft_edge, how):
     picture, _, blurred = soft_edge
 
-    polished = polish(blurred[None], picture, far_off(blurred), how)[0]
+    refined = refine_edges(blurred[None], picture, far_off(blurred), how)[0]
 
     away = ~undecided_band(blurred)
     assert away.any()
-    assert np.array_equal(polished[away], blurred[away])
-    assert not np.array_equal(polished, blurred)
+    assert np.array_equal(refined[away], blurred[away])
+    assert not np.array_equal(refined, blurred)
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -59,7 +59,7 @@ def test_it_is_the_same_every_time_and_leaves_its_input_alone(soft_edge, how):
     before = alphas.copy()
 
     masks = (alphas > 0.5).astype(np.float32)
-    first, again = (polish(alphas, picture, masks, how) for _ in range(2))
+    first, again = (refine_edges(alphas, picture, masks, how) for _ in range(2))
 
     assert np.array_equal(first, again)
     assert np.array_equal(alphas, before)
@@ -74,8 +74,8 @@ def test_flat_alphas_and_tiny_pictures_pass(how, value):
     for shape in ((1, 1), (2, 9), (40, 40)):
         alphas = np.full((1, *shape), value, np.float32)
         masks = (alphas > 0.5).astype(np.float32)
-        polished = polish(alphas, np.full((3, *shape), 0.4, np.float32), masks, how)
-        assert np.allclose(polished, value, atol=1e-3)
+        refined = refine_edges(alphas, np.full((3, *shape), 0.4, np.float32), masks, how)
+        assert np.allclose(refined, value, atol=1e-3)
 
 
 def test_good_guidance_is_taken_at_its_word_and_poor_guidance_is_not(soft_edge):
@@ -83,8 +83,8 @@ def test_good_guidance_is_taken_at_its_word_and_poor_guidance_is_not(soft_edge):
     good = (truth > 0.5).astype(np.float32)
     hazy = np.clip(0.1 + 0.8 * truth, 0, 1).astype(np.float32)  # agrees with it, but is unsure of itself
 
-    believed = polish(hazy[None], picture, good[None], "closed-form")[0]
-    alone = polish(hazy[None], picture, far_off(truth), "closed-form")[0]
+    believed = refine_edges(hazy[None], picture, good[None], "closed-form")[0]
+    alone = refine_edges(hazy[None], picture, far_off(truth), "closed-form")[0]
 
     assert np.abs(believed - truth).mean() < 0.6 * np.abs(alone - truth).mean()
 
@@ -93,17 +93,17 @@ def test_where_colours_say_nothing_the_network_decides(soft_edge):
     _, _, blurred = soft_edge
 
     grey = np.full((3, *blurred.shape), 0.5, np.float32)
-    grey = polish(blurred[None], grey, far_off(blurred), "closed-form")[0]
+    grey = refine_edges(blurred[None], grey, far_off(blurred), "closed-form")[0]
 
     # Smooth between its ends as the alpha was, and nowhere far from it.
     assert np.abs(grey - blurred).max() < 0.2
 
 
-def test_a_shot_takes_the_models_own_polish_unless_told(tmp_path):
+def test_a_shot_takes_the_models_own_refinement_unless_told(tmp_path):
     plate, masks = write_shot(tmp_path, frames=range(1001, 1003))
     guidance = combine([MaskSequence(name, pattern) for name, pattern in masks.items()])
     model = tiny_model()
-    told = replace(model.info, polish="closed-form")
+    told = replace(model.info, refine="closed-form")
 
     def alphas(**settings: object) -> np.ndarray:
         matter = ShotMatter(model, open_source(plate), guidance, MatteSettings(**settings))  # type: ignore[arg-type]
@@ -112,9 +112,9 @@ def test_a_shot_takes_the_models_own_polish_unless_told(tmp_path):
     plain, info = alphas(), model.info
     model.info = told
     try:
-        by_model, off = alphas(), alphas(polish="none")
+        by_model, off = alphas(), alphas(refine="none")
     finally:
         model.info = info
     assert np.array_equal(off, plain)
-    assert np.array_equal(by_model, alphas(polish="closed-form"))
+    assert np.array_equal(by_model, alphas(refine="closed-form"))
     assert not np.array_equal(by_model, plain)

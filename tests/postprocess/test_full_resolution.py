@@ -30,7 +30,7 @@ from maggie_core.shot.cache import StateCache
 from maggie_lab.evaluation.flicker import dtssd_e3
 
 RED, BLUE = (np.array(colour, np.float32) for colour in ((0.8, 0.2, 0.1), (0.1, 0.3, 0.7)))
-SMALL = {"working_px": 64, "polish": "none", "steady": "flow"}
+SMALL = {"working_px": 64, "refine": "none", "smooth": "flow"}
 
 
 class Scene:
@@ -218,7 +218,7 @@ def results(engine: ShotMatter, frames: list[int] | None = None) -> dict[int, Ma
 
 
 def test_a_small_plate_is_matted_as_ever(shot):
-    engine = matter(shot, "native", working_px=576)
+    engine = matter(shot, "full", working_px=576)
 
     alphas, as_ever = (
         mattes(each, [1003])[1003] for each in (engine, matter(shot, "working", working_px=576))
@@ -229,19 +229,19 @@ def test_a_small_plate_is_matted_as_ever(shot):
 
 
 def test_native_edges_are_the_same_in_any_order_and_from_a_cache(shot, tmp_path: Path):
-    straight = mattes(matter(shot, "native"))
+    straight = mattes(matter(shot, "full"))
     coarse = mattes(matter(shot, "working"))
 
     assert any(not np.array_equal(straight[frame], coarse[frame]) for frame in straight)
-    assert np.array_equal(mattes(matter(shot, "native"), [1004])[1004], straight[1004])
+    assert np.array_equal(mattes(matter(shot, "full"), [1004])[1004], straight[1004])
     for _ in range(2):
-        engine = matter(shot, "native")
+        engine = matter(shot, "full")
         engine.cache = StateCache(tmp_path / "cache", limit_bytes=10**9)
         assert all(np.array_equal(alphas, straight[frame]) for frame, alphas in mattes(engine).items())
 
 
 def test_the_absent_stay_absent_and_all_sum_to_one(shot):
-    engine = matter(shot, "native", sum_to_one=True)
+    engine = matter(shot, "full", sum_to_one=True)
 
     found = results(engine, [1002, 1004])
 
@@ -257,6 +257,6 @@ def test_a_pin_stays_exact(shot, tmp_path: Path):
     source = MaskSequence("ana", str(tmp_path / "ana.####.exr"))
     names = combine([MaskSequence(name, pattern) for name, pattern in shot[1].items()]).instances
 
-    alphas = mattes(matter(shot, "native", Pins([source], names, range(1001, 1007))), [1003])[1003]
+    alphas = mattes(matter(shot, "full", Pins([source], names, range(1001, 1007))), [1003])[1003]
 
     assert np.array_equal(alphas[0], pinned[..., 0])

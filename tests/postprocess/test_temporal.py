@@ -11,7 +11,7 @@ from support.tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
-from maggie_core.postprocess.temporal import flows, steadied, steadied_clip
+from maggie_core.postprocess.temporal import flows, smoothed, smoothed_clip
 
 FRAMES = range(1001, 1010)
 ALL = np.array([True])
@@ -41,36 +41,36 @@ def test_errors_of_single_frames_are_averaged_along_the_motion(moving):
     noise = [gaussian_filter(rng.standard_normal(truth.shape), (0, 3, 3)) for truth in truths]
     wrong = [np.clip(t + 1.5 * n, 0, 1).astype(np.float32) for t, n in zip(truths, noise, strict=True)]
 
-    steady = steadied(pictures[1], wrong[1], [beside(pictures[1], pictures[k], wrong[k]) for k in (0, 2)])
+    smooth = smoothed(pictures[1], wrong[1], [beside(pictures[1], pictures[k], wrong[k]) for k in (0, 2)])
 
-    error, before = (((x - truths[1]) ** 2).mean() for x in (steady, wrong[1]))
+    error, before = (((x - truths[1]) ** 2).mean() for x in (smooth, wrong[1]))
     assert error < 0.7 * before
 
 
 def test_what_is_right_stays_right(moving):
     pictures, truths = moving
 
-    steady = steadied(pictures[1], truths[1], [beside(pictures[1], pictures[k], truths[k]) for k in (0, 2)])
+    smooth = smoothed(pictures[1], truths[1], [beside(pictures[1], pictures[k], truths[k]) for k in (0, 2)])
 
-    assert np.abs(steady - truths[1]).mean() < 0.004
+    assert np.abs(smooth - truths[1]).mean() < 0.004
 
 
 def test_a_neighbour_that_shows_something_else_does_not_count(moving):
     pictures, truths = moving
     cut = np.random.default_rng(9).random(pictures[0].shape).astype(np.float32)
 
-    steady = steadied(pictures[1], truths[1], [beside(pictures[1], cut, np.ones_like(truths[1]))])
+    smooth = smoothed(pictures[1], truths[1], [beside(pictures[1], cut, np.ones_like(truths[1]))])
 
-    assert np.abs(steady - truths[1]).mean() < 0.02
+    assert np.abs(smooth - truths[1]).mean() < 0.02
 
 
 def test_a_clip_is_steadied_frame_by_frame(moving):
     pictures, truths = moving
 
-    clip = steadied_clip(np.stack(pictures), np.stack(truths), np.ones((3, 1), bool))
+    clip = smoothed_clip(np.stack(pictures), np.stack(truths), np.ones((3, 1), bool))
 
     for t, around in enumerate([(1,), (0, 2), (1,)]):
-        alone = steadied(
+        alone = smoothed(
             pictures[t], truths[t], [beside(pictures[t], pictures[k], truths[k]) for k in around]
         )
         assert np.array_equal(clip[t], alone)
@@ -79,23 +79,23 @@ def test_a_clip_is_steadied_frame_by_frame(moving):
 def test_an_instance_that_is_absent_beside_does_not_fade(moving):
     pictures, truths = moving
 
-    steady = steadied(
+    smooth = smoothed(
         pictures[1], truths[1], [beside(pictures[1], pictures[0], np.zeros_like(truths[0]), ~ALL)]
     )
 
-    assert np.array_equal(steady, truths[1])
+    assert np.array_equal(smooth, truths[1])
 
 
 def test_a_steadied_frame_is_the_same_in_any_order_and_company(tmp_path):
     plate, masks = write_shot(tmp_path, frames=FRAMES)
     guidance = combine([MaskSequence(name, pattern) for name, pattern in masks.items()])
 
-    def mattes(frames: list[int] | None = None, *, steady: str = "flow") -> dict[int, np.ndarray]:
-        settings = MatteSettings(segment_frames=4, warmup_frames=2, steady=steady)  # type: ignore[arg-type]
+    def mattes(frames: list[int] | None = None, *, smooth: str = "flow") -> dict[int, np.ndarray]:
+        settings = MatteSettings(segment_frames=4, warmup_frames=2, smooth=smooth)  # type: ignore[arg-type]
         matter = ShotMatter(tiny_model(), open_source(plate), guidance, settings)
         return {r.frame: r.alphas for r in matter.run(frames) if isinstance(r, MatteResult)}
 
-    whole, plain = mattes(), mattes(steady="none")
+    whole, plain = mattes(), mattes(smooth="none")
 
     assert sorted(whole) == list(FRAMES)
     assert any(not np.array_equal(whole[frame], plain[frame]) for frame in FRAMES)
@@ -109,8 +109,8 @@ def test_influence_reaches_as_far_as_the_neighbours_need(tmp_path):
     guidance = combine([MaskSequence(name, pattern) for name, pattern in masks.items()])
     settings = MatteSettings(segment_frames=4, warmup_frames=2)
 
-    def influence(steady: str) -> tuple[int, ...]:
-        chosen = replace(settings, steady=steady)  # type: ignore[arg-type]
+    def influence(smooth: str) -> tuple[int, ...]:
+        chosen = replace(settings, smooth=smooth)  # type: ignore[arg-type]
         return ShotMatter(tiny_model(), open_source(plate), guidance, chosen).influence(1005)
 
     assert influence("none") == (1003, 1004, 1005, 1006)
@@ -120,8 +120,8 @@ def test_influence_reaches_as_far_as_the_neighbours_need(tmp_path):
 def test_an_image_network_is_never_steadied(tmp_path):
     plate, masks = write_shot(tmp_path, frames=range(1001, 1003))
     guidance = combine([MaskSequence(name, pattern) for name, pattern in masks.items()])
-    settings = MatteSettings(steady="flow")
+    settings = MatteSettings(smooth="flow")
 
     matter = ShotMatter(tiny_model(temporal=False), open_source(plate), guidance, settings)
 
-    assert matter.steady == "none"
+    assert matter.smooth == "none"

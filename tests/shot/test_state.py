@@ -28,7 +28,7 @@ from maggie_core.shot.matter import FrameFailure
 
 FRAMES = range(1001, 1041)
 NAMES = ("ana", "ben")
-SETTINGS = MatteSettings(segment_frames=8, warmup_frames=2, polish="guided", steady="flow")
+SETTINGS = MatteSettings(segment_frames=8, warmup_frames=2, refine="guided", smooth="flow")
 QUICK = settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -180,7 +180,7 @@ def test_files_written_anew_with_the_same_pixels_change_nothing(shot, tmp_path):
     assert set(reused(results(engine)).values()) == {"matte"}
 
 
-@pytest.mark.parametrize("change", ["plate", "working size", "segment", "steady", "polish", "overlap"])
+@pytest.mark.parametrize("change", ["plate", "working size", "segment", "smooth", "refine", "overlap"])
 def test_nothing_stale_is_served_after_a_change(shot, tmp_path, change: str):
     list(matter(shot, tmp_path / "cache").run(FRAMES[:12]))
     folder, chosen = shot, SETTINGS
@@ -192,8 +192,8 @@ def test_nothing_stale_is_served_after_a_change(shot, tmp_path, change: str):
         changes = {
             "working size": {"working_px": 64, "data_window": "plate", "exposure_ev": 1.0},
             "segment": {"segment_frames": 5, "warmup_frames": 1},
-            "steady": {"steady": "none"},
-            "polish": {"polish": "none"},
+            "smooth": {"smooth": "none"},
+            "refine": {"refine": "none"},
             "overlap": {"overlap": "last"},
         }
         chosen = MatteSettings(**{**SETTINGS.__dict__, **changes[change]})
@@ -205,20 +205,20 @@ def test_nothing_stale_is_served_after_a_change(shot, tmp_path, change: str):
 
 def test_another_last_step_starts_from_the_network_s_mattes(shot, tmp_path):
     list(matter(shot, tmp_path).run(FRAMES[:9]))
-    plain = MatteSettings(**{**SETTINGS.__dict__, "steady": "none"})
+    plain = MatteSettings(**{**SETTINGS.__dict__, "smooth": "none"})
 
     after = results(matter(shot, tmp_path, chosen=plain), FRAMES[:8])
 
     # The first chain went on to frame 1010, the second one of them: only what none of them saw is new.
     assert set(reused(after).values()) == {"state"}
-    assert {result.why for result in after.values()} == {"changed: steady"}
+    assert {result.why for result in after.values()} == {"changed: smooth"}
 
 
 def test_other_weights_share_nothing(shot, tmp_path):
     list(matter(shot, tmp_path).run(FRAMES[:3]))
     engine = matter(shot, tmp_path)
     engine.model = tiny_model(temporal=False)
-    engine.steady = "none"
+    engine.smooth = "none"
 
     assert set(reused(results(engine, FRAMES[:3])).values()) == {"nothing"}
 
@@ -335,7 +335,7 @@ def test_pinned_frames_are_delivered_exactly_and_only_their_neighbours_change(sh
 
 
 def test_the_frame_after_a_pin_goes_on_from_it(shot, pins):
-    bare = MatteSettings(segment_frames=8, warmup_frames=2, polish="none", steady="none")
+    bare = MatteSettings(segment_frames=8, warmup_frames=2, refine="none", smooth="none")
     engine = pinned(shot, pins, chosen=bare)
     found = mattes(engine, [1005, 1006])
 

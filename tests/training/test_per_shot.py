@@ -31,8 +31,8 @@ def small_job() -> MatteJob:
         working_px=180,
         segment_frames=1,
         warmup_frames=1,
-        polish="none",
-        steady="none",
+        refine="none",
+        smooth="none",
     )
 
 
@@ -81,7 +81,7 @@ def test_fitted_weights_are_small_and_say_what_they_were_fitted_to(fitted: Path)
 
     assert weights.stat().st_size < 16e6
     assert (about["licence"], about["commercial"]) == (start.licence, start.commercial)
-    assert (about["polish"], about["steady"]) == (start.polish, start.steady)
+    assert (about["refine"], about["smooth"]) == (start.refine, start.smooth)
     assert (about["from"], about["from_sha256"]) == ("default", start.sha256)
     assert (about["recipe"], about["approved_frames"]) == ("shot", list(parse_frames(APPROVED)))
     assert about["data"] == [str(SHOT / "plate.####.exr")]

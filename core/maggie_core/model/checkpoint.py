@@ -291,8 +291,8 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
             "name": str(about.get("name", spec)),
             "licence": str(about.get("licence", "unknown")),
             "commercial": about.get("commercial") is True,
-            "polish": about.get("polish", "none"),
-            "steady": about.get("steady", "none"),
+            "refine": about.get("refine", "none"),
+            "smooth": about.get("smooth", "none"),
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
 

@@ -27,7 +27,7 @@ from maggie_core.model.temporal import (
 from maggie_core.runtime.heap import give_back, keep_freed
 
 if TYPE_CHECKING:
-    from maggie_api.settings import Polish, Steady
+    from maggie_api.settings import Refine, Smooth
 
 WINDOW = 3
 """Frames the video network looks at together."""
@@ -47,9 +47,9 @@ class ModelInfo:
     licence: str = "unknown"
     commercial: bool = False
     sha256: str = ""
-    polish: Polish = "none"
+    refine: Refine = "none"
     """The last step it was made to end in (`maggie_core.postprocess.edges`)."""
-    steady: Steady = "none"
+    smooth: Smooth = "none"
     """And how its frames are made to agree (`maggie_core.postprocess.temporal`)."""
 
 

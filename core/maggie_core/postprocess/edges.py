@@ -8,16 +8,14 @@ function of its frame.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maggie_api.settings import Refine
 from maggie_core.postprocess.guided_filter import guided_filter
 from maggie_core.runtime.threads import side_by_side
 
-Polish = Literal["none", "guided", "closed-form"]
 Plane = NDArray[np.floating]
 
 UNDECIDED = (0.03, 0.97)
@@ -42,8 +40,8 @@ GOOD_WEIGHT = 0.6
 """Its weight against the network's alpha: two estimates with errors of their own."""
 
 
-def polish(alphas: Plane, picture: Plane, guidance: Plane, how: Polish) -> Plane:
-    """Polished alphas of one frame.
+def refine_edges(alphas: Plane, picture: Plane, guidance: Plane, how: Refine) -> Plane:
+    """Refined alphas of one frame.
 
     Args:
         alphas: (N, H, W) in [0, 1].
@@ -58,20 +56,20 @@ def polish(alphas: Plane, picture: Plane, guidance: Plane, how: Polish) -> Plane
     """
     if how == "none":
         return alphas
-    polished = alphas.astype(np.float32, copy=True)
+    refined = alphas.astype(np.float32, copy=True)
 
     def one(n: int) -> None:
-        alpha, mask = polished[n], guidance[n]
+        alpha, mask = refined[n], guidance[n]
         trust = _trust(alpha, mask)
         _decide(alpha, picture, how)
         if trust > 0:
             _take_at_its_word(alpha, mask, picture, trust)
 
-    side_by_side(one, range(len(polished)))
-    return polished
+    side_by_side(one, range(len(refined)))
+    return refined
 
 
-def _decide(alpha: Plane, picture: Plane, how: Polish) -> None:
+def _decide(alpha: Plane, picture: Plane, how: Refine) -> None:
     """Decide the undecided band of an alpha (H, W) in place."""
     band = undecided_band(alpha)
     if not band.any():
@@ -106,7 +104,7 @@ def _take_at_its_word(alpha: Plane, mask: Plane, picture: Plane, trust: float) -
 
 
 def undecided_band(alpha: Plane) -> NDArray[np.bool_]:
-    """(H, W): the pixels of an alpha (H, W) that a polish may change."""
+    """(H, W): the pixels of an alpha (H, W) that edge refinement may change."""
     low, high = UNDECIDED
     reach = _reach(RIM_SHARE, alpha)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]

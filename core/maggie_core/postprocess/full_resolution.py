@@ -15,7 +15,6 @@ that of the alphas and of a tile for each thread.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -26,7 +25,6 @@ from maggie_core.image.window import Window
 from maggie_core.postprocess.guided_filter import box_mean, fitted
 from maggie_core.runtime.threads import side_by_side
 
-Detail = Literal["working", "native"]
 Plane = NDArray[np.floating]
 
 UNDECIDED = (0.01, 0.99)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 
 from maggie_core.runtime.threads import side_by_side
 
-Steady = Literal["none", "flow"]
 Plane = NDArray[np.float32]
 
 SAME_COLOUR = 0.05
@@ -64,7 +62,7 @@ def flows(picture: Plane, other: Plane) -> Flows:
         cv2.setNumThreads(threads)
 
 
-def steadied(
+def smoothed(
     picture: Plane,
     alphas: Plane,
     neighbours: Sequence[tuple[Plane, Plane, NDArray[np.bool_], Callable[[], Flows]]],
@@ -117,7 +115,7 @@ def sampled(plane: Plane, x: Plane, y: Plane) -> Plane:
     return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def steadied_clip(pictures: Plane, alphas: Plane, present: NDArray[np.bool_]) -> Plane:
+def smoothed_clip(pictures: Plane, alphas: Plane, present: NDArray[np.bool_]) -> Plane:
     """Every frame of a clip averaged with the ones before and after it.
 
     Args:
@@ -137,7 +135,7 @@ def steadied_clip(pictures: Plane, alphas: Plane, present: NDArray[np.bool_]) ->
     last = len(pictures) - 1
     return np.stack(
         [
-            steadied(pictures[t], alphas[t], [beside(t, j) for j in (t - 1, t + 1) if 0 <= j <= last])
+            smoothed(pictures[t], alphas[t], [beside(t, j) for j in (t - 1, t + 1) if 0 <= j <= last])
             for t in range(last + 1)
         ]
     )

@@ -163,7 +163,7 @@ _ALL = (
     Measure(
         "flicker", "flicker", "px", "pair", 2,
         "true alphas of people who run reach 1.8, those of people who walk 0.9; rough masks jump by 2 to 5",
-        "look at the guidance of these frames: a better mask helps, and so does --steady flow",
+        "look at the guidance of these frames: a better mask helps, and so does --smooth flow",
         needs="plate",
     ),
     Measure(

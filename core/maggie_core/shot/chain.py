@@ -2,8 +2,8 @@
 
     a frame's pixels    picture and guidance as the network sees them
     network             its window of three frames, and the network's matte of the frame before
-    polished            network's matte, the frame's pixels
-    matte               polished mattes of the frame and its two neighbours, and their pictures
+    refined            network's matte, the frame's pixels
+    matte               refined mattes of the frame and its two neighbours, and their pictures
 
 Each of these steps is remembered under what it depends on, a frame's pixels and earlier results by their
 digests. A mask that is painted anew thus costs the frames that come out different, and no other.
@@ -24,13 +24,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from maggie_api.errors import InputError
 from maggie_api.sequences import compact_frames
-from maggie_api.settings import Polish, Steady
+from maggie_api.settings import Refine, Smooth
 from maggie_core.color import RepairCount
 from maggie_core.image.frame import Frame
 from maggie_core.model import MatteModel
 from maggie_core.model.matte_model import WINDOW
-from maggie_core.postprocess.edges import polish
-from maggie_core.postprocess.temporal import Flows, flows, steadied
+from maggie_core.postprocess.edges import refine_edges
+from maggie_core.postprocess.temporal import Flows, flows, smoothed
 from maggie_core.shot.cache import StateCache, array_digest, key_of
 from maggie_core.shot.frame_input import FrameInput
 from maggie_core.shot.memo import CachedStep, LruCache
@@ -50,8 +50,8 @@ PIXELS = ("plate", "guidance", "pins")
 class Recipe:
     """What decides a chain's mattes, beside the pixels of its frames."""
 
-    polish: Polish
-    steady: Steady
+    refine: Refine
+    smooth: Smooth
     carry_hidden: bool = False
     """Whether a window's temporal state starts from the window before, as the paper says; published is 0."""
     seeing: dict[str, Any] | None = None
@@ -99,15 +99,15 @@ class Chain:
         self._broken: dict[int, InputError | OSError] = {}
         steps = ("hidden", self._hidden_parts, self._make_hidden), ("network", self._parts, self._make)
         self._hidden, self._network = (CachedStep(*step, cache, chained=True) for step in steps)
-        self._polished = CachedStep("polish", self._polish_parts, self._make_polished, cache)
-        self._mattes = CachedStep("steady", self._steady_parts, self._make_steady, cache)
+        self._refined = CachedStep("refine", self._refine_parts, self._make_refined, cache)
+        self._mattes = CachedStep("smooth", self._smooth_parts, self._make_smoothed, cache)
 
     def close(self) -> None:
         """Let go of every array: a chain and its steps hold each other, so nothing else would for long."""
         for recent in (self._looks, self._features, self._windows, self._flows):
             recent.keep(())
         self._broken.clear()  # an error knows the calls it came through, and what they held
-        for step in (self._hidden, self._network, self._polished, self._mattes):
+        for step in (self._hidden, self._network, self._refined, self._mattes):
             step.close()
 
     def matte(self, frame: int) -> tuple[np.ndarray, Reused, str]:
@@ -277,35 +277,35 @@ class Chain:
 
     # The last steps.
 
-    def _polish_parts(self, i: int) -> dict[str, Any]:
+    def _refine_parts(self, i: int) -> dict[str, Any]:
         return {
             "network": self._recipe.network,
-            "how": self._recipe.polish,
+            "how": self._recipe.refine,
             "alphas": self._network.digest(i),
             "pixels": self._pixels(i),
         }
 
-    def _make_polished(self, i: int) -> np.ndarray:
+    def _make_refined(self, i: int) -> np.ndarray:
         alphas, look = self._network.array(i)[:, : self._height, : self._width], self._look(i)
-        return _with_pins(polish(alphas, look.picture, look.guidance, self._recipe.polish), look)
+        return _with_pins(refine_edges(alphas, look.picture, look.guidance, self._recipe.refine), look)
 
     def _beside(self, i: int) -> list[int]:
-        return [j for j in (i - 1, i + 1) if 0 <= j <= self._last] if self._recipe.steady != "none" else []
+        return [j for j in (i - 1, i + 1) if 0 <= j <= self._last] if self._recipe.smooth != "none" else []
 
-    def _steady_parts(self, i: int) -> dict[str, Any]:
+    def _smooth_parts(self, i: int) -> dict[str, Any]:
         return {
             "network": self._recipe.network,
-            "how": self._recipe.steady,
+            "how": self._recipe.smooth,
             "frames": [
-                (self._polished.digest(j), self._seen(j)["plate"], self._seen(j)["present"])
+                (self._refined.digest(j), self._seen(j)["plate"], self._seen(j)["present"])
                 for j in (i, *self._beside(i))
             ],
             "pins": self._seen(i)["pins"],
         }
 
-    def _make_steady(self, i: int) -> np.ndarray:
+    def _make_smoothed(self, i: int) -> np.ndarray:
         # In ascending order, as the frames come: the network then goes over them once.
-        alphas = {j: self._polished.array(j) for j in sorted((i, *self._beside(i)))}
+        alphas = {j: self._refined.array(j) for j in sorted((i, *self._beside(i)))}
         beside = [
             (self._look(j).picture, alphas[j], self._look(j).present, partial(self._ways, i, j))
             for j in self._beside(i)
@@ -313,7 +313,7 @@ class Chain:
         if not beside:
             return alphas[i]
         look = self._look(i)
-        return _with_pins(steadied(look.picture, alphas[i], beside), look)
+        return _with_pins(smoothed(look.picture, alphas[i], beside), look)
 
     def _ways(self, i: int, j: int) -> Flows:
         """The flows from frame i to the one beside it; both need them."""
@@ -334,8 +334,8 @@ class Chain:
             "recipe": {
                 **(self._recipe.network or {}),
                 **(self._recipe.seeing or {}),
-                "polish": self._recipe.polish,
-                "steady": self._recipe.steady,
+                "refine": self._recipe.refine,
+                "smooth": self._recipe.smooth,
             },
             "frames": {str(self.frames[j]): self._pixels(j) for j in around if j in self._noted},
             "before": {str(self.frames[j]): self._network.digest(j) for j in (i - 2,) if j >= 0},

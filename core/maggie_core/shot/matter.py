@@ -21,7 +21,7 @@ from maggie_api import segments
 from maggie_api.errors import FrameError, InputError, MaggieError
 from maggie_api.segments import SegmentRule
 from maggie_api.sequences import compact_frames
-from maggie_api.settings import Detail, MatteSettings, Polish, Steady
+from maggie_api.settings import Detail, MatteSettings, Refine, Smooth
 from maggie_core import sparse
 from maggie_core.color import ColorSettings, PlateView, RepairCount
 from maggie_core.guidance import Guidance, Pins, exclusive
@@ -114,11 +114,11 @@ class ShotMatter:
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
         self._place = {frame: index for index, frame in enumerate(self.shot_frames)}
-        asked = self.settings.polish
-        self.polish: Polish = model.info.polish if asked == "auto" else asked
+        asked = self.settings.refine
+        self.refine: Refine = model.info.refine if asked == "auto" else asked
         """The last step that takes effect."""
-        wanted = model.info.steady if self.settings.steady == "auto" else self.settings.steady
-        self.steady: Steady = wanted if model.is_video else "none"
+        wanted = model.info.smooth if self.settings.smooth == "auto" else self.settings.smooth
+        self.smooth: Smooth = wanted if model.is_video else "none"
         """How frames are made to agree, as it takes effect."""
 
     @cached_property
@@ -169,7 +169,7 @@ class ShotMatter:
         for frame in wanted:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
         looked_at = [frame for asked in by_chain.values() for frame in self.influence(asked[-1])]
-        in_detail = wanted if self.detail == "native" else []
+        in_detail = wanted if self.detail == "full" else []
         with ThreadPoolExecutor(1, "reading") if self._overlap else nullcontext() as pool:
             looks = Prefetch(self._look, looked_at, pool)
             plates = Prefetch(self._stored, in_detail, pool)
@@ -209,9 +209,9 @@ class ShotMatter:
     @cached_property
     def _recipe(self) -> Recipe:
         """What decides the pixels of every chain, for the cache by name."""
-        polish, steady, hidden = self.polish, self.steady, self.settings.carry_hidden
+        refine, smooth, hidden = self.refine, self.smooth, self.settings.carry_hidden
         if self.cache is None:
-            return Recipe(polish, steady, hidden)
+            return Recipe(refine, smooth, hidden)
         s, view = self.settings, self.view
         names = tuple(instance.name for instance in self.guidance.instances)
         seeing = {
@@ -228,7 +228,7 @@ class ShotMatter:
         network = {"weights": self.model.digest, "carry_hidden": hidden}
         network |= backend_class(self.model.device, self.model.precision)
         network["sparse"] = sparse.chosen(self.model.device)
-        return Recipe(polish, steady, hidden, seeing, network, shot=f"{self.plate.colorspace_hint} {names}")
+        return Recipe(refine, smooth, hidden, seeing, network, shot=f"{self.plate.colorspace_hint} {names}")
 
     def _look(self, frame: int) -> FrameInput:
         plate = self._stored(frame)
@@ -262,7 +262,7 @@ class ShotMatter:
         alphas = self.geometry.from_working(small)
         np.clip(alphas, 0, 1, out=alphas)
         pinned = {} if self.pins is None else self.pins.exact(frame, self.geometry)
-        if self.detail == "native":
+        if self.detail == "full":
             self._between(True)
             self._add_detail(alphas, small, chain.picture(frame), lambda: plates.get(frame), but=pinned)
         for place, plane in pinned.items():
@@ -316,7 +316,7 @@ class ShotMatter:
     @property
     def _segments(self) -> SegmentRule:
         s = self.settings
-        ahead = segments.look_ahead(smooth=self.steady != "none")
+        ahead = segments.look_ahead(smooth=self.smooth != "none")
         return {"segment": s.segment, "warmup": s.warmup_frames, "ahead": ahead}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from maggie_core.postprocess import edges as polish
+from maggie_core.postprocess import edges as refine
 from maggie_core.postprocess import guided_filter as guided
 
 Plane = NDArray[np.floating]
@@ -65,8 +65,8 @@ def closed_form(image: Plane, mask: Plane, *, band_px: float | None = None) -> P
     reach = band_px or CLOSED_FORM_BAND_SHARE * min(image.shape[-2:])
     unknown = _within(mask > 0.5, reach) | _within(mask <= 0.5, reach)
     if unknown.any():
-        box = polish.box_around(unknown, margin=2)
-        alpha[box] = polish.closed_form(image[:, *box], alpha[box], unknown[box], trust=0)
+        box = refine.box_around(unknown, margin=2)
+        alpha[box] = refine.closed_form(image[:, *box], alpha[box], unknown[box], trust=0)
     return alpha
 
 

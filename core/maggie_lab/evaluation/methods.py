@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maggie_api.errors import InputError, SettingsError
-from maggie_api.settings import Polish, Steady
+from maggie_api.settings import Refine, Smooth
 from maggie_core.model import MatteModel, load_model
 from maggie_core.model.checkpoint import Instances, Precision
-from maggie_core.postprocess.edges import polish
-from maggie_core.postprocess.temporal import steadied_clip
+from maggie_core.postprocess.edges import refine_edges
+from maggie_core.postprocess.temporal import smoothed_clip
 from maggie_lab.datasets import DATASETS, Sample, read_grey
 from maggie_lab.evaluation.baselines import BASELINES
 from maggie_lab.evaluation.network_size import from_network_size, padded
@@ -85,9 +85,9 @@ class NetworkMethod:
     """A network, run as the published evaluation runs it, and the last steps that belong to it."""
 
     model: MatteModel
-    polish: Polish
+    refine: Refine
     name: str
-    steady: Steady = "none"
+    smooth: Smooth = "none"
     kind: str = "network"
 
     @property
@@ -96,8 +96,8 @@ class NetworkMethod:
         return {
             "weights": model.info.sha256,
             "instances": model.instances,
-            "polish": self.polish,
-            "steady": self.steady,
+            "refine": self.refine,
+            "smooth": self.smooth,
             "precision": model.precision,
             "device": model.device.type,
         }
@@ -113,9 +113,11 @@ class NetworkMethod:
             guidance = guidance[..., ::8, ::8]
         found = self.model.predict_clip(image, guidance)[..., :height, :width].float().cpu().numpy()
         seen = zip(found, scene.image, scene.guidance, strict=True)
-        small = np.stack([polish(alphas, picture, masks, self.polish) for alphas, picture, masks in seen])
-        if self.steady == "flow" and self.model.is_video:
-            small = steadied_clip(scene.image, small, np.any(scene.guidance, axis=(2, 3)))
+        small = np.stack(
+            [refine_edges(alphas, picture, masks, self.refine) for alphas, picture, masks in seen]
+        )
+        if self.smooth == "flow" and self.model.is_video:
+            small = smoothed_clip(scene.image, small, np.any(scene.guidance, axis=(2, 3)))
         return Mattes(from_network_size(small, scene.size))
 
 
@@ -212,8 +214,8 @@ class SavedMattes:
 def network_method(
     model: str,
     *,
-    polish: Polish | Literal["auto"],
-    steady: Steady | Literal["auto"],
+    refine: Refine | Literal["auto"],
+    smooth: Smooth | Literal["auto"],
     instances: Instances,
     device: str,
     precision: Precision,
@@ -224,9 +226,9 @@ def network_method(
     info = loaded.info
     return NetworkMethod(
         loaded,
-        info.polish if polish == "auto" else polish,
+        info.refine if refine == "auto" else refine,
         name,
-        info.steady if steady == "auto" else steady,
+        info.smooth if smooth == "auto" else smooth,
     )
 
 

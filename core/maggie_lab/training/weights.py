@@ -31,8 +31,8 @@ class Start:
     licence: str = "unknown"
     commercial: bool = False
     sha256: str = ""
-    polish: str = "none"
-    steady: str = "none"
+    refine: str = "none"
+    smooth: str = "none"
     """The last steps they were made to end in."""
 
     def provenance(self) -> dict[str, str]:
@@ -56,22 +56,22 @@ def start_from(spec: str) -> Start:
             str(about.get("licence", "unknown")),
             about.get("commercial") is True,
             _sha256(path),
-            str(about.get("polish", "none")),
-            str(about.get("steady", "none")),
+            str(about.get("refine", "none")),
+            str(about.get("smooth", "none")),
         )
     info = load_model(spec, device="cpu").info  # says in one line what is wrong with foreign weights
     tensors = read_state(path)
     network = network_of(tensors, infer_widths(tensors, read_said(path)))
-    return Start(network, spec, info.licence, info.commercial, info.sha256, info.polish, info.steady)
+    return Start(network, spec, info.licence, info.commercial, info.sha256, info.refine, info.smooth)
 
 
 def last_steps(widths: Widths, start: Start | None) -> dict[str, str]:
-    """Polish and steadying for `config.json`: those of the start, or what suits a network of `widths`."""
+    """Last steps for `config.json`: those of the start, or what suits a network of `widths`."""
     if start is not None:
-        return {"polish": start.polish, "steady": start.steady}
+        return {"refine": start.refine, "smooth": start.smooth}
     if widths.prior:
-        return {"polish": "closed-form", "steady": "flow"}
-    return {"polish": "none", "steady": "none"}
+        return {"refine": "closed-form", "smooth": "flow"}
+    return {"refine": "none", "smooth": "none"}
 
 
 def network_of(tensors: dict[str, Tensor], widths: Widths) -> Network:

@@ -79,7 +79,7 @@ def needed_frames(wanted: Iterable[int], first: int, last: int, settings: MatteS
         wanted: frames of the shot.
         first, last: the shot's first and last frame; segments are counted from the first.
     """
-    ahead = segments.look_ahead(smooth=settings.steady != "none")
+    ahead = segments.look_ahead(smooth=settings.smooth != "none")
     found: set[int] = set()
     for frame in wanted:
         reached = segments.needed(
