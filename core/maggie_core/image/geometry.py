@@ -42,12 +42,16 @@ class Geometry:
     """Width of a plate pixel over its height."""
     working_px: int = 576
     """Short side of the working grid, in square pixels; a smaller region is never enlarged."""
+    scale: float | None = None
+    """Working pixels for a square pixel of the plate, above 1 where the region is enlarged; None takes the
+    scale from `working_px`."""
 
     @property
     def working_size(self) -> tuple[int, int]:
-        """(w, h) of the working grid: the region in square pixels, short side at most `working_px`."""
+        """(w, h) of the working grid: the region in square pixels, short side at most `working_px`,
+        or as `scale` says."""
         width, height = self.region.width * self.pixel_aspect, float(self.region.height)
-        scale = min(1.0, self.working_px / min(width, height))
+        scale = min(1.0, self.working_px / min(width, height)) if self.scale is None else self.scale
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def to_working(self, frame_pixels: np.ndarray, data: Window, *, fill: float = 0.0) -> np.ndarray:

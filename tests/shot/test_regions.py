@@ -1,0 +1,167 @@
+"""Which parts of the plate the network looks at, and how much they are enlarged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
+from maggie_core.shot.regions import GRID_PX, MOST_AREA, Extent, Pass, extent_of, plan_passes
+
+RANGE = (250, 576)
+
+
+def geometry(width: int = 1920, height: int = 1080, *, working_px: int = 576) -> Geometry:
+    region = Window(0, 0, width, height)
+    return Geometry(region, region, working_px=working_px)
+
+
+def person(left: int, top: int, height: int) -> Extent:
+    """Somebody who stands, a third as wide as tall, on the working grid."""
+    return Extent(left, top, left + height // 3, top + height, float(height))
+
+
+def passes(*frames: Sequence[Extent | None], **how: object) -> tuple[Pass, ...]:
+    plate = how.pop("plate", None) or geometry()
+    assert isinstance(plate, Geometry)
+    return plan_passes(frames, plate, count=len(frames[0]), range_px=RANGE, **how)  # type: ignore[arg-type]
+
+
+def seen_height(found: Pass, each: Extent, plate: Geometry) -> float:
+    """Pixels that somebody is tall on the working grid of a pass."""
+    return each.size / plate.working_size[1] * plate.region.height * (found.geometry.scale or 0)
+
+
+def test_large_people_are_matted_in_the_whole_frame_as_ever():
+    (only,) = passes([person(100, 50, 500), person(400, 100, 330)])
+
+    assert only == Pass(geometry(), (0, 1), (0, 1))
+
+
+def test_a_network_without_a_range_gets_the_whole_frame():
+    (only,) = plan_passes([[person(10, 10, 40)]], geometry(), count=1, range_px=None)
+
+    assert only.geometry == geometry()
+
+
+@pytest.mark.parametrize("height", [20, 60, 110, 200, 300])
+def test_somebody_small_is_seen_in_the_range(height: int):
+    each = person(300, 200, height)
+
+    (only,) = passes([each])
+
+    assert RANGE[0] <= seen_height(only, each, geometry()) <= RANGE[1]
+    assert only.owned == (0,)
+
+
+def test_somebody_small_in_a_preview_is_seen_as_large_as_the_preview_asks():
+    plate, each = geometry(working_px=288), person(100, 100, 40)
+
+    (only,) = passes([each], plate=plate)
+
+    assert RANGE[0] / 2 <= seen_height(only, each, plate) <= RANGE[1] / 2
+
+
+def test_a_region_holds_the_person_with_a_margin_in_every_frame_and_stays_inside_the_plate():
+    first, last = person(10, 300, 100), person(60, 320, 110)
+
+    (only,) = passes([first], [last])
+
+    region, per_px = only.geometry.region, 1080 / 576
+    assert region.x == 0
+    assert region.right >= (last.right + 10) * per_px
+    assert region.y <= (first.top - 10) * per_px
+    assert region.bottom >= (last.bottom + 10) * per_px or region.bottom == 1080
+
+
+def test_large_and_small_people_have_passes_of_their_own():
+    whole, near = passes([person(100, 20, 500), person(800, 400, 100)])
+
+    assert (whole.owned, whole.shown, whole.geometry) == ((0,), (0,), geometry())
+    assert (near.owned, near.shown) == ((1,), (1,))
+
+
+def test_a_neighbour_who_reaches_into_a_region_takes_part():
+    whole, near = passes([person(100, 20, 500), person(260, 400, 100)])
+
+    assert (whole.owned, whole.shown) == ((0,), (0, 1))
+    assert (near.owned, near.shown) == ((1,), (0, 1))
+
+
+def test_people_of_one_scale_who_stand_together_share_a_pass():
+    crowd = [person(100 + 30 * n, 300, 100 + n) for n in range(6)]
+
+    (only,) = passes([*crowd])
+
+    assert only.owned == tuple(range(6))
+
+
+def test_people_far_apart_do_not_share_the_plate_between_them():
+    found = passes([person(10, 10, 100), person(900, 400, 100)])
+
+    assert [each.owned for each in found] == [(0,), (1,)]
+
+
+def test_more_people_than_the_network_has_places_come_in_several_passes():
+    crowd = [person(100 + 10 * n, 300, 100) for n in range(14)]
+
+    found = passes([*crowd], most=10)
+
+    assert sorted(n for each in found for n in each.owned) == list(range(14))
+    assert max(len(each.shown) for each in found) <= 10
+
+
+def test_somebody_who_is_never_there_needs_no_pass():
+    (only,) = passes([None, person(500, 300, 100)])
+
+    assert only.owned == (1,)
+
+
+def test_a_segment_with_nobody_in_it_is_one_pass_of_the_whole_frame():
+    (only,) = passes([None, None])
+
+    assert (only.geometry, only.owned) == (geometry(), (0, 1))
+
+
+def test_somebody_who_crosses_the_frame_is_enlarged_less_than_memory_allows():
+    (only,) = passes([person(0, 300, 60)], [person(980, 300, 60)])
+
+    width, height = only.geometry.working_size
+    assert width * height <= MOST_AREA * 1024 * 576 * 1.15
+
+
+def test_the_size_of_a_person_is_not_that_of_a_group_or_of_stretched_arms():
+    body = np.zeros((200, 200), np.float32)
+    body[20:180, 90:120] = 1
+    pole = body.copy()
+    pole[0:200, 104:106] = 1
+    found, with_pole = extent_of(body), extent_of(pole)
+
+    assert found is not None
+    assert with_pole is not None
+    assert (found.top, found.bottom, with_pole.top, with_pole.bottom) == (20, 180, 0, 200)
+    assert with_pole.size == found.size
+    assert extent_of(np.zeros((4, 4), np.float32)) is None
+
+
+@given(st.integers(0, 900), st.integers(0, 400), st.integers(40, 150), st.integers(-1, 1))
+def test_painting_a_mask_anew_hardly_ever_moves_a_region(left: int, top: int, height: int, more: int):
+    before = passes(*[[person(left, top, height)]] * 3)[0].geometry
+    after = passes(*[[person(left, top, height)]] * 2, [person(left, top, height + more)])[0].geometry
+
+    assert before.scale == after.scale
+    cells = (abs(before.region.x - after.region.x), abs(before.region.right - after.region.right))
+    assert max(cells) <= 2 * GRID_PX
+
+
+def test_what_is_enlarged_is_a_whole_number_of_strides_where_the_plate_allows():
+    (only,) = passes([person(400, 200, 100)])
+
+    width, height = only.geometry.working_size
+    assert (-width % 64) <= 4
+    assert (-height % 64) <= 4
