@@ -142,6 +142,10 @@ def test_the_wheel_carries_the_default_weights_and_their_model_card(wheel_names:
     assert any(name.endswith(".md") for name in weights), weights
 
 
+def test_the_wheel_carries_the_template_of_the_qc_page(wheel_names: set[str]):
+    assert "maggie_core/qc/page.html" in wheel_names
+
+
 def test_the_wheel_carries_the_demo_shot(wheel_names: set[str]):
     plates = [name for name in wheel_names if name.startswith("maggie_node/demo_shot/plate.")]
 

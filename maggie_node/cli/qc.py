@@ -103,7 +103,7 @@ def qc(
       maggie-node qc --job job.json -o qc
       maggie-node qc matte.####.exr --plate plate.####.exr -o qc --limit flicker=1.5
     """
-    from maggie_core.qc import as_data, as_page, as_text, check, find, limits_with, pictures
+    from maggie_core.qc import as_data, as_page, as_text, check, find, limits_with, thumbnails
 
     asked = limits_with(limits)
     subject = _subject_of(mattes, document, given)
@@ -112,7 +112,7 @@ def qc(
     findings = find(checked, asked)
     result = json.dumps(as_data(checked, findings, asked), indent=1, ensure_ascii=False)
     _write(output / RESULT, result + "\n")
-    _write(output / PAGE, as_page(checked, findings, asked, pictures(checked, findings)))
+    _write(output / PAGE, as_page(checked, findings, asked, thumbnails(checked, findings)))
     click.echo(result if as_json else as_text(checked, findings, asked))
     return QC_EXCEEDED if findings else 0
 

@@ -3,9 +3,9 @@
 from maggie_core.qc.check import Checked, PlatePictures, Subject, check
 from maggie_core.qc.delivery import MatteFiles
 from maggie_core.qc.findings import Finding, as_data, as_text, find
-from maggie_core.qc.images import pictures
 from maggie_core.qc.measures import MEASURES, Measure, limits_with
 from maggie_core.qc.page import as_page
+from maggie_core.qc.thumbnails import thumbnails
 
 __all__ = [
     "MEASURES",
@@ -21,5 +21,5 @@ __all__ = [
     "check",
     "find",
     "limits_with",
-    "pictures",
+    "thumbnails",
 ]

@@ -26,8 +26,8 @@ from maggie_core.qc.change import Motion, Plane, change_px
 from maggie_core.qc.delivery import MatteFiles, differences, recipe_of
 from maggie_core.qc.seams import Seams, judge_seams
 
-EVERYBODY = ""
-"""Whose values those are that belong to a frame, not to an instance."""
+WHOLE_FRAME = ""
+"""Stands where an instance's name would, for values that belong to the frame and to no single instance."""
 GAP_FRAMES = 3
 """Without guidance: so many frames in which somebody is gone between frames in which they are there are
 a fault, not a person behind something."""
@@ -92,11 +92,11 @@ class Numbers:
     remarks: dict[tuple[str, int], str] = field(default_factory=dict)
     """What a value means in words, by measure and frame."""
 
-    def add(self, measure: str, frame: int, value: float | None, who: str = EVERYBODY) -> None:
+    def add(self, measure: str, frame: int, value: float | None, who: str = WHOLE_FRAME) -> None:
         if value is not None:
             self.values.setdefault(measure, {}).setdefault(who, {})[frame] = float(value)
 
-    def of(self, measure: str, who: str = EVERYBODY) -> Mapping[int, float]:
+    def of(self, measure: str, who: str = WHOLE_FRAME) -> Mapping[int, float]:
         return self.values.get(measure, {}).get(who, {})
 
 
