@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from maggie_core import load_model
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import smoothed_clip
 from maggie_lab.evaluation import BASELINES, Averages, video_errors
@@ -68,7 +68,7 @@ def main() -> None:
         if args.sheet and number < 12:
             strips.append(_strip(sample, results[OURS]))
     if args.sheet:
-        write_picture(args.sheet, np.concatenate(strips, axis=1))
+        write_integer_image(args.sheet, np.concatenate(strips, axis=1))
     table = {
         group: {name: _rounded(average) for name, average in rows.items()} for group, rows in scores.items()
     }

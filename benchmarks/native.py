@@ -23,8 +23,8 @@ import numpy as np
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.image import read_image
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.mattes import read_mattes
 from maggie_core.postprocess.full_resolution import add_detail, slope_of
 from maggie_lab.evaluation.flicker import dtssd_e3
@@ -103,9 +103,9 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
             mattes *= 1 - alpha
             mattes[k] += alpha
         picture = camera.shoot(to_encoded(light), np.random.default_rng((seed, t)))
-        write_picture(folder / f"plate.{frame}.png", np.ascontiguousarray(picture.transpose(1, 2, 0)))
+        write_integer_image(folder / f"plate.{frame}.png", np.ascontiguousarray(picture.transpose(1, 2, 0)))
         for k, alpha in enumerate(mattes):
-            write_picture(folder / f"p{k}.truth.{frame}.png", alpha)
+            write_integer_image(folder / f"p{k}.truth.{frame}.png", alpha)
             small = _half(alpha)
             for guidance in GUIDANCE:
                 mask = small
@@ -116,7 +116,7 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
                         draw_fault(own, guidance, subject_px=subject_size(small), held_out=True),
                     )
                     mask = fault.apply(small, own, time=float(t))
-                write_picture(folder / f"p{k}.{guidance}.{frame}.png", (mask > 0.5).astype(np.float32))
+                write_integer_image(folder / f"p{k}.{guidance}.{frame}.png", (mask > 0.5).astype(np.float32))
     return shot
 
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 from benchmarks.default_model import BARE, OURS
 from maggie_api.errors import InputError
 from maggie_core import load_model
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.shot.matter import PAD_PX
@@ -54,7 +54,7 @@ def main() -> None:
             scores.setdefault(quality, {}).setdefault(name, Averages()).add(row)
         strips.append(_strip(picture, mask, found[OURS], truth))
     if args.sheet:
-        write_picture(args.sheet, np.concatenate(strips, axis=0))
+        write_integer_image(args.sheet, np.concatenate(strips, axis=0))
     print(f"{'guidance':10}{'':16}" + "".join(f"{metric:>10}" for metric in METRICS))
     for quality, rows in scores.items():
         for name, average in rows.items():

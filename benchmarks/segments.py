@@ -34,7 +34,7 @@ from torch import Tensor
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core import load_model
 from maggie_core.guidance import MaskSequence, combine
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
 from maggie_core.shot.matter import FrameFailure, ShotMatter, chain
 from maggie_lab.synthesis import BankPlan, DrawnBank, compose_clip, sample_generator
@@ -138,9 +138,9 @@ def _written(folder: Path, name: str, sample: dict[str, np.ndarray]) -> Clip:
     folder.mkdir()
     people = range(sample["guidance"].shape[1])
     for index, (picture, masks) in enumerate(zip(sample["image"], sample["guidance"], strict=True), 1):
-        write_picture(folder / f"plate.{index:04d}.png", picture.transpose(1, 2, 0))
+        write_integer_image(folder / f"plate.{index:04d}.png", picture.transpose(1, 2, 0))
         for n in people:
-            write_picture(folder / f"p{n}.{index:04d}.png", masks[n])
+            write_integer_image(folder / f"p{n}.{index:04d}.png", masks[n])
     job = MatteJob(
         plate=str(folder / "plate.####.png"),
         output=str(folder / "matte.####.exr"),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core import load_model
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.image import read_image
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import MatteResult, ShotMatter
@@ -76,7 +76,7 @@ def _paint(folder: Path, frame: int) -> None:
     path = folder / f"{PEOPLE[0]}.{frame}.png"
     mask = read_image(path).pixels[..., 0].copy()
     mask[: mask.shape[0] // 2, : mask.shape[1] // 4] = 1
-    write_picture(path, mask)
+    write_integer_image(path, mask)
 
 
 def _run(model: MatteModel, job: MatteJob, folder: Path | None) -> list[MatteResult]:

@@ -16,7 +16,7 @@ from maggie_core.color import (
 )
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 
 CONFIG = """
 ocio_profile_version: 2
@@ -61,9 +61,9 @@ def seen(rgb, *, code_max=None, data=None, geometry=None, auto_frames=None, **se
 
 def test_published_values_of_the_srgb_curve():
     """IEC 61966-2-1: 0 -> 0, 0.0031308 -> 0.04045, 0.18 -> 0.46136, 0.5 -> 0.73536."""
-    picture, _ = seen([[0, 0, 0], [0.0031308] * 3, [0.18] * 3, [0.5] * 3])
+    image, _ = seen([[0, 0, 0], [0.0031308] * 3, [0.18] * 3, [0.5] * 3])
 
-    np.testing.assert_allclose(picture[0, :, 1], [0, 0.04045, 0.46136, 0.73536], atol=2e-4)
+    np.testing.assert_allclose(image[0, :, 1], [0, 0.04045, 0.46136, 0.73536], atol=2e-4)
 
 
 def test_published_primaries_survive_the_way_through_acescg():
@@ -73,36 +73,36 @@ def test_published_primaries_survive_the_way_through_acescg():
         * 0.5
     )
 
-    picture, _ = seen(acescg, colorspace="ACEScg")
+    image, _ = seen(acescg, colorspace="ACEScg")
 
-    np.testing.assert_allclose(picture[0], np.eye(3) * 0.73536, atol=4e-3)
+    np.testing.assert_allclose(image[0], np.eye(3) * 0.73536, atol=4e-3)
 
 
-def test_an_eight_bit_srgb_picture_is_seen_as_it_is():
+def test_an_eight_bit_srgb_image_is_seen_as_it_is():
     codes = np.random.default_rng(0).integers(0, 256, (64, 64, 3))
     codes[0, :2] = [[0, 0, 0], [255, 255, 255]]
 
-    picture, repairs = seen(codes / 255, colorspace="sRGB - Texture", code_max=255)
+    image, repairs = seen(codes / 255, colorspace="sRGB - Texture", code_max=255)
 
-    assert np.abs(picture - codes / 255).max() < 1 / 512
+    assert np.abs(image - codes / 255).max() < 1 / 512
     assert repairs == RepairCount()
 
 
 def test_highlights_are_rolled_off_and_stay_apart():
     values = np.array([0.3, KNEE, 0.8, 1.0, 2.0, 8.0, 60.0])
 
-    picture, repairs = seen(values[:, None].repeat(3, axis=1))
+    image, repairs = seen(values[:, None].repeat(3, axis=1))
 
-    assert (np.diff(picture[0, :, 0]) > 0).all()
-    assert picture.max() < 1.0
-    assert picture[0, 0, 0] == pytest.approx(1.055 * 0.3 ** (1 / 2.4) - 0.055, abs=2e-4)
+    assert (np.diff(image[0, :, 0]) > 0).all()
+    assert image.max() < 1.0
+    assert image[0, 0, 0] == pytest.approx(1.055 * 0.3 ** (1 / 2.4) - 0.055, abs=2e-4)
     assert repairs.above_one == 3
 
 
 def test_highlights_can_be_cut_instead():
-    picture, _ = seen([[0.5] * 3, [1.0] * 3, [8.0] * 3], highlights="clip")
+    image, _ = seen([[0.5] * 3, [1.0] * 3, [8.0] * 3], highlights="clip")
 
-    np.testing.assert_allclose(picture[0, :, 0], [0.73536, 1.0, 1.0], atol=2e-4)
+    np.testing.assert_allclose(image[0, :, 0], [0.73536, 1.0, 1.0], atol=2e-4)
 
 
 def test_the_roll_off_keeps_hue_and_changes_nothing_below_the_knee():
@@ -123,12 +123,12 @@ def test_broken_values_are_repaired_counted_and_left_in_the_plate():
     plate[0, 4] = 3.0
     before = plate.copy()
 
-    picture, repairs = seen(plate)
+    image, repairs = seen(plate)
 
     assert repairs == RepairCount(nan=1, inf=2, negative=1, above_one=2)
-    assert np.isfinite(picture).all()
-    np.testing.assert_allclose([picture[0, 0, 0], picture[0, 2, 2], *picture[0, 3]], 0, atol=1e-6)
-    assert picture[0, 1, 1] > 0.95
+    assert np.isfinite(image).all()
+    np.testing.assert_allclose([image[0, 0, 0], image[0, 2, 2], *image[0, 3]], 0, atol=1e-6)
+    assert image[0, 1, 1] > 0.95
     np.testing.assert_array_equal(plate, before)
 
 
@@ -137,9 +137,9 @@ def test_one_firefly_does_not_light_its_neighbourhood():
     plate[400, 400] = 60000.0
     window = Window(0, 0, 800, 800)
 
-    picture, _ = seen(plate, geometry=Geometry(window, window, working_px=200))
+    image, _ = seen(plate, geometry=Geometry(window, window, working_px=200))
 
-    assert (picture > 0.4).any(axis=2).sum() == 1
+    assert (image > 0.4).any(axis=2).sum() == 1
     assert CEILING < 60000
 
 
@@ -161,16 +161,16 @@ def test_auto_exposure_brings_the_median_of_the_shot_to_middle_grey_once():
         calls.append(1)
         return [np.full((10, 10, 3), value, np.float32) for value in (0.01, 0.0225, 0.09)]
 
-    picture, _ = seen([[0.0225] * 3], exposure_ev="auto", auto_frames=frames)
+    image, _ = seen([[0.0225] * 3], exposure_ev="auto", auto_frames=frames)
 
-    np.testing.assert_allclose(picture, 0.46136, atol=1e-3)
+    np.testing.assert_allclose(image, 0.46136, atol=1e-3)
     assert calls == [1]
 
 
 def test_auto_exposure_of_a_black_shot_changes_nothing():
-    picture, _ = seen([[0.18] * 3], exposure_ev="auto", auto_frames=lambda: [np.zeros((4, 4, 3), np.float32)])
+    image, _ = seen([[0.18] * 3], exposure_ev="auto", auto_frames=lambda: [np.zeros((4, 4, 3), np.float32)])
 
-    np.testing.assert_allclose(picture, 0.46136, atol=1e-3)
+    np.testing.assert_allclose(image, 0.46136, atol=1e-3)
 
 
 def test_light_is_averaged_before_it_is_encoded():
@@ -178,9 +178,9 @@ def test_light_is_averaged_before_it_is_encoded():
     plate[:, ::2] = 1.0
     window = Window(0, 0, 200, 200)
 
-    picture, _ = seen(plate, geometry=Geometry(window, window, working_px=100))
+    image, _ = seen(plate, geometry=Geometry(window, window, working_px=100))
 
-    np.testing.assert_allclose(picture, 0.73536, atol=1e-3)
+    np.testing.assert_allclose(image, 0.73536, atol=1e-3)
 
 
 @pytest.mark.parametrize("colorspace", ["lin_rec709", "sRGB - Texture"])
@@ -188,13 +188,13 @@ def test_only_the_region_is_seen_and_what_is_not_stored_is_black(colorspace):
     display = Window(0, 0, 40, 30)
     data = Window(-5, 10, 20, 40)
 
-    picture, repairs = seen(
+    image, repairs = seen(
         np.full((40, 20, 3), 0.5), data=data, geometry=Geometry(display, display), colorspace=colorspace
     )
 
     lit = np.zeros((30, 40), bool)
     lit[10:, :15] = True
-    assert np.array_equal(picture.any(axis=2), lit)
+    assert np.array_equal(image.any(axis=2), lit)
     assert repairs == RepairCount()
 
 
@@ -241,12 +241,12 @@ def test_a_configuration_without_srgb_gets_the_curve(config):
     view = PlateView(ColorSettings(ocio=str(config)), example_path="a.exr")
     window = Window(0, 0, 1, 1)
 
-    picture, _ = view.to_model(
+    image, _ = view.to_model(
         np.full((1, 1, 3), 0.18, np.float32), geometry=Geometry(window, window), data=window
     )
 
     assert view.model_space == "sRGB curve"
-    np.testing.assert_allclose(picture, 0.46136, atol=2e-4)
+    np.testing.assert_allclose(image, 0.46136, atol=2e-4)
 
 
 def test_with_the_built_in_configuration_a_file_speaks_for_itself(tmp_path):
@@ -254,7 +254,7 @@ def test_with_the_built_in_configuration_a_file_speaks_for_itself(tmp_path):
     plane = np.zeros((2, 2), np.float16)
     p3 = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329)
     OpenEXR.File(header | {"chromaticities": p3}, {"R": plane}).write(str(tmp_path / "p3.exr"))
-    write_picture(tmp_path / "a.png", np.zeros((2, 2, 3)))
+    write_integer_image(tmp_path / "a.png", np.zeros((2, 2, 3)))
 
     p3_view = PlateView(ColorSettings(), example_path=tmp_path / "p3.exr")
     png_view = PlateView(ColorSettings(), example_path=tmp_path / "a.png")

@@ -110,7 +110,7 @@ class PlateView:
     how: str
     """Why these two: "explicit", "$OCIO" or "built-in"; "named", "file rule", "file header", "file type"."""
     model_space: str
-    """Space of the network's picture: canonical name, or "sRGB curve" where the configuration has none."""
+    """Space of the network's image: canonical name, or "sRGB curve" where the configuration has none."""
 
     def __init__(
         self,
@@ -168,10 +168,10 @@ class PlateView:
             geometry: the shot's.
             data: the frame's data window.
             code_max: the frame's `Frame.code_max`; what a file of integers shows as 1 is known to be its
-                brightest value, so an sRGB picture passes through unrolled.
+                brightest value, so an sRGB image passes through unrolled.
 
         Returns:
-            The picture, (h, w, 3) float32 in [0, 1], sRGB-encoded, on the working grid; and what was
+            The image, (h, w, 3) float32 in [0, 1], sRGB-encoded, on the working grid; and what was
             repaired for it.
         """
         pixels, nan, inf = _finite(reframe(rgb, data, geometry.region))
@@ -183,8 +183,8 @@ class PlateView:
             small = np.clip(_applied(self._to_linear, small), 0.0, CEILING)
         if self._settings.highlights == "compress" and not self._is_bounded(code_max):
             small = compress_highlights(small)
-        picture = np.clip(_applied(self._to_display, np.minimum(small, 1.0)), 0.0, 1.0)
-        return picture, RepairCount(nan, inf, negative, above_one)
+        image = np.clip(_applied(self._to_display, np.minimum(small, 1.0)), 0.0, 1.0)
+        return image, RepairCount(nan, inf, negative, above_one)
 
     def scene_linear(self, rgb: np.ndarray) -> np.ndarray:
         """(H, W, 3) file colour -> scene-linear, NaN and Inf repaired, values above 1 kept.
@@ -236,7 +236,7 @@ def compress_highlights(linear: np.ndarray) -> np.ndarray:
 
 
 def _finite(rgb: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """The picture without NaN and Inf, and in how many pixels there were any. Copies only if it must."""
+    """The image without NaN and Inf, and in how many pixels there were any. Copies only if it must."""
     with np.errstate(invalid="ignore"):
         total = rgb.sum(dtype=np.float64)  # one pass; float64 cannot overflow on float32 pixels
     if np.isfinite(total):

@@ -25,8 +25,8 @@ import numpy as np
 from maggie_api.events import FrameDone, FrameFailed
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.exr import Part, write_exr
+from maggie_core.io.integer_image import write_integer_image
 from maggie_node.bench.cases import Case
 from maggie_node.bench.memory import own_peak_mb
 
@@ -63,7 +63,7 @@ def write_people(folder: Path, *, frames: int, width: int, height: int, people: 
             distance = np.hypot((columns - x) / (0.1 * width), (rows - 0.55 * height) / (0.35 * height))
             alpha = np.clip((1.02 - distance) * 20, 0, 1)
             pixels = pixels * (1 - alpha[..., None]) + alpha[..., None] * colours[k].astype(np.float32)
-            write_picture(folder / f"p{k}.{frame:04d}.png", (distance < 1).astype(np.float32))
+            write_integer_image(folder / f"p{k}.{frame:04d}.png", (distance < 1).astype(np.float32))
         write_exr(folder / f"plate.{frame:04d}.exr", [Part(None, ("R", "G", "B"), pixels, whole, whole)])
     return MatteJob(
         plate=str(folder / "plate.####.exr"),

@@ -11,7 +11,7 @@ from PIL import Image
 from support.published_sets import HEIGHT, WIDTH, disc, write_clips, write_him2k, write_ihim50k, write_planes
 
 from maggie_api.errors import FrameError, GuidanceError
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_lab.datasets import find_samples, load_sample
 
 
@@ -101,7 +101,7 @@ def test_alphas_of_another_size_are_refused(tmp_path: Path):
 
 def test_frames_of_several_sizes_are_refused(tmp_path: Path):
     write_clips(tmp_path)
-    write_picture(tmp_path / "fgr" / "00000" / "00002.png", np.zeros((10, 10, 3)))
+    write_integer_image(tmp_path / "fgr" / "00000" / "00002.png", np.zeros((10, 10, 3)))
 
     with pytest.raises(FrameError, match=r"00002\.png is 10x10 but 00000\.png is 32x24"):
         load_sample(find_samples("v-him2k5", tmp_path)[0])

@@ -159,10 +159,10 @@ def test_a_proxy_mask_lands_on_the_same_pixels(factor):
 
     assert np.abs(edge_column(full) - 480).max() < 0.1
     assert np.abs(edge_column(working) - 256).max() < 0.1
-    assert working[:, 0].min() == 1.0  # nothing fades at the picture's own border
+    assert working[:, 0].min() == 1.0  # nothing fades at the image's own border
 
 
-def test_a_png_of_an_offset_display_window_is_laid_over_the_picture():
+def test_a_png_of_an_offset_display_window_is_laid_over_the_image():
     plate = plate_of(Window(1, 1, 400, 300))
     mask = np.random.default_rng(1).random((300, 400), dtype=np.float32)
 
@@ -184,7 +184,7 @@ def test_anamorphic_plates_take_squeezed_and_desqueezed_masks(width, height, pix
     np.testing.assert_allclose(placed, 1.0, atol=1e-6)
 
 
-def test_a_mask_of_another_picture_is_refused_in_one_line():
+def test_a_mask_of_another_image_is_refused_in_one_line():
     square = Window(0, 0, 640, 480)
 
     with pytest.raises(GuidanceError) as refused:

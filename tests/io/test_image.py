@@ -191,7 +191,7 @@ def test_a_damaged_file_is_one_line(tmp_path, suffix, kept):
     ("name", "sentence"),
     [("missing.exr", "does not exist: check the path"), ("", "is a folder"), ("text.exr", "cannot be read")],
 )
-def test_what_is_no_picture_is_said_in_one_line(tmp_path, name, sentence):
+def test_what_is_no_image_is_said_in_one_line(tmp_path, name, sentence):
     (tmp_path / "text.exr").write_text("hello\n" * 100)
 
     with pytest.raises(FrameError, match=sentence) as refused:

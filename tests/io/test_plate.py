@@ -25,7 +25,7 @@ from maggie_core.io.plate import read_plate, rgb_channels
         (("depth",), ("depth",)),
     ],
 )
-def test_the_picture_is_found_whatever_its_layer_and_order(names, found):
+def test_the_image_is_found_whatever_its_layer_and_order(names, found):
     assert rgb_channels(names) == (found or tuple(f"ViewLayer.Combined.{c}" for c in "RGB"))
 
 
@@ -38,20 +38,20 @@ def test_a_named_layer_is_taken_whatever_its_case():
         rgb_channels(names, layer="left")
 
 
-def test_a_file_without_a_picture_says_what_it_has():
+def test_a_file_without_a_image_says_what_it_has():
     with pytest.raises(FrameError, match="has no R, G, B: it has N.x, N.y; name the layer by --plate-layer"):
         rgb_channels(("N.x", "N.y"))
 
 
-def test_only_the_picture_is_read_and_grey_becomes_rgb(tmp_path):
+def test_only_the_image_is_read_and_grey_becomes_rgb(tmp_path):
     header = {"compression": OpenEXR.ZIPS_COMPRESSION, "type": OpenEXR.scanlineimage}
     planes = {name: np.full((3, 4), k, np.float16) for k, name in enumerate(("R", "G", "B", "hero.A"))}
     OpenEXR.File(header, planes).write(str(tmp_path / "a.0001.exr"))
     OpenEXR.File(header, {"Y": planes["B"]}).write(str(tmp_path / "grey.0001.exr"))
 
-    picture = read_plate(open_source(tmp_path / "a.####.exr"), 1)
+    image = read_plate(open_source(tmp_path / "a.####.exr"), 1)
     grey = read_plate(open_source(tmp_path / "grey.####.exr"), 1)
 
-    assert picture.channels == ("R", "G", "B")
-    assert picture.pixels[0, 0].tolist() == [0, 1, 2]
+    assert image.channels == ("R", "G", "B")
+    assert image.pixels[0, 0].tolist() == [0, 1, 2]
     assert grey.pixels[0, 0].tolist() == [2, 2, 2]

@@ -46,14 +46,14 @@ class Scene:
         )
         self.truth = np.stack([left, right])
         cover = (left + right)[..., None]
-        picture = cover * RED + (1 - cover) * BLUE + rng.normal(0, 0.004, (height, width, 3))
-        self.picture = picture.clip(0, 1).astype(np.float32)
-        self.seen = self.geometry.to_working(self.picture, region).transpose(2, 0, 1)
+        image = cover * RED + (1 - cover) * BLUE + rng.normal(0, 0.004, (height, width, 3))
+        self.image = image.clip(0, 1).astype(np.float32)
+        self.seen = self.geometry.to_working(self.image, region).transpose(2, 0, 1)
         self.small = np.stack([self.geometry.to_working(alpha, region) for alpha in self.truth])
 
     def see(self, part: Window) -> np.ndarray:
         x, y = part.x - self.geometry.region.x, part.y - self.geometry.region.y
-        return self.picture[y : y + part.height, x : x + part.width]
+        return self.image[y : y + part.height, x : x + part.width]
 
     def enlarged(self) -> np.ndarray:
         return self.geometry.from_working(self.small).clip(0, 1)
@@ -115,14 +115,14 @@ def test_the_grain_of_the_plate_stays_out_of_a_soft_edge():
     geometry = Geometry(region, region, working_px=100)
     alpha = np.broadcast_to(np.linspace(-1, 2, 640, dtype=np.float32).clip(0, 1), (400, 640))
     noise = np.random.default_rng(1).normal(0, 0.02, (400, 640, 3))
-    picture = (alpha[..., None] * RED + (1 - alpha[..., None]) * BLUE + noise).astype(np.float32)
-    seen = geometry.to_working(picture, region).transpose(2, 0, 1)
+    image = (alpha[..., None] * RED + (1 - alpha[..., None]) * BLUE + noise).astype(np.float32)
+    seen = geometry.to_working(image, region).transpose(2, 0, 1)
     small = geometry.to_working(alpha, region)
     enlarged = geometry.from_working(small[None])
     native = enlarged.copy()
 
     def see(part: Window) -> np.ndarray:
-        return picture[part.y : part.bottom, part.x : part.right]
+        return image[part.y : part.bottom, part.x : part.right]
 
     add_detail(native, [slope_of(small, seen)], seen, geometry=geometry, see=see)
 
@@ -142,8 +142,8 @@ def test_edges_that_move_flicker_less_than_enlarged_ones():
 
 def test_a_plain_plate_adds_nothing_but_its_grain():
     scene = Scene(Window(0, 0, 640, 400), working_px=100)
-    scene.picture = np.broadcast_to(BLUE, scene.picture.shape).astype(np.float32)
-    scene.seen = scene.geometry.to_working(scene.picture, scene.geometry.region).transpose(2, 0, 1)
+    scene.image = np.broadcast_to(BLUE, scene.image.shape).astype(np.float32)
+    scene.seen = scene.geometry.to_working(scene.image, scene.geometry.region).transpose(2, 0, 1)
 
     np.testing.assert_allclose(scene.native(), scene.enlarged(), atol=1e-5)
 

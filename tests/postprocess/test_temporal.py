@@ -19,69 +19,65 @@ ALL = np.array([True])
 
 @pytest.fixture(scope="module")
 def moving() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Pictures and true alphas (1, H, W) of a textured disc that moves three pixels a frame."""
+    """Images and true alphas (1, H, W) of a textured disc that moves three pixels a frame."""
     rng = np.random.default_rng(2)
     wall, cloth = (gaussian_filter(rng.random((3, 96, 128)), (0, 2, 2)).astype(np.float32) for _ in range(2))
     wall, cloth = 0.5 * wall, 0.5 + 0.5 * cloth
-    pictures, truths = [], []
+    images, truths = [], []
     for step in range(3):
         alpha = gaussian_filter(disc(128, 96, 55 + 3 * step, 48, 25), 1.0)
-        pictures.append(alpha * shift(cloth, (0, 0, 3 * step), order=1) + (1 - alpha) * wall)
+        images.append(alpha * shift(cloth, (0, 0, 3 * step), order=1) + (1 - alpha) * wall)
         truths.append(alpha[None])
-    return [picture.astype(np.float32) for picture in pictures], truths
+    return [image.astype(np.float32) for image in images], truths
 
 
-def beside(picture: np.ndarray, other: np.ndarray, alphas: np.ndarray, present: np.ndarray = ALL):
-    return other, alphas, present, lambda: flows(picture, other)
+def beside(image: np.ndarray, other: np.ndarray, alphas: np.ndarray, present: np.ndarray = ALL):
+    return other, alphas, present, lambda: flows(image, other)
 
 
 def test_errors_of_single_frames_are_averaged_along_the_motion(moving):
-    pictures, truths = moving
+    images, truths = moving
     rng = np.random.default_rng(5)
     noise = [gaussian_filter(rng.standard_normal(truth.shape), (0, 3, 3)) for truth in truths]
     wrong = [np.clip(t + 1.5 * n, 0, 1).astype(np.float32) for t, n in zip(truths, noise, strict=True)]
 
-    smooth = smoothed(pictures[1], wrong[1], [beside(pictures[1], pictures[k], wrong[k]) for k in (0, 2)])
+    smooth = smoothed(images[1], wrong[1], [beside(images[1], images[k], wrong[k]) for k in (0, 2)])
 
     error, before = (((x - truths[1]) ** 2).mean() for x in (smooth, wrong[1]))
     assert error < 0.7 * before
 
 
 def test_what_is_right_stays_right(moving):
-    pictures, truths = moving
+    images, truths = moving
 
-    smooth = smoothed(pictures[1], truths[1], [beside(pictures[1], pictures[k], truths[k]) for k in (0, 2)])
+    smooth = smoothed(images[1], truths[1], [beside(images[1], images[k], truths[k]) for k in (0, 2)])
 
     assert np.abs(smooth - truths[1]).mean() < 0.004
 
 
 def test_a_neighbour_that_shows_something_else_does_not_count(moving):
-    pictures, truths = moving
-    cut = np.random.default_rng(9).random(pictures[0].shape).astype(np.float32)
+    images, truths = moving
+    cut = np.random.default_rng(9).random(images[0].shape).astype(np.float32)
 
-    smooth = smoothed(pictures[1], truths[1], [beside(pictures[1], cut, np.ones_like(truths[1]))])
+    smooth = smoothed(images[1], truths[1], [beside(images[1], cut, np.ones_like(truths[1]))])
 
     assert np.abs(smooth - truths[1]).mean() < 0.02
 
 
 def test_a_clip_is_steadied_frame_by_frame(moving):
-    pictures, truths = moving
+    images, truths = moving
 
-    clip = smoothed_clip(np.stack(pictures), np.stack(truths), np.ones((3, 1), bool))
+    clip = smoothed_clip(np.stack(images), np.stack(truths), np.ones((3, 1), bool))
 
     for t, around in enumerate([(1,), (0, 2), (1,)]):
-        alone = smoothed(
-            pictures[t], truths[t], [beside(pictures[t], pictures[k], truths[k]) for k in around]
-        )
+        alone = smoothed(images[t], truths[t], [beside(images[t], images[k], truths[k]) for k in around])
         assert np.array_equal(clip[t], alone)
 
 
 def test_an_instance_that_is_absent_beside_does_not_fade(moving):
-    pictures, truths = moving
+    images, truths = moving
 
-    smooth = smoothed(
-        pictures[1], truths[1], [beside(pictures[1], pictures[0], np.zeros_like(truths[0]), ~ALL)]
-    )
+    smooth = smoothed(images[1], truths[1], [beside(images[1], images[0], np.zeros_like(truths[0]), ~ALL)])
 
     assert np.array_equal(smooth, truths[1])
 

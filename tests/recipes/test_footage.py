@@ -10,7 +10,7 @@ import pytest
 from support.footage_folders import person
 
 from maggie_api.errors import FrameError
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_lab.recipes.footage import OpenFootage, find_backgrounds, find_foregrounds
 
 
@@ -25,9 +25,9 @@ def write_movie(path: Path, frames: list[np.ndarray]) -> None:
 
 
 def test_pictures_with_an_alpha_and_pairs_are_stills(tmp_path: Path):
-    write_picture(tmp_path / "ana.png", person(0))
-    write_picture(tmp_path / "ben.png", person(1)[..., :3])
-    write_picture(tmp_path / "ben_alpha.png", person(1)[..., 3])
+    write_integer_image(tmp_path / "ana.png", person(0))
+    write_integer_image(tmp_path / "ben.png", person(1)[..., :3])
+    write_integer_image(tmp_path / "ben_alpha.png", person(1)[..., 3])
 
     ana, ben = find_foregrounds(tmp_path)
 
@@ -41,9 +41,9 @@ def test_pictures_with_an_alpha_and_pairs_are_stills(tmp_path: Path):
 
 def test_numbered_frames_are_a_clip_and_other_pictures_of_a_folder_are_stills_of_one_source(tmp_path: Path):
     for name in ("0001.png", "0002.png", "0010.png"):
-        write_picture(tmp_path / "ana" / "walk" / name, person(0))
+        write_integer_image(tmp_path / "ana" / "walk" / name, person(0))
     for name in ("laughs.png", "sits.png"):
-        write_picture(tmp_path / "ana" / name, person(0))
+        write_integer_image(tmp_path / "ana" / name, person(0))
 
     found = find_foregrounds(tmp_path)
 
@@ -58,8 +58,8 @@ def test_numbered_frames_are_a_clip_and_other_pictures_of_a_folder_are_stills_of
 
 def test_a_folder_of_mattes_belongs_to_the_folder_of_its_name(tmp_path: Path):
     for t in range(2):
-        write_picture(tmp_path / "walk" / f"{t}.png", person(t)[..., :3])
-        write_picture(tmp_path / "walk_alpha" / f"{t}.png", person(t)[..., 3])
+        write_integer_image(tmp_path / "walk" / f"{t}.png", person(t)[..., :3])
+        write_integer_image(tmp_path / "walk_alpha" / f"{t}.png", person(t)[..., 3])
 
     (walk,) = find_foregrounds(tmp_path)
 
@@ -89,7 +89,7 @@ def test_a_movie_of_mattes_of_another_size_is_named(tmp_path: Path):
 
 
 def test_a_foreground_without_a_matte_is_named(tmp_path: Path):
-    write_picture(tmp_path / "ana.png", person(0)[..., :3])
+    write_integer_image(tmp_path / "ana.png", person(0)[..., :3])
 
     with pytest.raises(FrameError, match=r"ana\.png has no matte: .*ana_alpha\.png beside it"):
         find_foregrounds(tmp_path)
@@ -97,12 +97,12 @@ def test_a_foreground_without_a_matte_is_named(tmp_path: Path):
 
 def test_mattes_that_do_not_fit_are_named(tmp_path: Path):
     for t in range(2):
-        write_picture(tmp_path / "walk" / f"{t}.png", person(t)[..., :3])
-    write_picture(tmp_path / "walk" / "0_alpha.png", person(0)[..., 3])
+        write_integer_image(tmp_path / "walk" / f"{t}.png", person(t)[..., :3])
+    write_integer_image(tmp_path / "walk" / "0_alpha.png", person(0)[..., 3])
     with pytest.raises(FrameError, match="2 pictures and 1 mattes"):
         find_foregrounds(tmp_path)
 
-    write_picture(tmp_path / "walk" / "1_alpha.png", person(1, width=31)[..., 3])
+    write_integer_image(tmp_path / "walk" / "1_alpha.png", person(1, width=31)[..., 3])
     (walk,) = find_foregrounds(tmp_path)
     with pytest.raises(FrameError, match="is 31x40 but its picture is 30x40"):
         OpenFootage(walk).alpha(1)

@@ -12,7 +12,7 @@ import pytest
 from support.footage_folders import person, write_clips_of_people, write_stills
 
 from maggie_api.errors import InputError, SettingsError
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_lab.datasets import find_samples, load_sample
 from maggie_lab.recipes import LEVELS, ClipRecipe, Plan, StillRecipe, make_set, verify_set
 from maggie_lab.recipes.footage import OpenFootage, find_foregrounds
@@ -152,7 +152,7 @@ def test_unmixing_takes_the_old_background_out_of_soft_edges(tmp_path: Path):
     planes = person(0)
     alpha, red, green = planes[..., 3:], np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
     mixed = to_encoded(alpha * red + (1 - alpha) * green)
-    write_picture(tmp_path / "ana.png", np.concatenate([mixed, alpha], 2))
+    write_integer_image(tmp_path / "ana.png", np.concatenate([mixed, alpha], 2))
     (ana,) = find_foregrounds(tmp_path)
 
     as_shot, unmixed = (Person(ana, OpenFootage(ana), [0], unmix=unmix) for unmix in (False, True))

@@ -13,7 +13,7 @@ from support.footage_folders import write_clips_of_people, write_stills
 from support.published_sets import HEIGHT, WIDTH, disc, write_him2k, write_planes
 
 from maggie_api.errors import FrameError
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_lab.recipes import ClipRecipe, Plan, make_set, verify_set
 
 
@@ -53,7 +53,7 @@ def test_alphas_that_sum_to_more_than_one_are_found_in_any_published_set(tmp_pat
 
 def test_a_picture_that_is_not_its_layers_is_found(clips: Path, tmp_path: Path):
     shutil.copytree(clips, tmp_path / "set")
-    write_picture(tmp_path / "set/test/comp_easy/fgr/00000/00001.png", np.zeros((72, 96, 3), np.uint8))
+    write_integer_image(tmp_path / "set/test/comp_easy/fgr/00000/00001.png", np.zeros((72, 96, 3), np.uint8))
 
     first, *others = verify_set(tmp_path / "set")
 

@@ -19,10 +19,10 @@ from maggie_api.errors import GuidanceError
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.guidance import Pins
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.frames import open_source
 from maggie_core.io.image import read_image
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure
 
@@ -81,7 +81,7 @@ def write_plane(path: Path, plane: np.ndarray) -> None:
 def edited(shot: Path, to: Path, frame: int, *, what: str = "ana") -> Path:
     """A copy of the shot in which one mask of one frame is painted anew."""
     shutil.copytree(shot, to)
-    write_picture(to / f"{what}.{frame}.png", (disc(64, 64, 20, 40, 14) > 0.5).astype(np.float32))
+    write_integer_image(to / f"{what}.{frame}.png", (disc(64, 64, 20, 40, 14) > 0.5).astype(np.float32))
     return to
 
 
@@ -158,7 +158,7 @@ def test_a_mask_painted_anew_costs_the_frames_it_influences(shot, tmp_path, fram
 def test_a_painted_mask_is_named_as_the_reason(shot, tmp_path):
     shutil.copytree(shot, tmp_path / "shot")
     list(matter(tmp_path / "shot", tmp_path / "cache").run())
-    write_picture(tmp_path / "shot" / "ana.1020.png", (disc(64, 64, 20, 40, 14) > 0.5).astype(np.float32))
+    write_integer_image(tmp_path / "shot" / "ana.1020.png", (disc(64, 64, 20, 40, 14) > 0.5).astype(np.float32))
 
     after = results(matter(tmp_path / "shot", tmp_path / "cache"))
 
@@ -356,7 +356,7 @@ def test_pins_are_the_same_in_any_order_and_from_the_cache(shot, pins, tmp_path)
 
 def test_a_pin_stands_for_somebody_without_guidance(shot, pins, tmp_path):
     shutil.copytree(shot, tmp_path / "shot")
-    write_picture(tmp_path / "shot" / "ana.1005.png", np.zeros((64, 64), np.float32))
+    write_integer_image(tmp_path / "shot" / "ana.1005.png", np.zeros((64, 64), np.float32))
 
     found = mattes(pinned(tmp_path / "shot", pins), [1005])[1005]
 

@@ -9,7 +9,7 @@ import pytest
 from support.command_line import Command, run_command
 from support.tiny import disc, write_tiny_model
 
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 
 HEIGHT, WIDTH = 80, 112
 
@@ -29,9 +29,9 @@ def write_stills(folder: Path, count: int = 6) -> Path:
     """A data set as I-HIM50K lies on disk."""
     for index in range(count):
         picture, alphas = people(np.random.default_rng(index))
-        write_picture(folder / "images" / f"{index}.png", picture)
+        write_integer_image(folder / "images" / f"{index}.png", picture)
         for k, alpha in enumerate(alphas):
-            write_picture(folder / "alphas" / str(index) / f"{k}.png", alpha)
+            write_integer_image(folder / "alphas" / str(index) / f"{k}.png", alpha)
     return folder
 
 
@@ -40,9 +40,9 @@ def write_clips(folder: Path, count: int = 2, frames: int = 6) -> Path:
     for index in range(count):
         for t in range(frames):
             picture, alphas = people(np.random.default_rng(index), step=t)
-            write_picture(folder / "fgr" / f"{index:05d}" / f"{t:05d}.png", picture)
+            write_integer_image(folder / "fgr" / f"{index:05d}" / f"{t:05d}.png", picture)
             for k, alpha in enumerate(alphas):
-                write_picture(folder / "pha" / f"{index:05d}" / f"{t:05d}" / f"{k:02d}.png", alpha)
+                write_integer_image(folder / "pha" / f"{index:05d}" / f"{t:05d}" / f"{k:02d}.png", alpha)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""All guidance of a shot together: one list of instances, one picture of coverage per frame."""
+"""All guidance of a shot together: one list of instances, one image of coverage per frame."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Guidance:
         """Coverage at `frame` on the working grid: (N, h, w) float32 in [0, 1], zeros where absent.
 
         Raises:
-            GuidanceError: a file is missing or unreadable, or is of another picture's shape.
+            GuidanceError: a file is missing or unreadable, or is of another image's shape.
         """
         width, height = geometry.working_size
         coverage = np.zeros((len(self.instances), height, width), np.float32)
@@ -103,7 +103,7 @@ def combine(sources: Sequence[GuidanceSource], *, missing: GuidanceMissing = "er
     """One guidance out of several sources.
 
     `missing` says what a frame without a file is: an error, a frame with nobody in it (`empty`), or
-    the last picture before it, else the first there is (`hold`).
+    the last image before it, else the first there is (`hold`).
 
     Raises:
         GuidanceError: nobody is in any of them, or two sources name the same instance.

@@ -29,7 +29,7 @@ class CryptoLayer:
     """(id channel, coverage channel) pairs, most covering first."""
     manifest_json: str | None
     manifest_file: str | None
-    """Sidecar with the manifest, relative to the picture's folder."""
+    """Sidecar with the manifest, relative to the image's folder."""
 
     @property
     def channels(self) -> tuple[str, ...]:

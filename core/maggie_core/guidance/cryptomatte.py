@@ -22,7 +22,7 @@ class CryptomatteSequence:
     """Objects of a Cryptomatte, by the names of its manifest.
 
     Asked for by name, an object must be in a manifest of the sequence, or, where there is none, its
-    id must be in the picture at some frame. Without names, everything is an instance that covers at
+    id must be in the image at some frame. Without names, everything is an instance that covers at
     least half of some pixel of the shot: less can guide nothing, and a manifest lists the whole
     scene. An object without coverage at a frame is absent there: zeros.
     """
@@ -60,16 +60,16 @@ class CryptomatteSequence:
     def read(self, frame: int) -> list[Mask]:
         layer = self._layer_at(frame)
         wanted = self._ids
-        picture = self._files.read(frame, channels=layer.channels)
-        place = {channel: i for i, channel in enumerate(picture.channels)}
-        planes = {name: np.zeros(picture.pixels.shape[:2], np.float32) for name in wanted}
+        image = self._files.read(frame, channels=layer.channels)
+        place = {channel: i for i, channel in enumerate(image.channels)}
+        planes = {name: np.zeros(image.pixels.shape[:2], np.float32) for name in wanted}
         for id_channel, coverage_channel in layer.ranks:
-            ids = ids_in(picture.pixels[..., place[id_channel]])
-            coverage = picture.pixels[..., place[coverage_channel]]
+            ids = ids_in(image.pixels[..., place[id_channel]])
+            coverage = image.pixels[..., place[coverage_channel]]
             for name, identity in wanted.items():
                 np.add(planes[name], coverage, out=planes[name], where=ids == identity)
         return [
-            Mask(name, coverage_of(plane), picture.data, picture.display, picture.pixel_aspect)
+            Mask(name, coverage_of(plane), image.data, image.display, image.pixel_aspect)
             for name, plane in planes.items()
         ]
 
@@ -130,9 +130,9 @@ class CryptomatteSequence:
         found: set[int] = set()
         for frame in self._files.among(self._shot):
             for id_channel, coverage_channel in self._layer_at(frame).ranks[:pairs]:
-                picture = self._files.read(frame, channels=(id_channel, coverage_channel))
-                covered = picture.pixels[..., 1] >= least
-                found |= set(np.unique(ids_in(picture.pixels[..., 0])[covered]).tolist())
+                image = self._files.read(frame, channels=(id_channel, coverage_channel))
+                covered = image.pixels[..., 1] >= least
+                found |= set(np.unique(ids_in(image.pixels[..., 0])[covered]).tolist())
         return found - {0}
 
     @cached_property

@@ -32,7 +32,7 @@ class GuidanceSource(Protocol):
 
     @property
     def frames(self) -> tuple[int, ...] | None:
-        """Frames there are masks for; None when one picture serves every frame."""
+        """Frames there are masks for; None when one image serves every frame."""
         ...
 
     def read(self, frame: int) -> list[Mask]:

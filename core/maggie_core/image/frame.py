@@ -1,4 +1,4 @@
-"""One picture in memory, with everything a file says about where its pixels are."""
+"""One image in memory, with everything a file says about where its pixels are."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ centre of pixel (0, 0) lies at (0.5, 0.5). Resampling is by pixel centres, so an
 
 Three grids appear, always in this order:
 
-    data window     what a file stores; may be smaller than the picture, larger, or beside it
+    data window     what a file stores; may be smaller than the image, larger, or beside it
     region          the pixels that are matted; the plate's display window unless asked otherwise
     working grid    the region in square pixels at the size the network looks at
 """
@@ -14,19 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
 from maggie_api.errors import GuidanceError, InputError, SettingsError
+from maggie_api.settings import DataWindow
+from maggie_core.image.frame import Frame
 from maggie_core.image.resample import resample_axis
 from maggie_core.image.window import Window, reframe
 
-if TYPE_CHECKING:
-    from maggie_core.image.frame import Frame
-
 ASPECT_TOLERANCE = 0.01
-"""How far two pictures' aspects may differ and still be the same picture at another scale: a 2K proxy of an
+"""How far two images' aspects may differ and still be the same image at another scale: a 2K proxy of an
 odd-sized plate is rounded to whole pixels."""
 
 
@@ -35,7 +34,7 @@ class Geometry:
     """The region of one shot and the grid the network sees it on. The same for every frame of the shot."""
 
     display: Window
-    """The plate's display window: the picture."""
+    """The plate's display window: the image."""
     region: Window
     """The pixels that are matted and written."""
     pixel_aspect: float = 1.0
@@ -147,7 +146,7 @@ class Geometry:
         """Put a mask where it belongs on the working grid.
 
         A mask whose display window has the plate's size is placed by pixel coordinates; one of another size
-        but the same picture aspect is a proxy, scaled so that both display windows coincide. What the mask's
+        but the same image aspect is a proxy, scaled so that both display windows coincide. What the mask's
         file does not store is 0.
 
         Args:
@@ -161,7 +160,7 @@ class Geometry:
             (h, w) float32 coverage in [0, 1].
 
         Raises:
-            GuidanceError: the mask shows another picture: its aspect differs by more than 1 %.
+            GuidanceError: the mask shows another image: its aspect differs by more than 1 %.
         """
         return self._placed(mask, data, display, self.working_size, pixel_aspect=pixel_aspect, name=name)
 
@@ -188,7 +187,7 @@ class Geometry:
         pixel_aspect: float,
         name: str,
     ) -> np.ndarray:
-        self._check_same_picture(display, pixel_aspect, name)
+        self._check_same_image(display, pixel_aspect, name)
         if mask.shape != (data.height, data.width):
             raise GuidanceError(
                 f"{name} is {mask.shape[1]}x{mask.shape[0]}, its window {data.width}x{data.height}"
@@ -208,7 +207,7 @@ class Geometry:
             )
         return np.clip(placed, 0.0, 1.0)  # sums of weights are 1 only to rounding
 
-    def _check_same_picture(self, display: Window, pixel_aspect: float, name: str) -> None:
+    def _check_same_image(self, display: Window, pixel_aspect: float, name: str) -> None:
         mine = (self.display.width, self.display.height)
         theirs = (display.width, display.height)
         stored = (theirs[0] / theirs[1]) / (mine[0] / mine[1])
@@ -247,7 +246,7 @@ def geometry_for(
     frame: Frame,
     *,
     working_px: int = 576,
-    data_window: Literal["display", "tight", "plate"] = "display",
+    data_window: DataWindow = "display",
 ) -> Geometry:
     """The geometry of the shot `frame` is the first frame of.
 

@@ -126,7 +126,7 @@ def _parts(image: Any, path: Path) -> tuple[PartInfo, ...]:
     while image.seek_subimage(len(specs), 0):
         specs.append(image.spec().copy())
         if image.format_name() != "openexr":
-            break  # pages and thumbnails of other formats are other pictures
+            break  # pages and thumbnails of other formats are other images
     image.geterror()  # the question for the part after the last one leaves a message
     if not specs:
         raise _unreadable(path, "it holds no image")

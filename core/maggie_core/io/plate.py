@@ -1,4 +1,4 @@
-"""The plate's picture among the channels of its file."""
+"""The plate's image among the channels of its file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from maggie_core.io.frames import FrameSource
 _COLOURS = {"r": 0, "red": 0, "g": 1, "green": 1, "b": 2, "blue": 2}
 _GREYS = ("y", "l", "luminance", "grey", "gray", "i")
 _BEAUTY = ("", "rgba", "rgb", "beauty", "combined", "main", "color", "colour")
-"""Layers the picture is looked for in first, in this order; renderers agree on no single name."""
+"""Layers the image is looked for in first, in this order; renderers agree on no single name."""
 
 
 def rgb_channels(
@@ -30,10 +30,10 @@ def rgb_channels(
         path: for the message.
 
     Returns:
-        Three names, or one where the picture is grey.
+        Three names, or one where the image is grey.
 
     Raises:
-        FrameError: no such layer, or no picture at all.
+        FrameError: no such layer, or no image at all.
     """
     layers: dict[str, dict[int, str]] = {}
     for name in names:
@@ -80,7 +80,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def read_plate(source: FrameSource, frame: int, *, layer: str | None = None) -> Frame:
-    """Read the picture of one frame: (H, W, 3) as stored, a grey one three times over.
+    """Read the image of one frame: (H, W, 3) as stored, a grey one three times over.
 
     Only the channels needed are read. `layer` is as in `rgb_channels`.
 
@@ -88,7 +88,7 @@ def read_plate(source: FrameSource, frame: int, *, layer: str | None = None) -> 
         FrameError: no such frame or layer, or the file cannot be read.
     """
     names = rgb_channels(source.channels(frame), layer=layer, path=source.path(frame))
-    picture = source.read(frame, channels=names)
+    image = source.read(frame, channels=names)
     if len(names) == 3:
-        return picture
-    return replace(picture, pixels=np.repeat(picture.pixels, 3, axis=2), channels=picture.channels * 3)
+        return image
+    return replace(image, pixels=np.repeat(image.pixels, 3, axis=2), channels=image.channels * 3)

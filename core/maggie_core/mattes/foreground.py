@@ -49,7 +49,7 @@ def _estimate(plate: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
 
     # The estimator clips colours to [0, 1]. Mixing is linear and its smoothness term scales with the
-    # picture, so it may work on the plate mapped into that range and the answer is mapped back.
+    # image, so it may work on the plate mapped into that range and the answer is mapped back.
     low = min(float(plate.min()), 0.0)
     high = max(float(plate.max()) - low, 1e-6)
     scaled = np.ascontiguousarray((plate - low) / high, dtype=np.float32)

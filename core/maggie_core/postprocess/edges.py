@@ -40,14 +40,14 @@ GOOD_WEIGHT = 0.6
 """Its weight against the network's alpha: two estimates with errors of their own."""
 
 
-def refine_edges(alphas: Plane, picture: Plane, guidance: Plane, how: Refine) -> Plane:
+def refine_edges(alphas: Plane, image: Plane, guidance: Plane, how: Refine) -> Plane:
     """Refined alphas of one frame.
 
     Args:
         alphas: (N, H, W) in [0, 1].
-        picture: (3, H, W), sRGB-encoded in [0, 1]: what the network saw.
+        image: (3, H, W), sRGB-encoded in [0, 1]: what the network saw.
         guidance: (N, H, W) binary masks that led to `alphas`.
-        how: "none" returns `alphas`; "guided" filters them by the picture; "closed-form" solves for the
+        how: "none" returns `alphas`; "guided" filters them by the image; "closed-form" solves for the
             undecided pixels with everything else known. The first closed form of a process compiles for some
             seconds.
 
@@ -61,22 +61,22 @@ def refine_edges(alphas: Plane, picture: Plane, guidance: Plane, how: Refine) ->
     def one(n: int) -> None:
         alpha, mask = refined[n], guidance[n]
         trust = _trust(alpha, mask)
-        _decide(alpha, picture, how)
+        _decide(alpha, image, how)
         if trust > 0:
-            _take_at_its_word(alpha, mask, picture, trust)
+            _take_at_its_word(alpha, mask, image, trust)
 
     side_by_side(one, range(len(refined)))
     return refined
 
 
-def _decide(alpha: Plane, picture: Plane, how: Refine) -> None:
+def _decide(alpha: Plane, image: Plane, how: Refine) -> None:
     """Decide the undecided band of an alpha (H, W) in place."""
     band = undecided_band(alpha)
     if not band.any():
         return
     radius = _reach(GUIDED_RADIUS_SHARE, alpha)
     box = box_around(band, margin=2 * radius + 2)
-    near, inside = picture[:, *box], band[box]
+    near, inside = image[:, *box], band[box]
     if how == "guided":
         better = guided_filter(near, alpha[box], radius_px=radius)
     else:
@@ -94,12 +94,12 @@ def _trust(alpha: Plane, mask: Plane) -> float:
     return float(np.clip((poor - apart) / (poor - good), 0, 1))
 
 
-def _take_at_its_word(alpha: Plane, mask: Plane, picture: Plane, trust: float) -> None:
+def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: float) -> None:
     """Mix an alpha (H, W) with its guidance, whose edge a guided filter softens, in place."""
     radius = _reach(GOOD_RADIUS_SHARE, alpha)
     y, x = np.gradient(mask) if min(mask.shape) > 1 else (np.zeros_like(mask),) * 2
     box = box_around((y != 0) | (x != 0) | (np.abs(alpha - mask) > 0), margin=4 * radius)
-    filtered = guided_filter(picture[:, *box], mask[box], radius_px=radius)
+    filtered = guided_filter(image[:, *box], mask[box], radius_px=radius)
     alpha[box] += np.float32(trust * GOOD_WEIGHT) * (filtered - alpha[box])
 
 
@@ -113,7 +113,7 @@ def undecided_band(alpha: Plane) -> NDArray[np.bool_]:
 
 
 def closed_form(
-    picture: Plane,
+    image: Plane,
     alpha: Plane,
     unknown: NDArray[np.bool_],
     *,
@@ -123,7 +123,7 @@ def closed_form(
     """Closed-form matting of the unknown pixels, with an alpha as what is known before.
 
     Args:
-        picture: (3, H, W) sRGB-encoded in [0, 1]; at least 3 x 3.
+        image: (3, H, W) sRGB-encoded in [0, 1]; at least 3 x 3.
         alpha: (H, W) in [0, 1]. Known pixels are taken as they are but for rounding beyond `UNDECIDED`.
         unknown: (H, W).
         trust: weight of `alpha` at unknown pixels; 0 leaves them to the colours alone.
@@ -138,7 +138,7 @@ def closed_form(
     result = alpha.astype(np.float32, copy=True)
     if not unknown.any() or min(alpha.shape) < 3:
         return result
-    colour, before = picture.transpose(1, 2, 0).astype(np.float64), alpha.astype(np.float64)
+    colour, before = image.transpose(1, 2, 0).astype(np.float64), alpha.astype(np.float64)
     low, high = UNDECIDED
     given = np.where(before >= high, 1.0, np.where(before <= low, 0.0, before))
     solved = solve(colour, before, given, unknown, eps=eps, trust=trust, rtol=1e-5, steps=1000)

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 
 from maggie_core.io.atomic import atomic_file
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_lab.datasets.layouts import MASKS, Shelf
 from maggie_lab.random import sample_generator
 
@@ -124,11 +124,11 @@ def _write_sample(task: tuple[SamplePlan, int]) -> None:
     shelf, name = plan.shelf, f"{index:06d}"
     for frame in range(len(sample["image"])):
         for n in range(sample["alphas"].shape[1]):
-            write_picture(_made(shelf.plane(shelf.alphas, name, frame, n)), sample["alphas"][frame, n])
+            write_integer_image(_made(shelf.plane(shelf.alphas, name, frame, n)), sample["alphas"][frame, n])
             for masks in shelf.masks:
-                write_picture(_made(shelf.plane(masks, name, frame, n)), sample["guidance"][frame, n])
+                write_integer_image(_made(shelf.plane(masks, name, frame, n)), sample["guidance"][frame, n])
     for frame, picture in enumerate(sample["image"]):
-        write_picture(_made(shelf.picture(shelf.pictures, name, frame)), picture.transpose(1, 2, 0))
+        write_integer_image(_made(shelf.picture(shelf.pictures, name, frame)), picture.transpose(1, 2, 0))
 
 
 def _made(path: Path) -> Path:
