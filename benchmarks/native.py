@@ -34,11 +34,11 @@ from maggie_lab.synthesis.backgrounds import make_background
 from maggie_lab.synthesis.camera import Camera
 from maggie_lab.synthesis.fields import gaussian_blur
 from maggie_lab.synthesis.figures import draw_figure
-from maggie_lab.synthesis.guidance_degradation import draw_fault, subject_size
-from maggie_lab.synthesis.layer import Layer, Place
+from maggie_lab.synthesis.guidance_degradation import draw_degradation, subject_size
+from maggie_lab.synthesis.layer import Layer, Placement
 
 GUIDANCE = ("exact", "good", "typical")
-"""The true alpha cut at half, then the held-out faults."""
+"""The true alpha cut at half, then the held-out degradations."""
 BAND_PX = 16
 """How far from a truly undecided pixel an error still counts, at the plate's size."""
 SOFT_PX = (0.7, 0.9, 2.5)
@@ -78,7 +78,7 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
     figures = [_soft_figure(1000 * seed + k, side, SOFT_PX[k % 3] * height / 2160) for k in range(people)]
     ground = Layer(_codes(make_background(seed + 500, side, held_out=True)), closed=False)
     at = [
-        Place(
+        Placement(
             (side / 2, side / 2),
             (width * (0.2 + 0.6 * k / max(1, people - 1)), height * rng.uniform(0.5, 0.62)),
             float(rng.uniform(0.9, 1.05)),
@@ -87,12 +87,14 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
     ]
     speed = rng.normal(0, 9 * height / 2160, (people, 2))
     camera = Camera((1, 1, 1), gamma=1, lift=0, noise=0.008, grain_px=0.7, sharpen=0, blur_px=0, quality=0)
-    shot, faults = Shot(folder, range(1001, 1001 + frames), people), {}
+    shot, degradations = Shot(folder, range(1001, 1001 + frames), people), {}
     box = (slice(0, height), slice(0, width))
     for t, frame in enumerate(shot.frames):
         light = to_linear(
             ground.sample(
-                Place((side / 2, side / 2), (width / 2 + 2.3 * t, height / 2), width / side), width, box=box
+                Placement((side / 2, side / 2), (width / 2 + 2.3 * t, height / 2), width / side),
+                width,
+                box=box,
             )
         )
         mattes = np.zeros((people, height, width), np.float32)
@@ -111,11 +113,11 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
                 mask = small
                 if guidance != "exact":
                     own = np.random.default_rng((seed, k))
-                    fault = faults.setdefault(
+                    degradation = degradations.setdefault(
                         (guidance, k),
-                        draw_fault(own, guidance, subject_px=subject_size(small), held_out=True),
+                        draw_degradation(own, guidance, subject_px=subject_size(small), held_out=True),
                     )
-                    mask = fault.apply(small, own, time=float(t))
+                    mask = degradation.apply(small, own, time=float(t))
                 write_integer_image(folder / f"p{k}.{guidance}.{frame}.png", (mask > 0.5).astype(np.float32))
     return shot
 

@@ -24,7 +24,7 @@ from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.shot.matter import PAD_PX
-from maggie_lab.datasets import read_grey, read_picture
+from maggie_lab.datasets import read_grey, read_rgb
 from maggie_lab.evaluation import BASELINES, Averages, image_metrics
 
 METRICS = ("MAD_e3", "MSE_e3", "Grad")
@@ -71,7 +71,7 @@ def _pictures(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.nd
     for quality in qualities:
         for path in sorted((folder / "image").iterdir()):
             alpha, mask = (_named(place, path.stem) for place in (truths, folder / "mask" / quality))
-            picture = read_picture(path).transpose(1, 2, 0)
+            picture = read_rgb(path).transpose(1, 2, 0)
             size = _working_size(*picture.shape[:2])
             small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).transpose(2, 0, 1)
             truth = cv2.resize(read_grey(alpha), size, interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""`maggie-node synthesize`: pictures with known mattes, generated or composed of a user's own."""
+"""`maggie-node synthesize`: images with known mattes, generated or composed of a user's own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 _SEVERITIES = click.Choice(["mixed", "good", "typical", "rough"])
 
 
-@click.group(short_help="Make pictures with known mattes.")
+@click.group(short_help="Make images with known mattes.")
 def synthesize() -> None:
-    """Pictures whose mattes are known, to train on and to measure with.
+    """Images whose mattes are known, to train on and to measure with.
 
     bank, samples and sheet generate people; stills and clips compose your own.
     """
@@ -32,16 +32,16 @@ def synthesize() -> None:
 @click.option("--size", "size_px", type=click.IntRange(64), default=384, show_default=True, help="Pixels.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@click.option("--pictures", type=_FOLDER, help="Your photographs: every second background is one of them.")
+@click.option("--images", type=_FOLDER, help="Your photographs: every second background is one of them.")
 @click.option("--cutouts", type=_FOLDER, help="Your RGBA cut-outs: every second figure is one of them.")
 @debug_option
-def bank(*, folder: Path, workers: int, pictures: Path | None, cutouts: Path | None, **plan: Any) -> None:
+def bank(*, folder: Path, workers: int, images: Path | None, cutouts: Path | None, **plan: Any) -> None:
     """Draw a bank into DIR: about a third of a second per figure and process. What is there is kept."""
     from maggie_lab.synthesis import BankPlan
     from maggie_lab.synthesis.making import make_bank
 
-    own, cut = (str(path.resolve()) if path else "" for path in (pictures, cutouts))
-    made = BankPlan(**plan, pictures=own, cutouts=cut)
+    own, cut = (str(path.resolve()) if path else "" for path in (images, cutouts))
+    made = BankPlan(**plan, images=own, cutouts=cut)
     make_bank(folder, made, workers=workers)
     click.echo(f"{folder}: {made.figures} figures, {made.puppets} puppets, {made.backgrounds} backgrounds")
 
@@ -96,13 +96,13 @@ def samples(
     click.echo(f"{folder}: {made} samples made, {wanted.count - made} were there")
 
 
-@synthesize.command(short_help="A picture of some samples.")
-@click.argument("picture", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.png")
+@synthesize.command(short_help="An image of some samples.")
+@click.argument("image", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.png")
 @_drawn
 @click.option("--size", "size_px", type=click.IntRange(64), default=256, show_default=True, help="Pixels.")
 def sheet(
     *,
-    picture: Path,
+    image: Path,
     bank_folder: Path | None,
     count: int,
     seed: int,
@@ -117,8 +117,8 @@ def sheet(
     source = Bank(bank_folder) if bank_folder else DrawnBank(_small_bank(count, seed))
     length = frames if clips else 0
     drawn = [draw_sample(source, seed=seed, index=index, frames=length, **look) for index in range(count)]
-    write_sheet(picture, contact_sheet(drawn, columns=2 if clips else 6))
-    click.echo(f"{picture}: {count} samples of seed {seed}")
+    write_sheet(image, contact_sheet(drawn, columns=2 if clips else 6))
+    click.echo(f"{image}: {count} samples of seed {seed}")
 
 
 def _small_bank(count: int, seed: int) -> Any:

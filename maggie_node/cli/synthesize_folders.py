@@ -85,7 +85,7 @@ def _common(command: Callable[..., Any]) -> Any:
         click.option(
             "--canvas",
             type=Numbers("WIDTHxHEIGHT", "x", int, 2),
-            help="Size of the pictures; the background's own without it.",
+            help="Size of the images; the background's own without it.",
         ),
         click.option("--unmix", is_flag=True, help="Take the old background out of soft edges."),
         click.option("--keep-layers", is_flag=True, help="Keep foregrounds and backgrounds; write PNG."),
@@ -105,7 +105,7 @@ def _common(command: Callable[..., Any]) -> Any:
     type=_RANGE,
     default=(0.5, 0.9),
     show_default="0.5-0.9",
-    help="Person over picture height.",
+    help="Person over image height.",
 )
 @click.option(
     "--most-hidden",
@@ -125,7 +125,7 @@ def stills(
 ) -> None:
     """Compose stills as I-HIM50K and HIM2K have them.
 
-    FG holds people: RGBA pictures, pictures with NAME_alpha beside them, or clips. BG holds places. --train
+    FG holds people: RGBA images, images with NAME_alpha beside them, or clips. BG holds places. --train
     is written as I-HIM50K; --val and --test as HIM2K with ten variants of masks.
     """
     from maggie_lab.recipes import StillRecipe
@@ -203,7 +203,7 @@ def _make(
     workers: int,
     **plan: Any,
 ) -> None:
-    from maggie_lab.recipes import Plan, make_set
+    from maggie_lab.recipes import SetPlan, make_set
 
     if not train + val + test:
         raise click.UsageError("nothing to make: say how many by --train, --val or --test")
@@ -215,7 +215,7 @@ def _make(
         if sys.stderr.isatty():
             click.echo(f"\r{done} of {of} samples", nl=done == of, err=True)
 
-    made = make_set(Plan(recipe=recipe, counts=(train, val, test), **plan), workers=workers, tell=tell)
+    made = make_set(SetPlan(recipe=recipe, counts=(train, val, test), **plan), workers=workers, tell=tell)
     click.echo(f"{plan['out']}: {made} samples made, {wanted - made} were there")
 
 

@@ -114,7 +114,7 @@ def test_a_missing_folder_and_an_unknown_set_are_named(tmp_path: Path):
         find_samples("coco", tmp_path)
 
 
-def test_a_picture_without_alphas_is_named(tmp_path: Path):
+def test_a_image_without_alphas_is_named(tmp_path: Path):
     shutil.rmtree(write_him2k(tmp_path) / "alphas" / "comp" / "b")
 
     with pytest.raises(FrameError, match=r"b\.png has no alphas: expected one PNG per instance in .*comp/b"):

@@ -24,7 +24,7 @@ def write_movie(path: Path, frames: list[np.ndarray]) -> None:
         movie.mux(stream.encode())
 
 
-def test_pictures_with_an_alpha_and_pairs_are_stills(tmp_path: Path):
+def test_images_with_an_alpha_and_pairs_are_stills(tmp_path: Path):
     write_integer_image(tmp_path / "ana.png", person(0))
     write_integer_image(tmp_path / "ben.png", person(1)[..., :3])
     write_integer_image(tmp_path / "ben_alpha.png", person(1)[..., 3])
@@ -39,7 +39,7 @@ def test_pictures_with_an_alpha_and_pairs_are_stills(tmp_path: Path):
         np.testing.assert_allclose(opened.alpha(0), person(k)[..., 3], atol=0.51 / 255)
 
 
-def test_numbered_frames_are_a_clip_and_other_pictures_of_a_folder_are_stills_of_one_source(tmp_path: Path):
+def test_numbered_frames_are_a_clip_and_other_images_of_a_folder_are_stills_of_one_source(tmp_path: Path):
     for name in ("0001.png", "0002.png", "0010.png"):
         write_integer_image(tmp_path / "ana" / "walk" / name, person(0))
     for name in ("laughs.png", "sits.png"):
@@ -84,7 +84,7 @@ def test_a_movie_of_mattes_of_another_size_is_named(tmp_path: Path):
     write_movie(tmp_path / "walk.mov", [person(0)[..., :3]])
     write_movie(tmp_path / "walk_alpha.mov", [person(0, width=40)[..., 3:].repeat(3, 2)])
 
-    with pytest.raises(FrameError, match=r"walk\.mov is 40x40 but its picture is 30x40"):
+    with pytest.raises(FrameError, match=r"walk\.mov is 40x40 but its image is 30x40"):
         OpenFootage(find_foregrounds(tmp_path)[0])
 
 
@@ -99,15 +99,15 @@ def test_mattes_that_do_not_fit_are_named(tmp_path: Path):
     for t in range(2):
         write_integer_image(tmp_path / "walk" / f"{t}.png", person(t)[..., :3])
     write_integer_image(tmp_path / "walk" / "0_alpha.png", person(0)[..., 3])
-    with pytest.raises(FrameError, match="2 pictures and 1 mattes"):
+    with pytest.raises(FrameError, match="2 images and 1 mattes"):
         find_foregrounds(tmp_path)
 
     write_integer_image(tmp_path / "walk" / "1_alpha.png", person(1, width=31)[..., 3])
     (walk,) = find_foregrounds(tmp_path)
-    with pytest.raises(FrameError, match="is 31x40 but its picture is 30x40"):
+    with pytest.raises(FrameError, match="is 31x40 but its image is 30x40"):
         OpenFootage(walk).alpha(1)
 
 
 def test_an_empty_folder_is_named(tmp_path: Path):
-    with pytest.raises(FrameError, match="holds no pictures and no movies"):
+    with pytest.raises(FrameError, match="holds no images and no movies"):
         find_backgrounds(tmp_path)

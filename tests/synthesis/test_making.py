@@ -67,7 +67,7 @@ def test_what_is_there_is_not_made_again(drawn: Path, tmp_path: Path):
     assert make_samples(SamplePlan(drawn, tmp_path, count=3, size_px=64)) == 1
 
 
-def test_a_bank_takes_pictures_and_cut_outs_of_the_user(tmp_path: Path):
+def test_a_bank_takes_images_and_cut_outs_of_the_user(tmp_path: Path):
     (tmp_path / "own").mkdir()
     red = np.zeros((40, 30, 4), np.uint8)
     red[8:, 5:25] = (200, 20, 20, 255)
@@ -75,7 +75,7 @@ def test_a_bank_takes_pictures_and_cut_outs_of_the_user(tmp_path: Path):
     Image.fromarray(np.full((50, 70, 3), 90, np.uint8)).save(tmp_path / "own" / "wall.jpg", quality=100)
     (tmp_path / "cut").mkdir()
     (tmp_path / "own" / "red.png").rename(tmp_path / "cut" / "red.png")
-    plan = BankPlan(2, 2, 64, pictures=str(tmp_path / "own"), cutouts=str(tmp_path / "cut"))
+    plan = BankPlan(2, 2, 64, images=str(tmp_path / "own"), cutouts=str(tmp_path / "cut"))
 
     make_bank(tmp_path / "bank", plan)
     bank = Bank(tmp_path / "bank")
@@ -106,5 +106,5 @@ def test_the_commands_draw_a_bank_samples_and_a_sheet(tmp_path: Path):
     assert [result.exit_code for result in (made, written, sheet)] == [0, 0, 0]
     assert "2 samples made" in written.output
     assert len(find_samples("him2k", out)) == 2
-    with Image.open(tmp_path / "s.jpg") as picture:
-        assert picture.size == (2 * 3 * 64, 3 * 64)
+    with Image.open(tmp_path / "s.jpg") as image:
+        assert image.size == (2 * 3 * 64, 3 * 64)

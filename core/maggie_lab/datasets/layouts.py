@@ -7,7 +7,7 @@
                 comp_<level>/xmem/<clip>/00000/00.png
     v-him2k5    fgr/<clip>/00000.jpg  pha/<clip>/00000/00.png
 
-Lenient: pictures may be JPEG, PNG, WebP or TIFF, and `comp/images` is as good as `images/comp`. `fgr` holds
+Lenient: images may be JPEG, PNG, WebP or TIFF, and `comp/images` is as good as `images/comp`. `fgr` holds
 the composed frames, despite its name.
 """
 
@@ -22,7 +22,7 @@ from maggie_api.errors import FrameError, GuidanceError, SettingsError
 
 from .sample import Sample
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 MASKS = "masks_matched_"
 LEVELS = ("easy", "medium", "hard")
 _SUBSETS = {"composition": "comp", "natural": "natural"}
@@ -47,7 +47,7 @@ def find_samples(
 
     Raises:
         SettingsError: no such data set, subset or variant.
-        FrameError: the folder is missing or of another layout, or a picture has no alphas.
+        FrameError: the folder is missing or of another layout, or an image has no alphas.
         GuidanceError: masks are missing where others of their kind exist.
     """
     if dataset not in DATASETS:
@@ -80,9 +80,9 @@ def _listing(folder: Path) -> str:
 
 def _him2k(root: Path) -> Iterator[Sample]:
     for subset, part in (*_SUBSETS.items(), ("", "")):
-        pictures = _pictures(_folder(root, "images", part))
-        for variant, masks in _mask_folders(root, part) or [("", None)] if pictures else ():
-            for path in pictures:
+        images = _images(_folder(root, "images", part))
+        for variant, masks in _mask_folders(root, part) or [("", None)] if images else ():
+            for path in images:
                 alphas = _folder(root, "alphas", part) / path.stem
                 name = "/".join(each for each in (part, variant, path.stem) if each)
                 yield _still(name, subset, variant, path, alphas, masks and masks / path.stem)
@@ -98,19 +98,19 @@ def _mask_folders(root: Path, part: str) -> list[tuple[str, Path]]:
 
 def _ihim50k(root: Path) -> Iterator[Sample]:
     for part in ("", "I-HIM50K"):
-        for path in _pictures(_folder(root, "images", part)):
+        for path in _images(_folder(root, "images", part)):
             yield _still(path.stem, "", "", path, _folder(root, "alphas", part) / path.stem, None)
 
 
 def _still(
-    name: str, subset: str, variant: str, picture: Path, alpha_folder: Path, mask_folder: Path | None
+    name: str, subset: str, variant: str, image: Path, alpha_folder: Path, mask_folder: Path | None
 ) -> Sample:
-    alphas = _pictures(alpha_folder)
+    alphas = _images(alpha_folder)
     if not alphas:
-        raise FrameError(f"{picture} has no alphas: expected one PNG per instance in {alpha_folder}")
+        raise FrameError(f"{image} has no alphas: expected one PNG per instance in {alpha_folder}")
     masks: list[Path | None] = [None] * len(alphas)
     if mask_folder is not None:
-        by_name = {path.stem: path for path in _pictures(mask_folder)}
+        by_name = {path.stem: path for path in _images(mask_folder)}
         masks = [by_name.get(path.stem) for path in alphas]
         if None in masks:
             missing = alphas[masks.index(None)].name
@@ -119,7 +119,7 @@ def _still(
                 "each instance needs a mask of its alpha's name"
             )
     names = tuple(path.stem for path in alphas)
-    return Sample(name, subset, variant, names, (picture,), (tuple(alphas),), (tuple(masks),))
+    return Sample(name, subset, variant, names, (image,), (tuple(alphas),), (tuple(masks),))
 
 
 def _vhim60(root: Path) -> Iterator[Sample]:
@@ -146,19 +146,19 @@ def _clips(root: Path, level: Callable[[str], str], *, prefix: str = "") -> Iter
 
 
 def _clip(root: Path, folder: Path, level: str, name: str) -> Sample:
-    frames = _pictures(folder)
+    frames = _images(folder)
     pha, xmem = root / "pha" / folder.name, root / "xmem" / folder.name
-    alphas = [{path.stem: path for path in _pictures(pha / frame.stem)} for frame in frames]
+    alphas = [{path.stem: path for path in _images(pha / frame.stem)} for frame in frames]
     instances = tuple(sorted({instance for row in alphas for instance in row}))
     if not frames:
-        raise FrameError(f"{folder} has no pictures: a clip needs one per frame, such as 00000.jpg")
+        raise FrameError(f"{folder} has no images: a clip needs one per frame, such as 00000.jpg")
     without = [frame for frame, row in zip(frames, alphas, strict=True) if not row]
     if without:
         raise FrameError(
             f"{without[0]} has no alphas ({len(without)} of {len(frames)} frames of the clip): "
             f"expected one PNG per instance in {pha / without[0].stem}"
         )
-    masks = [{path.stem: path for path in _pictures(xmem / frame.stem)} for frame in frames]
+    masks = [{path.stem: path for path in _images(xmem / frame.stem)} for frame in frames]
     if xmem.parent.is_dir():
         lacking = [instance for instance in instances if not any(instance in row for row in masks)]
         if lacking:
@@ -184,8 +184,8 @@ def _folder(root: Path, kind: str, part: str) -> Path:
     return swapped if swapped.is_dir() and not usual.is_dir() else usual
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """Picture files by name; none where there is no such folder."""
+def _images(folder: Path) -> list[Path]:
+    """Image files by name; none where there is no such folder."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries)
@@ -193,11 +193,11 @@ def _pictures(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise FrameError(f"{folder} cannot be listed ({error.strerror}): check the folder") from error
-    return [folder / name for name in names if _is_picture(name)]
+    return [folder / name for name in names if _is_image(name)]
 
 
-def _is_picture(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES and not name.startswith(".")
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
 
 
 def _folders(folder: Path) -> Sequence[Path]:
@@ -221,12 +221,12 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True)
-class Shelf:
+class SampleLayout:
     """One folder of samples in a published layout."""
 
     base: Path
-    pictures: str
-    """Folder of the pictures: `images` or `fgr`."""
+    images: str
+    """Folder of the images: `images` or `fgr`."""
     alphas: str
     """`alphas` or `pha`."""
     part: str = ""
@@ -238,9 +238,9 @@ class Shelf:
 
     @property
     def is_clip(self) -> bool:
-        return self.pictures == "fgr"
+        return self.images == "fgr"
 
-    def picture(self, kind: str, name: str, frame: int, suffix: str = ".png") -> Path:
+    def image(self, kind: str, name: str, frame: int, suffix: str = ".png") -> Path:
         """One file per frame: of `images`, `fgr`, `bg`."""
         inside = f"{name}/{frame:05d}{suffix}" if self.is_clip else f"{name}{suffix}"
         return self.base / kind / self.part / inside

@@ -1,7 +1,7 @@
 """A user's own foregrounds and backgrounds: stills, folders of frames and movies, with or without a matte.
 
 What belongs together is found by name: `ana.jpg` and `ana_alpha.png`, `walk.mp4` and `walk_alpha.mp4`, the
-folders `walk/` and `walk_alpha/`. A folder of pictures numbered in one way is a clip; other pictures are
+folders `walk/` and `walk_alpha/`. A folder of images numbered in one way is a clip; other images are
 stills. The first folder below the root (or the file's own name) is the source: one person or one clip, which
 is never in two splits.
 """
@@ -21,10 +21,10 @@ from maggie_core.io.frames import FileSource, FrameSource
 from maggie_core.io.image import list_parts
 from maggie_core.io.plate import read_plate, rgb_channels
 from maggie_core.io.video import MOVIE_SUFFIXES, MovieSource
-from maggie_lab.datasets.layouts import PICTURE_SUFFIXES
+from maggie_lab.datasets.layouts import IMAGE_SUFFIXES
 
 MATTE = "_alpha"
-"""What the name of a matte has behind the name of its picture."""
+"""What the name of a matte has behind the name of its image."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Footage:
     """Path below the root, without suffix; unique."""
     source: str
     """The person or clip it shows."""
-    pictures: tuple[Path, ...]
+    images: tuple[Path, ...]
     """One file per frame, or one movie."""
     mattes: tuple[Path, ...]
-    """Likewise; empty where the matte is the pictures' own alpha, or where there is none."""
+    """Likewise; empty where the matte is the images' own alpha, or where there is none."""
 
     @property
     def is_movie(self) -> bool:
-        return self.pictures[0].suffix.lower() in MOVIE_SUFFIXES
+        return self.images[0].suffix.lower() in MOVIE_SUFFIXES
 
     @property
     def is_clip(self) -> bool:
-        return self.is_movie or len(self.pictures) > 1
+        return self.is_movie or len(self.images) > 1
 
 
 class OpenFootage:
@@ -55,17 +55,17 @@ class OpenFootage:
     def __init__(self, footage: Footage) -> None:
         """
         Raises:
-            FrameError: a file is missing or damaged, or the matte has fewer frames than the picture.
+            FrameError: a file is missing or damaged, or the matte has fewer frames than the image.
         """
         self._footage = footage
-        self._pictures = _open(footage.name, footage.pictures)
+        self._images = _open(footage.name, footage.images)
         self._mattes = _open(footage.name, footage.mattes) if footage.mattes else None
-        self.frames = len(self._pictures.frames)
+        self.frames = len(self._images.frames)
         """How many there are."""
         if self._mattes is not None and len(self._mattes.frames) != self.frames:
             raise FrameError(
                 f"{footage.mattes[0]} has {len(self._mattes.frames)} frames but "
-                f"{footage.pictures[0]} has {self.frames}: a matte needs every frame of its picture"
+                f"{footage.images[0]} has {self.frames}: a matte needs every frame of its image"
             )
         if self._mattes is not None and footage.is_movie:
             self.alpha(0)  # all frames of a movie have one size
@@ -75,20 +75,20 @@ class OpenFootage:
         if self._footage.is_movie:
             height, width = self.colour(frame).shape[:2]
             return width, height
-        window = list_parts(self._footage.pictures[frame])[0].data
+        window = list_parts(self._footage.images[frame])[0].data
         return window.width, window.height
 
     def colour(self, frame: int) -> np.ndarray:
         """(H, W, 3) float32, as encoded, [0, 1]."""
-        return read_plate(self._pictures, self._pictures.frames[frame]).pixels
+        return read_plate(self._images, self._images.frames[frame]).pixels
 
     def alpha(self, frame: int) -> np.ndarray:
-        """(H, W) float32 in [0, 1], of the size of the picture.
+        """(H, W) float32 in [0, 1], of the size of the image.
 
         Raises:
             FrameError: there is no matte, or it has another size.
         """
-        source = self._mattes or self._pictures
+        source = self._mattes or self._images
         number = source.frames[frame]
         names = source.channels(number)
         if self._mattes is not None:
@@ -106,12 +106,12 @@ class OpenFootage:
         (width, height), (tall, wide) = self.size(frame), alpha.shape
         if (width, height) != (wide, tall):
             raise FrameError(
-                f"the matte of {self._pictures.path(self._pictures.frames[frame])} is {wide}x{tall} but its "
-                f"picture is {width}x{height}: a matte needs the size of its picture"
+                f"the matte of {self._images.path(self._images.frames[frame])} is {wide}x{tall} but its "
+                f"image is {width}x{height}: a matte needs the size of its image"
             )
 
     def close(self) -> None:
-        for source in (self._pictures, self._mattes):
+        for source in (self._images, self._mattes):
             if source is not None:
                 source.close()
 
@@ -136,7 +136,7 @@ def find_foregrounds(root: str | Path) -> list[Footage]:
     """
     found = _find(Path(root))
     for footage in found:
-        first = footage.pictures[0]
+        first = footage.images[0]
         if footage.mattes or (footage.is_movie and "A" in MovieSource(first).channels(1)):
             continue
         if footage.is_movie or not any("A" in part.channels for part in list_parts(first)):
@@ -155,10 +155,10 @@ def find_backgrounds(root: str | Path) -> list[Footage]:
 
 def _find(root: Path) -> list[Footage]:
     if not root.is_dir():
-        raise FrameError(f"{root} is not a folder: give one with pictures or clips")
+        raise FrameError(f"{root} is not a folder: give one with images or clips")
     found = sorted(_below(root, root), key=lambda footage: footage.name)
     if not found:
-        raise FrameError(f"{root} holds no pictures and no movies: give PNG, JPEG, WebP, TIFF or movie files")
+        raise FrameError(f"{root} holds no images and no movies: give PNG, JPEG, WebP, TIFF or movie files")
     return found
 
 
@@ -170,8 +170,8 @@ def _below(folder: Path, root: Path) -> Iterator[Footage]:
     folders = [folder / name for name in entries if (folder / name).is_dir()]
     files = [folder / name for name in entries if _is_footage(folder / name)]
     by_stem = {path.stem: path for path in files}
-    pictures = [path for path in files if not _is_matte(path.stem, by_stem)]
-    stills = [path for path in pictures if path.suffix.lower() not in MOVIE_SUFFIXES]
+    images = [path for path in files if not _is_matte(path.stem, by_stem)]
+    stills = [path for path in images if path.suffix.lower() not in MOVIE_SUFFIXES]
     if folder != root and _is_numbered(stills):
         matte_folder = folder.with_name(folder.name + MATTE)
         mattes = [by_stem[path.stem + MATTE] for path in stills if path.stem + MATTE in by_stem]
@@ -179,11 +179,11 @@ def _below(folder: Path, root: Path) -> Iterator[Footage]:
             mattes = [path for path in sorted(matte_folder.iterdir()) if _is_footage(path)]
         if mattes and len(mattes) != len(stills):
             raise FrameError(
-                f"{folder} has {len(stills)} pictures and {len(mattes)} mattes: each picture needs its matte"
+                f"{folder} has {len(stills)} images and {len(mattes)} mattes: each image needs its matte"
             )
         yield _footage(folder, root, stills, mattes)
-        pictures = [path for path in pictures if path not in stills]
-    for path in pictures:
+        images = [path for path in images if path not in stills]
+    for path in images:
         matte = by_stem.get(path.stem + MATTE)
         yield _footage(path.with_suffix(""), root, [path], [matte] if matte else [])
     for each in folders:
@@ -191,9 +191,9 @@ def _below(folder: Path, root: Path) -> Iterator[Footage]:
             yield from _below(each, root)
 
 
-def _footage(path: Path, root: Path, pictures: list[Path], mattes: list[Path]) -> Footage:
+def _footage(path: Path, root: Path, images: list[Path], mattes: list[Path]) -> Footage:
     name = path.relative_to(root)
-    return Footage(name.as_posix(), name.parts[0], tuple(pictures), tuple(mattes))
+    return Footage(name.as_posix(), name.parts[0], tuple(images), tuple(mattes))
 
 
 def _is_matte(name: str, names: Collection[str]) -> bool:
@@ -202,10 +202,10 @@ def _is_matte(name: str, names: Collection[str]) -> bool:
 
 
 def _is_footage(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES | MOVIE_SUFFIXES and path.is_file()
+    return path.suffix.lower() in IMAGE_SUFFIXES | MOVIE_SUFFIXES and path.is_file()
 
 
-def _is_numbered(pictures: Sequence[Path]) -> bool:
+def _is_numbered(images: Sequence[Path]) -> bool:
     """Whether names differ in a final number only."""
-    heads = {re.sub(r"\d+$", "", path.stem) for path in pictures}
-    return len(pictures) > 1 and len(heads) == 1 and all(path.stem[-1].isdigit() for path in pictures)
+    heads = {re.sub(r"\d+$", "", path.stem) for path in images}
+    return len(images) > 1 and len(heads) == 1 and all(path.stem[-1].isdigit() for path in images)

@@ -48,10 +48,10 @@ class BankPlan:
     held_out: bool = False
     puppets: int = 0
     """Figures in pieces that clips and embraces pose anew; without any, clips bend flat figures."""
-    pictures: str = ""
-    """Folder of pictures to cut backgrounds from; every second background is one of them."""
+    images: str = ""
+    """Folder of images to cut backgrounds from; every second background is one of them."""
     cutouts: str = ""
-    """Folder of RGBA pictures of single subjects; every second figure is one of them."""
+    """Folder of RGBA images of single subjects; every second figure is one of them."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def _figure_codes(plan: BankPlan, index: int) -> Codes:
 
 
 def _background_codes(plan: BankPlan, index: int) -> Codes:
-    if plan.pictures and index % 2:
-        return read_background(plan.pictures, index // 2, plan.size_px, seed=plan.seed)
+    if plan.images and index % 2:
+        return read_background(plan.images, index // 2, plan.size_px, seed=plan.seed)
     return _codes(make_background(plan.seed + index, plan.size_px, held_out=plan.held_out))
 
 

@@ -1,4 +1,4 @@
-"""A user's own pictures as items of a bank: backgrounds cut from photographs, figures from RGBA cut-outs."""
+"""A user's own images as items of a bank: backgrounds cut from photographs, figures from RGBA cut-outs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
 def read_background(folder: str, index: int, size_px: int, *, seed: int) -> Codes:
-    """A square of picture number `index` (counted round) of `folder`: (size_px, size_px, 3) codes."""
-    picture = _read(_numbered(folder, index), "RGB")
+    """A square of image number `index` (counted round) of `folder`: (size_px, size_px, 3) codes."""
+    image = _read(_numbered(folder, index), "RGB")
     rng = generator(BACKGROUNDS, 2, seed, index)
-    side = int(min(picture.shape[:2]) * rng.uniform(0.6, 1.0))
-    top, left = (int(rng.integers(length - side + 1)) for length in picture.shape[:2])
-    return _resized(picture[top : top + side, left : left + side], size_px)
+    side = int(min(image.shape[:2]) * rng.uniform(0.6, 1.0))
+    top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
+    return _resized(image[top : top + side, left : left + side], size_px)
 
 
 def read_cutout(folder: str, index: int, size_px: int) -> Codes:
@@ -33,16 +33,16 @@ def read_cutout(folder: str, index: int, size_px: int) -> Codes:
     edge: (size_px, size_px, 5) codes as of a drawn figure.
     """
     path = _numbered(folder, index)
-    picture = _read(path, "RGBA")
-    rows, columns = np.flatnonzero(picture[..., 3].max(1)), np.flatnonzero(picture[..., 3].max(0))
-    if not len(rows) or picture[..., 3].min() == 255:
-        raise InputError(f"{path}: its alpha is the same everywhere; a cut-out needs a picture with alpha")
-    picture = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    high, wide = picture.shape[:2]
+    image = _read(path, "RGBA")
+    rows, columns = np.flatnonzero(image[..., 3].max(1)), np.flatnonzero(image[..., 3].max(0))
+    if not len(rows) or image[..., 3].min() == 255:
+        raise InputError(f"{path}: its alpha is the same everywhere; a cut-out needs an image with alpha")
+    image = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    high, wide = image.shape[:2]
     side = int(1.06 * max(high, wide)) + 2
     canvas = np.zeros((side, side, 4), np.uint8)
     left = (side - wide) // 2
-    canvas[side - high :, left : left + wide] = picture
+    canvas[side - high :, left : left + wide] = image
     codes = _resized(canvas, size_px)
     return np.concatenate([codes, np.zeros_like(codes[..., :1])], -1)
 
@@ -55,16 +55,16 @@ def _listed(folder: str) -> tuple[Path, ...]:
 def _numbered(folder: str, index: int) -> Path:
     found = _listed(folder)
     if not found:
-        raise InputError(f"{folder}: no pictures here; give a folder of {', '.join(SUFFIXES)} files")
+        raise InputError(f"{folder}: no images here; give a folder of {', '.join(SUFFIXES)} files")
     return found[index % len(found)]
 
 
 def _read(path: Path, mode: str) -> Codes:
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert(mode))
+        with Image.open(path) as image:
+            return np.asarray(image.convert(mode))
     except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"{path}: cannot be read as a picture ({error}); remove or replace it") from error
+        raise InputError(f"{path}: cannot be read as an image ({error}); remove or replace it") from error
 
 
 def _resized(codes: Codes, size_px: int) -> Codes:

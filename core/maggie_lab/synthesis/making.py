@@ -5,7 +5,7 @@ Stills are written as HIM2K with one set of masks, clips as V-HIM2K5 with masks 
     images/comp/000012.png   alphas/comp/000012/00.png       masks_matched_generated/comp/000012/00.png
     fgr/000012/00003.png     pha/000012/00003/00.png         xmem/000012/00003/00.png
 
-A sample's pictures are written last: a sample that a reader finds is complete.
+A sample's images are written last: a sample that a reader finds is complete.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from PIL import Image
 
 from maggie_core.io.atomic import atomic_file
 from maggie_core.io.integer_image import write_integer_image
-from maggie_lab.datasets.layouts import MASKS, Shelf
+from maggie_lab.datasets.layouts import MASKS, SampleLayout
 from maggie_lab.random import sample_generator
 
 from .bank import Bank, BankPlan, Figures, build_bank
-from .composing import Sample, compose_clip
+from .composing import SamplePlanes, compose_clip
 from .fields import Plane
 
 STILLS = ("images", "alphas", "comp", 2, (f"{MASKS}generated",))
@@ -61,8 +61,8 @@ class SamplePlan:
     severity: str = "mixed"
 
     @property
-    def shelf(self) -> Shelf:
-        return Shelf(self.out, *(CLIPS if self.frames else STILLS))
+    def layout(self) -> SampleLayout:
+        return SampleLayout(self.out, *(CLIPS if self.frames else STILLS))
 
 
 def make_bank(folder: Path, plan: BankPlan, *, workers: int = 1) -> None:
@@ -70,7 +70,7 @@ def make_bank(folder: Path, plan: BankPlan, *, workers: int = 1) -> None:
 
     Raises:
         SettingsError: the folder holds another bank.
-        InputError: a picture of the user's folders cannot be used.
+        InputError: an image of the user's folders cannot be used.
     """
     build_bank(folder, plan, part=0, parts=1 << 40)  # says what the folder is, and refuses another one's
     for _ in _each(_draw_part, [(folder, plan, part, workers) for part in range(workers)], workers):
@@ -84,7 +84,7 @@ def make_samples(plan: SamplePlan, *, workers: int = 1, tell: Tell = lambda done
     missing = [
         (plan, index)
         for index in range(plan.count)
-        if not plan.shelf.picture(plan.shelf.pictures, f"{index:06d}", last).exists()
+        if not plan.layout.image(plan.layout.images, f"{index:06d}", last).exists()
     ]
     for done, _ in enumerate(_each(_write_sample, missing, workers), start=1):
         tell(plan.count - len(missing) + done, plan.count)
@@ -121,14 +121,16 @@ def _write_sample(task: tuple[SamplePlan, int]) -> None:
         frames=plan.frames,
         severity=plan.severity,
     )
-    shelf, name = plan.shelf, f"{index:06d}"
+    layout, name = plan.layout, f"{index:06d}"
     for frame in range(len(sample["image"])):
         for n in range(sample["alphas"].shape[1]):
-            write_integer_image(_made(shelf.plane(shelf.alphas, name, frame, n)), sample["alphas"][frame, n])
-            for masks in shelf.masks:
-                write_integer_image(_made(shelf.plane(masks, name, frame, n)), sample["guidance"][frame, n])
-    for frame, picture in enumerate(sample["image"]):
-        write_integer_image(_made(shelf.picture(shelf.pictures, name, frame)), picture.transpose(1, 2, 0))
+            write_integer_image(
+                _made(layout.plane(layout.alphas, name, frame, n)), sample["alphas"][frame, n]
+            )
+            for masks in layout.masks:
+                write_integer_image(_made(layout.plane(masks, name, frame, n)), sample["guidance"][frame, n])
+    for frame, image in enumerate(sample["image"]):
+        write_integer_image(_made(layout.image(layout.images, name, frame)), image.transpose(1, 2, 0))
 
 
 def _made(path: Path) -> Path:
@@ -138,14 +140,14 @@ def _made(path: Path) -> Path:
 
 def draw_sample(
     bank: Figures, *, seed: int, index: int, size_px: int, frames: int, severity: str = "mixed"
-) -> Sample:
-    """Sample `index` of the set `seed`, with a T axis; the same wherever and after whatever it is drawn."""
+) -> SamplePlanes:
+    """Draw sample `index` of the set `seed`, with a T axis: the same on any machine and in any order."""
     rng = sample_generator(seed, index)
     return compose_clip(rng, bank, frames=max(frames, 1), crop_px=size_px, severity=severity)
 
 
-def contact_sheet(samples: Sequence[Sample], *, columns: int = 6) -> Image.Image:
-    """Samples with a T axis side by side: picture, guidance and alphas below each other, one colour per
+def contact_sheet(samples: Sequence[SamplePlanes], *, columns: int = 6) -> Image.Image:
+    """Samples with a T axis side by side: image, guidance and alphas below each other, one colour per
     instance; of a clip the first, middle and last frame.
     """
     tiles = []
@@ -164,7 +166,7 @@ def contact_sheet(samples: Sequence[Sample], *, columns: int = 6) -> Image.Image
     return Image.fromarray((np.concatenate(lines, axis=0) * 255 + 0.5).astype(np.uint8))
 
 
-def _coloured(sample: Sample, kind: str) -> Plane:
+def _coloured(sample: SamplePlanes, kind: str) -> Plane:
     """(T, H, W, 3) in [0, 1]."""
     planes = sample[kind]
     if kind == "image":
