@@ -1,4 +1,4 @@
-"""`maggie-node qc`: what is wrong with delivered mattes, as far as that can be seen without the truth."""
+"""`maggie-node qc`: check delivered mattes without ground truth."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from maggie_api.errors import QC_EXCEEDED
 from maggie_api.job import Guidance, MatteJob, read_job
-from maggie_node.cli.commands import QC_EXCEEDED, debug_option
+from maggie_node.cli.commands import debug_option
 from maggie_node.cli.guidance import GuidedCommand, guidance_options
 from maggie_node.cli.progress import progress_bar
 from maggie_node.cli.running import stoppable
@@ -57,7 +58,7 @@ class _Segment(click.ParamType):
         return frames
 
 
-@click.command(cls=GuidedCommand, short_help="Check delivered mattes without knowing the truth.")
+@click.command(cls=GuidedCommand, short_help="Check delivered mattes without ground truth.")
 @click.argument("mattes", required=False)
 @click.option(
     "--job",
@@ -137,7 +138,7 @@ def _subject_of(mattes: str | None, document: Path | None, given: dict[str, Any]
 
 def _of_job(job: MatteJob) -> Subject:
     from maggie_core.color import ColorSettings
-    from maggie_core.qc import MatteFiles, PlatePictures, Subject
+    from maggie_core.qc import MatteFiles, PlateImages, Subject
     from maggie_node.job_inputs import open_shot
 
     shot = open_shot(job, to_write=False)
@@ -147,7 +148,7 @@ def _of_job(job: MatteJob) -> Subject:
         shot.frames,
         shot.shot_frames,
         segment_frames=job.segment_frames,
-        plate=PlatePictures.of(
+        plate=PlateImages.of(
             shot.plate,
             ColorSettings(settings.ocio, settings.colorspace, settings.exposure_ev, settings.highlights),
             layer=settings.plate_layer,
@@ -174,7 +175,7 @@ def _of_files(
     from maggie_core.color import ColorSettings
     from maggie_core.guidance import combine
     from maggie_core.io.frames import compact_frames, open_source, parse_frames
-    from maggie_core.qc import MatteFiles, PlatePictures, Subject
+    from maggie_core.qc import MatteFiles, PlateImages, Subject
     from maggie_node.job_inputs import guidance_source
 
     files = MatteFiles(mattes)
@@ -195,7 +196,7 @@ def _of_files(
         wanted,
         shot,
         segment_frames=segment_frames or "header",
-        plate=PlatePictures.of(source, colour, layer=plate_layer) if source else None,
+        plate=PlateImages.of(source, colour, layer=plate_layer) if source else None,
         guidance=combine([guidance_source(each, shot) for each in guidance]) if guidance else None,
     )
 
