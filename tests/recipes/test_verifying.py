@@ -51,7 +51,7 @@ def test_alphas_that_sum_to_more_than_one_are_found_in_any_published_set(tmp_pat
     assert bad.problems == ("alphas sum to 1.400",)
 
 
-def test_a_image_that_is_not_its_layers_is_found(clips: Path, tmp_path: Path):
+def test_an_image_that_is_not_its_layers_is_found(clips: Path, tmp_path: Path):
     shutil.copytree(clips, tmp_path / "set")
     write_integer_image(tmp_path / "set/test/comp_easy/fgr/00000/00001.png", np.zeros((72, 96, 3), np.uint8))
 

@@ -7,6 +7,8 @@
                 comp_<level>/xmem/<clip>/00000/00.png
     v-him2k5    fgr/<clip>/00000.jpg  pha/<clip>/00000/00.png
 
+Frames of a clip are ordered, and paired with their alphas and masks, by the number of their names.
+
 Lenient: images may be JPEG, PNG, WebP or TIFF, and `comp/images` is as good as `images/comp`. `fgr` holds
 the composed frames, despite its name.
 """
@@ -14,12 +16,14 @@ the composed frames, despite its name.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maggie_api.errors import FrameError, GuidanceError, SettingsError
+from maggie_api.errors import FrameError, GuidanceError, InputError, SettingsError
+from maggie_api.sequences import compact_frames
 
+from .numbering import by_frame
 from .sample import Sample
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
@@ -146,21 +150,28 @@ def _clips(root: Path, level: Callable[[str], str], *, prefix: str = "") -> Iter
 
 
 def _clip(root: Path, folder: Path, level: str, name: str) -> Sample:
-    frames = _images(folder)
-    pha, xmem = root / "pha" / folder.name, root / "xmem" / folder.name
-    alphas = [{path.stem: path for path in _images(pha / frame.stem)} for frame in frames]
-    instances = tuple(sorted({instance for row in alphas for instance in row}))
-    if not frames:
+    images = {path.stem: path for path in _images(folder)}
+    if not images:
         raise FrameError(f"{folder} has no images: a clip needs one per frame, such as 00000.jpg")
-    without = [frame for frame, row in zip(frames, alphas, strict=True) if not row]
-    if without:
+    frames = by_frame(images)
+    if frames is None or len(images) < len(_images(folder)):
         raise FrameError(
-            f"{without[0]} has no alphas ({len(without)} of {len(frames)} frames of the clip): "
-            f"expected one PNG per instance in {pha / without[0].stem}"
+            f"{folder} is no clip: each image needs a name with its frame number, such as 00000.jpg"
         )
-    masks = [{path.stem: path for path in _images(xmem / frame.stem)} for frame in frames]
+    pha, xmem = root / "pha" / folder.name, root / "xmem" / folder.name
+    alphas, masks = _planes_by_frame(pha), _planes_by_frame(xmem)
+    instances = tuple(sorted({instance for frame in frames for instance in alphas.get(frame, ())}))
+    without = [frame for frame in frames if not alphas.get(frame)]
+    if without:
+        first = frames[without[0]]
+        raise FrameError(
+            f"{first} has no alphas ({len(without)} of {len(frames)} frames of the clip): "
+            f"expected one PNG per instance in {pha / first.stem}"
+        )
+    _check_no_others(folder, frames, pha, alphas, FrameError)
+    _check_no_others(folder, frames, xmem, masks, GuidanceError)
     if xmem.parent.is_dir():
-        lacking = [instance for instance in instances if not any(instance in row for row in masks)]
+        lacking = [each for each in instances if not any(each in masks.get(frame, ()) for frame in frames)]
         if lacking:
             raise GuidanceError(
                 f"{xmem} has no mask of instance {lacking[0]} in any frame: "
@@ -171,10 +182,42 @@ def _clip(root: Path, folder: Path, level: str, name: str) -> Sample:
         level,
         "",
         instances,
-        tuple(frames),
-        tuple(tuple(row.get(instance) for instance in instances) for row in alphas),
-        tuple(tuple(row.get(instance) for instance in instances) for row in masks),
+        tuple(frames.values()),
+        _rows(alphas, frames, instances),
+        _rows(masks, frames, instances),
     )
+
+
+_PlanesByFrame = dict[int, dict[str, Path]]
+"""Files of alphas or masks by frame and instance."""
+
+
+def _check_no_others(
+    folder: Path, frames: Mapping[int, Path], where: Path, planes: _PlanesByFrame, error: type[InputError]
+) -> None:
+    """Refuse files of frames that a clip does not have: they may be shifted, or another clip's."""
+    others = sorted(frame for frame in planes if planes[frame] and frame not in frames)
+    if others:
+        raise error(
+            f"{where} has files for frame {others[0]}, which {folder} does not have "
+            f"({compact_frames(frames)}): each frame needs files of its own number"
+        )
+
+
+def _planes_by_frame(clip: Path) -> _PlanesByFrame:
+    """What the numbered folders of a clip hold; nothing where there is no such clip."""
+    folders = {folder.name: folder for folder in _folders(clip)}
+    frames = by_frame(folders)
+    if folders and frames is None:
+        raise FrameError(f"{clip} needs one folder for each frame, with its number for a name, such as 00000")
+    return {frame: {path.stem: path for path in _images(folder)} for frame, folder in (frames or {}).items()}
+
+
+def _rows(
+    planes: _PlanesByFrame, frames: Iterable[int], instances: Iterable[str]
+) -> tuple[tuple[Path | None, ...], ...]:
+    """[frame][instance], None where there is no file."""
+    return tuple(tuple(planes.get(frame, {}).get(instance) for instance in instances) for frame in frames)
 
 
 def _folder(root: Path, kind: str, part: str) -> Path:

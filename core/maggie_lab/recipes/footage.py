@@ -1,27 +1,30 @@
 """A user's own foregrounds and backgrounds: stills, folders of frames and movies, with or without a matte.
 
-What belongs together is found by name: `ana.jpg` and `ana_alpha.png`, `walk.mp4` and `walk_alpha.mp4`, the
-folders `walk/` and `walk_alpha/`. A folder of images numbered in one way is a clip; other images are
-stills. The first folder below the root (or the file's own name) is the source: one person or one clip, which
-is never in two splits.
+A matte is found by the name of its image: `ana.jpg` and `ana_alpha.png`, `walk.mp4` and `walk_alpha.mp4`, the
+folders `walk/` and `walk_alpha/`. A folder below the root whose images have one name and a number at its end
+is a clip; its frames are ordered, and paired with their mattes, by that number. Other images are stills. The
+first folder below the root (or the file's own name) is the source: one person or one clip, which is never in
+two splits.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from maggie_api.errors import FrameError
+from maggie_api.sequences import is_movie
 from maggie_core.io.frames import FileSource, FrameSource
 from maggie_core.io.image import list_parts
 from maggie_core.io.plate import read_plate, rgb_channels
-from maggie_core.io.video import MOVIE_SUFFIXES, MovieSource
+from maggie_core.io.video import MovieSource
 from maggie_lab.datasets.layouts import IMAGE_SUFFIXES
+from maggie_lab.datasets.numbering import by_frame, check_paired
 
 MATTE = "_alpha"
 """What the name of a matte has behind the name of its image."""
@@ -42,7 +45,7 @@ class Footage:
 
     @property
     def is_movie(self) -> bool:
-        return self.images[0].suffix.lower() in MOVIE_SUFFIXES
+        return is_movie(self.images[0])
 
     @property
     def is_clip(self) -> bool:
@@ -117,7 +120,7 @@ class OpenFootage:
 
 
 def _open(name: str, files: Sequence[Path]) -> FrameSource:
-    if files[0].suffix.lower() in MOVIE_SUFFIXES:
+    if is_movie(files[0]):
         return MovieSource(files[0])
     return FileSource(name, dict(enumerate(files)))
 
@@ -132,7 +135,8 @@ def find_foregrounds(root: str | Path) -> list[Footage]:
     """Footage with mattes below `root`, by name.
 
     Raises:
-        FrameError: there is no such folder, nothing in it, or something without a matte.
+        FrameError: there is no such folder, nothing in it, something without a matte, mattes of other frames
+            than the images, or two files of one name or one frame.
     """
     found = _find(Path(root))
     for footage in found:
@@ -148,7 +152,7 @@ def find_backgrounds(root: str | Path) -> list[Footage]:
     """Footage below `root`, by name; alpha, if any, is ignored.
 
     Raises:
-        FrameError: there is no such folder, or nothing in it.
+        FrameError: there is no such folder, nothing in it, or two files of one name or one frame.
     """
     return _find(Path(root))
 
@@ -157,6 +161,12 @@ def _find(root: Path) -> list[Footage]:
     if not root.is_dir():
         raise FrameError(f"{root} is not a folder: give one with images or clips")
     found = sorted(_below(root, root), key=lambda footage: footage.name)
+    for footage, other in pairwise(found):
+        if footage.name == other.name:
+            raise FrameError(
+                f"{root} has two clips or images called {footage.name} (such as a folder and a movie): "
+                "rename one of them"
+            )
     if not found:
         raise FrameError(f"{root} holds no images and no movies: give PNG, JPEG, WebP, TIFF or movie files")
     return found
@@ -168,27 +178,61 @@ def _below(folder: Path, root: Path) -> Iterator[Footage]:
     except OSError as error:
         raise FrameError(f"{folder} cannot be listed ({error.strerror}): check the folder") from error
     folders = [folder / name for name in entries if (folder / name).is_dir()]
-    files = [folder / name for name in entries if _is_footage(folder / name)]
-    by_stem = {path.stem: path for path in files}
-    images = [path for path in files if not _is_matte(path.stem, by_stem)]
-    stills = [path for path in images if path.suffix.lower() not in MOVIE_SUFFIXES]
-    if folder != root and _is_numbered(stills):
-        matte_folder = folder.with_name(folder.name + MATTE)
-        mattes = [by_stem[path.stem + MATTE] for path in stills if path.stem + MATTE in by_stem]
-        if not mattes and matte_folder.is_dir():
-            mattes = [path for path in sorted(matte_folder.iterdir()) if _is_footage(path)]
-        if mattes and len(mattes) != len(stills):
-            raise FrameError(
-                f"{folder} has {len(stills)} images and {len(mattes)} mattes: each image needs its matte"
-            )
-        yield _footage(folder, root, stills, mattes)
-        images = [path for path in images if path not in stills]
-    for path in images:
-        matte = by_stem.get(path.stem + MATTE)
+    by_stem = _by_stem(folder / name for name in entries if _is_footage(folder / name))
+    shown = {stem: path for stem, path in by_stem.items() if not _is_matte(stem, by_stem)}
+    clip = None if folder == root else _clip(folder, root, shown, by_stem)
+    if clip is not None:
+        yield clip
+        taken = {*clip.images, *clip.mattes}
+        shown = {stem: path for stem, path in shown.items() if path not in taken}
+    for stem, path in shown.items():
+        matte = by_stem.get(stem + MATTE)
         yield _footage(path.with_suffix(""), root, [path], [matte] if matte else [])
     for each in folders:
         if not _is_matte(each.name, {other.name for other in folders}):
             yield from _below(each, root)
+
+
+def _by_stem(files: Iterable[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in files:
+        if path.stem in found:
+            raise FrameError(
+                f"{found[path.stem]} and {path.name} have one name: rename or remove one of them"
+            )
+        found[path.stem] = path
+    return found
+
+
+def _clip(folder: Path, root: Path, shown: Mapping[str, Path], by_stem: Mapping[str, Path]) -> Footage | None:
+    """The numbered images of a folder with the mattes of the same frame numbers; None where it is no clip."""
+    images = {stem: path for stem, path in shown.items() if _is_image(path)}
+    mattes = {stem: path for stem, path in images.items() if stem.endswith(MATTE)}
+    for stem in mattes:  # the matte of a frame that is padded in another way, `0001_alpha` of `1`
+        del images[stem]
+    frames = by_frame(images)
+    if frames is None or len(frames) < 2:
+        return None
+    beside = {stem: path for stem, path in by_stem.items() if stem.endswith(MATTE) and _is_image(path)}
+    where, found = folder, beside
+    if not beside:
+        where = folder.with_name(folder.name + MATTE)
+        found = _by_stem(path for path in _listed(where) if _is_image(path))
+    if not found:
+        return _footage(folder, root, list(frames.values()), [])
+    needs = "each image needs the matte of its own frame number"
+    matte_frames = by_frame({stem.removesuffix(MATTE): path for stem, path in found.items()})
+    if matte_frames is None:
+        raise FrameError(f"the mattes in {where} are not numbered in one way: {needs}")
+    check_paired(frames, matte_frames, of=folder, where=where, what="mattes", needs=needs)
+    return _footage(folder, root, list(frames.values()), list(matte_frames.values()))
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Files of a folder by name, hidden ones left out; none where there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _footage(path: Path, root: Path, images: list[Path], mattes: list[Path]) -> Footage:
@@ -202,10 +246,8 @@ def _is_matte(name: str, names: Collection[str]) -> bool:
 
 
 def _is_footage(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES | MOVIE_SUFFIXES and path.is_file()
+    return (_is_image(path) or is_movie(path)) and path.is_file()
 
 
-def _is_numbered(images: Sequence[Path]) -> bool:
-    """Whether names differ in a final number only."""
-    heads = {re.sub(r"\d+$", "", path.stem) for path in images}
-    return len(images) > 1 and len(heads) == 1 and all(path.stem[-1].isdigit() for path in images)
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
