@@ -67,7 +67,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TaskPlan:
     """Every task of a shot."""
 
     tasks: tuple[Task, ...]
@@ -126,10 +126,10 @@ def full(frames: Sequence[int], chunk: int) -> tuple[tuple[int, ...], ...]:
 
 def make_plan(
     frames: Sequence[int], shot_frames: Sequence[int], *, chunk: int, reach: Reach, cut: Cut = even
-) -> Plan:
+) -> TaskPlan:
     """Cut the ascending `frames` of a shot into tasks of `chunk` frames, as `cut` does it."""
     tasks = tuple(Task(part, reach.computed(part, shot_frames)) for part in cut(frames, chunk))
-    return Plan(tasks, reach.computed(frames, shot_frames))
+    return TaskPlan(tasks, reach.computed(frames, shot_frames))
 
 
 def cheapest_chunk(

@@ -11,7 +11,7 @@ from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
     THROWN,
     Cut,
-    Plan,
+    TaskPlan,
     Reach,
     cheapest_chunk,
     make_plan,
@@ -51,7 +51,7 @@ def explained(
     machines: int,
     warm: bool,
 ) -> str:
-    """The plan of a shot in lines; see `Plan.hours` for `warm`."""
+    """The plan of a shot in lines; see `TaskPlan.hours` for `warm`."""
     plan = make_plan(shot.frames, shot.shot_frames, chunk=chunk, reach=reach, cut=cut)
     lines = [
         f"{_count(len(shot.frames), 'frame')} of a shot of {len(shot.shot_frames)}: "
@@ -92,7 +92,7 @@ def _chains(reach: Reach, length: int) -> str:
     )
 
 
-def _tasks(plan: Plan) -> Iterator[str]:
+def _tasks(plan: TaskPlan) -> Iterator[str]:
     for index, task in enumerate(plan.tasks):
         if len(plan.tasks) > LISTED and index == LISTED // 2:
             yield f"{'...':>6}"
@@ -101,8 +101,8 @@ def _tasks(plan: Plan) -> Iterator[str]:
             yield f"{index + 1:>6}  {frames:<20}{len(task.frames):>9}{task.computed:>9}"
 
 
-def _advice(shot: FarmShot, reach: Reach, plan: Plan, chunk: int, cut: Cut) -> Iterator[str]:
-    def of(size: int) -> Plan:
+def _advice(shot: FarmShot, reach: Reach, plan: TaskPlan, chunk: int, cut: Cut) -> Iterator[str]:
+    def of(size: int) -> TaskPlan:
         return make_plan(shot.frames, shot.shot_frames, chunk=size, reach=reach, cut=cut)
 
     if plan.computed == plan.in_one_go:
@@ -120,11 +120,11 @@ def _advice(shot: FarmShot, reach: Reach, plan: Plan, chunk: int, cut: Cut) -> I
             yield f"At no cost, in whole segments: --chunk {free}, {_cost(of(free))}."
 
 
-def _cost(plan: Plan) -> str:
+def _cost(plan: TaskPlan) -> str:
     return f"{_count(len(plan.tasks), 'task')}, {plan.computed} frames, {_overhead(plan)}"
 
 
-def _overhead(plan: Plan) -> str:
+def _overhead(plan: TaskPlan) -> str:
     return f"{100 * plan.overhead:.0f} % overhead"
 
 

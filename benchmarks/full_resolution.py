@@ -1,4 +1,4 @@
-"""What `--detail full` gains and costs: `python -m benchmarks.native [--picture native.jpg]`.
+"""What `--detail full` gains and costs: `python -m benchmarks.full_resolution [--image crops.jpg]`.
 
 Held-out people drawn at the plate's size, mattes to the pixel, and guidance of three qualities. Each job runs
 in a process of its own, whose time and memory are told.
@@ -104,8 +104,8 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
             light += alpha * (colour - light)
             mattes *= 1 - alpha
             mattes[k] += alpha
-        picture = camera.shoot(to_encoded(light), np.random.default_rng((seed, t)))
-        write_integer_image(folder / f"plate.{frame}.png", np.ascontiguousarray(picture.transpose(1, 2, 0)))
+        image = camera.shoot(to_encoded(light), np.random.default_rng((seed, t)))
+        write_integer_image(folder / f"plate.{frame}.png", np.ascontiguousarray(image.transpose(1, 2, 0)))
         for k, alpha in enumerate(mattes):
             write_integer_image(folder / f"p{k}.truth.{frame}.png", alpha)
             small = _half(alpha)
@@ -157,7 +157,7 @@ def _grad(found: np.ndarray, truth: np.ndarray) -> float:
 def run_job(job: MatteJob) -> dict[str, float]:
     """Seconds a frame (the first one left out) and peak memory of a job in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.native", "--job", job.to_json()],
+        [sys.executable, "-m", "benchmarks.full_resolution", "--job", job.to_json()],
         check=True,
         capture_output=True,
         text=True,
@@ -207,11 +207,11 @@ def without_a_network(shot: Shot) -> Iterator[tuple[str, np.ndarray]]:
         geometry=geometry,
         see=lambda part: plate[part.y : part.bottom, part.x : part.right],
     )
-    yield "native", np.array([*errors(alphas, truth), *unknown])
+    yield "full", np.array([*errors(alphas, truth), *unknown])
 
 
 def write_crops(path: Path, shot: Shot, guidance: str, crops: list[tuple[int, int, int]]) -> None:
-    """Plate, enlarged alpha, native alpha and truth of `crops` (person, x, y) beside each other."""
+    """Plate, enlarged alpha, full-resolution alpha and truth of `crops` (person, x, y) beside each other."""
     frame, side, lines = shot.frames[0], 300, []
     truth, plate = shot.truth(frame), shot.plate(frame)
     found = {
@@ -222,8 +222,8 @@ def write_crops(path: Path, shot: Shot, guidance: str, crops: list[tuple[int, in
         box = (slice(y, y + side), slice(x, x + side))
         alphas = (found["working"][k], found["full"][k], truth[k])
         lines.append(np.concatenate([plate[box], *(np.repeat(a[box][..., None], 3, -1) for a in alphas)], 1))
-    picture = cv2.cvtColor(_codes(np.concatenate(lines)), cv2.COLOR_RGB2BGR)
-    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    image = cv2.cvtColor(_codes(np.concatenate(lines)), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 def main() -> None:
@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--guidance", nargs="+", choices=GUIDANCE, default=list(GUIDANCE))
     parser.add_argument("--keep", type=Path, help="folder for the scenes and mattes; what is there is used")
-    parser.add_argument("--picture", type=Path, help="also write crops of the last scene, before and after")
+    parser.add_argument("--image", type=Path, help="also write crops of the last scene, before and after")
     parser.add_argument("--crops", type=int, nargs="+", default=[], help="person x y, as often as wanted")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -257,9 +257,9 @@ def main() -> None:
             for guidance in args.guidance:
                 for detail in ("working", "full"):
                     rows.setdefault((guidance, detail), []).append(measure(shot, guidance, detail))
-        if shot and args.picture:
+        if shot and args.image:
             crops = [tuple(args.crops[k : k + 3]) for k in range(0, len(args.crops), 3)]
-            write_crops(args.picture, shot, args.guidance[0], crops)
+            write_crops(args.image, shot, args.guidance[0], crops)
     print("| guidance | detail | edge MAD | Grad | Grad, half size | dtSSD | s/frame | peak MB |")
     print("|---|---|---|---|---|---|---|---|")
     for (guidance, detail), found in rows.items():
