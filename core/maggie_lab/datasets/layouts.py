@@ -83,27 +83,31 @@ def _listing(folder: Path) -> str:
 
 
 def _him2k(root: Path) -> Iterator[Sample]:
-    for subset, part in (*_SUBSETS.items(), ("", "")):
-        images = _images(_folder(root, "images", part))
-        for variant, masks in _mask_folders(root, part) or [("", None)] if images else ():
+    for subset, subset_folder in (*_SUBSETS.items(), ("", "")):
+        images = _images(_folder(root, "images", subset_folder))
+        for variant, masks in _mask_folders(root, subset_folder) or [("", None)] if images else ():
             for path in images:
-                alphas = _folder(root, "alphas", part) / path.stem
-                name = "/".join(each for each in (part, variant, path.stem) if each)
+                alphas = _folder(root, "alphas", subset_folder) / path.stem
+                name = "/".join(each for each in (subset_folder, variant, path.stem) if each)
                 yield _still(name, subset, variant, path, alphas, masks and masks / path.stem)
 
 
-def _mask_folders(root: Path, part: str) -> list[tuple[str, Path]]:
-    parents = [root / part] if part else [root]
+def _mask_folders(root: Path, subset_folder: str) -> list[tuple[str, Path]]:
+    parents = [root / subset_folder] if subset_folder else [root]
     found = {folder.name: folder for parent in parents for folder in parent.glob(f"{MASKS}*")}
-    if part:
-        found |= {each.name: each / part for each in root.glob(f"{MASKS}*") if (each / part).is_dir()}
+    if subset_folder:
+        found |= {
+            each.name: each / subset_folder
+            for each in root.glob(f"{MASKS}*")
+            if (each / subset_folder).is_dir()
+        }
     return [(name.removeprefix(MASKS), found[name]) for name in sorted(found)]
 
 
 def _ihim50k(root: Path) -> Iterator[Sample]:
-    for part in ("", "I-HIM50K"):
-        for path in _images(_folder(root, "images", part)):
-            yield _still(path.stem, "", "", path, _folder(root, "alphas", part) / path.stem, None)
+    for subset_folder in ("", "I-HIM50K"):
+        for path in _images(_folder(root, "images", subset_folder)):
+            yield _still(path.stem, "", "", path, _folder(root, "alphas", subset_folder) / path.stem, None)
 
 
 def _still(
@@ -220,10 +224,10 @@ def _rows(
     return tuple(tuple(planes.get(frame, {}).get(instance) for instance in instances) for frame in frames)
 
 
-def _folder(root: Path, kind: str, part: str) -> Path:
-    """`kind/part`, or `part/kind` where only that exists."""
-    swapped = root / part / kind
-    usual = root / kind / part
+def _folder(root: Path, kind: str, subset_folder: str) -> Path:
+    """`kind/subset_folder`, or `subset_folder/kind` where only that exists."""
+    swapped = root / subset_folder / kind
+    usual = root / kind / subset_folder
     return swapped if swapped.is_dir() and not usual.is_dir() else usual
 
 
@@ -265,38 +269,48 @@ _EXPECTED = {
 
 @dataclass(frozen=True)
 class SampleLayout:
-    """One folder of samples in a published layout."""
+    """Where the files of one folder of samples go, in a published layout.
+
+    A kind is a folder below `base`: `images`, `fgr`, `alphas`, `pha`, the folders of masks, and of made sets
+    `whole`, `fg`, `bg` and `made`.
+    """
 
     base: Path
     images: str
-    """Folder of the images: `images` or `fgr`."""
+    """Kind of the images: `images` for stills, `fgr` for clips."""
     alphas: str
-    """`alphas` or `pha`."""
-    part: str = ""
-    """Folder inside each kind's, such as `comp`."""
+    """Kind of the alphas: `alphas` for stills, `pha` for clips."""
+    subset: str = ""
+    """Folder inside each kind, such as `comp`; "" for none."""
     digits: int = 2
-    """Of an instance's file name."""
+    """Digits in the name of an instance's file."""
     masks: tuple[str, ...] = ()
-    """Folders of guidance; none for training sets."""
+    """Kinds of the masks; none for training sets."""
 
     @property
     def is_clip(self) -> bool:
+        """Whether a sample has a folder of frames."""
         return self.images == "fgr"
 
     def image(self, kind: str, name: str, frame: int, suffix: str = ".png") -> Path:
-        """One file per frame: of `images`, `fgr`, `bg`."""
+        """The file of one frame, of a kind with one file per frame: `images`, `fgr`, `bg`."""
         inside = f"{name}/{frame:05d}{suffix}" if self.is_clip else f"{name}{suffix}"
-        return self.base / kind / self.part / inside
+        return self.base / kind / self.subset / inside
 
     def plane(self, kind: str, name: str, frame: int, instance: int) -> Path:
-        """One file per frame and instance: of `alphas`, `pha`, `whole`, `fg` and the masks."""
+        """The file of one frame and instance: of `alphas`, `pha`, `whole`, `fg` and the masks."""
         file = f"{instance:0{self.digits}d}.png"
-        folder = self.base / kind / self.part / name
+        folder = self.base / kind / self.subset / name
         return folder / f"{frame:05d}" / file if self.is_clip else folder / file
 
     def record(self, name: str) -> Path:
-        """What was made of the sample; its presence says that all of it is there."""
-        return self.base / "made" / self.part / f"{name}.json"
+        """The file that describes a made sample; it is written last, so that a sample that has it is complete."""
+        return self.base / "made" / self.subset / f"{name}.json"
+
+    def names(self) -> list[str]:
+        """Names of the samples whose images are there, complete or not, ascending."""
+        return sorted(path.stem for path in (self.base / self.images / self.subset).glob("[!.]*"))
 
     def records(self) -> Iterator[Path]:
-        yield from sorted((self.base / "made" / self.part).glob("*.json"))
+        """Descriptions of the complete samples, by name."""
+        yield from sorted((self.base / "made" / self.subset).glob("*.json"))

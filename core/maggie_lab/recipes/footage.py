@@ -51,6 +51,10 @@ class Footage:
     def is_clip(self) -> bool:
         return self.is_movie or len(self.images) > 1
 
+    def size_bytes(self) -> int:
+        """Bytes of all files together."""
+        return sum(path.stat().st_size for path in (*self.images, *self.mattes))
+
 
 class OpenFootage:
     """Footage whose frames can be read; frames count from 0."""

@@ -5,10 +5,7 @@ A sample is a function of the recipe, the footage, the seed and its own number, 
 
 from __future__ import annotations
 
-import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from maggie_api.errors import InputError, SettingsError
+from maggie_lab.datasets.continuation import TODO, check_same, read_record, write_record
 from maggie_lab.datasets.guidance_noise import noisy_guidance, random_threshold
-from maggie_lab.datasets.layouts import SampleLayout
+from maggie_lab.datasets.layouts import SampleLayout, published_level
+from maggie_lab.processes import ordered_results
 from maggie_lab.random import generator
 
 from .clips import LEVELS, ClipRecipe, Level, draw_clip
@@ -71,41 +70,32 @@ def make_set(
     """Make what is missing of a set; the same bytes for any number of workers.
 
     Args:
-        tell: called with the number of samples that are there and that there will be.
+        workers: processes.
+        tell: is called with the number of samples that are there and that there will be: at once, and after
+            every sample.
 
     Returns:
         Number of samples made by this call.
 
     Raises:
-        SettingsError: `out` holds a set of another plan, or there is too little footage or too few names.
+        SettingsError: `out` holds a set of another plan or more samples than asked for, or there is too
+            little footage or too few names.
         FrameError: footage is missing or damaged.
         InputError: no sample within the recipe's limits could be drawn.
         OutputError: a file cannot be written.
     """
     pools = _pools(plan)
-    _remember(plan, pools)
     tasks = list(_tasks(plan, pools))
+    _check_continued(plan, pools, tasks)
     missing = [task for task in tasks if not task.layout.record(task.name).is_file()]
-    tell(len(tasks) - len(missing), len(tasks))
-    for done, _ in enumerate(_run(missing, workers), start=1):
-        tell(len(tasks) - len(missing) + done, len(tasks))
+    there = len(tasks) - len(missing)
+    tell(there, len(tasks))
+    for done, _ in enumerate(ordered_results(_make, missing, workers=workers), start=1):
+        tell(there + done, len(tasks))
     for layout in {task.layout.base: task.layout for task in tasks}.values():
         lines = [path.read_text(encoding="utf-8") for path in layout.records()]
         write_text(layout.base / "samples.jsonl", "".join(lines))
     return len(missing)
-
-
-def _run(tasks: Sequence[_Task], workers: int) -> Iterator[None]:
-    if workers <= 1 or len(tasks) <= 1:
-        yield from map(_make, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), context) as pool:
-        try:
-            yield from pool.map(_make, tasks)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _pools(plan: SetPlan) -> dict[str, Pool]:
@@ -119,42 +109,67 @@ def _pools(plan: SetPlan) -> dict[str, Pool]:
     return wanted
 
 
-def _remember(plan: SetPlan, pools: dict[str, Pool]) -> None:
-    """Write what the set is made of, or compare it with what is written."""
-    described: dict[str, Any] = {
+def _check_continued(plan: SetPlan, pools: dict[str, Pool], tasks: Sequence[_Task]) -> None:
+    """Write what the set is made of, or compare it with what is written; nothing may be left out of date."""
+    now = {
         "kind": "clips" if isinstance(plan.recipe, ClipRecipe) else "stills",
         "seed": plan.seed,
         "shares": plan.shares,
         "keep_layers": plan.keep_layers,
         "recipe": asdict(plan.recipe),
     }
-    named = {split: _named(pool) for split, pool in pools.items()}
+    splits = {split: _named(pool) for split, pool in pools.items()}
     path = plan.out / "recipe.json"
-    if not path.is_file():
+    was = read_record(path)
+    if was is None:
         if plan.out.is_dir() and any(plan.out.iterdir()):
             raise SettingsError(f"{plan.out} holds something else: choose an empty folder for the set")
-        write_text(path, json.dumps({**described, "splits": named}, indent=1) + "\n")
+        write_record(path, {**now, "splits": splits})
         return
-    known = json.loads(path.read_text(encoding="utf-8"))
-    now = json.loads(json.dumps({**described, "splits": {**known["splits"], **named}}))
-    for key, value in now.items():
-        if known[key] != value and not (key == "splits" and _only_added(known[key], value)):
-            what = "footage" if key == "splits" else key
-            raise SettingsError(
-                f"{plan.out} was made with another {what}: give the options of then, or an empty folder"
-            )
-    write_text(path, json.dumps(now, indent=1) + "\n")
+    check_same(plan.out, was, now)
+    for split, pool in splits.items():
+        _check_footage(plan.out, split, was["splits"].get(split, {}), pool)
+    _check_counts(plan.out, tasks)
+    write_record(path, {**now, "splits": {**was["splits"], **splits}})
 
 
-def _only_added(known: dict[str, Any], now: dict[str, Any]) -> bool:
-    return all(now[split] == pool for split, pool in known.items())
-
-
-def _named(pool: Pool) -> dict[str, list[str]]:
+def _named(pool: Pool) -> dict[str, dict[str, int]]:
+    """What tells the footage of a split from other footage: the bytes of the files of each name."""
     return {
-        "foregrounds": [footage.name for footage in pool.foregrounds],
-        "backgrounds": [footage.name for footage in pool.backgrounds],
+        "foregrounds": {footage.name: footage.size_bytes() for footage in pool.foregrounds},
+        "backgrounds": {footage.name: footage.size_bytes() for footage in pool.backgrounds},
     }
+
+
+def _check_footage(out: Path, split: str, was: dict[str, Any], now: dict[str, dict[str, int]]) -> None:
+    for kind, footage in now.items():
+        known = was.get(kind, footage)
+        if isinstance(known, list):  # sets of before know names alone
+            known = {name: footage.get(name, 0) for name in known}
+        changed = sorted(name for name in known | footage if known.get(name) != footage.get(name))
+        if changed:
+            raise SettingsError(
+                f"{out} was made with another footage ({changed[0]}, one of the {kind} of {split}, is new, "
+                f"gone or changed): {TODO}"
+            )
+
+
+def _check_counts(out: Path, tasks: Sequence[_Task]) -> None:
+    """Refuse to ask for fewer samples of a kind than there are: those beyond would stay."""
+    wanted: dict[tuple[Path, str], set[str]] = {}
+    layouts = {task.layout.base: task.layout for task in tasks}
+    for task in tasks:
+        wanted.setdefault((task.layout.base, task.level.name if task.level else ""), set()).add(task.name)
+    for (base, level), names in wanted.items():
+        there = {path.stem for path in layouts[base].records()}
+        if level and base.name == "train":  # clips of all levels lie in one folder, their names tell which
+            there = {name for name in there if published_level(name) == level}
+        if there - names:
+            what = f"{level} clips" if level else "stills"
+            raise SettingsError(
+                f"{base} has {len(there)} {what}, and asking for {len(names)} would leave them there: "
+                "ask for as many or more, or give an empty folder"
+            )
 
 
 def _tasks(plan: SetPlan, pools: dict[str, Pool]) -> Iterator[_Task]:

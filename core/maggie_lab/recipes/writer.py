@@ -78,7 +78,7 @@ class SampleWriter:
     def __init__(self, layout: SampleLayout, name: str, *, keep_layers: bool) -> None:
         self._layout, self._name, self._keep_layers = layout, name, keep_layers
         self._suffix = ".png" if keep_layers else ".jpg"
-        self._aside = replace(layout, base=layout.base / f".making-{layout.part}{name}")
+        self._aside = replace(layout, base=layout.base / f".making-{layout.subset}{name}")
 
     def __enter__(self) -> SampleWriter:
         with _writing(self._layout.base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from maggie_api.errors import InputError
+from maggie_lab.datasets.layouts import IMAGE_SUFFIXES
 from maggie_lab.random import BACKGROUNDS, generator
 
 from .fields import resize
 
 Codes = NDArray[np.uint8]
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
 def read_background(folder: str, index: int, size_px: int, *, seed: int) -> Codes:
@@ -47,15 +47,27 @@ def read_cutout(folder: str, index: int, size_px: int) -> Codes:
     return np.concatenate([codes, np.zeros_like(codes[..., :1])], -1)
 
 
-@cache
-def _listed(folder: str) -> tuple[Path, ...]:
-    return tuple(sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES))
+def image_digest(folder: str) -> str:
+    """What `folder` holds, by the names and sizes of its images: an item of a bank depends on all of them."""
+    found = _find(folder)
+    described = "".join(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n" for path in found)
+    return f"{len(found)} files, {blake2b(described.encode(), digest_size=8).hexdigest()}"
+
+
+def _find(folder: str) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES))
+
+
+_listed = cache(_find)
+"""The same for all items that one process draws."""
 
 
 def _numbered(folder: str, index: int) -> Path:
     found = _listed(folder)
     if not found:
-        raise InputError(f"{folder}: no images here; give a folder of {', '.join(SUFFIXES)} files")
+        raise InputError(
+            f"{folder}: no images here; give a folder of {', '.join(sorted(IMAGE_SUFFIXES))} files"
+        )
     return found[index % len(found)]
 
 
