@@ -68,24 +68,35 @@ class _Segment(click.ParamType):
     help="Take mattes, frames, plate, guidance and segments from a job.",
 )
 @click.option("-o", "--output", "--out", required=True, metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--plate", help="The plate the mattes are of.")
+@click.option("--plate", help="Plate that the mattes belong to.")
 @guidance_options
-@click.option("--frames", metavar="RANGE", help="Frames that should be there; default the plate's.")
-@click.option("--shot-frames", metavar="RANGE", help="Frames the shot consists of; segments count from it.")
+@click.option("--frames", metavar="RANGE", help="Frames that should be there; default: the plate's.")
+@click.option(
+    "--shot-frames", metavar="RANGE", help="Frames of the whole shot; segments are counted from its first."
+)
 @click.option(
     "--segment",
     "segment_frames",
     type=_Segment(),
     metavar="N|whole",
-    help="Frames that share one chain of state; default as the mattes' headers say.",
+    help="Frames that share one chain of state; default: as the mattes' headers say.",
 )
 @click.option("--plate-layer", metavar="LAYER", help="Layer that holds the plate's RGB.")
-@click.option("--ocio", metavar="CONFIG", help="OCIO configuration; default $OCIO, then the built-in one.")
-@click.option("--colorspace", metavar="NAME", help="Of the plate; default by the configuration's file rules.")
+@click.option("--ocio", metavar="CONFIG", help="OCIO configuration; default: $OCIO, then the built-in one.")
 @click.option(
-    "--limit", "limits", multiple=True, type=Limit(), metavar="NAME=VALUE", help="Another limit, or none."
+    "--colorspace",
+    metavar="NAME",
+    help="Colour space of the plate; default: by the configuration's file rules.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The result on stdout as one JSON object.")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    type=Limit(),
+    metavar="NAME=VALUE",
+    help="Limit of a measure, a number from 0 up, or none. Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @debug_option
 def qc(
     *,
@@ -96,11 +107,11 @@ def qc(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Check MATTES, or what JOB.json delivered: complete, readable, alike, steady, without seams.
+    """Check MATTES, or the mattes of JOB.json: complete, readable, alike, steady, no seams.
 
     \b
-    What is found is printed, worst first, and all numbers are in DIR. With plate
-    and guidance more can be measured. Exit code 4: a limit was exceeded.
+    Findings are printed, the worst first; DIR has all numbers and a page. With
+    plate and guidance more is measured. Exit code 4: a limit was exceeded.
       maggie-node qc --job job.json -o qc
       maggie-node qc matte.####.exr --plate plate.####.exr -o qc --limit flicker=1.5
     """
@@ -203,7 +214,7 @@ def _of_files(
 
 @contextmanager
 def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, in a terminal only: the result is what a log needs."""
+    """A progress bar on stderr, in a terminal only: a log needs the result alone."""
     if quiet or not sys.stderr.isatty():
         yield lambda frame: None
         return

@@ -1,4 +1,4 @@
-"""A plan as a person reads it: the tasks, what is computed twice, hours, and a cheaper chunk."""
+"""A plan as text: the tasks, what is computed twice, hours, and a cheaper chunk."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
     THROWN,
     Cut,
-    TaskPlan,
     Reach,
+    TaskPlan,
     cheapest_chunk,
     make_plan,
 )
 from maggie_node.farm.shot import FarmShot
 
 LISTED = 12
-"""Tasks that are listed one by one; of more, the first and the last half of these."""
+"""Most tasks that are listed; of more tasks, the first and the last half of this number."""
 
 
 def reach_of(job: MatteJob) -> Reach:
-    """Which frames a matte of `job` is made from; the model says what the job leaves to it.
+    """Which frames a matte of `job` depends on; the model decides what the job leaves to it.
 
     Raises:
         ModelError: no such model, or it cannot be read.
