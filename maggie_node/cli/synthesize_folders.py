@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from maggie_node.cli.commands import debug_option
+from maggie_node.cli.numbers import FiniteNumber
 
 if TYPE_CHECKING:
     from maggie_lab.recipes import ClipRecipe, Finding, Level, StillRecipe
@@ -110,7 +111,7 @@ def _common(command: Callable[..., Any]) -> Any:
 )
 @click.option(
     "--most-hidden",
-    type=click.FloatRange(0, 1),
+    type=FiniteNumber(0, 1),
     default=0.3,
     show_default=True,
     help="The most one person may hide of another.",
