@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Numbers(click.ParamType):
             numbers = tuple(self._kind(part) for part in str(value).split(self._separator))
         except ValueError:
             numbers = ()
-        if len(numbers) != self._count or min(numbers) < 0 or not any(numbers):
+        if len(numbers) != self._count or not all(0 <= n < math.inf for n in numbers) or not any(numbers):
             self.fail(f"{value!r} is not {self.name}", param, ctx)
         return numbers
 
