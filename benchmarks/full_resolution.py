@@ -271,7 +271,7 @@ def main() -> None:
 def _cells(row: np.ndarray, base: np.ndarray, detail: str) -> list[str]:
     cells = []
     for k, (value, before) in enumerate(zip(row, base, strict=True)):
-        change = f" ({value / before - 1:+.0%})" if detail == "full" and k < 4 else ""
+        change = f" ({value / before - 1:+.0%})" if detail == "full" and k < 4 and before else ""
         cells.append("" if np.isnan(value) else f"{value:.{0 if k == 5 else 2}f}{change}")
     return cells
 
