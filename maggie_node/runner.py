@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from maggie_api.errors import LicenceError, MaggieError, OutputError, SettingsError
+from maggie_api.errors import Cancelled, LicenceError, MaggieError, OutputError, SettingsError
 from maggie_api.events import (
     EffectiveSettings,
     Event,
@@ -43,21 +43,21 @@ def run(
     job: MatteJob,
     *,
     emit: Callable[[Event], None],
-    cancelled: Callable[[], bool] = lambda: False,
+    checkpoint: Callable[[], None] = lambda: None,
     load: Callable[..., MatteModel] = load_model,
     overlap: bool = True,
 ) -> Finished:
     """Matte what `job` asks for; every asked frame is delivered whole or reported.
 
     While a frame is computed, the next is read and the one before is written, in threads of their own.
-    `emit`, `cancelled` and `load` are called in the caller's.
+    `emit`, `checkpoint` and `load` are called in the caller's.
 
     Args:
         emit: gets every event as it happens: warnings, one `Started`, a `FrameDone` or a `FrameFailed` for
             each frame, one `Finished`.
-        cancelled: asked for each frame that is looked at; once it is true the job ends, and until it returns
-            the job waits. A KeyboardInterrupt ends it too. Either way the files there are whole, and running
-            the job again goes on where it stopped.
+        checkpoint: called once for each frame that is read, while no file is being written. The job waits
+            until it returns; `Cancelled`, or a KeyboardInterrupt, ends the job. The files that exist are then
+            whole, and running the job again continues where it stopped.
         load: `load_model`, or what keeps its models from job to job.
         overlap: off, everything happens one after the other; the files are the same.
 
@@ -72,7 +72,7 @@ def run(
         _check_licence(job.model)
     shot = open_shot(job)
     model = load(job.model, device=job.device, precision=job.precision)
-    between = _Between(cancelled)
+    at_frames = _Checkpoint(checkpoint)
     cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
     matter = ShotMatter(
         model,
@@ -82,7 +82,7 @@ def run(
         shot_frames=shot.shot_frames,
         pins=shot.pins,
         cache=cache,
-        between=between,
+        checkpoint=at_frames,
         overlap=overlap,
     )
     shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
@@ -92,26 +92,26 @@ def run(
     _ = matter.view.exposure_ev
     for warning in shot.warnings:
         emit(warning)
-    return _Run(job, shot, model, matter, emit, between, overlap=overlap).run()
+    return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap).run()
 
 
-class _Between:
-    """Called between two steps of the work: where a job ends or waits, once for each frame it looks at.
+class _Checkpoint:
+    """Calls the caller's checkpoint once for each frame that is read.
 
-    That is put off while a file is being written, so that whoever waits has told of all that is there.
+    While a file is being written the call is put off: a job that waits at a checkpoint has reported every
+    file it has written.
     """
 
-    def __init__(self, cancelled: Callable[[], bool]) -> None:
-        self._cancelled, self._due = cancelled, False
-        self.told_all: Callable[[], bool] = lambda: True
+    def __init__(self, checkpoint: Callable[[], None]) -> None:
+        self._checkpoint, self._due = checkpoint, False
+        self.report_written: Callable[[], bool] = lambda: True
+        """Reports the file that was written last; False while it is still being written."""
 
-    def __call__(self, looks: bool) -> None:
-        self._due |= looks
-        if not self.told_all() or not self._due:
-            return
-        self._due = False
-        if self._cancelled():
-            raise KeyboardInterrupt
+    def __call__(self, reads: bool) -> None:
+        self._due |= reads
+        if self.report_written() and self._due:
+            self._due = False
+            self._checkpoint()
 
 
 class _AtOnce(Executor):
@@ -136,13 +136,13 @@ class _Run:
         model: MatteModel,
         matter: ShotMatter,
         emit: Callable[[Event], None],
-        between: _Between,
+        checkpoint: _Checkpoint,
         *,
         overlap: bool,
     ) -> None:
         self._job, self._shot, self._model, self._matter = job, shot, model, matter
         self._emit = emit
-        between.told_all = self._told_all
+        checkpoint.report_written = self._report_written
         # The estimate of the foreground starts threads of its own, which leave the network's no peace.
         self._overlap = overlap and not job.foreground
         self._left: list[int] = []
@@ -157,7 +157,7 @@ class _Run:
         stopped = False
         try:
             self._deliver(self._not_yet_there())
-        except KeyboardInterrupt:
+        except (Cancelled, KeyboardInterrupt):
             stopped = True
         finally:
             self._shot.plate.close()
@@ -213,8 +213,8 @@ class _Run:
                     self._writing = bare, pool.submit(self._write, result, scene)
                 del result  # its pixels are the writer's
 
-    def _told_all(self) -> bool:
-        """Whether nothing is being written any more, and all that was has been told of."""
+    def _report_written(self) -> bool:
+        """Report the file that was written last; False while it is still being written."""
         if self._writing is not None and not self._writing[1].done():
             return False
         self._tell_written()

@@ -16,6 +16,7 @@
     ├── WorkerError             3   the worker, or a job in it, failed (or the code it carries)
     ├── OutputError             3   a frame could not be written
     └── LicenceError            5   the weights may not be used for this
+    Cancelled                 130   somebody asked a job to end; no Exception, so that no handler keeps it
 
 Every message is one line: what was found, what is needed, what to do.
 """
@@ -109,6 +110,16 @@ class WorkerError(MaggieError):
     def __init__(self, sentence: str, exit_code: int = SOME_FAILED):
         super().__init__(sentence)
         self.exit_code = exit_code
+
+
+class Cancelled(BaseException):
+    """A job is to end: its user, its client or a signal asked for it. Files that exist are whole.
+
+    Like KeyboardInterrupt it is no Exception: code that fails one frame and goes on with the next must not
+    take it for a failure of the frame.
+    """
+
+    exit_code = CANCELLED
 
 
 class OutputError(MaggieError):

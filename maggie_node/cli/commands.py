@@ -9,9 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from maggie_api.errors import CANCELLED, DEFECT, Cancelled
 
-DEFECT, SOME_FAILED, QC_EXCEEDED, CANCELLED = 1, 3, 4, 130
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Commands(click.Group):
@@ -82,7 +82,7 @@ def _say(error: BaseException) -> int | str | None:
     """
     if isinstance(error, SystemExit):
         return error.code
-    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+    if isinstance(error, (click.Abort, KeyboardInterrupt, Cancelled)):
         complain("cancelled; files that exist are whole")
         return CANCELLED
     if isinstance(error, click.ClickException):

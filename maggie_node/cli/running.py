@@ -12,10 +12,11 @@ from types import FrameType
 
 import click
 
+from maggie_api.errors import CANCELLED, SOME_FAILED, Cancelled
 from maggie_api.events import Event, Finished, FrameDone, Started, to_line
 from maggie_api.job import MatteJob
 from maggie_node import __version__
-from maggie_node.cli.commands import CANCELLED, SOME_FAILED, complain
+from maggie_node.cli.commands import complain
 from maggie_node.cli.progress import Narrator
 from maggie_node.openmp import settle_waiting
 
@@ -54,7 +55,7 @@ def run_and_keep(job: MatteJob, *, json_events: bool = False, explain: bool = Fa
 
     began: list[Started] = []
     seconds: list[float] = []
-    with _narrator(json_events, explain) as narrator, stoppable() as stopped:
+    with _narrator(json_events, explain) as narrator, stoppable() as checkpoint:
 
         def emit(event: Event) -> None:
             if isinstance(event, Started):
@@ -65,7 +66,7 @@ def run_and_keep(job: MatteJob, *, json_events: bool = False, explain: bool = Fa
             if json_events:
                 _print_line(to_line(event))
 
-        finished = runner.run(job, emit=emit, cancelled=stopped)
+        finished = runner.run(job, emit=emit, checkpoint=checkpoint)
     return JobRun(began[0], finished, sum(seconds))
 
 
@@ -96,7 +97,7 @@ def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool, explain: bo
                 if json_events:
                     try:
                         _print_line(to_line(event))
-                    except KeyboardInterrupt:  # nobody reads any more
+                    except Cancelled:  # nobody reads any more
                         running.cancel()
                 if isinstance(event, Finished):
                     return event
@@ -111,7 +112,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            raise KeyboardInterrupt
+            raise Cancelled
         asked = True
         stop()
 
@@ -131,7 +132,7 @@ def _print_line(line: str) -> None:
         # Whoever read the events is gone, so nobody waits for the rest. Later lines go nowhere, and so does
         # Python's own flush at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise KeyboardInterrupt from None
+        raise Cancelled from None
 
 
 def exit_code(outcome: Finished) -> int:
@@ -142,18 +143,25 @@ def exit_code(outcome: Finished) -> int:
 
 
 @contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt at once; the yielded function tells that one came."""
+def stoppable() -> Iterator[Callable[[], None]]:
+    """SIGINT and SIGTERM raise `Cancelled` at once, and from then on so does the yielded checkpoint.
+
+    The checkpoint is for the exception that Python drops, for example in a destructor.
+    """
     stop = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal stop
         stop = True
-        raise KeyboardInterrupt
+        raise Cancelled
+
+    def checkpoint() -> None:
+        if stop:
+            raise Cancelled
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: stop
+        yield checkpoint
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

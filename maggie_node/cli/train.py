@@ -14,7 +14,8 @@ from typing import Any
 
 import click
 
-from maggie_node.cli.commands import CANCELLED, complain, debug_option
+from maggie_api.errors import CANCELLED
+from maggie_node.cli.commands import complain, debug_option
 
 NOT_WITH_SHOT = {
     **dict.fromkeys(

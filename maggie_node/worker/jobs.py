@@ -13,6 +13,7 @@ from typing import Any
 from maggie_api import serialization
 from maggie_api.client import rpc
 from maggie_api.client.rpc import Submit
+from maggie_api.errors import Cancelled
 from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started
 from maggie_node.worker.connection import Peer, log
 from maggie_node.worker.scheduler import Place, Turns
@@ -142,7 +143,7 @@ class Jobs:
     def _run(self, job: _Job) -> None:
         try:
             last = _event(job.id, self._compute(job))
-        except KeyboardInterrupt:
+        except Cancelled:
             last = _event(job.id, Finished(0, 0, 0, cancelled=True))
         except BaseException as error:
             last = _failed(job.id, error)
@@ -157,14 +158,20 @@ class Jobs:
         return runner.run(
             job.asked.job,
             emit=lambda event: self._tell(job, event),
-            cancelled=lambda: self._at_a_frame(job),
+            checkpoint=lambda: self._checkpoint(job),
             load=self._models.load,
         )
 
-    def _at_a_frame(self, job: _Job) -> bool:
-        # Until it has started, a job reads frames in the middle of other things, some under a lock that
-        # other jobs want: `functools.cached_property` has one for all shots. So no turn ends there.
-        return self._turns.pause(job.place) if job.started else job.place.cancelled
+    def _checkpoint(self, job: _Job) -> None:
+        """Let other jobs compute, and return when it is this one's turn again.
+
+        Raises:
+            Cancelled: the job is to end.
+        """
+        # Before its `Started`, a job reads frames while it holds a lock that other jobs need:
+        # `functools.cached_property` has one lock for all shots. So the turn does not end there.
+        if self._turns.pause(job.place) if job.started else job.place.cancelled:
+            raise Cancelled
 
     def _tell(self, job: _Job, event: Event) -> None:
         if isinstance(event, Started):

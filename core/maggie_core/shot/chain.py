@@ -70,7 +70,7 @@ class Chain:
         look: reads a frame; its InputError is remembered, and raised for every frame that needs this one.
         files: digests by name of the files a look at a frame depends on.
         size: width and height of the working grid.
-        between: called between two steps of the work, with whether a frame is looked at next.
+        checkpoint: called between two steps of the work, with whether the next one reads a frame.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Chain:
         files: Callable[[int], dict[str, str]],
         size: tuple[int, int],
         cache: StateCache | None = None,
-        between: Callable[[bool], None] = lambda looks: None,
+        checkpoint: Callable[[bool], None] = lambda reads: None,
     ) -> None:
         self.frames = tuple(frames)
-        self._between = between
+        self._checkpoint = checkpoint
         self._model, self._recipe, self._cache = model, recipe, cache
         self._read, self._files, (self._width, self._height) = look, files, size
         self._last = len(self.frames) - 1
@@ -147,7 +147,7 @@ class Chain:
             raise self._broken[i]
         found = self._looks.get(i)
         if found is None:
-            self._between(True)
+            self._checkpoint(True)
             try:
                 found = self._read(self.frames[i])
             except (InputError, OSError) as error:
@@ -240,7 +240,7 @@ class Chain:
         fixed = {j: self._grown(look.pinned) for j, look in looks.items() if look.pinned is not None}
         self._features.keep(looks)
         encoded = [self._encoded(j, looks[j], passed=j == window > 0) for j in self._indices(window)]
-        self._between(False)
+        self._checkpoint(False)
         wanted: Wanted = "all"
         if before is not None:
             wanted = "middle" if window + WINDOW <= self._last else "after first"
@@ -258,7 +258,7 @@ class Chain:
             None if state is None else _array(state),
         )
         self._windows.put(window, made)
-        self._between(False)
+        self._checkpoint(False)
         return made
 
     def _encoded(self, j: int, look: FrameInput, *, passed: bool) -> Any:

@@ -81,8 +81,8 @@ class ShotMatter:
             when only a part of the shot is at hand, so that segments stay where they are.
         pins: alphas that are delivered as they are, and that the frames beside them go on from.
         cache: keeps what was computed from run to run. It changes no pixel.
-        between: called between two steps of the work, with whether a frame is read for the next one; it may
-            wait, and what it raises ends the run.
+        checkpoint: called between two steps of the work, with whether the next one reads a frame. It may
+            wait; what it raises ends the run, so it raises `Cancelled` to stop.
         overlap: read a frame ahead, in a thread of its own, while others are computed. It changes no pixel.
 
     Raises:
@@ -102,14 +102,14 @@ class ShotMatter:
         shot_frames: Sequence[int] | None = None,
         pins: Pins | None = None,
         cache: StateCache | None = None,
-        between: Callable[[bool], None] = lambda reads: None,
+        checkpoint: Callable[[bool], None] = lambda reads: None,
         overlap: bool = True,
     ):
         sparse.chosen(model.device)  # says now what cannot be had
         self.model, self.plate, self.guidance = model, plate, guidance
         self.settings = settings or MatteSettings()
         self.pins, self.cache = pins, cache
-        self._between, self._overlap = between, overlap
+        self._checkpoint, self._overlap = checkpoint, overlap
         self.shot_frames = tuple(plate.frames if shot_frames is None else shot_frames)
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
@@ -219,7 +219,7 @@ class ShotMatter:
             files=self._files,
             size=self.geometry.working_size,
             cache=self.cache,
-            between=self._between,
+            checkpoint=self._checkpoint,
         )
         with closing(chain):
             for frame in asked:
@@ -290,7 +290,7 @@ class ShotMatter:
         np.clip(alphas, 0, 1, out=alphas)
         pinned = {} if self.pins is None else self.pins.exact(frame, self.geometry)
         if self._detail == "full":
-            self._between(True)
+            self._checkpoint(True)
             self._add_detail(alphas, small, chain.picture(frame), lambda: plates.get(frame), but=pinned)
         for place, plane in pinned.items():
             alphas[place] = plane
@@ -323,7 +323,7 @@ class ShotMatter:
         add_detail(alphas, slopes, picture, geometry=self.geometry, see=see)
 
     def _read(self, frame: int) -> Frame:
-        self._between(True)
+        self._checkpoint(True)
         return self._stored(frame)
 
     def _stored(self, frame: int) -> Frame:
