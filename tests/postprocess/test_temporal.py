@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
+from support.moving_people import MOTIONS, moving_person
 from support.tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.postprocess.temporal import flows, smoothed, smoothed_clip
 
 FRAMES = range(1001, 1010)
@@ -55,11 +57,49 @@ def test_what_is_right_stays_right(moving):
     assert np.abs(smooth - truths[1]).mean() < 0.004
 
 
-def test_a_neighbour_that_shows_something_else_does_not_count(moving):
+@pytest.mark.parametrize("soft_px", [0.0, 1.5])
+@pytest.mark.parametrize("contrast", [1.0, 0.3])
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_exact_alphas_of_a_moving_person_stay_as_they_are(motion, contrast, soft_px):
+    images, truths = moving_person(motion, contrast=contrast, soft_px=soft_px)
+
+    smooth = smoothed_clip(images, truths, np.ones((len(images), 1), bool))
+
+    assert 1000 * np.abs(smooth - truths).mean() <= 0.02  # MAD
+    assert np.array_equal(smooth, truths)
+
+
+@pytest.mark.parametrize("motion", ["walk", "turn", "come near", "stand"])
+def test_mattes_that_are_wrong_in_another_way_each_time_become_steadier_and_better(motion):
+    images, truths = moving_person(motion, soft_px=1.0)
+    rng = np.random.default_rng(11)
+    noise = gaussian_filter(rng.standard_normal(truths.shape), (0, 0, 4, 4))
+    near = gaussian_filter(truths, (0, 0, 3, 3))
+    wrong = truths + 4 * noise * (4 * near * (1 - near))  # around the outline
+    wrong = np.clip(wrong, 0, 1).astype(np.float32)
+
+    smooth = smoothed_clip(images, wrong, np.ones((len(images), 1), bool))
+
+    before, after = wrong[1:-1] - truths[1:-1], smooth[1:-1] - truths[1:-1]
+    assert np.abs(after).mean() < 0.8 * np.abs(before).mean()
+    assert np.sqrt((np.diff(after, axis=0) ** 2).mean()) < 0.7 * np.sqrt(
+        (np.diff(before, axis=0) ** 2).mean()
+    )
+
+
+def test_a_frame_with_one_neighbour_stays_as_it_is(moving):
+    images, truths = moving
+
+    smooth = smoothed(images[1], truths[1], [beside(images[1], images[0], 0.5 * truths[0])])
+
+    assert np.array_equal(smooth, truths[1])
+
+
+def test_neighbours_that_show_something_else_do_not_count(moving):
     images, truths = moving
     cut = np.random.default_rng(9).random(images[0].shape).astype(np.float32)
 
-    smooth = smoothed(images[1], truths[1], [beside(images[1], cut, np.ones_like(truths[1]))])
+    smooth = smoothed(images[1], truths[1], 2 * [beside(images[1], cut, np.ones_like(truths[1]))])
 
     assert np.abs(smooth - truths[1]).mean() < 0.02
 
@@ -77,13 +117,19 @@ def test_a_clip_is_steadied_frame_by_frame(moving):
 def test_an_instance_that_is_absent_beside_does_not_fade(moving):
     images, truths = moving
 
-    smooth = smoothed(images[1], truths[1], [beside(images[1], images[0], np.zeros_like(truths[0]), ~ALL)])
+    absent = beside(images[1], images[0], np.zeros_like(truths[0]), ~ALL)
+    faint = beside(images[1], images[2], 0.2 * truths[2])
+
+    smooth = smoothed(images[1], truths[1], [absent, faint])
 
     assert np.array_equal(smooth, truths[1])
 
 
 def test_a_steadied_frame_is_the_same_in_any_order_and_company(tmp_path):
     plate, masks = write_shot(tmp_path, frames=FRAMES)
+    for frame in (1004, 1006):  # masks that miss half of ana, so that her mattes flicker
+        half = disc(96, 64, 32, 32, 16) * (np.arange(96) < 32)
+        write_integer_image(tmp_path / f"ana.{frame}.png", (half > 0.5).astype(np.float32))
     guidance = combine([MaskSequence(name, pattern) for name, pattern in masks.items()])
 
     def mattes(frames: list[int] | None = None, *, smooth: str = "flow") -> dict[int, np.ndarray]:
