@@ -176,13 +176,13 @@ def _run(job: MatteJob, tell: Callable[[Event], None], worker: str | None) -> in
         return _run_in_worker(job, tell, None if worker == "auto" else worker)
     from maggie_node import runner
 
-    with stoppable() as stopped:
-        return exit_code(runner.run(job, emit=tell, cancelled=stopped))
+    with stoppable() as checkpoint:
+        return exit_code(runner.run(job, emit=tell, checkpoint=checkpoint))
 
 
 def _run_in_worker(job: MatteJob, tell: Callable[[Event], None], folder: str | None) -> int:
     from maggie_api.client.worker import find_or_start
-    from maggie_api.errors import SOME_FAILED, WorkerError
+    from maggie_api.errors import SOME_FAILED, Cancelled, WorkerError
 
     with find_or_start(folder, name="maggie-node farm task") as worker:
         running = worker.submit(job)
@@ -190,7 +190,7 @@ def _run_in_worker(job: MatteJob, tell: Callable[[Event], None], folder: str | N
             try:
                 with stoppable():
                     return _follow(running, tell)
-            except KeyboardInterrupt:
+            except Cancelled:
                 running.cancel()
                 return _follow(running, tell)
         except WorkerError as error:
