@@ -115,6 +115,32 @@ def test_masks_of_another_image_are_refused(tmp_path: Path):
         load_sample(find_samples("him2k", tmp_path)[0])
 
 
+@pytest.mark.parametrize(
+    "height, width, fits",
+    [
+        (24, 32, True),
+        (12, 16, True),
+        (13, 17, True),
+        (48, 64, True),
+        (25, 32, False),
+        (24, 33, False),
+        (12, 20, False),
+    ],
+)
+def test_a_mask_fits_when_one_factor_leads_to_its_size(tmp_path: Path, height: int, width: int, fits: bool):
+    write_him2k(tmp_path, names=("a",), variants=("0",))
+    write_planes(tmp_path / "masks_matched_0" / "comp" / "a", [np.ones((height, width))] * 2)
+    (sample,) = find_samples("him2k", tmp_path)
+
+    if fits:
+        assert load_sample(sample).guidance.all()
+        return
+    with pytest.raises(
+        GuidanceError, match=f"is {width}x{height} but its image .* is 32x24: a mask needs the aspect"
+    ):
+        load_sample(sample)
+
+
 def test_masks_that_are_all_empty_are_refused_and_one_empty_mask_is_not(tmp_path: Path):
     write_him2k(tmp_path, variants=("0",))
     nothing = np.zeros((HEIGHT, WIDTH))

@@ -1,4 +1,4 @@
-"""Published data sets and a user's own: found on disk, read as arrays, made by the paper's recipes."""
+"""Published data sets, and a user's own of the same layout: found on disk and read as arrays."""
 
 from .layouts import DATASETS, find_samples
 from .matching import match_masks

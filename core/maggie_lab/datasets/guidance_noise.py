@@ -1,7 +1,7 @@
 """Guidance for training, made from true alphas the way the published pipeline does.
 
-Masks are (H, W) bool or (N, H, W), (T, N, H, W) stacks of them. Sizes are of a 512-pixel crop and shrink with
-smaller ones, so that a mask is never wrong by more than what its crop shows.
+Masks are bool: (H, W), or stacks of them, (N, H, W) and (T, N, H, W). Sizes are those of a crop of 512
+pixels and shrink with smaller ones, so that a mask is never wrong by more than its crop shows.
 
 Source: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
 """
@@ -12,14 +12,19 @@ import cv2
 import numpy as np
 
 THRESHOLDS = (0.1, 0.95)
+"""Least and most alpha at which a mask is cut."""
 LARGEST_KERNEL_PX = 29
+"""Side of the largest square by which a mask of a crop of `CROP_PX` is grown or shrunk."""
 CROP_PX = 512
+"""Side of the published training crops."""
 HALF = 127 / 255
+"""One half, as the published code rounds it in 8 bits."""
 BLOCK = 8
+"""Pixels of the plate by one of a coarse mask, in each direction."""
 
 
 def noisy_guidance(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Guidance of a still or clip; every frame and instance goes wrong by itself, so clips flicker.
+    """Make guidance of a still or clip. Every frame and instance is changed on its own: clips flicker.
 
     Args:
         alphas: (T, N, H, W) float32 in [0, 1].
@@ -39,7 +44,14 @@ def noisy_guidance(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def random_threshold(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Cut at a random threshold, then grown and shrunk, in either order, or one of them alone."""
+    """Cut (H, W) at a random threshold, then grow, shrink, or both in either order.
+
+    Args:
+        alpha: (H, W) coverage in [0, 1], or a bool mask.
+
+    Returns:
+        (H, W) bool.
+    """
     mask = (alpha > rng.uniform(*THRESHOLDS)).astype(np.uint8)
     largest = max(1, round(LARGEST_KERNEL_PX * min(1.0, min(alpha.shape) / CROP_PX)))
     grow, shrink = (np.ones([int(rng.integers(1, largest + 1))] * 2, np.uint8) for _ in range(2))
@@ -54,7 +66,7 @@ def random_threshold(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def coarsened(mask: np.ndarray) -> np.ndarray:
-    """An eighth of the size and back, both bilinear, and cut at one half."""
+    """Resize an (H, W) mask to an eighth and back, bilinearly, and cut it at one half; (H, W) bool."""
     height, width = mask.shape
     small = cv2.resize(mask.astype(np.float32), (max(1, width // BLOCK), max(1, height // BLOCK)))
     return cv2.resize(small, (width, height)) > HALF
@@ -98,7 +110,7 @@ def patches_dropped(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def block_sampled(masks: np.ndarray) -> np.ndarray:
-    """(..., H, W) with every 8 x 8 cell saying what its top-left pixel says, as the image model is fed."""
+    """(..., H, W) masks whose 8 x 8 cells repeat their first pixel, as the published model gets them."""
     height, width = masks.shape[-2:]
     small = masks[..., ::BLOCK, ::BLOCK]
     return small.repeat(BLOCK, -2).repeat(BLOCK, -1)[..., :height, :width]

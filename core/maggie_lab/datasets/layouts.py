@@ -1,4 +1,4 @@
-"""Where the published data sets keep their files, and every other folder of the same layout.
+"""The layouts of the published data sets, which folders of other samples may have too.
 
     him2k       images/<comp|natural>/<name>.jpg  alphas/<comp|natural>/<name>/00.png
                 masks_matched_<variant>/<comp|natural>/<name>/00.png
@@ -257,7 +257,7 @@ DATASETS: dict[str, tuple[Callable[[Path], Iterator[Sample]], str]] = {
     "v-him60": (_vhim60, "V-HIM60"),
     "v-him2k5": (_vhim2k5, "V-HIM2K5"),
 }
-"""How each is found, and the folder its archive unpacks to."""
+"""By name: the function that finds its samples, and the folder that its archive unpacks to."""
 
 _EXPECTED = {
     "him2k": "images/comp/*.jpg (or natural) and alphas/comp/*/00.png",
@@ -304,7 +304,7 @@ class SampleLayout:
         return folder / f"{frame:05d}" / file if self.is_clip else folder / file
 
     def record(self, name: str) -> Path:
-        """The file that describes a made sample; it is written last, so that a sample that has it is complete."""
+        """The file that describes a made sample; it is written last: a sample that has it is complete."""
         return self.base / "made" / self.subset / f"{name}.json"
 
     def names(self) -> list[str]:

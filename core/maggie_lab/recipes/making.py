@@ -1,6 +1,6 @@
-"""Making a set: who goes into which split, many processes, and going on where a run was stopped.
+"""Making a set of samples, in any number of processes, and going on where a run was stopped.
 
-A sample is a function of the recipe, the footage, the seed and its own number, and of nothing else.
+A sample depends on the recipe, the footage, the seed and its own number alone.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from .stills import StillRecipe, draw_still
 from .writer import SampleWriter, clip_layout, clip_name, still_layout, write_text
 
 MOST_TRIES = 200
-"""Scenes drawn for one sample before the recipe is called impossible; about one in five medium clips is
-accepted."""
+"""Compositions drawn for one sample before the recipe is called impossible; of medium clips about one in five
+is accepted."""
 _STILLS, _CLIPS = 20, 21
-"""First step of a generator's path; the generated people use the numbers below."""
+"""First step of a generator's path; `maggie_lab.random` has the numbers of generated people, below these."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class SetPlan:
     counts: tuple[int, int, int]
     """Samples of train, val and test; of clips, for each level."""
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    """Of the sources, for train, val and test. A source is in one split only."""
+    """Shares of the sources for train, val and test; their sum is free. A source is in one split only."""
     levels: tuple[str, ...] = tuple(LEVELS)
     """Which levels of clips to make."""
     seed: int = 0
@@ -60,7 +60,7 @@ class _Task:
     level: Level | None
     pool: Pool
     path: tuple[int, ...]
-    """Of the sample's generator."""
+    """Path of the sample's generator."""
     keep_layers: bool
 
 

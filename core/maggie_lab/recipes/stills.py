@@ -15,7 +15,7 @@ from .footage import OpenFootage
 from .pools import Pool
 
 TRIES = 3
-"""Places tried for one person before it is left out."""
+"""Positions tried for one person before it is left out."""
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,20 @@ class StillRecipe:
     """How stills are composed."""
 
     people: tuple[int, int] = (2, 4)
-    """Least and most people drawn; the paper says 2 to 5. Who fits nowhere is left out."""
+    """Least and most people drawn; the paper says 2 to 5. People that fit nowhere are left out."""
     canvas: tuple[int, int] | None = None
     """(W, H); None is the background's own size."""
     scale: tuple[float, float] = (0.5, 0.9)
     """Least and most height of a person, in heights of the canvas."""
     most_hidden: float = 0.3
-    """The most that one paste may hide of what was seen of anybody before it."""
+    """Largest share of a person's visible area that one paste may hide."""
     unmix: bool = False
     """Estimate each person's own colour instead of taking the image's, which shows its old background at
     soft edges."""
 
 
 def draw_still(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Composition | None:
-    """Draw one still; None where nobody could be placed."""
+    """Draw one still; None where no person could be placed, and another draw is needed."""
     footage = pool.draw(rng, int(rng.integers(recipe.people[0], recipe.people[1] + 1)))
     background = _draw_background(recipe, pool, rng)
     width, height = background.canvas

@@ -1,7 +1,7 @@
-"""What a set on the disk really holds: occlusion recomputed, alphas summed, images recomposed.
+"""Checks of a set on disk: occlusion recomputed, alphas summed, images recomposed.
 
-Works on made sets and on published ones; what the files do not tell (occlusion without whole mattes, the
-composite without its layers) is None.
+The set may be made or published. Measures that the files do not allow (occlusion without whole mattes, the
+composite without its layers) are None.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ ROUNDING = 0.005
 
 @dataclass(frozen=True)
 class Finding:
-    """One sample as it is."""
+    """The measures of one sample."""
 
     name: str
     """Path of its first image below the root."""
     people: int
     frames: int
     level: str
-    """What it claims to be; "" for stills and where nothing says so."""
+    """The level it claims; "" for stills and where nothing says so."""
     found: str | None
     """The level its occlusion belongs to, "none" between and beyond the levels."""
     occlusion: float | None
-    """The most that one paste hid of what was seen of anybody, in any frame."""
+    """The largest share of a person's visible area that one paste hides, in any frame."""
     frame: int | None
-    """Where that was."""
+    """Number of that frame, from 0."""
     excess: float
-    """By how much alphas sum to more than 1, at most."""
+    """The most by which alphas of a pixel sum to more than 1; 0 where none do."""
     difference: float | None
-    """Grey levels between the image and its layers, at most."""
+    """Largest difference between the image and the sum of its layers, in grey levels."""
     problems: tuple[str, ...]
 
 

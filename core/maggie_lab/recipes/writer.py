@@ -1,6 +1,6 @@
-"""Where the files of a made set go: the published layouts, and beside them what `verify` needs.
+"""The files of a made set: those of the published layouts, and those that `verify` needs.
 
-whole/       each person's matte as if nobody stood in front
+whole/       each person's matte without the people in front
 fg/, bg/     colours and background as composed, where they are kept
 made/        one line of JSON per sample, written last: a sample that has it is complete
 """
@@ -71,8 +71,8 @@ def clip_name(level: str, index: int) -> str:
 class SampleWriter:
     """Writes one sample so that a reader finds all of it or nothing; use it as a context.
 
-    Everything is written aside and moved to its place by `finish`: images last, as readers find samples by
-    them, then the record. What a run that was stopped left behind is removed first.
+    Everything is written into a folder aside, and `finish` moves it to its place: images last, as readers
+    find samples by them, then the description. Remains of a run that was stopped are removed first.
     """
 
     def __init__(self, layout: SampleLayout, name: str, *, keep_layers: bool) -> None:
@@ -91,7 +91,7 @@ class SampleWriter:
             _remove(self._aside.base)
 
     def _places(self, layout: SampleLayout) -> Iterator[Path]:
-        """Files and folders of this sample and no other, images last."""
+        """Files and folders that belong to this sample alone, images last."""
         for kind in (layout.alphas, "whole", "fg", *layout.masks):
             path = layout.plane(kind, self._name, 0, 0)
             yield path.parent.parent if layout.is_clip else path.parent

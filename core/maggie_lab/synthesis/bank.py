@@ -1,6 +1,7 @@
-"""Banks: figures, puppets and backgrounds drawn once, composed endlessly.
+"""Banks: figures, puppets and backgrounds that are drawn once and composed into any number of samples.
 
-Strands are dear, scenes are cheap. A bank is a folder of plain `.npy` arrays that many processes map at once:
+Drawing strands takes a third of a second a figure, composing a scene far less. A bank is a folder of plain
+`.npy` arrays that many processes map at once:
 
     figures-<first>.npy       (K, S, S, 5) uint8: straight sRGB-encoded colour, alpha, share of alpha held
     backgrounds-<first>.npy   (K, S, S, 3) uint8
@@ -39,20 +40,22 @@ Tell = Callable[[int, int], None]
 
 RECORD = "bank.json"
 CHUNK = 50
-"""Items per file: small enough to lose little when a process dies, large enough to map quickly."""
+"""Items per file: few enough to lose little when a process dies, many enough to map quickly."""
 
 
 @dataclass(frozen=True)
 class BankPlan:
-    """What a bank holds."""
+    """What a bank holds; an item depends on the plan and on its number alone."""
 
     figures: int = 1500
     backgrounds: int = 1500
     size_px: int = 384
+    """Side of the square images."""
     seed: int = 0
     held_out: bool = False
+    """Draw from the styles of the held-out set, which training never sees."""
     puppets: int = 0
-    """Figures in pieces that clips and embraces pose anew; without any, clips bend flat figures."""
+    """Figures in pieces, which clips and embraces pose; without any, clips bend flat figures."""
     images: str = ""
     """Folder of images to cut backgrounds from; every second background is one of them."""
     cutouts: str = ""
@@ -61,7 +64,7 @@ class BankPlan:
 
 @dataclass(frozen=True)
 class Anchors:
-    """Where in a figure something happens, as (x, y) in figure pixels.
+    """Points of a figure that a crop can be aimed at, as (x, y) in figure pixels; float32.
 
     Attributes:
         edge: (K, 2) on the outline.
@@ -216,7 +219,7 @@ def _codes(values: Plane) -> Codes:
 
 
 class Figures(Protocol):
-    """What scenes are composed from: a `Bank` on disk or a `DrawnBank` in memory."""
+    """The source of figures and backgrounds of scenes: a `Bank` on disk or a `DrawnBank` in memory."""
 
     figures: int
     backgrounds: int
@@ -224,7 +227,7 @@ class Figures(Protocol):
     size_px: int
 
     def figure(self, index: int) -> Codes:
-        """Figure `index`: (S, S, 5) codes of straight sRGB-encoded colour, alpha and what of it is held."""
+        """Figure `index`: (S, S, 5) codes: straight sRGB-encoded colour, alpha, alpha of held things."""
         ...
 
     def background(self, index: int) -> Codes:
@@ -232,20 +235,20 @@ class Figures(Protocol):
         ...
 
     def puppet(self, index: int) -> Puppet:
-        """Figure number `index` of those in pieces."""
+        """Puppet `index`: a figure in pieces."""
         ...
 
     def anchors(self, index: int) -> Anchors:
-        """Where to aim a crop at figure `index`; measured once."""
+        """Points of figure `index` to aim a crop at; measured once."""
         ...
 
     def puppet_anchors(self, index: int) -> Anchors:
-        """As `anchors`, of puppet `index` in its painted pose."""
+        """As `anchors`, for puppet `index` in its painted pose."""
         ...
 
 
-class _Measured:
-    """Anchors of what a bank holds, found when first asked for."""
+class _AnchorCache:
+    """Anchors of a bank's items, found when they are first asked for and kept."""
 
     def __init__(self) -> None:
         self._anchors: dict[tuple[str, int], Anchors] = {}
@@ -256,7 +259,7 @@ class _Measured:
         return self._anchors[kind, index]
 
 
-class Bank(_Measured):
+class Bank(_AnchorCache):
     """A bank on disk; read-only, safe to open in any number of processes.
 
     A bank that is still being built can be opened: it holds what is complete at that moment.
@@ -279,7 +282,7 @@ class Bank(_Measured):
 
     def figure(self, index: int) -> Codes:
         codes = _item(self._figures, index)
-        if codes.shape[-1] == 4:  # a bank from before held things were told apart
+        if codes.shape[-1] == 4:  # banks of before have no plane of held things
             codes = np.concatenate([codes, np.zeros_like(codes[..., :1])], -1)
         return codes
 
@@ -296,8 +299,8 @@ class Bank(_Measured):
         return self._anchors_of("puppet", index, lambda number: self.puppet(number).flat())
 
 
-class DrawnBank(_Measured):
-    """The same items as a bank built by `plan`, drawn when first asked for and kept in memory."""
+class DrawnBank(_AnchorCache):
+    """The items of a bank built by `plan`, drawn when they are first asked for and kept in memory."""
 
     def __init__(self, plan: BankPlan) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from .skeleton import Body
 from .textures import cloth, random_colour
 
 
-def dress(
+def paint_clothed_body(
     rng: np.random.Generator,
     canvas: Canvas,
     body: Body,
@@ -27,7 +27,13 @@ def dress(
     held_out: bool,
     paint_head: Callable[[], None],
 ) -> None:
-    """Paint legs, torso, arms and head in an order that depends on the pose."""
+    """Paint legs, torso, arms and head with clothes, in an order that depends on the pose.
+
+    Args:
+        skin: (3,) sRGB-encoded colour.
+        held_out: use the patterns of the held-out set.
+        paint_head: is called when the head is due.
+    """
     size, unit = canvas.size_px, body.unit_px
     top = cloth(rng, size, size, unit_px=unit, held_out=held_out)
     bottom = cloth(rng, size, size, unit_px=unit, held_out=held_out)

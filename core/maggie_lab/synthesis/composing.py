@@ -12,7 +12,7 @@ from .bank import Figures
 from .fields import Plane, gaussian_blur
 from .flow import flow_between
 from .guidance_degradation import Degradation, draw_degradation
-from .guides import Guide, draw_guide
+from .guidance_tracks import GuidanceTrack, draw_guidance_track
 from .scene import Exposure, Scene, encoded
 from .scene_sampling import SceneSpec, crop_scene, embrace_scene, enrich, group_scene
 
@@ -40,9 +40,9 @@ def compose(
         crop_px: side of the square crop; a multiple of 16.
         instances: least and most people with a matte. Hidden ones are dropped, so fewer may remain, never
             none.
-        severity: of the guidance degradations, see `degrade`.
-        held_out: as the held-out set is made: its degradations, and nothing that is younger than the set.
-        extras: add what is known beside the mattes, see `compose_clip`.
+        severity: how wrong the guidance is, see `degrade`.
+        held_out: compose as for the held-out set: with its degradations, and with nothing newer than the set.
+        extras: add colours, the clean frame, trimaps and flow, see `compose_clip`.
 
     Returns:
         `image` (3, H, W), `alphas` (N, H, W) with a sum of at most 1, `guidance` (N, H, W).
@@ -76,8 +76,8 @@ def compose_clip(
 
     Args:
         frames: a number or the least and most to draw from; frame k shows time k.
-        times: the times to show instead, in frames, in any order and at any spacing. What a time looks like
-            does not depend on the others; only who is hidden throughout, and left out, does.
+        times: times to show instead, in frames, in any order and at any spacing. A frame does not depend on
+            the other times; only the choice of people does, as those hidden at all times are left out.
         extras: add `foreground` (T, N, 3, H, W) and `background` (T, 3, H, W), straight sRGB-encoded colours,
             `clean` (T, 3, H, W), the frame before the camera, `linear` (T,), 1 where it was composited in
             linear light, `trimap` (T, N, H, W): 0, 0.5 where alpha is neither 0 nor 1, 1, and `flow`
@@ -103,7 +103,7 @@ def compose_clip(
         kept &= (alphas > 0.5).mean((2, 3)).max(0) > MIN_VISIBLE / 2
         if kept.any():
             break
-    else:  # twenty scenes with nobody in them: the bank is broken, and that must be seen
+    else:  # twenty empty scenes: the bank is broken, and this must not pass in silence
         raise RuntimeError("no scene with a visible figure could be drawn from this bank")
     clean = np.stack([encoded(shot.light, linear=scene.linear) for shot in shots])
     if extra_rng is None:
@@ -116,8 +116,8 @@ def compose_clip(
         noise = (generator(FRAMES, scene.noise_seed, round(time * 4096) % 2**31) for time in times)
         images = np.stack([scene.camera.shoot(frame, own) for frame, own in zip(clean, noise, strict=True)])
         order = np.array([index for index in extra_rng.permutation(len(kept)) if kept[index]])
-        guides = _draw_guides(extra_rng, scene, degradations, severity)
-        masks = [[guides[index](time, moves) for index in order] for time in times]
+        tracks = _draw_tracks(extra_rng, scene, degradations, severity)
+        masks = [[tracks[index](time, moves) for index in order] for time in times]
         guidance = np.stack([np.stack(frame) for frame in masks])
     sample = {
         "image": np.ascontiguousarray(images),
@@ -139,7 +139,7 @@ def _draw_scene(
     else:
         scene, degradations = (group_scene if drawn < 0.4 else crop_scene)(rng, spec, people)
     if scene.instances > max(1, people[0]) and extra_rng.random() < 0.06:
-        # One mask for two people: what is wanted is the matte of both.
+        # One mask for two people: the truth is the matte of both.
         scene.instances -= 1
         degradations.pop()
         for actor in scene.actors:
@@ -161,24 +161,24 @@ def _frozen_guidance(rng: np.random.Generator, alphas: Plane, degradations: list
     return masks
 
 
-def _draw_guides(
+def _draw_tracks(
     rng: np.random.Generator, scene: Scene, degradations: list[Degradation], severity: str
 ) -> list[Callable[[float, bool], Plane]]:
-    """Per person what makes its mask at a time; a fifth of the masks leave out what is held."""
+    """For each person a function that makes its mask at a time; a fifth of masks leave out held things."""
     covers = rng.random(scene.instances) < 0.8
 
     def coverage(time: float) -> Plane:
         shot = scene.expose(time)
         return np.where(covers[:, None, None], shot.mattes, shot.bodies)
 
-    def mask_of(guide: Guide) -> Callable[[float, bool], Plane]:
-        return lambda time, moves: guide.mask(coverage, time, moves=moves)
+    def mask_of(track: GuidanceTrack) -> Callable[[float, bool], Plane]:
+        return lambda time, moves: track.mask(coverage, time, moves=moves)
 
-    guides = [
-        draw_guide(rng, index, degradation, scene.instances, severity=severity)
+    tracks = [
+        draw_guidance_track(rng, index, degradation, scene.instances, severity=severity)
         for index, degradation in enumerate(degradations)
     ]
-    return [mask_of(guide) for guide in guides]
+    return [mask_of(track) for track in tracks]
 
 
 def _extras(
@@ -205,7 +205,7 @@ def _extras(
 
 
 def _straight(paint: Plane, coverage: Plane) -> Plane:
-    """Premultiplied light divided by coverage; where there is next to none, the light of what is near."""
+    """Premultiplied light divided by coverage; where coverage is below 0.001, the light around."""
     known = np.clip(coverage, 0, 1) * np.ones_like(paint[..., :1, :, :])
     near = gaussian_blur(np.concatenate([paint, known], axis=-3), 4.0)
     around = near[..., :-1, :, :] / np.maximum(near[..., -1:, :, :], np.float32(1e-4))

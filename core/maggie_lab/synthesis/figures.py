@@ -1,7 +1,6 @@
 """Single figures: people of all kinds, made of capsules, cloth and strands.
 
-A figure is straight sRGB-encoded colour and alpha on a square canvas; `make_figure` hands it out
-premultiplied.
+A figure is straight sRGB-encoded colour and alpha on a square canvas; `make_figure` returns it premultiplied.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 from maggie_lab.random import DETAILS, FIGURES, PUPPETS, generator
 
 from .canvas import Canvas, Light
-from .clothing import dress
+from .clothing import paint_clothed_body
 from .details import Details, draw_details
 from .fields import Plane, fractal_noise, value_noise
 from .hairstyles import HEAD_X, Hair, draw_style, grow
@@ -32,7 +31,7 @@ class Figure:
     Attributes:
         colour: (S, S, 3) straight sRGB-encoded colour in [0, 1], continued where alpha is 0.
         alpha: (S, S) coverage in [0, 1].
-        held: (S, S) share of it that is something in the hands, not the person.
+        held: (S, S) part of alpha that belongs to things in the hands, not to the person.
     """
 
     colour: Plane
@@ -67,7 +66,7 @@ def draw_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Fig
 
 
 def draw_puppet(seed: int, size_px: int = 384, *, held_out: bool = False) -> Puppet:
-    """Draw person number `seed` in pieces that can be posed anew; not the people of `draw_figure`."""
+    """Draw person number `seed` in pieces that can be posed; `draw_figure` draws other people."""
     puppet = _draw_puppet(seed, 0, size_px, held_out=held_out)
     for attempt in range(1, 8):
         if (puppet.flat()[..., 3] > 127).mean() > 0.03:
@@ -103,9 +102,11 @@ def _paint_person(rng: np.random.Generator, canvas: Canvas, details: Details, *,
         _paint_hair(rng, canvas, body, hair.behind, hair, tones)
     if rng.random() < 0.3:
         draw_prop(rng, canvas, body, light, held_out=held_out)
-    dress(rng, canvas, body, light, skin, details, held_out=held_out, paint_head=lambda: _paint_head(
-        rng, canvas, body, light, skin, hair, tones, hair_over_torso, details
-    ))  # fmt: skip
+
+    def paint_head() -> None:
+        _paint_head(rng, canvas, body, light, skin, hair, tones, hair_over_torso, details)
+
+    paint_clothed_body(rng, canvas, body, light, skin, details, held_out=held_out, paint_head=paint_head)
     return body
 
 
@@ -175,7 +176,7 @@ def _paint_face(
     brow: np.ndarray,
     details: Details,
 ) -> None:
-    """Weak cues: enough contrast inside the face that the network learns to leave it whole."""
+    """Paint a face with enough contrast that the network learns to keep faces whole."""
     unit, onto_canvas = body.unit_px, _HeadFrame(body)
     shift = 0.12 * body.yaw
     dark, lips = skin * 0.55, np.clip(skin * [0.95, 0.62, 0.6], 0, 1)
@@ -293,7 +294,7 @@ def _hair_colour(shade: Plane, tone: Plane, tones: tuple[np.ndarray, np.ndarray]
 
 
 def _paint_plush(rng: np.random.Generator, canvas: Canvas, *, held_out: bool) -> None:
-    """A furry animal or toy: the strand engine with no person under it."""
+    """Paint a furry animal or toy, made of strands on plain shapes."""
     size, light = canvas.size_px, Light.draw(rng)
     unit = size * rng.uniform(0.2, 0.34)
     x, y = size * rng.uniform(0.42, 0.58), size * rng.uniform(0.3, 0.42)

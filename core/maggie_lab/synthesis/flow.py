@@ -1,7 +1,7 @@
-"""Where every point of a person goes from one time to another: exact, as the way there is known.
+"""Exact optical flow: where every point of a person goes from one time to another.
 
-A pixel shows a point of a painted limb; the point's place at the other time is where the same look-up gives
-the same point, which Newton's method finds.
+A pixel shows a point of a painted limb. At the other time the point is where the look-up gives it again;
+Newton's method finds that place.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .puppet import Puppet
 from .scene import Actor, Scene
 
 STEPS, REACH_PX = 6, 0.25
-"""Newton steps, and the distance over which slopes are measured."""
+"""Newton steps, and the distance in pixels over which slopes are measured."""
 
 
 def flow_between(scene: Scene, time: float, later: float) -> Plane:
     """(N, 2, H, W): how far (right, down) what each instance shows at `time` has gone by `later`, in pixels.
 
-    Zero where an instance has nothing. What becomes hidden, or leaves the crop, is followed all the same.
+    Zero where an instance has nothing. Points that become hidden or leave the crop are followed too.
     """
     size = scene.crop_px
     flow = np.zeros((scene.instances, 2, size, size), np.float32)

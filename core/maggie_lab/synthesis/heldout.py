@@ -1,7 +1,7 @@
-"""The held-out set: people, hair, cloth, places and mask faults that training never draws from.
+"""The held-out set: hair, cloth, backgrounds and mask degradations that training never draws from.
 
-Another seed of the training generators would only measure memory. Here every style list is disjoint from the
-one training uses; what is shared is the anatomy, the strand engine and the camera.
+Another seed of the training generators would only measure memory. Every list of styles here shares nothing
+with the one for training. Anatomy, strands and camera are shared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A user's own images as items of a bank: backgrounds cut from photographs, figures from RGBA cut-outs."""
+"""A user's own images as items of a bank: backgrounds from photographs, figures from RGBA cut-outs."""
 
 from __future__ import annotations
 

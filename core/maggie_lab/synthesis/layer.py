@@ -1,7 +1,7 @@
-"""An image put into a crop: where, how large, turned; and sampled there.
+"""An image placed in a crop, and its samples there.
 
-All sampling happens through one bilinear warp per layer and frame, from a half-size copy when an image
-shrinks, so that nothing aliases.
+A layer is sampled once per frame, bilinearly, from a smaller copy where the image shrinks, so that nothing
+aliases.
 """
 
 from __future__ import annotations

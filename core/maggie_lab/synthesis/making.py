@@ -5,7 +5,8 @@ Stills are written as HIM2K with one set of masks, clips as V-HIM2K5 with masks 
     images/comp/000012.png   alphas/comp/000012/00.png       masks_matched_generated/comp/000012/00.png
     fgr/000012/00003.png     pha/000012/00003/00.png         xmem/000012/00003/00.png
 
-A sample's images are written last: a sample that a reader finds is complete.
+A sample's images are written last, so that a sample that a reader finds is complete. `stills.json` and
+`clips.json` say what the samples of a folder were made with.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ COLOURS = np.array(
     + [(0.3, 0.9, 0.9), (1, 0.6, 0.2), (0.6, 0.4, 1), (0.65, 0.65, 0.65), (0.95, 0.95, 0.9)],
     dtype=np.float32,
 )
-"""Of instances on a contact sheet, in their order."""
+"""Colours of the instances on a contact sheet, in their order."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where figures lie in a crop: what the crop looks at, and how cut sides are kept out of sight."""
+"""Placements of figures in a crop: what the crop looks at, and how cut sides are kept out of view."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Figures in pieces that hang on joints, so that a clip can pose them anew at any moment.
+"""Figures in pieces that hang on joints, so that a clip can pose them at any time.
 
-A pose is a `Bend`: how far each limb is turned against the pose the figure was painted in. Every piece is
-looked up where its pixels lay at rest, so colour and coverage move together and mattes stay exact.
+A pose is a `Bend`: the turn of each limb against the pose in which the figure was painted. Every pixel is
+looked up where it lay at rest, so that colour and coverage move together and mattes are exact.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ REST = Bend()
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """What hangs on one limb: (h, w, 4) codes whose first pixel is the canvas pixel (left, top).
+    """The image of one limb: (h, w, 4) codes whose first pixel is the canvas pixel (left, top).
 
     Limbs are "torso", "head", "hair", "skirt", and with 0 or 1 behind them "arm", "leg" and "held".
     """
@@ -110,7 +110,7 @@ class Puppet:
         return Puppet(int(size_px), float(unit_px), joints, pieces)
 
     def flat(self) -> Codes:
-        """(S, S, 5) codes of the painted pose: straight colour, alpha, share of alpha that is held."""
+        """(S, S, 5) codes of the painted pose: straight colour, alpha, and alpha of held things."""
         planes = self.draw(
             Placement((0, 0), (0, 0), 1.0), self.size_px, bend=REST, shade=lambda colour, _: colour
         )
@@ -154,7 +154,7 @@ class Puppet:
         return [Layer(piece.codes, closed=True) for piece in self.pieces]
 
     def looseness(self, limb: str) -> float:
-        """1 for a limb that is all there, little for one that the canvas cuts: moving would show the cut."""
+        """1 for a whole limb, 0.12 for one that the canvas cuts, as moving it would show the cut."""
         for piece in self.pieces:
             high, wide = piece.codes.shape[:2]
             cut = piece.left <= 0 or piece.top <= 0
@@ -286,6 +286,6 @@ def _turned(
 def _swung(
     u: Plane, v: Plane, centre: tuple[float, float], angle: float, unit_px: float
 ) -> tuple[Plane, Plane]:
-    """Turn back what hangs: nothing near its root, the more the farther away."""
+    """Turn back what hangs: not near its root, and more with the distance."""
     far = np.hypot(u - np.float32(centre[0]), v - np.float32(centre[1])) / np.float32(unit_px)
     return _turned(u, v, centre, -np.float32(angle) * smoothstep(far, 0.35, 2.2))

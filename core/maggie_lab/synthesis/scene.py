@@ -1,8 +1,7 @@
 """Scenes: figures, background, light and camera as functions of continuous time, with exact mattes.
 
-Everything random is drawn before the first frame; what a scene looks like at a time depends on that time
-alone, so that clips can be played at any rate and in either direction, and motion blur is the mean of what
-the shutter sees.
+Everything random is drawn before the first frame. A frame depends on its time alone, so that a clip can be
+shown at any rate and in either direction, and motion blur is the mean of the times while the shutter is open.
 """
 
 from __future__ import annotations
@@ -22,8 +21,10 @@ from .puppet import REST, Bend, Puppet
 
 @dataclass(frozen=True)
 class Hold:
-    """A hand kept on somebody: arm `side` reaches for `joint` of the puppet `other`, or `offset` (x, y) in
-    heads away from it.
+    """A hand that stays on another person.
+
+    Arm `side` (0 or 1) reaches for `joint` of the puppet `other`, or for a point `offset` (x, y) head heights
+    away from it.
     """
 
     side: int
@@ -34,7 +35,7 @@ class Hold:
 
 @dataclass(eq=False)
 class Actor:
-    """One figure of the scene, or some limbs of one, with everything that was drawn for it."""
+    """One figure of the scene, or some of its limbs, with everything that was drawn for it."""
 
     figure: Layer | Puppet
     placement: Placement
@@ -47,9 +48,9 @@ class Actor:
     """Motion blur of the held-out set, as a vector in crop pixels."""
     subject_px: float
     instance: int | None = None
-    """Whose matte it adds to; None for strangers."""
+    """Number of the instance whose matte it adds to; None for strangers, who have no matte."""
     disc: bool = False
-    """Whether its defocus is a disc, as a lens makes it, or a Gaussian."""
+    """Whether it is defocused by a disc, as a lens does, or by a Gaussian."""
     gestures: Gestures | None = None
     turning: Wave | None = None
     holds: tuple[Hold, ...] = ()
@@ -85,7 +86,7 @@ class Actor:
 
 @dataclass
 class Exposure:
-    """What the shutter saw, before the camera's faults.
+    """The image of one exposure, before the defects of the camera.
 
     Attributes:
         light: (3, H, W) in linear light or sRGB-encoded, as the scene says.
@@ -115,7 +116,7 @@ class Scene:
     instances: int = 0
     background_disc: bool = False
     grounded: bool = False
-    """Whether shadows and bounced colour fall on the background alone, not on people behind."""
+    """Whether shadows and bounced colour fall on the background alone, and not on people behind."""
     bounce: float = 0.0
     shake: Motion | None = None
     """Movement of the camera, which carries everything along."""
@@ -128,8 +129,9 @@ class Scene:
     _exposures: dict[float, Exposure] = field(default_factory=dict)
 
     def expose(self, time: float) -> Exposure:
-        """The mean of what is there while the shutter is open around `time`; kept, as guidance looks at
-        neighbouring times.
+        """The mean of the times while the shutter is open around `time`, in frames.
+
+        Exposures are kept, as guidance looks at neighbouring times.
         """
         if time not in self._exposures:
             self._exposures[time] = self._exposed(time)
@@ -247,7 +249,7 @@ def _visible(alpha: Plane, *, margin_px: int = 0) -> Box:
 
 
 def encoded(light: Plane, *, linear: bool) -> Plane:
-    """What a scene's light looks like, sRGB-encoded [0, 1]."""
+    """A scene's light as sRGB-encoded colour in [0, 1]; `linear` where the scene is in linear light."""
     return to_encoded(light) if linear else np.clip(light, 0, 1)
 
 

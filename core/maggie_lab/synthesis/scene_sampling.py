@@ -1,8 +1,8 @@
-"""How scenes are drawn: who stands where, in front of whom, before what, and how it all moves.
+"""Random scenes: people, their placements, order and motion, and the background.
 
-Three stagings: a crop that looks at part of a figure and may show others beside it, a group on common ground
-with asked-for occlusion, and an embrace of two. `crop_scene` is also what the held-out set is made of, so it
-draws the same as ever; everything younger is drawn from a generator of its own, see `enrich`.
+There are three kinds: a crop that looks at part of a figure and may show others beside it, a group on common
+ground with a wanted occlusion, and an embrace of two. The held-out set is made by `crop_scene`, so that its
+draws must never change; everything newer is drawn from `SceneSpec.extra_rng`, see `enrich`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from maggie_lab.random import pick
 
 from .bank import Anchors, Figures
-from .camera import draw_camera, spoil
+from .camera import add_defects, draw_camera
 from .fields import Plane, gaussian_blur
 from .guidance_degradation import Degradation, draw_degradation
 from .layer import Layer, Placement
@@ -24,8 +24,8 @@ from .puppet import REST, Puppet
 from .scene import Actor, Hold, Scene
 
 VIEWS = {"whole": 0.24, "edge": 0.2, "soft": 0.21, "core": 0.2, "rim": 0.15}
-"""What a crop looks at. More than a third is deep inside or nearly plain: without those a network learns to
-find holes in faces."""
+"""Shares of what a crop looks at. More than a third is deep inside a figure or nearly plain, as otherwise a
+network learns to find holes in faces."""
 
 PEOPLE = {1: 0.46, 2: 0.3, 3: 0.15, 4: 0.09, 5: 0.04, 6: 0.03, 7: 0.02, 8: 0.015, 9: 0.01, 10: 0.01}
 IN_GROUPS = {1: 0.1, 2: 0.3, 3: 0.22, 4: 0.14, 5: 0.08, 6: 0.06, 7: 0.04, 8: 0.03, 9: 0.02, 10: 0.01}
@@ -36,7 +36,7 @@ BANDS = {(0.0, 0.0): 0.35, (0.05, 0.3): 0.35, (0.3, 0.5): 0.2, (0.5, 0.85): 0.1}
 
 @dataclass(frozen=True)
 class SceneSpec:
-    """What all figures of a scene have in common."""
+    """The settings that all figures of a scene share."""
 
     bank: Figures
     crop_px: int
@@ -44,24 +44,31 @@ class SceneSpec:
     held_out: bool
     moves: bool
     puppet_share: float = 0.0
-    """Share of figures that come in pieces."""
+    """Share of figures that come in pieces, in [0, 1]."""
     extra_rng: np.random.Generator | None = None
-    """For draws that the held-out set does not make."""
+    """Generator of the draws that the held-out set does not make; None for the held-out set."""
 
     @property
     def margin_px(self) -> float:
-        """How far outside the crop the cut side of a figure stays: far enough not to be carried into view."""
+        """Pixels that the cut side of a figure keeps from the crop, so that motion does not show it."""
         return 0.12 * self.crop_px if self.moves else 4.0
 
 
 Actors = list[tuple[Actor, Degradation]]
-"""People with what is wrong with their guidance, back to front."""
+"""People with the degradations of their guidance, back to front."""
 
 
 def crop_scene(
     rng: np.random.Generator, spec: SceneSpec, people: tuple[int, int]
 ) -> tuple[Scene, list[Degradation]]:
-    """A crop that looks at one figure, with others beside it."""
+    """Draw a crop that looks at one figure, with others beside it.
+
+    Args:
+        people: least and most people with a matte.
+
+    Returns:
+        The scene, and the degradation of each instance's guidance.
+    """
     crop_px = spec.crop_px
     count = pick(rng, _between(PEOPLE, people))
     view = pick(rng, VIEWS)
@@ -103,7 +110,7 @@ def _scene(
     for index, (actor, _) in enumerate(actors[strangers:]):
         actor.instance = index
     if camouflaged is not None and rng.random() < 0.3 and spec.extra_rng is None:
-        _tint_like(rng, camouflaged, _behind(background, crop_px))
+        _tint_like(rng, camouflaged, _background_colours(background, crop_px))
     deep = rng.random()
     blur = float(np.exp(rng.uniform(np.log(0.6), np.log(9.0)))) if deep < 0.45 else 0.0
     scene = Scene(
@@ -191,8 +198,10 @@ def _actor(
 def group_scene(
     rng: np.random.Generator, spec: SceneSpec, people: tuple[int, int]
 ) -> tuple[Scene, list[Degradation]]:
-    """People on common ground: far ones smaller, higher up and behind; each hides what a drawn band of
-    occlusion asks for of one who is there already.
+    """Draw people on common ground: those far away are smaller, higher up and behind.
+
+    Each person hides a part of another one, or is hidden by it, as a band of `BANDS` says. Arguments and
+    result are those of `crop_scene`.
     """
     crop_px, size = spec.crop_px, spec.bank.size_px
     count = pick(rng, _between(IN_GROUPS, people))
@@ -281,7 +290,10 @@ def _draw_like(
 
 
 def embrace_scene(rng: np.random.Generator, spec: SceneSpec) -> tuple[Scene, list[Degradation]]:
-    """Two who touch: an arm over a shoulder, arms around somebody, or hair over another's face."""
+    """Draw two people who touch: an arm over a shoulder, arms around the other, or hair over a face.
+
+    The result is that of `crop_scene`. The bank needs puppets.
+    """
     bank, crop_px, size = spec.bank, spec.crop_px, spec.bank.size_px
     kind = pick(rng, {"shoulder": 0.45, "hug": 0.3, "hair": 0.25})
     index = int(rng.integers(bank.puppets))
@@ -324,7 +336,7 @@ def embrace_scene(rng: np.random.Generator, spec: SceneSpec) -> tuple[Scene, lis
 def _partner(
     rng: np.random.Generator, spec: SceneSpec, held: Actor, figure: Puppet, kind: str
 ) -> tuple[Puppet, Anchors, Placement]:
-    """Somebody of the same size beside `held`: of eight, the one whose cut sides are best out of sight."""
+    """A person of the same size beside `held`: of eight, the one whose cut sides are farthest out of view."""
     bank, crop_px = spec.bank, spec.crop_px
     way = float(rng.choice([-1, 1]))
     apart = {"shoulder": rng.uniform(1.3, 1.9), "hug": rng.uniform(0.3, 1.1), "hair": rng.uniform(0.4, 0.9)}
@@ -349,7 +361,7 @@ def _partner(
     return other, anchors, placement
 
 
-# What the held-out set does not have
+# Additions that the held-out set does not have
 
 
 def enrich(rng: np.random.Generator, scene: Scene, spec: SceneSpec) -> Scene:
@@ -363,13 +375,13 @@ def enrich(rng: np.random.Generator, scene: Scene, spec: SceneSpec) -> Scene:
     for actor in people:
         if actor is not fastest:
             actor.streak = (0.0, 0.0)
-        _liven(rng, actor, spec, shutter)
+        _animate(rng, actor, spec, shutter)
     blurred = fastest.streak != (0.0, 0.0) or rng.random() < 0.05
     fastest.streak = (0.0, 0.0)
     background = (scene.background, scene.background_placement)
     if rng.random() < 0.15:
         scene.background = Layer(_with_crowd(rng, spec.bank, scene.background.codes), closed=False)
-    _hide(rng, people, background, crop_px)
+    _camouflage(rng, people, background, crop_px)
     scene.actors = [
         actor if actor.body is None else replace(actor.body, limbs=actor.limbs, body=actor.body)
         for actor in scene.actors
@@ -384,12 +396,12 @@ def enrich(rng: np.random.Generator, scene: Scene, spec: SceneSpec) -> Scene:
         shake=_draw_shake(rng, crop_px) if rng.random() < 0.35 else None,
         shutter=shutter,
         moments=int(rng.integers(5, 10)) if blurred else 1,
-        camera=spoil(rng, scene.camera),
+        camera=add_defects(rng, scene.camera),
         noise_seed=int(rng.integers(2**31)),
     )
 
 
-def _liven(rng: np.random.Generator, actor: Actor, spec: SceneSpec, shutter: float) -> None:
+def _animate(rng: np.random.Generator, actor: Actor, spec: SceneSpec, shutter: float) -> None:
     crop_px = spec.crop_px
     if isinstance(actor.figure, Puppet):
         actor.gestures = draw_gestures(rng, loose=actor.figure.looseness)
@@ -397,7 +409,7 @@ def _liven(rng: np.random.Generator, actor: Actor, spec: SceneSpec, shutter: flo
         actor.turning = draw_wave(rng, 0.25)
     drift = actor.motion.drift
     if actor.streak != (0.0, 0.0):
-        # What crosses the shutter that fast goes on as fast before and after.
+        # A figure that is blurred by its speed keeps that speed before and after.
         drift = (actor.streak[0] / shutter, actor.streak[1] / shutter)
     elif spec.moves and rng.random() < 0.2:
         speed = float(rng.choice([-1, 1]) * rng.uniform(3, 12)) * crop_px / 256
@@ -412,24 +424,22 @@ def _draw_shake(rng: np.random.Generator, crop_px: int) -> Motion:
     return replace(motion, swing=(motion.swing[0], motion.swing[1], 0.0, 0.0))
 
 
-def _hide(
+def _camouflage(
     rng: np.random.Generator, people: list[Actor], background: tuple[Layer, Placement], crop_px: int
 ) -> None:
-    """A fifth of the people wear the colours or the very texture of what is behind them, a tenth nearly those
-    of a neighbour.
-    """
+    """Give a tenth of the people the background's colours, a tenth its texture, a tenth a neighbour's."""
     for index, actor in enumerate(people):
         drawn = rng.random()
         if drawn < 0.1:
-            _tint_like(rng, actor, _behind(background, crop_px))
+            _tint_like(rng, actor, _background_colours(background, crop_px))
         elif drawn < 0.2:
-            actor.figure = _woven(rng, actor, background, crop_px)
+            actor.figure = _with_background_texture(rng, actor, background, crop_px)
         elif drawn < 0.3 and len(people) > 1:
             other = people[(index + 1) % len(people)]
-            _tint_like(rng, actor, _colours(other) * other.tint[0] + other.tint[1], least=0.7)
+            _tint_like(rng, actor, _figure_colours(other) * other.tint[0] + other.tint[1], least=0.7)
 
 
-def _behind(background: tuple[Layer, Placement], crop_px: int) -> Plane:
+def _background_colours(background: tuple[Layer, Placement], crop_px: int) -> Plane:
     """Colours of the background in the crop, (K, 3)."""
     step, (layer, placement) = 8, background
     small = Placement(
@@ -442,7 +452,7 @@ def _behind(background: tuple[Layer, Placement], crop_px: int) -> Plane:
     return layer.sample(small, crop_px // step).reshape(3, -1).T
 
 
-def _colours(actor: Actor) -> Plane:
+def _figure_colours(actor: Actor) -> Plane:
     """Colours of a figure before it is tinted, (K, 3)."""
     figure = actor.figure
     codes = [piece.codes for piece in figure.pieces] if isinstance(figure, Puppet) else [figure.codes]
@@ -452,7 +462,7 @@ def _colours(actor: Actor) -> Plane:
 
 def _tint_like(rng: np.random.Generator, actor: Actor, wanted: Plane, *, least: float = 0.4) -> None:
     """Pull a figure's colours towards those of `wanted` (K, 3)."""
-    own = _colours(actor)
+    own = _figure_colours(actor)
     if len(own) < 4 or len(wanted) < 4:
         return
     share = rng.uniform(least, 1.0)
@@ -461,7 +471,7 @@ def _tint_like(rng: np.random.Generator, actor: Actor, wanted: Plane, *, least: 
     actor.tint = (gain.astype(np.float32), offset.astype(np.float32))
 
 
-def _woven(
+def _with_background_texture(
     rng: np.random.Generator, actor: Actor, background: tuple[Layer, Placement], crop_px: int
 ) -> Layer | Puppet:
     """The figure with the background near it as its texture, shaded as it was."""
@@ -469,7 +479,7 @@ def _woven(
     placement = actor.placement.moved(float(shift[0]), float(shift[1]))
     share = np.float32(rng.uniform(0.5, 1.0))
 
-    def weave(codes: np.ndarray, left: int, top: int) -> np.ndarray:
+    def textured(codes: np.ndarray, left: int, top: int) -> np.ndarray:
         height, width = codes.shape[:2]
         u = np.arange(width, dtype=np.float32)[None] + np.float32(left)
         v = np.arange(height, dtype=np.float32)[:, None] + np.float32(top)
@@ -484,13 +494,15 @@ def _woven(
 
     figure = actor.figure
     if isinstance(figure, Layer):
-        return Layer(weave(figure.codes, 0, 0), closed=True)
-    pieces = tuple(replace(piece, codes=weave(piece.codes, piece.left, piece.top)) for piece in figure.pieces)
+        return Layer(textured(figure.codes, 0, 0), closed=True)
+    pieces = tuple(
+        replace(piece, codes=textured(piece.codes, piece.left, piece.top)) for piece in figure.pieces
+    )
     return replace(figure, pieces=pieces)
 
 
 def _with_crowd(rng: np.random.Generator, bank: Figures, codes: np.ndarray) -> np.ndarray:
-    """A background image with a blurred crowd in it, of people who have no mattes."""
+    """(S, S, 3) codes of a background with a blurred crowd of people in it, who have no mattes."""
     size = codes.shape[0]
     frame = codes.transpose(2, 0, 1).astype(np.float32) / 255
     blur = float(rng.uniform(0.8, 4.0)) * size / 384

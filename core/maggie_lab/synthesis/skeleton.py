@@ -37,7 +37,7 @@ POSES: dict[Pose, float] = {
     Pose(((60, -20), (55, -30)), ((70, -55), (65, -50)), fold=0.8): 0.5,
     Pose(((70, -30), (60, -60)), lean=6): 0.7,
 }
-"""Anchors; every figure wanders around one of them."""
+"""Poses with their weights; every figure varies one of them."""
 
 
 @dataclass(frozen=True)

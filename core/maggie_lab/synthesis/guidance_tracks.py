@@ -1,7 +1,7 @@
 """Guidance over time: a person's masks keep one family of degradations; some frames of a clip take another.
 
-Masks come from the true coverage at whatever time they need: an outline from its key frames, a tracker from
-some frames ago, a segmenter from a neighbour too. What a mask is at a time depends on that time alone.
+A mask is made of the true coverage at the times it needs: an outline of its key frames, a tracked mask of an
+earlier frame; a segmenter may take in a neighbour. A mask depends on its own time alone.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Coverage = Callable[[float], Plane]
 
 
 @dataclass(frozen=True)
-class Guide:
+class GuidanceTrack:
     """How one person's guidance is made.
 
     Attributes:
-        index: whose.
-        degradation: the family it keeps.
-        slip: another degradation, of 15 % of a clip's frames.
-        other: the person it may be mixed up with; itself when alone.
-        leaks: whether parts of the other one are in it.
+        index: number of the person.
+        degradation: the one of most frames.
+        slip: the one of 15 % of a clip's frames.
+        other: number of the person it may be mixed up with; `index` when there is no other.
+        leaks: whether its masks take in parts of the other person.
         key_step: frames between the key frames of an outline.
         lag: by how many frames a tracker is late.
-        swapped: from when to when a tracker follows the other one.
-        lost: from when to when it has lost everybody.
-        seed: of what differs per frame.
+        swapped: first and last time at which a tracker follows the other person.
+        lost: first and last time at which a tracker has lost everybody.
+        seed: seed of what differs per frame.
     """
 
     index: int
@@ -98,13 +98,19 @@ class Guide:
         return (noise > 0.6 + 0.2 * np.sin(0.3 * time)).astype(np.float32)
 
 
-def draw_guide(
+def draw_guidance_track(
     rng: np.random.Generator, index: int, degradation: Degradation, people: int, *, severity: str
-) -> Guide:
-    """Draw what a person's guidance does beside its degradation."""
+) -> GuidanceTrack:
+    """Draw how a person's guidance changes over time.
+
+    Args:
+        index: number of the person, below `people`.
+        degradation: the one its masks keep.
+        severity: of the slips, see `degrade`.
+    """
     others = [other for other in range(people) if other != index] or [index]
     swap, loss = rng.uniform(-2, 20, 2)
-    return Guide(
+    return GuidanceTrack(
         index=index,
         degradation=degradation,
         slip=draw_degradation(rng, severity, subject_px=degradation.subject_px),
