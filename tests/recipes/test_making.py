@@ -133,7 +133,10 @@ def test_images_stay_apart_from_other_seeds(stills: SetPlan, tmp_path: Path):
 def test_another_recipe_does_not_go_into_the_same_folder(stills: SetPlan, tmp_path: Path):
     with pytest.raises(SettingsError, match=r"was made with another most hidden \(0\.3, not 0\.1\)"):
         make_set(replace(stills, recipe=StillRecipe(most_hidden=0.1)))
-    with pytest.raises(SettingsError, match=r"was made with another seed \(0, not 5\): give the options of then, or an empty folder"):
+    with pytest.raises(
+        SettingsError,
+        match=r"was made with another seed \(0, not 5\): give the options of then, or an empty folder",
+    ):
         make_set(replace(stills, seed=5))
     (tmp_path / "holiday.jpg").write_bytes(b"")
     with pytest.raises(SettingsError, match="holds something else: choose an empty folder"):
