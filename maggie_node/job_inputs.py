@@ -118,7 +118,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
 def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:
     if not job.pins:
         return None
-    sources = [MaskSequence(pin.name, pin.sequence, channel=pin.channel) for pin in job.pins]
+    sources = [MaskSequence(pin.name, pin.sequence, channel=pin.channel, exact=True) for pin in job.pins]
     return Pins(sources, guidance.instances, shot_frames)
 
 

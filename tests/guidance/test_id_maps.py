@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.guidance_files import square, write_image
+from support.guidance_files import square, write_grey_png, write_image
 
 from maggie_api.errors import GuidanceError
 from maggie_core.guidance import IdMapSequence
@@ -32,6 +32,18 @@ def test_every_value_above_zero_is_an_instance(tmp_path, suffix, dtype, ids):
         np.array_equal(m.pixels, s)
         for m, s in zip(source.read(1), (square(0, 0), square(16, 20)), strict=True)
     ]
+
+
+@pytest.mark.parametrize(("bits", "ids"), [(1, (1,)), (2, (1, 3)), (4, (1, 2, 15)), (8, (1, 2, 15))])
+def test_a_grey_png_of_few_bits_has_the_ids_it_stores(tmp_path, bits, ids):
+    places = [(n, 10 * k, 12 * k) for k, n in enumerate(ids)]
+    write_grey_png(tmp_path / "ids.png", ids_at(*places), bits=bits)
+
+    source = IdMapSequence(tmp_path / "ids.png")
+
+    assert source.names == tuple(f"id_{n}" for n in ids)
+    for mask, (_, top, left) in zip(source.read(1), places, strict=True):
+        assert np.array_equal(mask.pixels, square(top, left))
 
 
 def test_people_who_come_later_are_known_from_the_first_frame(tmp_path):

@@ -219,3 +219,10 @@ def test_the_frame_rate_is_read_from_the_header(tmp_path):
 
     assert open_source(tmp_path / "a.####.exr").rate == Fraction(24000, 1001)
     assert open_source(tmp_path / "b.####.exr").rate is None
+
+
+def test_a_held_or_black_frame_has_the_window_of_the_frame_that_stands_in(gappy):
+    for policy in ("hold", "black"):
+        source = on_missing_source(open_source(gappy / "plate.####.exr"), range(1001, 1010), policy)
+
+        assert source.data_window(1007, ("R", "G", "B")) == source.read(1007).data == WINDOW

@@ -105,7 +105,7 @@ def _frame(person: Plane, cloth: Plane, ground: Plane, pose: Pose, side: int) ->
     front = cv2.warpAffine(cloth, moved, size, borderMode=cv2.BORDER_REFLECT)
     back = cv2.warpAffine(ground, panned, size, borderMode=cv2.BORDER_REFLECT)
     image = _reduced(np.asarray(front * alpha + back * (1 - alpha)))
-    return image.transpose(2, 0, 1).copy(), _reduced(alpha)[..., 0].copy()
+    return image.transpose(2, 0, 1).copy(), _reduced(np.asarray(alpha, np.float32))[..., 0].copy()
 
 
 def _reduced(planes: Plane) -> Plane:

@@ -27,13 +27,23 @@ class MaskSequence:
     has no say in it.
     """
 
-    def __init__(self, name: str, pattern: str | Path, *, channel: str | None = None) -> None:
+    def __init__(
+        self, name: str, pattern: str | Path, *, channel: str | None = None, exact: bool = False
+    ) -> None:
         """
+        Args:
+            name: of the instance.
+            pattern: a sequence, a movie or one file.
+            channel: the channel that is the mask; None finds it.
+            exact: the files are alphas, not rough masks: integers are scaled by their type alone, so code 1
+                of 8 bits is 1/255 even where no code is larger.
+
         Raises:
             GuidanceError: there is no such file.
         """
         self._name = name
         self._channel = channel
+        self._exact = exact
         self._files = GuidanceFiles(pattern)
 
     @property
@@ -98,4 +108,4 @@ class MaskSequence:
             smallest_code = 1 / image.code_max if image.code_max else None
             peak = max(peak, float(coverage_of(self._plane(image, uses_alpha=uses_alpha)).max()))
         holds_0_and_1 = smallest_code is not None and abs(peak / smallest_code - 1) < 1e-3
-        return uses_alpha, smallest_code if smallest_code and holds_0_and_1 else 1.0
+        return uses_alpha, smallest_code if smallest_code and holds_0_and_1 and not self._exact else 1.0

@@ -13,8 +13,9 @@ import numpy as np
 from maggie_api.errors import FrameError, SettingsError
 from maggie_api.sequences import compact_frames, expand_output, frame_of_file, parse_frames, parse_pattern
 from maggie_core.image.frame import Frame
+from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
-from maggie_core.io.image import list_parts, read_image
+from maggie_core.io.image import list_parts, read_image, stored_window
 from maggie_core.io.video import MOVIE_SUFFIXES, MovieSource
 
 __all__ = [
@@ -68,6 +69,14 @@ class FrameSource(Protocol):
 
     def channels(self, frame: int) -> tuple[str, ...]:
         """Channel names of one frame, from its header alone."""
+        ...
+
+    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
+        """Where the file stores pixels of these channels of one frame, from its header alone.
+
+        Raises:
+            FrameError: no such frame or channel, or the file cannot be read.
+        """
         ...
 
     def digest(self, frame: int) -> str:
@@ -159,6 +168,9 @@ class FileSource:
 
     def channels(self, frame: int) -> tuple[str, ...]:
         return tuple(name for part in list_parts(self.path(frame)) for name in part.channels)
+
+    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
+        return stored_window(self.path(frame), channels)
 
     def digest(self, frame: int) -> str:
         return file_digest(self.path(frame))
@@ -260,6 +272,9 @@ class _GapSource:
 
     def channels(self, frame: int) -> tuple[str, ...]:
         return self._source.channels(self._stand_in(frame))
+
+    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
+        return self._source.data_window(self._stand_in(frame), channels)
 
     def digest(self, frame: int) -> str:
         stored = self._source.digest(self._stand_in(frame))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from maggie_api.errors import FrameError
 from maggie_core.image.frame import Frame
+from maggie_core.image.window import Window
 from maggie_core.io.frames import FrameSource
 
 _COLOURS = {"r": 0, "red": 0, "g": 1, "green": 1, "b": 2, "blue": 2}
@@ -92,3 +93,23 @@ def read_plate(source: FrameSource, frame: int, *, layer: str | None = None) -> 
     if len(names) == 3:
         return image
     return replace(image, pixels=np.repeat(image.pixels, 3, axis=2), channels=image.channels * 3)
+
+
+def plate_windows(
+    source: FrameSource, frames: Iterable[int], *, layer: str | None = None
+) -> Iterator[Window]:
+    """Data windows of a plate's image over a shot, in the order of `frames`.
+
+    One header is read for each frame and no pixels. Frames that are missing or cannot be read are left out:
+    they are reported where they are matted.
+
+    Args:
+        layer: as in `rgb_channels`.
+    """
+    names: tuple[str, ...] = ()
+    for frame in frames:
+        try:
+            names = names or rgb_channels(source.channels(frame), layer=layer, path=source.path(frame))
+            yield source.data_window(frame, names)
+        except FrameError:
+            continue

@@ -50,6 +50,7 @@ class MovieSource:
         self._container: Any = None
         self._decoder: Iterator[Any] | None = None
         self._next = 0
+        self._window: Window | None = None
         if not self._path.is_file():
             raise FrameError(f"{self._path} does not exist: check the path of the movie")
         try:
@@ -84,6 +85,13 @@ class MovieSource:
     def channels(self, frame: int) -> tuple[str, ...]:
         self._position(frame)
         return self._channels
+
+    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
+        """The whole image; all frames of a movie share one size, which is looked up once."""
+        self._position(frame)
+        if self._window is None:
+            self._window = self.read(frame, channels=channels).data
+        return self._window
 
     def digest(self, frame: int) -> str:
         self._position(frame)

@@ -23,13 +23,13 @@ from maggie_api.segments import SegmentRule
 from maggie_api.sequences import compact_frames
 from maggie_api.settings import Detail, MatteSettings, Refine, Smooth
 from maggie_core import sparse
-from maggie_core.color import ColorSettings, PlateView, RepairCount
+from maggie_core.color import AUTO_EXPOSURE_AT, ColorSettings, PlateView, RepairCount
 from maggie_core.guidance import Guidance, Pins, exclusive
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry, geometry_for
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.frames import FrameSource
-from maggie_core.io.plate import read_plate
+from maggie_core.io.plate import plate_windows, read_plate
 from maggie_core.mattes import sum_to_one
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.full_resolution import add_detail, has_detail, slope_of
@@ -155,21 +155,29 @@ class ShotMatter:
 
     @cached_property
     def geometry(self) -> Geometry:
-        """Region and working grid, from the shot's first frame."""
+        """Region and working grid, from the shot's first frame.
+
+        With the data window "plate" the headers of all frames are read, for the region holds whatever one of
+        them stores.
+        """
         first = self._read(self.shot_frames[0])
         s = self.settings
-        return geometry_for(first, working_px=s.working_px, data_window=s.data_window)
+        later = self.shot_frames[1:] if s.data_window == "plate" else ()
+        windows = plate_windows(self.plate, later, layer=s.plate_layer)
+        return geometry_for(
+            first, working_px=s.working_px, data_window=s.data_window, data_windows=windows
+        )
 
     @cached_property
     def view(self) -> PlateView:
         """How the plate's colours reach the network."""
         s = self.settings
         colour = ColorSettings(s.ocio, s.colorspace, s.exposure_ev, s.highlights)
-        sample = dict.fromkeys([0, len(self.shot_frames) // 2, len(self.shot_frames) - 1])
+        sample = [frame for i, frame in enumerate(self.shot_frames) if i in AUTO_EXPOSURE_AT]
         return PlateView(
             colour,
-            example_path=self.plate.colorspace_hint,
-            auto_frames=lambda: (self._read(self.shot_frames[i]).pixels for i in sample),
+            example_path=self.plate.path(self.shot_frames[0]),
+            auto_frames=lambda: (self._read(frame).pixels for frame in sample),
         )
 
     def influence(self, frame: int) -> tuple[int, ...]:
@@ -242,7 +250,7 @@ class ShotMatter:
         s, view = self.settings, self.view
         names = tuple(instance.name for instance in self.guidance.instances)
         seeing = {
-            "ocio": view.config_id,
+            "ocio": view.digest,
             "colorspace": view.colorspace,
             "exposure_ev": view.exposure_ev,
             "highlights": s.highlights,
@@ -268,7 +276,8 @@ class ShotMatter:
         picture, repairs = self.view.to_model(
             plate.pixels, geometry=self.geometry, data=plate.data, code_max=plate.code_max
         )
-        masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
+        here = replace(self.geometry, data=plate.data)
+        masks = exclusive(self.guidance.read(frame, here), self.settings.overlap)
         pinned = None if self.pins is None else self.pins.working(frame, self.geometry, len(masks))
         return FrameInput(
             _bare(plate), repairs, np.ascontiguousarray(picture.transpose(2, 0, 1)), masks, pinned
