@@ -62,7 +62,7 @@ def test_what_a_host_imports_can_lie_under_any_name(path: Path):
 IMPORT_ALONE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from maggie_api.client.host import Host
+from maggie_api.client.host_client import WorkerSession
 from maggie_api.client.worker import clean_environment, start_child
 from maggie_api.events import Finished, from_line, to_line
 from maggie_api.job import MaskGuidance, MatteJob

@@ -40,7 +40,7 @@ class Channel(Protocol):
     def close(self) -> None: ...
 
 
-class Pipes:
+class PipeChannel:
     """Two file descriptors, as a host gives them to its child."""
 
     def __init__(self, source: int, target: int):
@@ -56,7 +56,7 @@ class Pipes:
         """Nothing: closing a pipe that a thread reads from would wait for it."""
 
 
-class Connection:
+class SocketChannel:
     """A connected socket."""
 
     def __init__(self, line: socket.socket, *, stall_s: float = STALL_S):
@@ -83,7 +83,7 @@ class Connection:
         self._line.close()
 
 
-class Peer:
+class Connection:
     """A client: what it says goes to `heard` line by line, what it is told waits until it reads.
 
     Args:
@@ -96,8 +96,8 @@ class Peer:
         self,
         channel: Channel,
         *,
-        heard: Callable[[Peer, bytes | TooLong], None],
-        gone: Callable[[Peer], None],
+        heard: Callable[[Connection, bytes | TooLong], None],
+        gone: Callable[[Connection], None],
         queue_bytes: int = QUEUE_BYTES,
     ):
         self.name = "a client"

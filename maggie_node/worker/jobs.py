@@ -15,8 +15,8 @@ from maggie_api.client import rpc
 from maggie_api.client.rpc import Submit
 from maggie_api.errors import Cancelled
 from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started
-from maggie_node.worker.connection import Peer, log
-from maggie_node.worker.scheduler import Place, Turns
+from maggie_node.worker.connection import Connection, log
+from maggie_node.worker.scheduler import FairScheduler, Ticket
 
 JOBS = 1000
 """That wait or run; a further one is refused."""
@@ -26,8 +26,8 @@ JOBS = 1000
 class _Job:
     id: int
     asked: Submit
-    peer: Peer
-    place: Place = field(init=False)
+    connection: Connection
+    ticket: Ticket = field(init=False)
     started: bool = False
     frames: int = 0
     done: int = 0
@@ -38,8 +38,8 @@ class _Job:
 class Jobs:
     """What was submitted and has not ended."""
 
-    def __init__(self, turns: Turns | None = None):
-        self._turns = turns or Turns()
+    def __init__(self, scheduler: FairScheduler | None = None):
+        self._scheduler = scheduler or FairScheduler()
         self._change = threading.Condition()
         self._jobs: dict[int, _Job] = {}
         self._ids = itertools.count(1)
@@ -60,13 +60,13 @@ class Jobs:
             self._last = next(self._ids)
             return self._last
 
-    def add(self, id: int, asked: Submit, peer: Peer) -> None:  # noqa: A002 - the protocol's word
-        """Put a job in the queue; its events go to `peer`."""
-        job = _Job(id, asked, peer)
-        job.place = Place(peer, asked.priority == "interactive", lambda: self._begin(job))
+    def add(self, id: int, asked: Submit, connection: Connection) -> None:  # noqa: A002 - the protocol's word
+        """Put a job in the queue; its events go to `connection`."""
+        job = _Job(id, asked, connection)
+        job.ticket = Ticket(connection, asked.priority == "interactive", lambda: self._begin(job))
         with self._change:
             self._jobs[id] = job
-        self._turns.join(job.place)
+        self._scheduler.join(job.ticket)
 
     def cancel(self, id: int) -> bool:  # noqa: A002 - the protocol's word
         """End a job: before it began at once, else after the frame under way.
@@ -82,15 +82,15 @@ class Jobs:
             if not 1 <= id <= self._last:
                 raise rpc.RpcError(rpc.NO_JOB, f"no job {id}: status lists those there are")
             return False
-        if self._turns.cancel(job.place):
+        if self._scheduler.cancel(job.ticket):
             self._end(job, _event(id, Finished(0, 0, 0, cancelled=True)))
         return True
 
-    def cancel_of(self, peer: Peer) -> None:
+    def cancel_of(self, connection: Connection) -> None:
         """End the jobs of a client that is gone, but for those to keep."""
         for job in self._all():
-            if job.peer is peer and not job.asked.keep:
-                log(f"job {job.id} cancelled: {peer.name} is gone")
+            if job.connection is connection and not job.asked.keep:
+                log(f"job {job.id} cancelled: {connection.name} is gone")
                 self.cancel(job.id)
 
     def cancel_all(self) -> None:
@@ -118,7 +118,7 @@ class Jobs:
                 "state": self._state(job),
                 "priority": job.asked.priority,
                 "keep": job.asked.keep,
-                "client": job.peer.name,
+                "client": job.connection.name,
                 "output": job.asked.job.output,
                 "frames": job.frames,
                 "done": job.done,
@@ -133,9 +133,9 @@ class Jobs:
             return list(self._jobs.values())
 
     def _state(self, job: _Job) -> str:
-        if not job.place.begun:
+        if not job.ticket.begun:
             return "waiting"
-        return "computing" if self._turns.holds(job.place) else "paused"
+        return "computing" if self._scheduler.holds(job.ticket) else "paused"
 
     def _begin(self, job: _Job) -> None:
         threading.Thread(target=self._run, args=(job,), name=f"job {job.id}", daemon=True).start()
@@ -170,7 +170,7 @@ class Jobs:
         """
         # Before its `Started`, a job reads frames while it holds a lock that other jobs need:
         # `functools.cached_property` has one lock for all shots. So the turn does not end there.
-        if self._turns.pause(job.place) if job.started else job.place.cancelled:
+        if self._scheduler.pause(job.ticket) if job.started else job.ticket.cancelled:
             raise Cancelled
 
     def _tell(self, job: _Job, event: Event) -> None:
@@ -181,15 +181,15 @@ class Jobs:
         elif isinstance(event, FrameFailed):
             job.failed += 1
         if not isinstance(event, Finished):  # that one comes when the job has left
-            job.peer.send(_event(job.id, event), aside=lambda: self._turns.aside(job.place))
+            job.connection.send(_event(job.id, event), aside=lambda: self._scheduler.aside(job.ticket))
 
     def _end(self, job: _Job, last: bytes) -> None:
         """Out of the queue first, so that whoever hears the last word sees the worker free."""
-        self._turns.leave(job.place)
+        self._scheduler.leave(job.ticket)
         with self._change:
             del self._jobs[job.id]
             self._ending += 1
-        job.peer.send(last)
+        job.connection.send(last)
         with self._change:
             self._ending -= 1
             self._ended_at = time.monotonic()

@@ -33,8 +33,8 @@ from maggie_api.errors import FolderError
 from maggie_node import __version__
 from maggie_node.openmp import settle_waiting
 from maggie_node.worker.allowed_paths import real_roots
-from maggie_node.worker.connection import Connection, Peer, Pipes, log
-from maggie_node.worker.dispatcher import Desk
+from maggie_node.worker.connection import Connection, PipeChannel, SocketChannel, log
+from maggie_node.worker.dispatcher import Dispatcher
 from maggie_node.worker.jobs import Jobs
 
 IDLE_S = 900.0
@@ -58,15 +58,15 @@ def serve_stdio(*, roots: Sequence[str | Path] = ()) -> int:
     source, target = _take_stdio()
     _prepare()
     stop, jobs, parent = threading.Event(), Jobs(), os.getppid()
-    desk = Desk(jobs, transport="stdio", roots=allowed, stop=stop.set, trusted=_take_ocio())
-    peer = Peer(Pipes(source, target), heard=desk.heard, gone=lambda _: stop.set())
-    peer.name = "the host"
-    peer.start()
+    dispatcher = Dispatcher(jobs, transport="stdio", roots=allowed, stop=stop.set, trusted=_take_ocio())
+    connection = Connection(PipeChannel(source, target), heard=dispatcher.heard, gone=lambda _: stop.set())
+    connection.name = "the host"
+    connection.start()
     with _ending_on_signals():
         # The pipe's end stays open when the host has given it to another child: so its life is watched too.
         while not stop.wait(TICK_S) and os.getppid() == parent:
             pass
-    return _end(jobs, [peer])
+    return _end(jobs, [connection])
 
 
 def serve(
@@ -119,17 +119,17 @@ class _Shared:
         self._stop = threading.Event()
         self._jobs = Jobs()
         self._lock = threading.Lock()
-        self._peers: set[Peer] = set()
+        self._connections: set[Connection] = set()
         self._last_came = time.monotonic()
         self._token = secrets.token_hex(32) if tcp else None
-        self._desk = Desk(
+        self._dispatcher = Dispatcher(
             self._jobs,
             transport="tcp" if tcp else "unix",
             roots=roots,
             stop=self._stop.set,
             token=self._token,
             trusted=_take_ocio(),
-            clients=lambda: len(self._peers),
+            clients=lambda: len(self._connections),
         )
 
     def run(self, lock: BinaryIO) -> int:
@@ -148,8 +148,8 @@ class _Shared:
                     break
         # Nobody can come any more; the lock is held to the end, so the next worker waits for it.
         with self._lock:
-            peers = list(self._peers)
-        return _end(self._jobs, peers)
+            connections = list(self._connections)
+        return _end(self._jobs, connections)
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:
@@ -185,42 +185,42 @@ class _Shared:
                 continue
             except OSError:
                 return
-            peer = Peer(Connection(line), heard=self._desk.heard, gone=self._gone)
+            connection = Connection(SocketChannel(line), heard=self._dispatcher.heard, gone=self._gone)
             with self._lock:
-                full = len(self._peers) >= CLIENTS
+                full = len(self._connections) >= CLIENTS
                 if not full:
-                    self._peers.add(peer)
+                    self._connections.add(connection)
             if full:
                 log(f"{CLIENTS} clients are here: one more was turned away")
-                peer.end(at_once=True)
+                connection.end(at_once=True)
                 continue
             self._last_came = time.monotonic()
-            peer.start()
+            connection.start()
 
-    def _gone(self, peer: Peer) -> None:
+    def _gone(self, connection: Connection) -> None:
         with self._lock:
-            self._peers.discard(peer)
-        peer.end(at_once=True)
-        self._jobs.cancel_of(peer)
+            self._connections.discard(connection)
+        connection.end(at_once=True)
+        self._jobs.cancel_of(connection)
 
     def _drop_the_silent(self) -> None:
         with self._lock:
-            peers = list(self._peers)
-        for peer in peers:
-            if not peer.welcomed and time.monotonic() - peer.since > HELLO_S:
+            connections = list(self._connections)
+        for connection in connections:
+            if not connection.welcomed and time.monotonic() - connection.since > HELLO_S:
                 log("a client did not say hello: disconnected")
-                peer.end(at_once=True)
+                connection.end(at_once=True)
 
 
-def _end(jobs: Jobs, peers: Sequence[Peer]) -> int:
+def _end(jobs: Jobs, connections: Sequence[Connection]) -> int:
     """Cancel what is there, wait for the frame under way, tell everybody."""
     jobs.cancel_all()
     if not jobs.wait_empty(LAST_FRAME_S):
         log(f"the frame under way took more than {LAST_FRAME_S:g} s: it is dropped")
-    for peer in peers:
-        peer.end()
-    for peer in peers:
-        peer.wait_ended(5)
+    for connection in connections:
+        connection.end()
+    for connection in connections:
+        connection.wait_ended(5)
     log("ends")
     return 0
 

@@ -69,7 +69,7 @@ def test_pins_have_to_be_inside(show: Path):
 
 
 def test_no_other_field_of_a_job_is_a_path():
-    """Whoever adds a field that names a file tells `roots.py` of it, and this test."""
+    """A new field that names a file has to be added to `allowed_paths.py` and to this test."""
     types = {field.name: str(field.type) for field in dataclasses.fields(MatteJob)}
     paths = {"plate", "output", "cache", "model", "ocio"}
     others = {"frames", "shot_frames", "plate_layer", "device", "colorspace", "compression"}

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.runtime.jit import compiled
+from maggie_core.runtime.jit import njit_cached
 
 Plane = NDArray[np.float64]
 MOMENTS = 10
 """Of a side: colour, its products in the order rr rg rb gg gb bb, and its weight."""
 
 
-@compiled
+@njit_cached
 def means(colour: Plane, claimed: Plane, radii: tuple[int, int]) -> Any:
     """(h, w, 12): the first of `LocalColours.rows`.
 
@@ -41,7 +41,7 @@ def means(colour: Plane, claimed: Plane, radii: tuple[int, int]) -> Any:
     return out
 
 
-@compiled
+@njit_cached
 def guided_filter(colour: Plane, claimed: Plane, radius: int, eps: float) -> Any:
     """(h, w, 5): `colour_priors._guided_filter` of colour (h, w, 3) and guidance (h, w)."""
     height, width = claimed.shape
@@ -66,7 +66,7 @@ def guided_filter(colour: Plane, claimed: Plane, radius: int, eps: float) -> Any
     return _smooth(fit, radius)
 
 
-@compiled
+@njit_cached
 def discriminant(
     colour: Plane,
     claimed: Plane,
@@ -105,7 +105,7 @@ def discriminant(
     return fit
 
 
-@compiled
+@njit_cached
 def fill_coarse(
     rows: Any, colour: Any, claimed: Any, top: int, down: int, left: int, across: int, coarse: Any
 ) -> None:
@@ -132,7 +132,7 @@ def fill_coarse(
                 coarse[k, y, x] = priors[k]
 
 
-@compiled
+@njit_cached
 def fill_sites(
     rows: Any,
     image: Any,
@@ -180,7 +180,7 @@ def fill_sites(
             out[n, k] = priors[k]
 
 
-@compiled
+@njit_cached
 def _moments(colour: Plane, inside: Plane, outside: Plane) -> Any:
     """(h, w, 20): the moments of both sides, weighted by (h, w) each."""
     height, width = inside.shape
@@ -198,7 +198,7 @@ def _moments(colour: Plane, inside: Plane, outside: Plane) -> Any:
     return moments
 
 
-@compiled
+@njit_cached
 def _separated(
     colour: Plane, inside: Plane, outside: Plane, claimed: Plane, radius: int, smoothing: int, eps: float
 ) -> Any:
@@ -229,7 +229,7 @@ def _separated(
     return _smooth(fit, smoothing)
 
 
-@compiled
+@njit_cached
 def _solved(level: Any, right_r: float, right_g: float, right_b: float, eps: float) -> Any:
     """x with (C + eps) x = right, for the covariance C that mean moments (10,) have."""
     r, g, b = level[0], level[1], level[2]
@@ -245,7 +245,7 @@ def _solved(level: Any, right_r: float, right_g: float, right_b: float, eps: flo
     )
 
 
-@compiled
+@njit_cached
 def _lines(means: Any, colour: Any, priors: Any) -> None:
     """`colour_priors._lines` of one pixel, to the first four of its priors."""
     for k in range(2):
@@ -259,7 +259,7 @@ def _lines(means: Any, colour: Any, priors: Any) -> None:
         priors[2 * k + 1] = np.sqrt(max(length2, 1e-8)) * 2 - 1
 
 
-@compiled
+@njit_cached
 def _fits(fields: Any, colour: Any, claimed: float, priors: Any) -> None:
     """`colour_priors._fits` of one pixel, to the last eight of its priors."""
     priors[4] = claimed * 2 - 1
@@ -272,13 +272,13 @@ def _fits(fields: Any, colour: Any, claimed: float, priors: Any) -> None:
             priors[5 + 2 * k] = fields[28 + k] * 2 - 1
 
 
-@compiled
+@njit_cached
 def _applied(fit: Any, colour: Any) -> float:
     """Alpha of a colour (3,) under a fit (5,), cut to [0, 1]."""
     return min(max(fit[0] * colour[0] + fit[1] * colour[1] + fit[2] * colour[2] + fit[3], 0.0), 1.0)
 
 
-@compiled
+@njit_cached
 def _lowest(plane: Plane, radius: int) -> Any:
     """(h, w): the lowest value in a square of side 2 `radius` + 1."""
     height, width = plane.shape
@@ -294,7 +294,7 @@ def _lowest(plane: Plane, radius: int) -> Any:
     return lowest
 
 
-@compiled
+@njit_cached
 def _smooth(planes: Plane, radius: int) -> Any:
     """(h, w, n): mean over a window, of what lies inside the image."""
     height, width, channels = planes.shape
@@ -308,7 +308,7 @@ def _smooth(planes: Plane, radius: int) -> Any:
     return out
 
 
-@compiled
+@njit_cached
 def _box(planes: Plane, radius: int) -> Any:
     """(h, w, n): mean over the (2 r + 1)^2 window, counting zeros beyond the border, by sums moved along."""
     height, width, channels = planes.shape

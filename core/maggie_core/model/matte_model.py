@@ -23,7 +23,7 @@ from maggie_core.model.temporal import (
     fuse_window,
     may_take_over,
 )
-from maggie_core.runtime.heap import give_back, keep_freed
+from maggie_core.runtime.heap import keep_freed, trim_heap
 
 if TYPE_CHECKING:
     from maggie_api.settings import Refine, Smooth
@@ -130,7 +130,7 @@ class MatteModel:
         self._network.to(self.device)
         self._network.round({"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32))
         keep_freed(self._kept)
-        give_back()
+        trim_heap()
         return self
 
     @property
@@ -151,7 +151,7 @@ class MatteModel:
         image, guidance = image.to(self.device), guidance.to(self.device, torch.float32)
         ids = torch.cat([torch.arange(len(group)) + 1 for group in self._groups(len(guidance))])
         found = self._network.encode(image, guidance, ids)
-        give_back(beyond=self._kept)
+        trim_heap(beyond=self._kept)
         return found
 
     def release_fine(self, features: FrameFeatures) -> FrameFeatures:
@@ -191,7 +191,7 @@ class MatteModel:
             hidden = list(state.hidden.to(self.device).chunk(len(groups)))
         first = 0 if wanted == "all" else 1
         coarse = [self._coarse(frames, *each, first) for each in zip(groups, hidden, strict=True)]
-        give_back(beyond=self._kept)
+        trim_heap(beyond=self._kept)
         shape = len(frames) if maps else 0, len(frames[0].cells), *size
         window = _Window(
             frames,
@@ -240,7 +240,7 @@ class MatteModel:
                 into.copy_(before)
             else:
                 into.zero_()
-            give_back(beyond=self._kept)
+            trim_heap(beyond=self._kept)
         final, single = single, single.clone() if all_maps else single[-1:].clone()
         forward = backward = None
         if self.is_video:

@@ -26,7 +26,7 @@ APART = ("client", "qc", "weights")
 """Folders of the core and of maggie_api that no matte depends on; weights are told by their digest."""
 
 
-def backend_class(device: torch.device, precision: str) -> dict[str, str]:
+def determinism_fingerprint(device: torch.device, precision: str) -> dict[str, str]:
     """Names of everything under which equal input gives equal bits."""
     return {
         "device": _device(device),

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 
-def give_back(*, beyond: int = 0) -> None:
+def trim_heap(*, beyond: int = 0) -> None:
     """Return freed memory to the system where the C library would keep it (glibc); elsewhere do nothing.
 
     Args:

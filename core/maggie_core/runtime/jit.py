@@ -8,7 +8,7 @@ from typing import Any
 import numba
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def njit_cached(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` as machine code that runs without the interpreter's lock; its first call ever takes seconds.
 
     One thread and the order of operations as written, so equal input gives equal bits.

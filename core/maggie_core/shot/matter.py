@@ -33,8 +33,8 @@ from maggie_core.io.plate import plate_windows, read_plate
 from maggie_core.mattes import sum_to_one
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.full_resolution import add_detail, has_detail, slope_of
-from maggie_core.runtime.fingerprint import backend_class
-from maggie_core.runtime.heap import give_back
+from maggie_core.runtime.fingerprint import determinism_fingerprint
+from maggie_core.runtime.heap import trim_heap
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.chain import Chain, Recipe, Reused
 from maggie_core.shot.frame_input import FrameInput
@@ -239,7 +239,7 @@ class ShotMatter:
         except (InputError, OSError) as error:
             return FrameFailure(frame, error if isinstance(error, MaggieError) else FrameError(str(error)))
         finally:
-            give_back()
+            trim_heap()
 
     @cached_property
     def _recipe(self) -> Recipe:
@@ -258,10 +258,10 @@ class ShotMatter:
             "overlap": s.overlap,
             "geometry": asdict(self.geometry),
             "instances": names,
-            **backend_class(torch.device("cpu"), "fp32"),
+            **determinism_fingerprint(torch.device("cpu"), "fp32"),
         }
         network = {"weights": self.model.digest, "carry_hidden": hidden}
-        network |= backend_class(self.model.device, self.model.precision)
+        network |= determinism_fingerprint(self.model.device, self.model.precision)
         network["sparse"] = sparse.chosen(self.model.device)
         return Recipe(refine, smooth, hidden, seeing, network, shot=f"{self.plate.colorspace_hint} {names}")
 

@@ -48,7 +48,7 @@ class Progress:
         return (self.done + self.failed) / self.total if self.total else float(self.over)
 
 
-class Host:
+class WorkerSession:
     """The worker of one host process: found or started by the first job, and again after it died.
 
     Args:
@@ -61,7 +61,7 @@ class Host:
         self._name, self._python, self._shared = name, python, shared
         self._worker: Optional[Worker] = None
 
-    def submit(self, job: MatteJob, *, interactive: bool = False) -> Follow:
+    def submit(self, job: MatteJob, *, interactive: bool = False) -> JobMonitor:
         """Put a job, with absolute paths, in the worker's queue; never waits.
 
         Args:
@@ -74,7 +74,7 @@ class Host:
             python = find_python(self._python)
             start = find_or_start if self._shared else start_child
             self._worker = start(python=python, name=self._name)
-        return Follow(self._worker.submit(job, priority="interactive" if interactive else "batch"))
+        return JobMonitor(self._worker.submit(job, priority="interactive" if interactive else "batch"))
 
     def close(self) -> None:
         """Let go of the worker, and of every job in it; never waits."""
@@ -83,7 +83,7 @@ class Host:
             self._worker = None
 
 
-class Follow:
+class JobMonitor:
     """A submitted job as its host sees it."""
 
     def __init__(self, running: RunningJob):
