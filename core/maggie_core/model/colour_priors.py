@@ -36,7 +36,7 @@ from maggie_core.sparse.sites import Sites, largest_near
 STRIDE = 4
 """Local means and fits stand on a grid four times coarser than the image."""
 MEANS, FIELDS = 12, 32
-"""Channels of a cell's local means, and with those of its fits."""
+"""Channels of a cell's local means, and of means and fits together."""
 BAND = 48
 """Pixels of a line that are processed together: as many as a core's cache holds."""
 RADII = (5, 14)
@@ -48,7 +48,7 @@ DISCRIMINANTS = ((1, (5,)), (2, (8, 5)), (4, (14, 8, 5)))
 """Cells left out on both sides of the guidance's edge (4, 8, 16 pixels), and each pass's window half size."""
 DISCRIMINANT_EPS = 1e-4
 LEFT_OUT_WEIGHT = 0.02
-"""What the left-out cells still count, for subjects with nothing deeper inside."""
+"""Weight of the left-out cells, for subjects that have no other cells inside."""
 COLOUR_PRIOR_ALPHAS = [5, 6, 8, 10]
 """Colour priors that are alphas in [-1, 1]: the guided filter's and the discriminants'."""
 SURE = 0.6
@@ -226,7 +226,7 @@ def _colour_priors(fields: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
 
 
 def _lines(means: Tensor, colour: Tensor) -> Tensor:
-    """(4, ...): where a colour (3, ...) lies between each window's means (12, ...), and how far those are."""
+    """(4, ...): place of a colour (3, ...) between the means (12, ...) of each window, and their distance."""
     f, b = means.unflatten(0, (2, 3, len(RADII)))
     line = f - b
     length2 = (line * line).sum(0)

@@ -13,7 +13,7 @@ from maggie_core.sparse import Sites
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-"""The statistics the image is normalised with, in sRGB-encoded [0, 1]."""
+"""Mean and standard deviation that the image is normalised with, in sRGB-encoded [0, 1]."""
 
 
 class EmbeddedGuidance(nn.Module):
@@ -46,7 +46,7 @@ class EmbeddedGuidance(nn.Module):
 
 
 class StackedGuidance(nn.Module):
-    """Every instance in a channel of its own; instances that share an id share its channel."""
+    """Each instance's mask in the channel of its slot; instances with the same id share a channel."""
 
     def __init__(self, slots: int):
         super().__init__()
@@ -118,8 +118,8 @@ class Encoder(nn.Module):
         """(F, 3 + E, H, W) normalised image and guidance, as `mask_embed_layer` gives it.
 
         Args:
-            fine: give features of strides 1 and 2. Otherwise what `shortcut_rows` makes them of where they
-                are needed: the input, and what the first layers make of it at stride 2.
+            fine: give features of strides 1 and 2. Otherwise give the inputs of their shortcuts, from which
+                `shortcut_rows` computes them at the sites that need them.
 
         Returns:
             [fea1 .. fea5] at strides 1 to 16, and x5 at stride 32.
@@ -137,11 +137,14 @@ class Encoder(nn.Module):
         return features, self.layer_bottleneck(x)
 
     def shortcut_rows(self, number: int, rows: Tensor, sites: Sites) -> Tensor:
-        """What a shortcut gives at sites two pixels or more inside those that are given.
+        """Features of one shortcut at sites, correct at those with all sites within two pixels among them.
 
         Args:
             number: 0 for fea1, 1 for fea2.
-            rows: (n, C) what it starts from.
+            rows: (n, C) inputs of the shortcut at the sites.
+
+        Returns:
+            (n, C).
         """
         for layer in self.shortcut[number].children():
             if isinstance(layer, nn.Conv2d):

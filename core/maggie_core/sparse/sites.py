@@ -23,7 +23,7 @@ PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Where maps begin in an image of height x width pixels."""
+    """Places of maps in an image of height x width pixels."""
 
     corner: Tensor
     """(M, 2) int64: y and x of each map."""
@@ -44,7 +44,7 @@ class Sites:
     height: int
     width: int
     part: Part | None = None
-    """Where the maps lie in a larger image; None where each is all of it."""
+    """Places of the maps in a larger image; None where each map is the whole image."""
 
     @classmethod
     def where(cls, active: Tensor, part: Part | None = None) -> Sites:
@@ -157,7 +157,7 @@ class Sites:
         return rules
 
     def shared(self, *, margin: int) -> tuple[Sites, Tensor]:
-        """Sites of a single map that holds the pixels of all maps and those `margin` pixels around them.
+        """Sites of one map that holds the pixels of all maps and those up to `margin` pixels around them.
 
         Returns:
             The sites, and (n,) which of them each site of these is.
