@@ -26,7 +26,7 @@ VARIANTS = ("r50_fpn_3x", "x101_fpn_3x")
 
 @pytest.fixture
 def stills(tmp_path: Path) -> Path:
-    """Two pictures of two people, with two sets of masks of which the second is a little off."""
+    """Two images of two people, with two sets of masks of which the second is a little off."""
     root = write_him2k(tmp_path / "HIM2K_M-HIM2K", variants=VARIANTS)
     for path in (root / f"masks_matched_{VARIANTS[1]}").rglob("01.png"):
         write_integer_image(path, np.roll(disc(1) > 0.5, 1, axis=1).astype(np.float32))
@@ -218,9 +218,9 @@ def test_a_clip_too_short_for_the_release_is_left_out_and_named(clips: Path, tmp
     assert [part["subset"] for part in result(tmp_path)["parts"]] == ["easy"]
 
 
-def test_a_damaged_picture_is_left_out_and_the_others_are_scored(stills: Path, tmp_path: Path):
+def test_a_damaged_image_is_left_out_and_the_others_are_scored(stills: Path, tmp_path: Path):
     mattes = write_mattes(stills, tmp_path / "mine")
-    (stills / "images" / "comp" / "a.png").write_bytes(b"no picture")
+    (stills / "images" / "comp" / "a.png").write_bytes(b"no image")
 
     run = evaluated("him2k", stills, mattes, tmp_path / "out")
 
@@ -229,7 +229,7 @@ def test_a_damaged_picture_is_left_out_and_the_others_are_scored(stills: Path, t
     assert row(tmp_path / "out", "mine")["samples"] == 2
 
 
-def test_a_picture_without_any_guidance_counts_nowhere(stills: Path, tmp_path: Path):
+def test_an_image_without_any_guidance_counts_nowhere(stills: Path, tmp_path: Path):
     mattes = write_mattes(stills, tmp_path / "mine")
     for name in ("00.png", "01.png"):
         path = stills / f"masks_matched_{VARIANTS[0]}" / "comp" / "a" / name
