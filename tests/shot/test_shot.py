@@ -63,10 +63,10 @@ def test_nothing_of_a_chain_stays_when_it_is_done(tmp_path, broken):
 
     def look(frame: int) -> FrameInput:
         found = original(frame)
-        looked.append(weakref.ref(found.picture))
+        looked.append(weakref.ref(found.image))
         return found
 
-    original, engine._look = engine._look, look  # type: ignore[method-assign]
+    original, engine._frame_input = engine._frame_input, look  # type: ignore[method-assign]
     gc.collect()
     gc.disable()
     try:

@@ -12,9 +12,9 @@ from maggie_core import ShotMatter
 
 
 def seen(engine: ShotMatter, frames: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures (T, 3, H, W) and guidance (T, N, H, W) as the network gets them."""
-    looks = [engine._look(frame) for frame in frames]
-    planes = (np.stack([getattr(look, what) for look in looks]) for what in ("picture", "guidance"))
+    """Images (T, 3, H, W) and guidance (T, N, H, W) as the network gets them."""
+    inputs = [engine._frame_input(frame) for frame in frames]
+    planes = (np.stack([getattr(each, what) for each in inputs]) for what in ("image", "guidance"))
     image, guidance = (grown(p) for p in planes)
     return image, guidance
 

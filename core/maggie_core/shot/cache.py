@@ -176,9 +176,9 @@ def array_digest(array: np.ndarray) -> str:
     return state.hexdigest()
 
 
-def key_of(step: str, parts: Mapping[str, Any]) -> str:
+def key_of(step: str, inputs: Mapping[str, Any]) -> str:
     """Key of a step's record: the digest of all it depends on."""
-    return recipe_digest({"step": step, **parts})
+    return recipe_digest({"step": step, **inputs})
 
 
 def _digest(content: bytes) -> str:

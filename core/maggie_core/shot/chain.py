@@ -31,8 +31,8 @@ from maggie_core.model import MatteModel
 from maggie_core.model.matte_model import WINDOW, TemporalState, Wanted
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
-from maggie_core.shot.cache import StateCache, array_digest, key_of
-from maggie_core.shot.frame_input import FrameInput
+from maggie_core.shot.cache import StateCache, key_of
+from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
 from maggie_core.shot.memo import CachedStep, LruCache
 
 PAD_PX = 64
@@ -41,9 +41,6 @@ on, so that a person cut by the picture's border does not seem to end there; pub
 
 Reused = Literal["nothing", "state", "matte"]
 """What of a frame was found in the cache: nothing, the network's matte, or the finished one."""
-
-PIXELS = ("plate", "guidance", "pins")
-"""What a frame's pixels are of."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,8 @@ class Chain:
 
     Args:
         frames: frame numbers, ascending, warm-up and look-ahead included.
-        look: reads a frame; its InputError is remembered, and raised for every frame that needs this one.
-        files: digests by name of the files a look at a frame depends on.
+        read: reads a frame; its InputError is remembered, and raised for every frame that needs this one.
+        files: digests by name of the files a frame is read from.
         size: width and height of the working grid.
         checkpoint: called between two steps of the work, with whether the next one reads a frame.
     """
@@ -79,7 +76,7 @@ class Chain:
         frames: Sequence[int],
         recipe: Recipe,
         *,
-        look: Callable[[int], FrameInput],
+        read: Callable[[int], FrameInput],
         files: Callable[[int], dict[str, str]],
         size: tuple[int, int],
         cache: StateCache | None = None,
@@ -88,23 +85,23 @@ class Chain:
         self.frames = tuple(frames)
         self._checkpoint = checkpoint
         self._model, self._recipe, self._cache = model, recipe, cache
-        self._read, self._files, (self._width, self._height) = look, files, size
+        self._read, self._files, (self._width, self._height) = read, files, size
         self._last = len(self.frames) - 1
-        self._looks: LruCache[FrameInput] = LruCache(2 * WINDOW)
+        self._frame_inputs: LruCache[FrameInput] = LruCache(2 * WINDOW)
         self._features: LruCache[tuple[bool, Any]] = LruCache(WINDOW)
         """Of a frame, and whether they are whole."""
         self._windows: LruCache[_Window] = LruCache(1)
         self._flows: LruCache[Flows] = LruCache(2)
-        self._noted: dict[int, dict[str, Any]] = {}
+        self._frame_digests: dict[int, FrameDigest] = {}
         self._broken: dict[int, InputError | OSError] = {}
-        steps = ("hidden", self._hidden_parts, self._make_hidden), ("network", self._parts, self._make)
+        steps = ("hidden", self._hidden_key, self._make_hidden), ("network", self._network_key, self._make)
         self._hidden, self._network = (CachedStep(*step, cache, chained=True) for step in steps)
-        self._refined = CachedStep("refine", self._refine_parts, self._make_refined, cache)
-        self._mattes = CachedStep("smooth", self._smooth_parts, self._make_smoothed, cache)
+        self._refined = CachedStep("refine", self._refine_key, self._make_refined, cache)
+        self._mattes = CachedStep("smooth", self._smooth_key, self._make_smoothed, cache)
 
     def close(self) -> None:
         """Let go of every array: a chain and its steps hold each other, so nothing else would for long."""
-        for recent in (self._looks, self._features, self._windows, self._flows):
+        for recent in (self._frame_inputs, self._features, self._windows, self._flows):
             recent.keep(())
         self._broken.clear()  # an error knows the calls it came through, and what they held
         for step in (self._hidden, self._network, self._refined, self._mattes):
@@ -124,28 +121,28 @@ class Chain:
         reused: Reused = "matte" if found else "nothing" if i in self._network.made else "state"
         return alphas, reused, self._remember(i, found=found)
 
-    def about(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
+    def frame_info(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
         """Header of a frame (None when it was not read), (N,) bool who is there, and its repairs."""
         i = self.frames.index(frame)
-        if self._cache is None or self._looks.get(i) is not None:
-            look = self._look(i)
-            return look.header, look.present, look.repairs
-        seen = self._seen(i)
-        present = np.array([there == "1" for there in seen["present"]])
-        return None, present, RepairCount(**seen["repairs"])
+        if self._cache is None or self._frame_inputs.get(i) is not None:
+            frame_input = self._frame_input(i)
+            return frame_input.header, frame_input.present, frame_input.repairs
+        digest = self._frame_digest(i)
+        present = np.array([there == "1" for there in digest.present])
+        return None, present, RepairCount(**digest.repairs)
 
-    def picture(self, frame: int) -> np.ndarray:
+    def image(self, frame: int) -> np.ndarray:
         """(3, h, w) what the network saw of a frame.
 
         Raises:
             InputError, OSError: the frame cannot be read.
         """
-        return self._look(self.frames.index(frame)).picture
+        return self._frame_input(self.frames.index(frame)).image
 
-    def _look(self, i: int) -> FrameInput:
+    def _frame_input(self, i: int) -> FrameInput:
         if i in self._broken:
             raise self._broken[i]
-        found = self._looks.get(i)
+        found = self._frame_inputs.get(i)
         if found is None:
             self._checkpoint(True)
             try:
@@ -153,34 +150,23 @@ class Chain:
             except (InputError, OSError) as error:
                 self._broken[i] = error
                 raise
-            self._looks.put(i, found)
+            self._frame_inputs.put(i, found)
         return found
 
-    def _seen(self, i: int) -> dict[str, Any]:
-        """Digests of a frame's pixels, who is there, and repairs."""
+    def _frame_digest(self, i: int) -> FrameDigest:
+        """The digests of a frame's input: from the cache by those of its files, else of its arrays."""
         if i in self._broken:
             raise self._broken[i]
-        if i not in self._noted:
+        if i not in self._frame_digests:
             assert self._cache is not None
-            key = key_of("seen", {"how": self._recipe.seeing, "files": self._files(self.frames[i])})
+            key = key_of("frame", {"how": self._recipe.seeing, "files": self._files(self.frames[i])})
             found = self._cache.recall(key)
             if found is None:
-                look = self._look(i)
-                found = {
-                    "plate": array_digest(look.picture),
-                    "guidance": array_digest(look.guidance),
-                    "pins": "" if look.pinned is None else array_digest(look.pinned),
-                    "present": "".join("01"[bool(there)] for there in look.present),
-                    "repairs": asdict(look.repairs),
-                }
-                self._cache.record(key, found)
-            self._noted[i] = found
-        return self._noted[i]
-
-    def _pixels(self, i: int) -> dict[str, str]:
-        """Digests of all the network sees of a frame."""
-        seen = self._seen(i)
-        return {what: seen[what] for what in PIXELS}
+                self._frame_digests[i] = digest_of(self._frame_input(i))
+                self._cache.record(key, asdict(self._frame_digests[i]))
+            else:
+                self._frame_digests[i] = FrameDigest(**found)
+        return self._frame_digests[i]
 
     # The network: frame 0 comes from the first window, frame i from the one around it. The last frame has no
     # second neighbour and keeps what its own frame says: published is to carry the matte before it on
@@ -197,14 +183,14 @@ class Chain:
     def _keeps_its_own(self, i: int) -> bool:
         return i == self._last and self._last >= WINDOW - 1
 
-    def _parts(self, i: int) -> dict[str, Any]:
+    def _network_key(self, i: int) -> dict[str, Any]:
         window = self._window_of(i)
         carried = self._recipe.carry_hidden and window > 0
         own = self._keeps_its_own(i)
         return {
             "network": self._recipe.network,
             "place": "own" if own else i - window,
-            "window": [self._pixels(j) for j in self._indices(window)],
+            "window": [self._frame_digest(j).pixels for j in self._indices(window)],
             "before": None if window == 0 or own else self._network.digest(window),
             "hidden": self._hidden.digest(window) if carried else None,
         }
@@ -215,10 +201,10 @@ class Chain:
             return result.own_last[0]
         return result.first if i == 0 else result.second
 
-    def _hidden_parts(self, i: int) -> dict[str, Any]:
+    def _hidden_key(self, i: int) -> dict[str, Any]:
         return {
             "network": self._recipe.network,
-            "window": [self._pixels(j) for j in self._indices(i - 1)] if i else None,
+            "window": [self._frame_digest(j).pixels for j in self._indices(i - 1)] if i else None,
             "hidden": self._hidden.digest(i - 1) if i > 1 else None,
         }
 
@@ -231,15 +217,15 @@ class Chain:
         found = self._windows.get(window)
         if found is not None:
             return found
-        looks = {j: self._look(j) for j in self._indices(window)}
+        inputs = {j: self._frame_input(j) for j in self._indices(window)}
         before = hidden = None
         if window > 0:
             before = torch.from_numpy(self._network.array(window))
             if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
                 hidden = torch.from_numpy(state)
-        fixed = {j: self._grown(look.pinned) for j, look in looks.items() if look.pinned is not None}
-        self._features.keep(looks)
-        encoded = [self._encoded(j, looks[j], passed=j == window > 0) for j in self._indices(window)]
+        fixed = {j: self._grown(each.pinned) for j, each in inputs.items() if each.pinned is not None}
+        self._features.keep(inputs)
+        encoded = [self._encoded(j, inputs[j], released=j == window > 0) for j in self._indices(window)]
         self._checkpoint(False)
         wanted: Wanted = "all"
         if before is not None:
@@ -261,14 +247,14 @@ class Chain:
         self._checkpoint(False)
         return made
 
-    def _encoded(self, j: int, look: FrameInput, *, passed: bool) -> Any:
-        """Features of frame j, as far as a window takes them that begins with it or has `passed` it."""
+    def _encoded(self, j: int, frame_input: FrameInput, *, released: bool) -> Any:
+        """Features of frame j; `released` of what only the windows before this one needed."""
         whole, found = self._features.get(j) or (False, None)
-        if found is None or not (whole or passed):
-            found = self._model.encode(self._grown(look.picture), self._grown(look.guidance))
-        if passed:
+        if found is None or not (whole or released):
+            found = self._model.encode(self._grown(frame_input.image), self._grown(frame_input.guidance))
+        if released:
             found = self._model.release_fine(found)
-        self._features.put(j, (not passed, found))
+        self._features.put(j, (not released, found))
         return found
 
     def _grown(self, planes: np.ndarray) -> Tensor:
@@ -278,50 +264,53 @@ class Chain:
 
     # The last steps.
 
-    def _refine_parts(self, i: int) -> dict[str, Any]:
+    def _refine_key(self, i: int) -> dict[str, Any]:
         return {
             "network": self._recipe.network,
             "how": self._recipe.refine,
             "alphas": self._network.digest(i),
-            "pixels": self._pixels(i),
+            "pixels": self._frame_digest(i).pixels,
         }
 
     def _make_refined(self, i: int) -> np.ndarray:
-        alphas, look = self._network.array(i)[:, : self._height, : self._width], self._look(i)
-        return _with_pins(refine_edges(alphas, look.picture, look.guidance, self._recipe.refine), look)
+        alphas = self._network.array(i)[:, : self._height, : self._width]
+        frame = self._frame_input(i)
+        return _with_pins(
+            refine_edges(alphas, frame.image, frame.guidance, self._recipe.refine), frame.pinned
+        )
 
     def _beside(self, i: int) -> list[int]:
         return [j for j in (i - 1, i + 1) if 0 <= j <= self._last] if self._recipe.smooth != "none" else []
 
-    def _smooth_parts(self, i: int) -> dict[str, Any]:
+    def _smooth_key(self, i: int) -> dict[str, Any]:
         return {
             "network": self._recipe.network,
             "how": self._recipe.smooth,
             "frames": [
-                (self._refined.digest(j), self._seen(j)["plate"], self._seen(j)["present"])
+                (self._refined.digest(j), self._frame_digest(j).plate, self._frame_digest(j).present)
                 for j in (i, *self._beside(i))
             ],
-            "pins": self._seen(i)["pins"],
+            "pins": self._frame_digest(i).pins,
         }
 
     def _make_smoothed(self, i: int) -> np.ndarray:
         # In ascending order, as the frames come: the network then goes over them once.
         alphas = {j: self._refined.array(j) for j in sorted((i, *self._beside(i)))}
         beside = [
-            (self._look(j).picture, alphas[j], self._look(j).present, partial(self._ways, i, j))
+            (self._frame_input(j).image, alphas[j], self._frame_input(j).present, partial(self._ways, i, j))
             for j in self._beside(i)
         ]
         if not beside:
             return alphas[i]
-        look = self._look(i)
-        return _with_pins(smoothed(look.picture, alphas[i], beside), look)
+        frame_input = self._frame_input(i)
+        return _with_pins(smoothed(frame_input.image, alphas[i], beside), frame_input.pinned)
 
     def _ways(self, i: int, j: int) -> Flows:
         """The flows from frame i to the one beside it; both need them."""
         first = min(i, j)
         found = self._flows.get(first)
         if found is None:
-            found = flows(self._look(first).picture, self._look(first + 1).picture)
+            found = flows(self._frame_input(first).image, self._frame_input(first + 1).image)
             self._flows.put(first, found)
         return found if first == i else found.turned
 
@@ -338,7 +327,9 @@ class Chain:
                 "refine": self._recipe.refine,
                 "smooth": self._recipe.smooth,
             },
-            "frames": {str(self.frames[j]): self._pixels(j) for j in around if j in self._noted},
+            "frames": {
+                str(self.frames[j]): self._frame_digest(j).pixels for j in around if j in self._frame_digests
+            },
             "before": {str(self.frames[j]): self._network.digest(j) for j in (i - 2,) if j >= 0},
         }
         now = json.loads(json.dumps(noted))  # as it will be recalled
@@ -366,8 +357,8 @@ def _array(planes: Tensor) -> np.ndarray:
     return planes.float().cpu().numpy().copy()
 
 
-def _with_pins(alphas: np.ndarray, look: FrameInput) -> np.ndarray:
-    return alphas if look.pinned is None else np.where(np.isnan(look.pinned), alphas, look.pinned)
+def _with_pins(alphas: np.ndarray, pinned: np.ndarray | None) -> np.ndarray:
+    return alphas if pinned is None else np.where(np.isnan(pinned), alphas, pinned)
 
 
 def _news(before: dict[str, Any], now: dict[str, Any]) -> str:
@@ -380,8 +371,8 @@ def _news(before: dict[str, Any], now: dict[str, Any]) -> str:
     for what in PIXELS:
         frames = [
             frame
-            for frame, seen in now["frames"].items()
-            if frame in before["frames"] and before["frames"][frame][what] != seen[what]
+            for frame, digests in now["frames"].items()
+            if frame in before["frames"] and before["frames"][frame][what] != digests[what]
         ]
         if frames:
             words.append(f"{what} of {compact_frames(map(int, frames))}")

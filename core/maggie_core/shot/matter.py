@@ -164,9 +164,7 @@ class ShotMatter:
         s = self.settings
         later = self.shot_frames[1:] if s.data_window == "plate" else ()
         windows = plate_windows(self.plate, later, layer=s.plate_layer)
-        return geometry_for(
-            first, working_px=s.working_px, data_window=s.data_window, data_windows=windows
-        )
+        return geometry_for(first, working_px=s.working_px, data_window=s.data_window, data_windows=windows)
 
     @cached_property
     def view(self) -> PlateView:
@@ -203,27 +201,27 @@ class ShotMatter:
         by_chain: dict[tuple[int, int], list[int]] = {}
         for frame in wanted:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
-        looked_at = [frame for asked in by_chain.values() for frame in self.influence(asked[-1])]
+        read_order = [frame for asked in by_chain.values() for frame in self.influence(asked[-1])]
         in_detail = wanted if self._detail == "full" else []
         with ThreadPoolExecutor(1, "reading") if self._overlap else nullcontext() as pool:
-            looks = Prefetch(self._look, looked_at, pool)
+            inputs = Prefetch(self._frame_input, read_order, pool)
             plates = Prefetch(self._stored, in_detail, pool)
             for (start, end), asked in by_chain.items():
-                yield from self._run_chain(start, end, asked, looks, plates)
+                yield from self._run_chain(start, end, asked, inputs, plates)
 
     def scene_linear(self, frame: int) -> np.ndarray:
         """(H, W, 3) float32 scene-linear plate over the region; as stored where it is linear already."""
-        picture = self._read(frame)
-        return self.view.scene_linear(reframe(picture.pixels, picture.data, self.geometry.region))
+        image = self._read(frame)
+        return self.view.scene_linear(reframe(image.pixels, image.data, self.geometry.region))
 
     def _run_chain(
-        self, start: int, end: int, asked: list[int], looks: Prefetch[FrameInput], plates: Prefetch[Frame]
+        self, start: int, end: int, asked: list[int], inputs: Prefetch[FrameInput], plates: Prefetch[Frame]
     ) -> Iterator[MatteResult | FrameFailure]:
         chain = Chain(
             self.model,
             self.shot_frames[start : end + 1],
             self._recipe,
-            look=looks.get,
+            read=inputs.get,
             files=self._files,
             size=self.geometry.working_size,
             cache=self.cache,
@@ -265,7 +263,7 @@ class ShotMatter:
         network["sparse"] = sparse.chosen(self.model.device)
         return Recipe(refine, smooth, hidden, seeing, network, shot=f"{self.plate.colorspace_hint} {names}")
 
-    def _look(self, frame: int) -> FrameInput:
+    def _frame_input(self, frame: int) -> FrameInput:
         plate = self._stored(frame)
         if plate.display != self.geometry.display:
             raise FrameError(
@@ -273,14 +271,14 @@ class ShotMatter:
                 f"{self.geometry.display.width}x{self.geometry.display.height}: "
                 "frames of one shot share a format"
             )
-        picture, repairs = self.view.to_model(
+        image, repairs = self.view.to_model(
             plate.pixels, geometry=self.geometry, data=plate.data, code_max=plate.code_max
         )
         here = replace(self.geometry, data=plate.data)
         masks = exclusive(self.guidance.read(frame, here), self.settings.overlap)
         pinned = None if self.pins is None else self.pins.working(frame, self.geometry, len(masks))
         return FrameInput(
-            _bare(plate), repairs, np.ascontiguousarray(picture.transpose(2, 0, 1)), masks, pinned
+            _bare(plate), repairs, np.ascontiguousarray(image.transpose(2, 0, 1)), masks, pinned
         )
 
     def _files(self, frame: int) -> dict[str, str]:
@@ -292,7 +290,7 @@ class ShotMatter:
 
     def _result(self, chain: Chain, frame: int, plates: Prefetch[Frame]) -> MatteResult:
         small, reused, why = chain.matte(frame)
-        header, present, repairs = chain.about(frame)
+        header, present, repairs = chain.frame_info(frame)
         # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
         small = small * present[:, None, None].astype(np.float32)
         alphas = self.geometry.from_working(small)
@@ -300,7 +298,7 @@ class ShotMatter:
         pinned = {} if self.pins is None else self.pins.exact(frame, self.geometry)
         if self._detail == "full":
             self._checkpoint(True)
-            self._add_detail(alphas, small, chain.picture(frame), lambda: plates.get(frame), but=pinned)
+            self._add_detail(alphas, small, chain.image(frame), lambda: plates.get(frame), but=pinned)
         for place, plane in pinned.items():
             alphas[place] = plane
         extra: dict[str, np.ndarray] = {}
@@ -313,12 +311,12 @@ class ShotMatter:
         self,
         alphas: np.ndarray,
         small: np.ndarray,
-        picture: np.ndarray,
+        image: np.ndarray,
         read: Callable[[], Frame],
         *,
         but: Container[int],
     ) -> None:
-        slopes = [None if n in but else slope_of(alpha, picture) for n, alpha in enumerate(small)]
+        slopes = [None if n in but else slope_of(alpha, image) for n, alpha in enumerate(small)]
         if all(slope is None for slope in slopes):
             return
         plate = read()
@@ -329,7 +327,7 @@ class ShotMatter:
                 plate.pixels, geometry=as_stored, data=plate.data, code_max=plate.code_max
             )[0]
 
-        add_detail(alphas, slopes, picture, geometry=self.geometry, see=see)
+        add_detail(alphas, slopes, image, geometry=self.geometry, see=see)
 
     def _read(self, frame: int) -> Frame:
         self._checkpoint(True)

@@ -18,7 +18,7 @@ class CachedStep:
     """What one step makes, an array for each frame of a chain: at hand, found in the cache, or made.
 
     Args:
-        parts: everything the array of a frame depends on; for the cache.
+        key_inputs: everything the array of a frame depends on; the cache's key is its digest.
         make: the array of a frame.
         chained: the step starts from its own result of the frame before.
     """
@@ -26,13 +26,13 @@ class CachedStep:
     def __init__(
         self,
         name: str,
-        parts: Callable[[int], dict[str, Any]],
+        key_inputs: Callable[[int], dict[str, Any]],
         make: Callable[[int], np.ndarray],
         cache: StateCache | None,
         *,
         chained: bool = False,
     ) -> None:
-        self._name, self._parts, self._make_one, self._cache = name, parts, make, cache
+        self._name, self._key_inputs, self._make_one, self._cache = name, key_inputs, make, cache
         self._chained = chained
         self._digests: dict[int, str] = {}
         self._recent: LruCache[np.ndarray] = LruCache(WINDOW + 1)
@@ -86,7 +86,7 @@ class CachedStep:
         return made
 
     def _key(self, i: int) -> str:
-        return key_of(self._name, self._parts(i))
+        return key_of(self._name, self._key_inputs(i))
 
 
 class LruCache(Generic[V]):
