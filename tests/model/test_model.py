@@ -1,4 +1,4 @@
-"""Loading and running a model: any widths, any number of people and frames, and weights that are not ours."""
+"""Loading and running a model: any configuration, any number of people and frames, foreign weights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clip(frames: int, people: int, *, height: int = 64, width: int = 96) -> tupl
     return image, guidance
 
 
-def test_the_published_widths_are_read_from_the_published_tensors():
+def test_the_published_configuration_is_read_from_the_published_tensors():
     assert infer_config(state("image")) == NetworkConfig()
     assert infer_config(state("video")) == NetworkConfig(temporal=True)
 

@@ -33,8 +33,8 @@ VARIANTS = {
 
 
 def variant(**fields: object) -> MatteModel:
-    widths = replace(WIDTHS, **fields)
-    return from_state_dict(tiny_state(widths), metadata=widths.metadata)
+    config = replace(WIDTHS, **fields)
+    return from_state_dict(tiny_state(config), metadata=config.metadata)
 
 
 def clip(frames: int, people: int, *, height: int = 64, width: int = 96) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,8 +74,8 @@ def test_a_saved_variant_loads_by_its_path_alone_and_mattes_as_before(tmp_path: 
 def test_the_published_network_needs_no_word_beside_its_tensors():
     image = replace(WIDTHS, temporal=False, change=NetworkConfig().change)
 
-    for widths in (WIDTHS, image, replace(WIDTHS, guidance="stacked")):
-        assert infer_config(tiny_state(widths)) == widths
+    for config in (WIDTHS, image, replace(WIDTHS, guidance="stacked")):
+        assert infer_config(tiny_state(config)) == config
 
 
 def test_a_variant_of_an_unknown_name_is_said():
@@ -148,11 +148,11 @@ def test_fusion_takes_over_from_the_neighbours_of_its_directions():
 
 def test_without_fusion_a_frame_keeps_its_own_matte():
     def matted(fusion) -> WindowResult:
-        widths = replace(WIDTHS, fusion=fusion)
-        state = tiny_state(widths)
-        if widths.fuses:
+        config = replace(WIDTHS, fusion=fusion)
+        state = tiny_state(config)
+        if config.fuses:
             state["decoder.diff_module.6.weight"].zero_()  # nothing ever seems to change
-        model = from_state_dict(state, metadata=widths.metadata)
+        model = from_state_dict(state, metadata=config.metadata)
         return model.predict_window(*clip(3, 2), previous=torch.full((2, 64, 96), 0.3))
 
     kept, fused = matted("none"), matted("forward")
@@ -173,8 +173,8 @@ def test_the_temporal_state_may_be_carried_or_absent():
 
 @pytest.mark.parametrize("temporal", [True, False])
 def test_one_instance_alone_is_one_instance_together(temporal: bool):
-    widths = replace(WIDTHS, temporal=temporal)
-    together, alone = (from_state_dict(tiny_state(widths), instances=i) for i in ("together", "alone"))
+    config = replace(WIDTHS, temporal=temporal)
+    together, alone = (from_state_dict(tiny_state(config), instances=i) for i in ("together", "alone"))
     image, guidance = clip(4, 1)
 
     assert torch.equal(together.predict_clip(image, guidance), alone.predict_clip(image, guidance))
