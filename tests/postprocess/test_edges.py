@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter, shift
+from support.moving_people import moving_person
 from support.tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
@@ -41,6 +42,29 @@ def test_a_blurred_edge_comes_nearer_to_the_truth(soft_edge, how, share):
 
 
 @pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("soft_px", [0.0, 1.5])
+@pytest.mark.parametrize("contrast", [1.0, 0.3])
+def test_an_exact_alpha_with_its_own_guidance_stays_as_it_is(how, contrast, soft_px):
+    (image,), (truth,) = moving_person("walk", contrast=contrast, soft_px=soft_px, frames=1)
+
+    refined = refine_edges(truth, image, (truth > 0.5).astype(np.float32), how)
+
+    assert 1000 * np.abs(refined - truth).mean() <= 0.02  # MAD
+    assert np.array_equal(refined, truth)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_an_alpha_with_another_outline_than_its_guidance_is_refined(soft_edge, how):
+    image, truth, blurred = soft_edge
+    guidance = (truth > 0.5).astype(np.float32)
+    wide = np.clip(shift(blurred, (1, 0), order=1), 0, 1).astype(np.float32)
+
+    refined = refine_edges(wide[None], image, guidance[None], how)[0]
+
+    assert np.abs(refined - truth).mean() < 0.7 * np.abs(wide - truth).mean()
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_decided_pixels_stay_as_they_are(soft_edge, how):
     image, _, blurred = soft_edge
 
@@ -58,7 +82,7 @@ def test_it_is_the_same_every_time_and_leaves_its_input_alone(soft_edge, how):
     alphas = np.stack([blurred, 1 - blurred])
     before = alphas.copy()
 
-    masks = (alphas > 0.5).astype(np.float32)
+    masks = np.concatenate([far_off(alpha) for alpha in alphas])
     first, again = (refine_edges(alphas, image, masks, how) for _ in range(2))
 
     assert np.array_equal(first, again)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from support.moving_people import moving_person
 from support.tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
@@ -146,6 +147,40 @@ def test_a_plain_plate_adds_nothing_but_its_grain():
     scene.seen = scene.geometry.to_working(scene.image, scene.geometry.region).transpose(2, 0, 1)
 
     np.testing.assert_allclose(scene.native(), scene.enlarged(), atol=1e-5)
+
+
+def test_exact_alphas_of_a_plate_that_holds_no_more_than_the_working_grid_stay_as_they_are():
+    (image,), (truth,) = moving_person("walk", frames=1)
+    whole = Window(0, 0, 576, 576)
+    geometry = Geometry(whole, whole, working_px=192)
+    alphas = geometry.from_working(truth)
+    plate = geometry.part_from_working(np.ascontiguousarray(image.transpose(1, 2, 0)), whole)
+    before = alphas.copy()
+
+    def see(part: Window) -> np.ndarray:
+        return plate[part.y : part.bottom, part.x : part.right]
+
+    add_detail(alphas, [slope_of(truth[0], image)], image, geometry=geometry, see=see)
+
+    assert 1000 * np.abs(alphas - before).mean() <= 0.02  # MAD
+
+
+def test_exact_alphas_of_the_working_grid_come_nearer_to_those_of_the_plate():
+    (image,), (truth,) = moving_person("walk", frames=1, side_px=384)
+    whole = Window(0, 0, 384, 384)
+    geometry = Geometry(whole, whole, working_px=192)
+    plate = np.ascontiguousarray(image.transpose(1, 2, 0))
+    seen = geometry.to_working(plate, whole).transpose(2, 0, 1)
+    small = geometry.to_working(truth[0], whole)
+    alphas = geometry.from_working(small[None])
+    before = np.abs(alphas - truth).mean()
+
+    def see(part: Window) -> np.ndarray:
+        return plate[part.y : part.bottom, part.x : part.right]
+
+    add_detail(alphas, [slope_of(small, seen)], seen, geometry=geometry, see=see)
+
+    assert np.abs(alphas - truth).mean() < 0.6 * before
 
 
 def test_a_16k_plate_costs_no_more_than_its_tiles():
