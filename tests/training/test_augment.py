@@ -13,7 +13,7 @@ from maggie_lab.training.augment import Codes, augmented
 
 
 def clip(frames: int = 1, *, height: int = 150, width: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures and alphas of two discs, one moving."""
+    """Images and alphas of two discs, one moving."""
     alphas = np.stack(
         [
             np.stack([disc(width, height, 60 + 4 * t, 80, 35), disc(width, height, 150, 70, 30)])
@@ -54,13 +54,13 @@ def test_samples_have_the_crops_size_binary_guidance_and_alphas_in_range():
         assert not ((sample["alphas"] > 0) & (sample["alphas"] < 4.9 / 255)).any()
 
 
-def test_nobody_in_the_picture_is_no_sample():
+def test_nobody_in_the_image_is_no_sample():
     image, alphas = clip()
 
     assert augmented(image, alphas * 0, sample_generator(0, 0), crop_px=96) is None
 
 
-def test_a_picture_is_scaled_to_its_short_side_and_grown_with_zeros_to_a_multiple_of_64():
+def test_an_image_is_scaled_to_its_short_side_and_grown_with_zeros_to_a_multiple_of_64():
     scaled = augment.scaled(codes(), 108)
 
     assert scaled.image.shape[1:3] == (128, 192)
@@ -89,7 +89,7 @@ def test_gamma_leaves_black_and_white_and_noise_is_grey():
     assert np.array_equal(grain[..., 0], grain[..., 1]) and grain.std() < 9 and grain.std() > 0
 
 
-def test_jpeg_changes_a_picture_a_little():
+def test_jpeg_changes_an_image_a_little():
     image = codes(2).image
 
     stored = augment.compressed(image, np.random.default_rng(0))
@@ -108,14 +108,14 @@ def test_motion_blur_takes_the_alphas_along_and_keeps_their_sum():
     assert alphas.sum() == pytest.approx(before.alphas.sum(), rel=0.02)
 
 
-def test_a_warp_moves_picture_and_alphas_together():
+def test_a_warp_moves_image_and_alphas_together():
     alphas = codes().alphas
     image = alphas.max(1)[..., None].repeat(3, -1)
 
-    picture, mattes = augment.warped(image, alphas, np.random.default_rng(4))
+    moved, mattes = augment.warped(image, alphas, np.random.default_rng(4))
 
     assert not np.array_equal(mattes, alphas)
-    overlap = np.minimum(picture[..., 0] > 127, mattes.max(1) > 127).sum()
+    overlap = np.minimum(moved[..., 0] > 127, mattes.max(1) > 127).sum()
     assert overlap > 0.97 * (mattes.max(1) > 127).sum()
 
 

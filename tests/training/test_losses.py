@@ -92,7 +92,7 @@ def test_the_attention_loss_of_a_layer_is_as_published():
     assert float(value) == pytest.approx(float(GOLDEN["att_loss_one_layer"]), rel=RELATIVE)
 
 
-def test_pyramids_of_pictures_that_are_not_square_have_a_loss():
+def test_pyramids_of_images_that_are_not_square_have_a_loss():
     a, g = torch.rand(2, 48, 80, generator=torch.Generator().manual_seed(1)), torch.zeros(2, 48, 80)
 
     assert 0 < float(terms.laplacian(a, g, torch.ones_like(a))) < 10

@@ -285,7 +285,7 @@ def test_held_out_errors_are_zero_for_a_network_that_is_never_wrong(stills: Path
     assert real["MAD"] > real["MSE"] > 0
 
 
-def test_a_picture_of_the_log_needs_no_window(tmp_path: Path):
+def test_a_plot_of_the_log_needs_no_window(tmp_path: Path):
     rows = [
         {"step": float(k), "minutes": 0.0, "loss": 1 / k, "norm": 1.0, "rate": 0.1, "MAD": 3.0}
         for k in (1, 2)
@@ -295,5 +295,5 @@ def test_a_picture_of_the_log_needs_no_window(tmp_path: Path):
 
     from PIL import Image
 
-    with Image.open(tmp_path / "log.png") as picture:
-        assert np.asarray(picture).std() > 5
+    with Image.open(tmp_path / "log.png") as plot:
+        assert np.asarray(plot).std() > 5

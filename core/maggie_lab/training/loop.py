@@ -171,14 +171,14 @@ class Trainer:
         Args:
             validate: metrics of the averaged network; asked every `validate_every` steps and at the end.
             keep_best: called when its `MAD` is the smallest so far.
-            stopped: asked between steps; then the position is saved and the run ends.
+            stopped: asked before the first step and after each; then the position is saved and the run ends.
             tell: gets every row of the log, and in between, from the first step on, one of `step`, `minutes`,
                 `loss`, `left_min` (minutes that are left, estimated) every `TELL_EVERY_S` seconds.
         """
         log = TrainingLog(folder, self.step) if self.is_first else None
         sums: dict[str, float] = {}
         count, saved, mark, told = 0, time.monotonic(), time.monotonic(), -math.inf
-        halt = 0.0
+        halt = float(stopped())
         while self.progress < 1 and not halt:
             values = self.train_step([next(batches) for _ in range(self.settings.accumulate)])
             now = time.monotonic()

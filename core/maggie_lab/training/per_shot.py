@@ -109,7 +109,7 @@ def approved_frames(matter: ShotMatter, approved: Guidance, frames: Sequence[int
 
 def _approved_frame(matter: ShotMatter, approved: Guidance, frame: int, names: list[str]) -> ApprovedFrame:
     plate = read_plate(matter.plate, frame, layer=matter.settings.plate_layer)
-    picture, _ = matter.view.to_model(
+    pixels, _ = matter.view.to_model(
         plate.pixels, geometry=matter.geometry, data=plate.data, code_max=plate.code_max
     )
     guidance = exclusive(matter.guidance.read(frame, matter.geometry), matter.settings.overlap)
@@ -117,7 +117,7 @@ def _approved_frame(matter: ShotMatter, approved: Guidance, frame: int, names: l
     for instance, alpha in zip(approved.instances, approved.read(frame, matter.geometry), strict=True):
         place = names.index(instance.name)
         alphas[place], known[place] = alpha, True
-    image = np.ascontiguousarray(picture.transpose(2, 0, 1))
+    image = np.ascontiguousarray(pixels.transpose(2, 0, 1))
     matte = matter.model.predict_clip(torch.from_numpy(image)[None], torch.from_numpy(guidance)[None])
     return ApprovedFrame(frame, image, guidance, alphas, known, matte[0].float().cpu().numpy())
 
@@ -188,7 +188,7 @@ def _soft(frame: ApprovedFrame) -> np.ndarray:
 
 
 def _grown(plane: np.ndarray, side: int) -> np.ndarray:
-    """A crop at its full side: what lies outside of a small picture repeats its border."""
+    """A crop at its full side: what lies outside of a small image repeats its border."""
     tall, wide = side - plane.shape[-2], side - plane.shape[-1]
     if tall or wide:
         plane = np.pad(plane, ((0, 0), (0, tall), (0, wide)), mode="edge")
