@@ -73,7 +73,7 @@ def refine_edges(alphas: Plane, image: Plane, guidance: Plane, how: Refine) -> P
         )
         if share == 0:
             return
-        trust = 0.0 if apart is None else 1 - _ramp(apart / min(alpha.shape), GOOD_SHARE)
+        trust = 0.0 if apart is None else _trust(apart / min(alpha.shape))
         _decide(alpha, image, how)
         if trust > 0:
             _take_at_its_word(alpha, mask, image, trust)
@@ -87,7 +87,7 @@ def refine_edges(alphas: Plane, image: Plane, guidance: Plane, how: Refine) -> P
 def _outline_distance(alpha: Plane, mask: Plane) -> float | None:
     """Mean distance in pixels of a mask's outline from that of an alpha; None where the mask has none."""
     outline = np.abs(np.diff(mask, axis=0)).sum() + np.abs(np.diff(mask, axis=1)).sum()
-    return None if outline == 0 else float(np.abs((alpha > 0.5) - mask).sum() / outline)
+    return None if outline == 0 else np.abs((alpha > 0.5) - mask).sum() / outline
 
 
 def _decide(alpha: Plane, image: Plane, how: Refine) -> None:
@@ -103,6 +103,12 @@ def _decide(alpha: Plane, image: Plane, how: Refine) -> None:
     else:
         better = closed_form(near, alpha[box], inside)
     alpha[box][inside] = better[inside]
+
+
+def _trust(apart_share: float) -> float:
+    """How far guidance is taken at its word, 0 to 1; `apart_share` is as in `GOOD_SHARE`."""
+    good, poor = GOOD_SHARE
+    return float(np.clip((poor - apart_share) / (poor - good), 0, 1))
 
 
 def _unsure(alpha: Plane, mask: Plane) -> float:
