@@ -14,7 +14,7 @@ from typing import Literal, Optional, Union
 
 from . import serialization
 from .errors import DocumentError, JobError, SettingsError
-from .settings import MatteFile, MatteSettings, RunSettings
+from .settings import MODEL_NAMES, MatteFile, MatteSettings, RunSettings
 
 SCHEMA = "maggie-job/1"
 
@@ -167,14 +167,15 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
             tuple(dataclasses.replace(each, sequence=_absolute(each.sequence, folder)) for each in sources)
             for sources in (self.guidance, self.pins)
         )
-        # A model is a name or a path, and so is an OCIO configuration: what is there as a file is a path.
+        # A model is a name or a path, and so is an OCIO configuration. The names of shipped models win over
+        # files; else what exists as a file is a path.
         return dataclasses.replace(
             self,
             plate=_absolute(self.plate, folder),
             output=_absolute(self.output, folder),
             guidance=guidance,
             pins=pins,
-            model=_absolute_if_there(self.model, folder),
+            model=self.model if self.model in MODEL_NAMES else _absolute_if_there(self.model, folder),
             ocio=None if self.ocio is None else _absolute_if_there(self.ocio, folder),
             cache=None if self.cache is None else _absolute(self.cache, folder),
         )

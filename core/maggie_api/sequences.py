@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
@@ -84,6 +84,18 @@ def compact_frames(frames: Iterable[int]) -> str:
         parts.append(f"{first}" if count == 1 else f"{first}-{last}" + (f"x{step}" if step > 1 else ""))
         del left[:count]
     return ",".join(parts)
+
+
+def expected_frames(frames: Sequence[int]) -> range:
+    """The frames of the shot whose files these are, those of gaps too; in steps where every step is the same.
+
+    Segments are counted in these.
+
+    Args:
+        frames: numbers of the files, ascending, at least one.
+    """
+    steps = {after - before for before, after in zip(frames, frames[1:])}
+    return range(frames[0], frames[-1] + 1, steps.pop() if len(steps) == 1 else 1)
 
 
 def frame_runs(frames: Iterable[int]) -> list[tuple[int, int]]:

@@ -35,6 +35,9 @@ COMPRESSIONS = ("none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dw
 LOSSLESS = ("none", "rle", "zips", "zip", "piz")
 """Compressions that keep every bit of a 32-bit float."""
 
+MODEL_NAMES = ("default", "him50k", "vim2k5")
+"""Models that are called by a name. Any other value of `model` is a path, and so is `./default`."""
+
 MIN_WORKING_PX = 64
 """Below it the network's coarsest features, at 1/32 of the size, are one or two cells high."""
 MAX_EXPOSURE_EV = 32
@@ -186,7 +189,9 @@ class RunSettings:
     guidance_missing: GuidanceMissing = option(
         "error", "For a missing mask: stop, take an empty mask, or hold the mask before it."
     )
-    model: str = option("default", "Name of a model, or path of a weights file or a folder that holds one.")
+    model: str = option(
+        "default", "Name of a model, or path of a weights file or of a folder that holds one."
+    )
     device: str = option("auto", "Where the network computes; auto takes a GPU if there is one.")
     precision: Precision = option(
         "auto", "Number format the network computes in; auto: as the device does it best."

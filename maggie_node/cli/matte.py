@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from maggie_api.job import MatteJob
-from maggie_api.settings import MatteFile, MatteSettings, Option, RunSettings, options_of
+from maggie_api.settings import MODEL_NAMES, MatteFile, MatteSettings, Option, RunSettings, options_of
 from maggie_node.cli.commands import debug_option
 from maggie_node.cli.guidance import GuidedCommand, guidance_options, parse_pin
 from maggie_node.cli.running import run_job
@@ -22,7 +22,7 @@ METAVARS = {
     "frames": "RANGE",
     "shot_frames": "RANGE",
     "plate_layer": "LAYER",
-    "model": "default|him50k|vim2k5|PATH",
+    "model": "|".join((*MODEL_NAMES, "PATH")),
     "device": "auto|cpu|cuda[:n]|mps",
     "ocio": "CONFIG",
     "colorspace": "NAME",
@@ -35,7 +35,9 @@ METAVARS = {
     "cache_gb": "GB",
 }
 """How the help calls a value, where its type alone would say little."""
-ENVIRONMENT = {"cache": "MAGGIE_CACHE"}
+CACHE_VARIABLE = "MAGGIE_CACHE"
+"""Names the cache folder of a job that names none."""
+ENVIRONMENT = {"cache": CACHE_VARIABLE}
 """Variables that give an option which is not written."""
 
 

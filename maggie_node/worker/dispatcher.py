@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from maggie_api.client import rpc
 from maggie_api.client.rpc import PROTOCOL, Answer, Cancel, Hello, Nothing, Request, Submit, TooLong, Welcome
-from maggie_api.errors import RpcError
+from maggie_api.errors import PathError, RpcError
 from maggie_node import __version__
-from maggie_node.worker.allowed_paths import PathError, check_paths
+from maggie_node.worker.allowed_paths import check_paths
 from maggie_node.worker.connection import Connection, log
 from maggie_node.worker.jobs import Jobs
 

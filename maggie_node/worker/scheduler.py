@@ -65,6 +65,8 @@ class FairScheduler:
         with self._change:
             self._give_up(ticket)
             self._change.wait_for(lambda: self._holder is ticket or ticket.cancelled)
+            if ticket.cancelled:
+                self._give_up(ticket)  # the turn may have come just before
             return ticket.cancelled
 
     @contextmanager
@@ -72,8 +74,9 @@ class FairScheduler:
         """Others compute while the body waits for something else; afterwards it is this one's turn again."""
         with self._change:
             ticket.waiting = False
-            self._holder = None
-            self._hand_over()
+            if self._holder is ticket:  # a cancelled one has lost its turn, and another may compute now
+                self._holder = None
+                self._hand_over()
         try:
             yield
         finally:

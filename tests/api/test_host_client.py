@@ -17,6 +17,7 @@ from support.workers import job_of
 
 from maggie_api.client.host_client import Progress, WorkerSession
 from maggie_api.client.python import check_python, find_python, remember_python
+from maggie_api.client.worker import start_child
 from maggie_api.errors import GuidanceError, HostError
 from maggie_api.layer_names import slugs
 from maggie_api.sequences import compact_frames, expand_output, matte_path, missing_mattes, parse_frames
@@ -113,6 +114,7 @@ def test_a_killed_worker_is_a_sentence_and_the_next_job_has_a_new_one(tiny_model
     assert host._worker is not None
     pid = host._worker.capabilities.pid
     while not follow.poll().done:
+        assert not follow.poll().over, follow.poll().text
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
 
@@ -136,6 +138,31 @@ def test_the_python_is_the_configured_the_environment_s_or_the_remembered_one(
     with pytest.raises(HostError, match=r"\$MAGGIE_PYTHON names the python .*gone, which is not there"):
         find_python()
     assert find_python(sys.executable) == sys.executable
+
+
+@pytest.mark.parametrize("named", ["configured", "environment", "remembered"])
+def test_a_python_that_is_a_command_on_path_starts_a_worker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str
+):
+    program = tmp_path / "bin" / "python-of-the-show"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    if named == "environment":
+        monkeypatch.setenv("MAGGIE_PYTHON", program.name)
+    elif named == "remembered":
+        remember_python(program.name)
+
+    found = find_python(program.name if named == "configured" else "")
+
+    assert found == str(program)
+    assert check_python(found) == __version__
+    with start_child(python=found if named == "remembered" else program.name) as worker:
+        assert worker.capabilities.version == __version__
+    if named == "environment":
+        with start_child() as worker:
+            assert worker.capabilities.version == __version__
 
 
 def test_the_python_beside_the_command_is_found(monkeypatch: pytest.MonkeyPatch):

@@ -16,6 +16,7 @@ from support.nuke_plugin import part
 from maggie_api.errors import JobError, SettingsError
 from maggie_api.job import MaskGuidance, MatteJob, Shot
 from maggie_api.settings import (
+    MODEL_NAMES,
     MatteFile,
     MatteSettings,
     Option,
@@ -23,6 +24,7 @@ from maggie_api.settings import (
     options_of,
     settings_of,
 )
+from maggie_core.model.checkpoint import model_names
 from maggie_node.cli.matte import matte
 
 CLASSES = (RunSettings, MatteSettings, MatteFile)
@@ -98,6 +100,10 @@ def test_the_command_line_takes_defaults_choices_and_help_from_the_list():
             assert isinstance(first.type, click.Choice)
             assert tuple(first.type.choices) == option.choices
     assert {each.flag_value for each in by_name["depth"]} == set(LISTED["depth"].choices)
+
+
+def test_the_models_that_have_names_are_those_of_the_core():
+    assert model_names() == MODEL_NAMES
 
 
 def test_every_option_has_a_sentence_of_help():

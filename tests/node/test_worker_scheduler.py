@@ -152,6 +152,34 @@ def test_whoever_waits_for_something_else_lets_others_compute():
     assert show.play() == "a1 b1 b1 a1"
 
 
+def test_a_cancelled_job_that_waits_for_something_else_leaves_the_turn_of_another_alone():
+    scheduler = FairScheduler()
+    cancelled, computes, waits = (Ticket(name, False, lambda: None) for name in "abc")
+    for ticket in (cancelled, computes, waits):
+        scheduler.join(ticket)
+    scheduler.cancel(cancelled)
+    assert scheduler.pause(cancelled)
+    assert scheduler.holds(computes)
+
+    with scheduler.aside(cancelled):  # as when its client reads no events
+        assert scheduler.holds(computes)
+    assert scheduler.holds(computes)
+    assert not waits.begun
+
+
+def test_a_turn_that_comes_to_a_cancelled_job_goes_on_to_the_next():
+    scheduler = FairScheduler()
+    first, second = (Ticket(name, False, lambda: None) for name in "ab")
+    scheduler.join(first)
+    scheduler.join(second)
+    scheduler.cancel(first)
+
+    assert scheduler.pause(first)
+    assert scheduler.holds(second)
+    assert scheduler.pause(first)
+    assert scheduler.holds(second)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_one_computes_at_a_time_whatever_happens(seed: int):
     chance = random.Random(seed)

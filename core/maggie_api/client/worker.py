@@ -33,6 +33,7 @@ from ..events import Event, Finished, FrameDone, FrameFailed, Started, Warning
 from ..job import MatteJob
 from . import address, rpc
 from .address import LOG, default_folder
+from .python import located
 from .rpc import Answer, Cancel, Nothing, Request, Submit, Welcome
 from .transport import (
     Pipes,
@@ -318,6 +319,10 @@ class _Link:
     def submit(self, running: RunningJob) -> None:
         """Send a job."""
         number = next(self._numbers)
+        line = rpc.request("submit", running._asked, number)
+        if len(line) - 1 > rpc.MAX_LINE:  # without its line break
+            running._hear(_too_long(len(line)))
+            return
         running._link = self
         with self._lock:
             over = self._over
@@ -326,7 +331,7 @@ class _Link:
         if over is not None:
             running._hear(over)
         else:
-            self.send(rpc.request("submit", running._asked, number))
+            self.send(line)
 
     def close(self) -> None:
         """End the conversation when everything queued is sent."""
@@ -368,6 +373,9 @@ class _Link:
         if isinstance(message, Request):
             self._notice(message)
             return
+        if message.id is None and message.error is not None:
+            self._refuse_all(_refusal(message.error))
+            return
         waiting = self._asked.get(message.id)
         if isinstance(waiting, Future):
             if message.error is not None:
@@ -382,6 +390,16 @@ class _Link:
             waiting._taken(number)
         with self._lock:
             self._asked.pop(message.id, None)
+
+    def _refuse_all(self, error: WorkerError) -> None:
+        """End every request without an answer: the worker could not read one, so it cannot say which."""
+        with self._lock:
+            waiting, self._asked = list(self._asked.values()), {}
+        for each in waiting:
+            if isinstance(each, Future):
+                each.set_exception(error)
+            else:
+                each._hear(error)
 
     def _notice(self, said: Request) -> None:
         number = said.params.get("job_id")
@@ -491,7 +509,8 @@ def _no_sigpipe() -> None:
 
 
 def _python(given: Optional[str]) -> str:
-    return os.path.abspath(given) if given else os.environ.get("MAGGIE_PYTHON") or sys.executable
+    named = given or os.environ.get("MAGGIE_PYTHON") or sys.executable
+    return located(named) or os.path.abspath(named)  # what is not there is told when it is started
 
 
 def _root_options(roots: Iterable[Union[str, Path]]) -> list[str]:
@@ -500,6 +519,15 @@ def _root_options(roots: Iterable[Union[str, Path]]) -> list[str]:
 
 def _refusal(said: RpcError) -> WorkerError:
     return WorkerError(str(said), 1 if said.code == rpc.DEFECT else BAD_INPUT)
+
+
+def _too_long(size: int) -> WorkerError:
+    mib = size / (1 << 20)
+    return WorkerError(
+        f"the job document takes {mib:.1f} MiB and a worker reads {rpc.MAX_LINE >> 20} MiB: "
+        "name fewer instances or pins, or run the job without a worker",
+        BAD_INPUT,
+    )
 
 
 def _sentence(said: Union[RpcError, DocumentError]) -> str:

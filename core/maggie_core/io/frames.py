@@ -11,7 +11,14 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from maggie_api.errors import FrameError, SettingsError
-from maggie_api.sequences import compact_frames, expand_output, frame_of_file, parse_frames, parse_pattern
+from maggie_api.sequences import (
+    compact_frames,
+    expand_output,
+    expected_frames,
+    frame_of_file,
+    parse_frames,
+    parse_pattern,
+)
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
@@ -143,10 +150,7 @@ class FileSource:
     def expected(self) -> tuple[int, ...]:
         if self._expected is not None:
             return self._expected
-        frames = self.frames
-        steps = {after - before for before, after in zip(frames, frames[1:], strict=False)}
-        step = steps.pop() if len(steps) == 1 else 1
-        return tuple(range(frames[0], frames[-1] + 1, step))
+        return tuple(expected_frames(self.frames))
 
     @property
     def rate(self) -> Fraction | None:
