@@ -44,7 +44,7 @@ OPTIONS: dict[str, tuple[list[str], tuple[str, str, str, str]]] = {
     "start": (["--from", "OTHER"], (EFFECT, BEGUN, EFFECT, BEGUN)),
     "shot": (
         ["--shot", "SHOT/other.json"],
-        (DATA_OF_A_SHOT, "--shot needs --approved", EFFECT, "another plate than when"),
+        (DATA_OF_A_SHOT, "--shot needs --approved", EFFECT, "other frames or data"),
     ),
     "approved": (
         ["--approved", "ben=SHOT/ben.####.png"],
@@ -119,7 +119,7 @@ def write_job_of(folder: Path) -> None:
         path.rename(folder / path.name.replace("plate", "other"))
     guidance = tuple(MaskGuidance(name, mask) for name, mask in masks.items())
     for name, frames in (("job", plate), ("other", str(folder / "other.####.exr"))):
-        write_job(MatteJob(frames, "matte.####.exr", guidance), folder / f"{name}.json")
+        write_job(MatteJob(frames, "matte.####.exr", guidance, working_px=64), folder / f"{name}.json")
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return recorder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def begin(place: Path, stills: Path, clips: Path) -> Begin:
     """Run `maggie-node train`, with the folders' names in place of their words."""
 
@@ -151,9 +151,20 @@ BASE = {"new": DATA, "goes on": (), "shot": SHOT, "shot goes on": SHOT}
 FIRST = {"goes on": DATA, "shot goes on": SHOT}
 
 
-def prepared(begin: Begin, folder: Path, context: str) -> None:
-    if context in FIRST:
-        assert begin(folder, *FIRST[context]).exit_code == 0
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, begin: Begin) -> dict[str, tuple[Path, str | None]]:
+    """For each context the folder that the training goes on in, and what it gets without the option."""
+    found: dict[str, tuple[Path, str | None]] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        recorder = Recorder()
+        patch.setattr(runs, "train_on", recorder)
+        for context in CONTEXTS:
+            folder = tmp_path_factory.mktemp("plain") / "run"
+            for options in (FIRST[context], BASE[context]) if context in FIRST else (BASE[context],):
+                result = begin(folder, *options)
+                assert result.exit_code == 0, result.stderr
+            found[context] = folder, recorder.last
+    return found
 
 
 def test_every_option_has_a_rule():
@@ -163,14 +174,17 @@ def test_every_option_has_a_rule():
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_takes_effect_or_says_why_not(
-    tmp_path: Path, begin: Begin, recorder: Recorder, name: str, context: str
+    tmp_path: Path,
+    begin: Begin,
+    plain: dict[str, tuple[Path, str | None]],
+    recorder: Recorder,
+    name: str,
+    context: str,
 ):
     option, said = OPTIONS[name][0], OPTIONS[name][1][CONTEXTS.index(context)]
-    folder = tmp_path / "run"
-    prepared(begin, folder, context)
-    plain = begin(folder if context in FIRST else tmp_path / "run_plain" / "run", *BASE[context])
-    assert plain.exit_code == 0, plain.stderr
-    before, recorder.last = recorder.last, None
+    folder, (begun, before) = tmp_path / "run", plain[context]
+    if context in FIRST:
+        shutil.copytree(begun, folder)
 
     result = begin(folder, *BASE[context], *option)
 

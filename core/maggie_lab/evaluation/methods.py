@@ -1,4 +1,4 @@
-"""What is compared: networks, the baselines, and mattes that somebody saved."""
+"""What is scored: networks, the baselines, and saved mattes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MATTE_SUFFIXES = (".png", ".exr", ".tif", ".tiff", ".jpg", ".webp")
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What a method may see of a sample: never its alphas."""
+    """What a method gets of a sample: everything but its alphas."""
 
     sample: Sample
     image: Planes
@@ -41,7 +41,7 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Mattes:
-    """What a method gives for a sample."""
+    """Mattes of a sample, and what was missing."""
 
     alphas: Planes
     """(T, N, H, W) float32 in [0, 1], at the truth's size."""
@@ -68,7 +68,7 @@ class Method(Protocol):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """All its mattes depend on beside the sample, as plain data."""
+        """Everything that its mattes depend on beside the sample, as plain data."""
         ...
 
     def files(self, sample: Sample) -> list[Path]:

@@ -1,5 +1,10 @@
 """How far a matte is from the truth, on the published scales and on plain ones.
 
+SAD, MAD and MSE are the sum, the mean of absolute and the mean of squared differences of alpha. MAD_f, MAD_u
+and MAD_b are MAD in the foreground, around edges (unknown) and in the background. Grad compares the gradients
+of alpha, Conn its connectivity. dtSSD and MESSDdt measure flicker: changes from frame to frame, and along the
+motion.
+
 One *sample* is one instance in one frame, `p` predicted and `g` true, both coverage in [0, 1]; over time it
 is one instance in one window of frames. The published scales are unusual: MAD and MSE are
 `1e10 * sum / (H W)^2`, so they depend on the image's size, and dtSSD is not divided by anything. `MAD_e3`,

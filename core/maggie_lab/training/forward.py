@@ -17,7 +17,7 @@ from maggie_core.model.temporal import change_logits, enlarge
 from maggie_core.sparse import Sites
 
 FALLBACK_START_PX, FALLBACK_PX = 200, 50
-"""Rows and columns that are looked at where nothing is undecided, so that every weight has a gradient."""
+"""Start and side of the square that is looked at where nothing is undecided: every weight gets a gradient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,9 @@ class TrainingBatch:
     alpha: Tensor
     """(B, T, N, H, W) true coverage."""
     slots: Tensor
-    """(B, N) int64, which of the network's identities each instance plays."""
+    """(B, N) int64: the network's identity that each instance takes."""
     valid: Tensor | None = None
-    """(B, T, N) bool: frames of an instance that count; None is those with guidance."""
+    """(B, T, N) bool: frames of an instance that the loss counts; None: those with guidance."""
     change: Tensor | None = None
     """(B, T, H, W) in 0, 1: where any true alpha differs from the frame before."""
 
@@ -49,7 +49,7 @@ class TrainingBatch:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """(B, T, N, ...) maps; `region` says where the sparse stage looked."""
+    """(B, T, N, ...) maps of a forward pass. `region` is where the sparse stage looked."""
 
     logits8: Tensor
     alpha8: Tensor
@@ -77,9 +77,9 @@ def predict(
 
     Args:
         guide_by_truth: take the undecided region from the true alpha, not from the network's own coarse
-            matte, as the first part of a training does.
-        faults_guide: with it, also look where the guidance is wrong.
-        most_sites: undecided pixels to work through at most; None is all of them.
+            matte.
+        faults_guide: with `guide_by_truth`, also look where the guidance is wrong.
+        most_sites: largest number of undecided pixels to work through; None: all.
     """
     image = batch.image.flatten(0, 1)
     with torch.autocast(image.device.type, enabled=False):
@@ -208,7 +208,7 @@ class _ColourPriors:
 def _region(
     batch: TrainingBatch, alpha8: Tensor, *, guide_by_truth: bool, faults_guide: bool, most_sites: int | None
 ) -> tuple[Tensor, bool]:
-    """(B, T, N, H, W) where the sparse stage looks, and whether the truth told it."""
+    """(B, T, N, H, W) bool, where the sparse stage looks, and whether that came from the true alpha."""
     by_truth = guide_by_truth or not bool(alpha8.any())
     seed = undecided(batch.alpha if by_truth else alpha8)
     if by_truth and faults_guide:
@@ -222,8 +222,8 @@ def _region(
 
 
 def _thinned(region: Tensor, most_sites: int) -> Tensor:
-    """The same region in a window of each map around a random place of it, where all of it were too much for
-    one step.
+    """The region within a window of each map, around a random place of the region: `most_sites` pixels or
+    fewer. A region that is small enough stays whole.
     """
     height, width = region.shape[-2:]
     kept, share = region, 1.0

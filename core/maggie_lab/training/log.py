@@ -40,7 +40,7 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """Rows of a `log.csv`; what a row does not have is not in it."""
+    """Rows of a `log.csv`; a row has only the columns that are filled in it."""
     with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(text) for name, text in row.items() if text} for row in csv.DictReader(file)]
 

@@ -257,7 +257,7 @@ class Trainer:
         )
 
     def _mean(self, values: list[float]) -> list[float]:
-        """Over all processes, so that they all decide alike."""
+        """Means over all processes, so that they all decide alike."""
         if self.accelerator.num_processes == 1:
             return values
         gathered = torch.tensor(values, dtype=torch.float32, device=self.accelerator.device)

@@ -1,6 +1,7 @@
-"""What a prediction is worth: the published objective, and the one that trained the shipped model.
+"""The two losses: the published one, and the one that trained the shipped model (`margin`).
 
-Both turn a prediction and its batch into weighted terms whose sum is minimised.
+A loss takes a prediction and its batch and gives weighted terms by name, scalars each. Training minimises
+their sum.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from maggie_lab.training.forward import Prediction, TrainingBatch
 from maggie_lab.training.settings import LossWeights, TrainSettings
 
 TERMS = ("coarse", "l1", "l2", "laplacian", "gradient", "attention", "dtssd", "temporal")
-"""Every term either objective may have."""
+"""Every term that either loss may have."""
 DECIDED_LOGIT = 3.2
 """Coarse logit a solid cell is pushed beyond; coverage counts as decided from about 2.8."""
 TRUTH_PX, FUSE4_PX, FUSE1_PX = 30, 27, 15
@@ -25,7 +26,7 @@ TRUTH_PX, FUSE4_PX, FUSE1_PX = 30, 27, 15
 
 
 def training_loss(prediction: Prediction, batch: TrainingBatch, settings: TrainSettings) -> dict[str, Tensor]:
-    """The weighted terms of the objective `settings` names."""
+    """The weighted terms of the loss that `settings` names."""
     if settings.loss == "margin":
         return margin_loss(prediction, batch)
     return published_loss(
@@ -36,7 +37,7 @@ def training_loss(prediction: Prediction, batch: TrainingBatch, settings: TrainS
 def published_loss(
     prediction: Prediction, batch: TrainingBatch, weights: LossWeights, *, fusion_weight_share: float = 0.75
 ) -> dict[str, Tensor]:
-    """The paper's objective: L1, Laplacian and gradient terms at three scales, attention, and over time.
+    """The paper's loss: L1, Laplacian and gradient terms at three scales, attention, and over time.
 
     Maps of a frame that the batch's `valid` excludes count as empty. Random sizes and choices come from
     torch's generator.
@@ -119,7 +120,7 @@ def _attention(layers: Sequence[Tensor], alpha: Tensor) -> Tensor:
 
 
 def margin_loss(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]:
-    """The shipped model's objective: coarse cells shall decide, fine mattes count where they exist."""
+    """The shipped model's loss: coarse cells shall decide, and fine mattes count where they exist."""
     t = batch.alpha.shape[1]
     valid = batch.present if batch.valid is None else batch.valid
     g = batch.alpha[valid]

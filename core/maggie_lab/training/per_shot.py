@@ -1,8 +1,8 @@
 """Weights fitted to one shot, from a few of its frames whose alphas an artist has approved.
 
-All weights move; the norms are frozen, and every step pulls the weights back a little to where they came
-from. Crops of the approved frames are mostly around places where the mattes were wrong, most of them under
-the shot's own masks, the others under generated faults, because other frames' masks are wrong elsewhere.
+All weights move, the norms are frozen, and every step pulls the weights back a little to where they started.
+Most crops of the approved frames are around places where the mattes were wrong. Most have the shot's own
+masks; the others have generated faults, because the masks of other frames are wrong elsewhere.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ TINT = 0.06
 
 @dataclass(frozen=True, eq=False)
 class ApprovedFrame:
-    """What is known of one frame, on the working grid; float32."""
+    """One frame with approved alphas, at the size the network works at; float32."""
 
     frame: int
     image: np.ndarray
@@ -65,9 +65,9 @@ class ApprovedFrame:
     alphas: np.ndarray
     """(N, h, w) approved alphas; zeros for an instance without one."""
     known: np.ndarray
-    """(N,) bool: which instances have one."""
+    """(N,) bool: which instances have an approved alpha."""
     matte: np.ndarray
-    """(N, h, w) what the weights make of it before they are fitted."""
+    """(N, h, w) alphas of the weights before they are fitted."""
 
     def digests(self) -> dict[str, str]:
         """Digests of what was read of the frame, by what it is; the matte follows from it and the weights."""
@@ -89,7 +89,7 @@ def approved_frames(matter: ShotMatter, approved: Guidance, frames: Sequence[int
 
     Raises:
         FrameError: a frame is not of the shot.
-        GuidanceError: an approved alpha is missing, or of nobody in the shot.
+        GuidanceError: an approved alpha is missing, or its name is not that of an instance of the shot.
     """
     names = [instance.name for instance in matter.guidance.instances]
     strangers = [instance.name for instance in approved.instances if instance.name not in names]
@@ -157,7 +157,7 @@ class ShotSource:
         if rng.random() < 0.5:
             planes = [plane[..., ::-1] for plane in planes]
         image, alphas, guidance = (_grown(plane, crop_px)[None] for plane in planes)
-        # Who has no approved alpha still guides the others; nothing is learnt about them.
+        # An instance without an approved alpha is still guidance for the others; nothing is learnt about it.
         valid = guidance.any((2, 3)) & chosen.known[None]
         if not valid.any():
             return None

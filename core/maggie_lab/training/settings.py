@@ -27,19 +27,19 @@ CLIP_SETTINGS = ("clip_batch", "clip_frames", "clip_stride")
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms of the published objective."""
+    """Weights of the terms of the published loss."""
 
     l1: float = 1.0
     laplacian: float = 0.05
     gradient: float = 0.05
     attention: float = 5.0
-    """Of L_att, which keeps each token's attention on its own instance; 0 leaves it out."""
+    """Weight of L_att, which keeps each token's attention on its own instance; 0 leaves it out."""
     dtssd: float = 1.0
     temporal: float = 1.0
-    """Of the change head's losses, which the objective itself weighs with a quarter."""
+    """Weight of the change head's term, which holds a factor of a quarter itself."""
     coarse_edges: bool = True
-    """W8: the coarse matte counts twice where it or the truth is undecided; without it every instance
-    counts once everywhere it exists."""
+    """W8: the coarse matte counts twice where it or the truth is undecided. False: once everywhere in the
+    frames of an instance."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class TrainSettings:
     """... or in optimiser steps, which wins. Schedules run over whichever it is."""
     seed: int = 1
     loss: LossName = "margin"
-    """`margin` pushes coarse logits of solid cells beyond a margin; `published` is the paper's."""
+    """`margin` pushes coarse logits of solid cells beyond a margin; `published` is the paper's loss."""
     loss_weights: LossWeights = field(default_factory=LossWeights)
-    """Of the published objective."""
+    """Weights of the published loss's terms."""
     fusion_weight_share: float = 0.75
-    """How often the published objective looks only where the mattes of the finer stages are taken."""
+    """How often the published loss looks only where the mattes of the finer stages are taken."""
 
     batch: int = 8
     """Stills of one forward pass, per process."""
@@ -96,19 +96,21 @@ class TrainSettings:
     """Progress from which batch norms use their running statistics; 1 is never. Generated crops differ so
     much from each other that a network does badly with statistics it never trained under."""
     precision: Precision = "bf16"
-    """Of the dense stages; logits and losses are float32."""
+    """Precision of the dense stages; logits and losses are float32."""
     published_start: bool = False
     """Start from the published initial values instead of the network's own."""
 
     truth_steps: tuple[int, int] | None = None
-    """Where the finer stages look is told by the true alpha before the first step of the two, half of the
-    time before the second, and by the coarse matte afterwards. None: as `truth_shares` say."""
+    """Steps until which the finer stages look where the true alpha is undecided: always before the first of
+    the two, half of the time before the second. Otherwise they look where the coarse matte is. None: as
+    `truth_shares` say."""
     truth_shares: tuple[float, float, float] = (1.0, 0.5, 0.2)
-    """How often the truth tells it in the first fifth of the training, until its middle, and after."""
+    """Share of the steps in which the true alpha says where the finer stages look: in the first fifth of the
+    training, until its middle, and after it."""
     faults_guide: bool = True
-    """Beside undecided pixels of the truth, look where the guidance is wrong."""
+    """Where the truth says it, the finer stages also look where the guidance is wrong."""
     most_sites: int | None = 100_000
-    """Undecided pixels one forward pass works through; half the time of a step goes there."""
+    """Most undecided pixels of one forward pass, which take half the time of a step; None: all."""
 
     validate_every: int = 500
     """Steps between two looks at the held-out samples; 0 is never."""
@@ -144,7 +146,7 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings and the network they are for."""
+    """Settings, and the configuration of the network they are for."""
 
     settings: TrainSettings
     config: NetworkConfig

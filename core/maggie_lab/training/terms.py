@@ -59,7 +59,7 @@ def attention(weights: Tensor, inside: Tensor, *, frames: int) -> Tensor:
 
 
 def temporal(ahead: Tensor, behind: Tensor, change: Tensor) -> Tensor:
-    """Loss of the change head.
+    """Term of the change head.
 
     Args:
         ahead: (T, ..., H, W) logits of frame t against t-1; the first says nothing.

@@ -1,4 +1,4 @@
-"""How good the network is on samples it does not learn from, while it is trained."""
+"""How good a network is on held-out samples while it is trained."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ class HeldOut:
 
 
 def validation(samples: Callable[[], list[HeldOut]]) -> Callable[[Network], dict[str, float]]:
-    """Metrics of a network on `samples`, run as a shot is: `MAD` and `MSE`, means over all pixels of a sample
-    and then over the samples, times 1000. The samples are made when they are first needed.
+    """Metrics of a network on `samples`, run as a shot is.
+
+    `MAD` is the mean absolute, `MSE` the mean squared error of alpha, times 1000: means over all pixels of a
+    sample, then over the samples. The samples are made when they are first needed.
     """
     made = cache(samples)
 
