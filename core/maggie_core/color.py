@@ -1,4 +1,4 @@
-"""What the network sees of a plate: its colours by OCIO, exposed, rolled off and display-encoded.
+"""From a plate's colours to the network's: converted by OCIO, exposed, rolled off and display-encoded.
 
 The order is fixed and every step is a pure function of the shot and the settings:
 
@@ -83,7 +83,7 @@ class ColorSettings:
     exposure_ev: float | Literal["auto"] = 0.0
     """Stops added before the network looks; "auto" brings the shot's median to middle grey."""
     highlights: Literal["compress", "clip"] = "compress"
-    """What becomes of values above 1: rolled off, or cut."""
+    """How values above 1 are treated: rolled off, or cut."""
 
     def __post_init__(self) -> None:
         if self.highlights not in ("compress", "clip"):
@@ -216,7 +216,7 @@ class PlateView:
         return pixels if self._is_linear else _applied(self._to_linear, pixels)
 
     def _is_bounded(self, code_max: float | None) -> bool:
-        """Whether no value of such a file can be brighter than 1, so that there is nothing to roll off."""
+        """Whether a file with this `code_max` holds no value above 1, so that nothing is rolled off."""
         white = self._white * 2.0**self.exposure_ev
         return white <= 1.001 and (code_max is not None or not self._is_linear)
 
@@ -357,8 +357,8 @@ def _plate_space(config: Any, asked: str | None, path: str, found_by: str) -> tu
             )
         return name, "named"
     if found_by == "built-in":
-        # Nobody chose the built-in configuration, and its only rule calls every file ACES2065-1. So the file
-        # is asked first; a configuration that somebody did choose is followed to the letter.
+        # The user did not choose the built-in configuration, and its only rule calls every file ACES2065-1.
+        # So the file's own header is asked first. The rules of a chosen configuration are always followed.
         for candidate, known_by in _said_by_file(path):
             if config.getCanonicalName(candidate):
                 return config.getCanonicalName(candidate), known_by

@@ -59,7 +59,7 @@ class Scene:
     def enlarged(self) -> np.ndarray:
         return self.geometry.from_working(self.small).clip(0, 1)
 
-    def native(self, **how: int) -> np.ndarray:
+    def detailed(self, **how: int) -> np.ndarray:
         alphas = self.enlarged()
         slopes = [slope_of(alpha, self.seen) for alpha in self.small]
         add_detail(alphas, slopes, self.seen, geometry=self.geometry, see=self.see, **how)
@@ -79,25 +79,25 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 
 
 def test_an_edge_comes_nearer_to_the_truth(scene):
-    before, after = (np.abs(alphas - scene.truth).mean() for alphas in (scene.enlarged(), scene.native()))
+    before, after = (np.abs(alphas - scene.truth).mean() for alphas in (scene.enlarged(), scene.detailed()))
 
     assert after < 0.5 * before
 
 
 @pytest.mark.parametrize("tile_px", [37, 64, 1000])
 def test_the_plate_may_be_cut_anywhere(scene, tile_px):
-    assert np.abs(scene.native() - scene.native(tile_px=tile_px)).max() < 1e-5
+    assert np.abs(scene.detailed() - scene.detailed(tile_px=tile_px)).max() < 1e-5
 
 
 def test_what_is_decided_stays_bit_for_bit(scene):
-    enlarged, native = scene.enlarged(), scene.native()
+    enlarged, detailed = scene.enlarged(), scene.detailed()
     low, high = UNDECIDED
     undecided = ((scene.small > low) & (scene.small < high)).astype(np.float32)
     far = scene.geometry.from_working(np.stack([gaussian_filter(u, 3.0) for u in undecided])) < 1e-3
 
     assert far.mean() > 0.5
-    assert np.array_equal(native[far], enlarged[far])
-    assert native.min() >= 0 and native.max() <= 1
+    assert np.array_equal(detailed[far], enlarged[far])
+    assert detailed.min() >= 0 and detailed.max() <= 1
 
 
 def test_the_working_grid_keeps_its_say():
@@ -105,9 +105,9 @@ def test_the_working_grid_keeps_its_say():
     scene = Scene(**REGIONS["plain"])
     region = scene.geometry.region
 
-    down = np.stack([scene.geometry.to_working(alpha, region) for alpha in scene.native()])
+    down = np.stack([scene.geometry.to_working(alpha, region) for alpha in scene.detailed()])
 
-    assert np.abs(down - scene.small).mean() < 0.05 * np.abs(scene.native() - scene.enlarged()).max()
+    assert np.abs(down - scene.small).mean() < 0.05 * np.abs(scene.detailed() - scene.enlarged()).max()
     assert np.abs(down - scene.small).max() < 0.15
 
 
@@ -120,25 +120,25 @@ def test_the_grain_of_the_plate_stays_out_of_a_soft_edge():
     seen = geometry.to_working(image, region).transpose(2, 0, 1)
     small = geometry.to_working(alpha, region)
     enlarged = geometry.from_working(small[None])
-    native = enlarged.copy()
+    detailed = enlarged.copy()
 
     def see(part: Window) -> np.ndarray:
         return image[part.y : part.bottom, part.x : part.right]
 
-    add_detail(native, [slope_of(small, seen)], seen, geometry=geometry, see=see)
+    add_detail(detailed, [slope_of(small, seen)], seen, geometry=geometry, see=see)
 
     unhindered = 0.02 / np.linalg.norm(RED - BLUE)
-    assert 0 < (native - enlarged)[:, :, 220:420].std() < 0.4 * unhindered
+    assert 0 < (detailed - enlarged)[:, :, 220:420].std() < 0.4 * unhindered
 
 
 def test_edges_that_move_flicker_less_than_enlarged_ones():
     clip = [Scene(**REGIONS["plain"], moved=t) for t in range(4)]
-    truth, enlarged, native = (
+    truth, enlarged, detailed = (
         np.stack(planes)
-        for planes in zip(*((s.truth[0], s.enlarged()[0], s.native()[0]) for s in clip), strict=True)
+        for planes in zip(*((s.truth[0], s.enlarged()[0], s.detailed()[0]) for s in clip), strict=True)
     )
 
-    assert dtssd_e3(native, truth) < 0.6 * dtssd_e3(enlarged, truth)
+    assert dtssd_e3(detailed, truth) < 0.6 * dtssd_e3(enlarged, truth)
 
 
 def test_a_plain_plate_adds_nothing_but_its_grain():
@@ -146,7 +146,7 @@ def test_a_plain_plate_adds_nothing_but_its_grain():
     scene.image = np.broadcast_to(BLUE, scene.image.shape).astype(np.float32)
     scene.seen = scene.geometry.to_working(scene.image, scene.geometry.region).transpose(2, 0, 1)
 
-    np.testing.assert_allclose(scene.native(), scene.enlarged(), atol=1e-5)
+    np.testing.assert_allclose(scene.detailed(), scene.enlarged(), atol=1e-5)
 
 
 def test_exact_alphas_of_a_plate_that_holds_no_more_than_the_working_grid_stay_as_they_are():
@@ -263,7 +263,7 @@ def test_a_small_plate_is_matted_as_ever(shot):
     assert np.array_equal(alphas, as_ever)
 
 
-def test_native_edges_are_the_same_in_any_order_and_from_a_cache(shot, tmp_path: Path):
+def test_full_detail_edges_are_the_same_in_any_order_and_from_a_cache(shot, tmp_path: Path):
     straight = mattes(matter(shot, "full"))
     coarse = mattes(matter(shot, "working"))
 

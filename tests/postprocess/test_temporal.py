@@ -104,7 +104,7 @@ def test_neighbours_that_show_something_else_do_not_count(moving):
     assert np.abs(smooth - truths[1]).mean() < 0.02
 
 
-def test_a_clip_is_steadied_frame_by_frame(moving):
+def test_a_clip_is_smoothed_frame_by_frame(moving):
     images, truths = moving
 
     clip = smoothed_clip(np.stack(images), np.stack(truths), np.ones((3, 1), bool))
@@ -125,7 +125,7 @@ def test_an_instance_that_is_absent_beside_does_not_fade(moving):
     assert np.array_equal(smooth, truths[1])
 
 
-def test_a_steadied_frame_is_the_same_in_any_order_and_company(tmp_path):
+def test_a_smoothed_frame_is_the_same_in_any_order_and_company(tmp_path):
     plate, masks = write_shot(tmp_path, frames=FRAMES)
     for frame in (1004, 1006):  # masks that miss half of ana, so that her mattes flicker
         half = disc(96, 64, 32, 32, 16) * (np.arange(96) < 32)
@@ -159,7 +159,7 @@ def test_influence_reaches_as_far_as_the_neighbours_need(tmp_path):
     assert influence("flow") == (1003, 1004, 1005, 1006, 1007)
 
 
-def test_an_image_network_is_never_steadied(tmp_path):
+def test_an_image_network_is_never_smoothed(tmp_path):
     plate, masks = write_shot(tmp_path, frames=range(1001, 1003))
     guidance = combine([MaskSequence(name, pattern) for name, pattern in masks.items()])
     settings = MatteSettings(smooth="flow")

@@ -1,4 +1,4 @@
-"""Which channel of a file is whose mask.
+"""Finds the channels of a file that are masks, and the instance each belongs to.
 
 A channel is named `layer.channel`, or only `channel` in the unnamed layer; the last dot parts the two.
 """

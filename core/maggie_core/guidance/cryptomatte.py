@@ -81,8 +81,8 @@ class CryptomatteSequence:
         """Wanted objects by name, in the order asked for, else in the manifests' order."""
         manifest = self._manifest
         if self._wanted is None:
-            # Pairs are sorted by coverage, so who has half of a pixel is in the first, or in the second
-            # where two have a half each.
+            # Pairs are sorted by coverage, so an object with half of a pixel is in the first pair, or in the
+            # second where two objects have half each.
             seen = self._ids_of_shot(pairs=2, least=CLAIM)
             known = {name: identity for name, identity in manifest.items() if identity in seen}
             nameless = sorted(seen - set(known.values()))
@@ -191,6 +191,6 @@ def _named(wanted: str, layers: dict[str, CryptoLayer]) -> str:
 
 
 def _is_hex_name(name: str) -> bool:
-    """Whether it is a name we give objects that no manifest names."""
+    """Whether `name` has the form `id_<8 hex digits>`, which objects without a manifest entry get."""
     digits = name.removeprefix("id_")
     return name.startswith("id_") and len(digits) == 8 and all(d in "0123456789abcdef" for d in digits)

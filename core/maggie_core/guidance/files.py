@@ -14,7 +14,7 @@ from maggie_core.io.image import list_parts
 
 
 class GuidanceFiles:
-    """Images by frame number. What goes wrong with a mask is a `GuidanceError`."""
+    """Images by frame number. Every error in reading one is a `GuidanceError`."""
 
     def __init__(self, pattern: str | Path) -> None:
         with _as_guidance():
@@ -63,7 +63,7 @@ class GuidanceFiles:
             return self._source.read(self._stored(frame), channels=channels)
 
     def digest(self, frame: int) -> str:
-        """Changes with the file that serves `frame`."""
+        """Text that changes with the content of the file used for `frame`."""
         with _as_guidance():
             return self._source.digest(self._stored(frame))
 

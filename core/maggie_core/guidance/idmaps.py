@@ -1,4 +1,4 @@
-"""Guidance as an id map: one image whose pixel values say who is there."""
+"""Guidance as an id map: one image whose pixel values are the ids of instances."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _WHOLE = 1e-2
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the files of a sequence hold."""
+    """Contents of a sequence of id maps."""
 
     coloured: bool
     ids: tuple[int, ...]
 
 
 class IdMapSequence:
-    """Every value above zero is an instance; zero and below is nobody.
+    """An instance for every value above zero; zero and below is background.
 
     Values are the integers that 8 and 16 bit files store, or the whole numbers of a float EXR. A
     map in colour, as a file with a palette reads, is decoded by the PASCAL VOC palette that
@@ -95,7 +95,7 @@ class IdMapSequence:
 
     @cached_property
     def _seen(self) -> _Seen:
-        """Read once through the shot: who comes later must be known from the first frame on."""
+        """Ids of the whole shot, read once: the list of instances is the same at every frame."""
         coloured, grey, colour = False, set[int](), set[int]()
         for frame in self._files.among(self._shot):
             image = self._files.read(frame)

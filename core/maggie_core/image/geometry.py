@@ -1,4 +1,4 @@
-"""Where pixels are: windows in pixel coordinates, pixel aspect, the network's working size.
+"""Geometry of a shot: windows in pixel coordinates, pixel aspect, the network's working size.
 
 Coordinates follow OpenEXR and OpenImageIO: x to the right, y down, integers name pixels, and the
 centre of pixel (0, 0) lies at (0.5, 0.5). Resampling is by pixel centres, so an edge stays where it was.
@@ -103,7 +103,7 @@ class Geometry:
         return grown.float().numpy() if is_array else grown.float()
 
     def tiles(self, side_px: int) -> Iterator[Window]:
-        """The region in squares of `side_px`, row by row; what is left over is narrower."""
+        """The region as squares of `side_px`, row by row; the last ones of a row or column may be smaller."""
         region = self.region
         for y in range(region.y, region.bottom, side_px):
             for x in range(region.x, region.right, side_px):
@@ -115,7 +115,7 @@ class Geometry:
         return slice(rows.low, rows.high), slice(columns.low, columns.high)
 
     def part_from_working(self, planes: np.ndarray, part: Window) -> np.ndarray:
-        """As `from_working`, for a part of the region alone; the same wherever the region is cut.
+        """As `from_working`, for a part of the region; a pixel's value does not depend on the part.
 
         Args:
             planes: (h, w, C) float32 on the working grid.

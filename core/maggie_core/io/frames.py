@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 OnMissing = Literal["error", "hold", "black", "skip"]
-"""What to do about a frame that is not there: stop, show the last one before it, show black, leave it out."""
+"""Policy for a missing frame: stop, repeat the last one before it, use black, leave it out."""
 
 
 class FrameSource(Protocol):
@@ -193,7 +193,7 @@ def _rate(metadata: dict[str, object]) -> Fraction | None:
 
 
 def missing_frames(source: FrameSource, wanted: Iterable[int]) -> tuple[int, ...]:
-    """Those of the wanted frames that the source does not have, ascending."""
+    """Frames among the wanted ones that the source does not have, ascending."""
     return tuple(sorted(set(wanted) - set(source.frames)))
 
 

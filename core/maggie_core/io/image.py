@@ -33,7 +33,7 @@ STANDARD_NAMES = {"framesPerSecond": "FramesPerSecond"}
 
 @dataclass(frozen=True)
 class PartInfo:
-    """What the header of one part (or of a plain image) says."""
+    """The header of one part, or of a plain image."""
 
     index: int
     name: str

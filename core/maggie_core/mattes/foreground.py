@@ -11,7 +11,7 @@ MARGIN_PX = 32
 
 
 def unmixed_foreground(scene_linear: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """What the person alone adds to each pixel: their colour times their alpha.
+    """A person's share of each pixel: their own colour times their alpha.
 
     Colour is estimated where the pixel is mixed and is the plate's own where alpha is 1, bit for bit.
     Values above 1 and below 0 survive. NaN is read as 0, infinity as the largest value near the person.

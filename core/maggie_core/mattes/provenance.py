@@ -1,4 +1,4 @@
-"""How a file was made, in its own header; and whether it is the file that would be made now."""
+"""Provenance: how a file was made, in its header, and whether the same recipe would be used now."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def attributes(provenance: Mapping[str, Any]) -> dict[str, str]:
 
 
 def explain(path: str | Path) -> dict[str, Any]:
-    """What the header of a matte says: how it was made, and what is in it.
+    """Read the header of a matte: its provenance and its contents.
 
     Returns:
         The provenance by its keys (`model`, `settings`, `instances`, ...), and `channels`, `types`,

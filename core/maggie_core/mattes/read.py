@@ -1,4 +1,4 @@
-"""Mattes back from disk: ours in every layout, and what Blender and Nuke make of them."""
+"""Read mattes: our files in every layout, and the files Blender and Nuke write from them."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ AGREED_PX = (0.05, 0.15)
 from which it is refined in full. An exact alpha with its own guidance has 0; the default network's have 0.17
 and more, with exact masks too."""
 UNSURE_SHARE = (0.7, 0.95)
-"""But not where an alpha is undecided in so much of the guidance: that is haze, whatever its outline."""
+"""Share of the guidance in which an alpha is undecided, from and at which it is refined all the same: such an
+alpha is unsure everywhere, and its outline says nothing."""
 GOOD_SHARE = (0.0024, 0.0045)
 """Mean distance of the guidance's outline from the network's, as a share of the short side, where guidance is
 taken at its word (1.4 pixels at 576) and where not at all (2.6)."""
@@ -149,7 +150,7 @@ def closed_form(
     trust: float = CLOSED_FORM_TRUST,
     eps: float = CLOSED_FORM_EPS,
 ) -> Plane:
-    """Closed-form matting of the unknown pixels, with an alpha as what is known before.
+    """Closed-form matting of the unknown pixels, with an alpha as the prior.
 
     Args:
         image: (3, H, W) sRGB-encoded in [0, 1]; at least 3 x 3.
@@ -180,7 +181,7 @@ def _reach(share: float, plane: Plane) -> int:
 
 
 def box_around(mask: NDArray[np.bool_], *, margin: int) -> tuple[slice, slice]:
-    """The rows and columns around all that is set, `margin` pixels further."""
+    """Rows and columns of the bounding box of a mask, `margin` pixels wider on each side."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (
         slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),

@@ -1,4 +1,4 @@
-"""Edges at the plate's own resolution: what the working grid is too coarse to hold, where it is undecided.
+"""Detail at the plate's own resolution, added to enlarged alphas where they are undecided.
 
 Around an edge alpha is nearly a linear function of colour (Levin et al., "A Closed-Form Solution to Natural
 Image Matting", CVPR 2006). Its slope is found on the working grid, in windows, by the guided filter (He, Sun,

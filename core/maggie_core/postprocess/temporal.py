@@ -42,8 +42,8 @@ SAME_COLOUR = 0.05
 AROUND_PX = 2.0
 """Standard deviation of that neighbourhood."""
 BACK_PX = 1.0
-"""How far the flow there and back misses its start where a neighbour counts 1/e: what is hidden in one of two
-frames has no way back."""
+"""Distance of a pixel from the end of the flow there and back, at which a neighbour counts 1/e. A point
+that is hidden in one of two frames has no way back."""
 LEAST_PX = 16
 """Short side below which there is no flow to be found."""
 
@@ -196,7 +196,7 @@ def _steepness(alpha: Plane) -> Plane:
 
 
 def correspondence(image: Plane, other: Plane, ways: Flows | None = None) -> tuple[Plane, Plane, Plane]:
-    """Where another frame shows the same, and how far that is to be believed.
+    """Find the places in another frame that show the same, with a weight of confidence.
 
     Args:
         image, other: (3, H, W), sRGB-encoded in [0, 1], sides of at least `LEAST_PX`.
