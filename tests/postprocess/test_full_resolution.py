@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 from support.moving_people import moving_person
 from support.tiny import disc, tiny_model, write_shot
@@ -209,7 +210,8 @@ def test_a_16k_plate_costs_no_more_than_its_tiles():
     assert 4 < len(tiles) < 60
     assert len(asked) - len(tiles) <= SAMPLES**2
     assert max(max(part.width, part.height) for part in tiles) == TILE_PX + 2 * HALO_PX
-    assert peak_mb < 25
+    # The working image once more, and what a tile needs for each thread; the alphas would be 142 MB.
+    assert peak_mb < 8 + 11 * torch.get_num_threads()
     assert np.array_equal(alphas[0, :, 8000:], before[0, :, 8000:])
     assert not np.array_equal(alphas, before)
 
