@@ -1,4 +1,4 @@
-"""What a job names, opened and checked before the model is loaded."""
+"""Opens and checks what a job names, before the model is loaded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from maggie_core.io.frames import (
 
 @dataclass(frozen=True)
 class OpenShot:
-    """A job whose plate and guidance are there."""
+    """The opened inputs of a job, and its settings."""
 
     plate: FrameSource
     guidance: Guidance
@@ -52,7 +52,7 @@ class OpenShot:
     warnings: tuple[Warning, ...]
 
     def require(self, frames: Sequence[int]) -> None:
-        """See that plate and guidance exist for every one of `frames`.
+        """Check that plate and guidance exist for every one of `frames`.
 
         Raises:
             FrameError, GuidanceError: what is missing, by frame.
@@ -70,7 +70,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     """Open what `job` names.
 
     Args:
-        to_write: mattes will be written, so their place and every input they need are looked for first.
+        to_write: mattes will be written, so the output folder and every input they need are checked first.
 
     Raises:
         InputError: something is missing, unreadable or out of range; nothing has been written.
@@ -123,7 +123,7 @@ def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pi
 
 
 def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
-    """Open one guidance of a job; the instances it has are looked for in the frames of the shot."""
+    """Open one guidance of a job. Its instances are searched for in the frames of the shot."""
     if isinstance(source, jobs.MaskGuidance):
         return MaskSequence(source.name, source.sequence, channel=source.channel)
     if isinstance(source, jobs.LayersGuidance):
@@ -144,7 +144,7 @@ def _gap_warnings(what: str, missing: Sequence[int], policy: str) -> tuple[Warni
 
 
 def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
-    """See that the mattes have names of their own and a folder that takes files, before hours are spent."""
+    """Check, before hours are spent, that the mattes have their own names and a folder to be written in."""
     if Path(job.output).suffix.lower() != ".exr" and not job.output.endswith(("/", "\\")):
         raise SettingsError(
             f"output {job.output} is no EXR: mattes are data and need float layers, name it matte.####.exr"

@@ -1,4 +1,4 @@
-"""A job to files, with events: the only door to `maggie_core` for the command line and the worker."""
+"""Runs a job: from a `MatteJob` to files, with events. Command line and worker enter `maggie_core` here."""
 
 from __future__ import annotations
 
@@ -47,26 +47,26 @@ def run(
     load: Callable[..., MatteModel] = load_model,
     overlap: bool = True,
 ) -> Finished:
-    """Matte what `job` asks for; every asked frame is delivered whole or reported.
+    """Matte what `job` asks for. Every frame asked for is delivered whole or reported as failed.
 
-    While a frame is computed, the next is read and the one before is written, in threads of their own.
+    While one frame is computed, the next is read and the one before is written, in threads of their own.
     `emit`, `checkpoint` and `load` are called in the caller's.
 
     Args:
-        emit: gets every event as it happens: warnings, one `Started`, a `FrameDone` or a `FrameFailed` for
-            each frame, one `Finished`.
+        emit: receives every event as it happens: warnings, one `Started`, a `FrameDone` or a `FrameFailed`
+            for each frame, one `Finished`.
         checkpoint: called once for each frame that is read, while no file is being written. The job waits
             until it returns; `Cancelled`, or a KeyboardInterrupt, ends the job. The files that exist are then
             whole, and running the job again continues where it stopped.
-        load: `load_model`, or what keeps its models from job to job.
-        overlap: off, everything happens one after the other; the files are the same.
+        load: `load_model`, or a function of the same kind that keeps models from job to job.
+        overlap: False reads, computes and writes one after the other. The files are the same.
 
     Returns:
         The `Finished` event.
 
     Raises:
-        MaggieError: nothing could be started (bad input, licence refused, output not writable); no event but
-            warnings was emitted and nothing was written.
+        MaggieError: the job could not start (bad input, licence refused, output not writable). Only warnings
+            were emitted and nothing was written.
     """
     if job.commercial:
         _check_licence(job.model)
@@ -87,7 +87,7 @@ def run(
     )
     shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
     # The first frame is read here, so that a plate or a mask of a wrong kind stops the job before it starts.
-    # So is what an automatic exposure is measured on: a started job reads plates frame by frame alone.
+    # An automatic exposure is measured here too: a job that has started reads one frame at a time.
     shot.guidance.read(shot.frames[0], matter.geometry)
     _ = matter.view.exposure_ev
     for warning in shot.warnings:
@@ -115,7 +115,7 @@ class _Checkpoint:
 
 
 class _AtOnce(Executor):
-    """Does what it is given in the thread that gives it."""
+    """An executor that runs each call at once, in the thread that submits it."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         done: Future[Any] = Future()
@@ -143,7 +143,7 @@ class _Run:
         self._job, self._shot, self._model, self._matter = job, shot, model, matter
         self._emit = emit
         checkpoint.report_written = self._report_written
-        # The estimate of the foreground starts threads of its own, which leave the network's no peace.
+        # The foreground estimate starts threads of its own, which slow down the network's threads.
         self._overlap = overlap and not job.foreground
         self._left: list[int] = []
         self._writing: tuple[MatteResult, Future[tuple[tuple[Path, ...], float]]] | None = None
@@ -168,7 +168,7 @@ class _Run:
         return finished
 
     def _not_yet_there(self) -> tuple[int, ...]:
-        """Frames to compute; tells of those that are there."""
+        """Frames to compute; reports those that exist already."""
         waiting: list[int] = []
         for frame in self._shot.frames:
             path = self._path(frame)
@@ -187,7 +187,7 @@ class _Run:
                 try:
                     self._compute(waiting, pool)
                 finally:
-                    self._tell_written()
+                    self._report_finished()
         except OutputError as error:
             self._fail(self._left, error)
         except (MemoryError, torch.OutOfMemoryError):
@@ -196,14 +196,14 @@ class _Run:
             self._fail(self._left, error)
 
     def _compute(self, waiting: tuple[int, ...], pool: Executor) -> None:
-        """Each frame is written while the next is computed, and there is never more than one to be written.
+        """Compute `waiting`. Each frame is written while the next is computed; one is written at a time.
 
         Raises:
             OutputError: no further frame could be written.
         """
         with closing(self._matter.run(waiting)) as results:
             for result in results:
-                self._tell_written()
+                self._report_finished()
                 if isinstance(result, FrameFailure):
                     self._left.remove(result.frame)
                     self._fail([result.frame], result.error)
@@ -211,17 +211,17 @@ class _Run:
                     scene = self._matter.scene_linear(result.frame) if self._job.foreground else None
                     bare = replace(result, alphas=result.alphas[:0], extra={})
                     self._writing = bare, pool.submit(self._write, result, scene)
-                del result  # its pixels are the writer's
+                del result  # only the writer keeps its pixels
 
     def _report_written(self) -> bool:
         """Report the file that was written last; False while it is still being written."""
         if self._writing is not None and not self._writing[1].done():
             return False
-        self._tell_written()
+        self._report_finished()
         return True
 
-    def _tell_written(self) -> None:
-        """Wait for the frame that is being written, if there is one, and tell of it.
+    def _report_finished(self) -> None:
+        """Wait for the frame that is being written, if there is one, and report it.
 
         Raises:
             OutputError: no further frame could be written either.
@@ -249,7 +249,7 @@ class _Run:
             self._emit(FrameFailed(frame, str(error)))
 
     def _write(self, result: MatteResult, scene: np.ndarray | None) -> tuple[tuple[Path, ...], float]:
-        """The files of a frame, and when they were there."""
+        """Write the files of a frame. Returns them and the time when they were complete."""
         paths = write_mattes(
             self._path(result.frame),
             result.alphas,
@@ -264,7 +264,7 @@ class _Run:
         return paths, time.monotonic()
 
     def _has_room(self, result: MatteResult) -> bool:
-        """Whether the disk takes as much as a matte: if not, the frames to come are not worth computing."""
+        """Whether the disk has room for one more matte. If not, no further frame is computed."""
         folder = self._path(result.frame).parent
         region, people = result.geometry.region, len(self._shot.guidance.instances)
         bytes_needed = region.width * region.height * people * (2 if self._job.depth == "half" else 4)
@@ -315,7 +315,7 @@ class _Run:
         return expand_output(self._job.output, frame, single=len(self._shot.frames) == 1)
 
     def _recipe(self, frame: int) -> str:
-        """Changes with everything that decides the frame's files, and with nothing else."""
+        """Digest of everything that decides the frame's files, and of nothing else."""
         seen = self._matter.influence(frame)
         return recipe_digest(
             {

@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code each kind ends a command with.
+"""The tree of errors, with the exit code that each kind ends a command with.
 
     MaggieError                 1   a defect of ours, when nothing more precise is known
     ├── InputError              2   bad usage or bad input
@@ -10,13 +10,13 @@
     │   ├── DocumentError           a JSON document does not follow its schema
     │   │   └── JobError            a job document
     │   ├── PathError               a path that a worker must not use
-    │   ├── FolderError             a folder that a worker must not be met in
+    │   ├── FolderError             a folder that a worker must not use as its own
     │   └── HostError               something the artist in a host has to know or do
     ├── RpcError                2   a request that a worker answers with an error
     ├── WorkerError             3   the worker, or a job in it, failed (or the code it carries)
     ├── OutputError             3   a frame could not be written
     └── LicenceError            5   the weights may not be used for this
-    Cancelled                 130   somebody asked a job to end; no Exception, so that no handler keeps it
+    Cancelled                 130   a job was asked to end; no Exception, so no handler takes it for a failure
 
 Every message is one line: what was found, what is needed, what to do.
 """
@@ -78,15 +78,15 @@ class JobError(DocumentError):
 
 
 class PathError(InputError):
-    """A path that a job must not name; one line with the field."""
+    """A path that a job of a worker must not name; one line with the field."""
 
 
 class FolderError(InputError):
-    """A folder that a worker must not be met in."""
+    """A folder that a worker must not use as its own."""
 
 
 class HostError(InputError):
-    """Something the artist has to know or do; one sentence."""
+    """Something that the artist in a host has to know or do; one sentence."""
 
 
 class RpcError(MaggieError):
@@ -105,7 +105,7 @@ class RpcError(MaggieError):
 
 
 class WorkerError(MaggieError):
-    """The worker, or a job in it, failed; one line for the artist."""
+    """A worker, or a job in it, failed; one line for the artist."""
 
     def __init__(self, sentence: str, exit_code: int = SOME_FAILED):
         super().__init__(sentence)
@@ -113,10 +113,10 @@ class WorkerError(MaggieError):
 
 
 class Cancelled(BaseException):
-    """A job is to end: its user, its client or a signal asked for it. Files that exist are whole.
+    """A job has to end: its user, its client or a signal asked for it. Files that exist are whole.
 
-    Like KeyboardInterrupt it is no Exception: code that fails one frame and goes on with the next must not
-    take it for a failure of the frame.
+    Like KeyboardInterrupt it is no Exception: code that reports a frame as failed and continues with the next
+    one must not catch it.
     """
 
     exit_code = CANCELLED

@@ -1,4 +1,4 @@
-"""What to matte, as data: the one document that command line, worker, hosts, panel and farm exchange.
+"""The job document: what to matte. Command line, worker, hosts and farm exchange it.
 
 Standard library only, Python 3.9: hosts import this.
 """
@@ -26,23 +26,23 @@ class MaskGuidance:
     name: str
     sequence: str
     channel: Optional[str] = None
-    """Channel that holds the mask; None takes alpha, or the only channel, or the luminance."""
+    """Channel that holds the mask; None = alpha, or the only channel, or the luminance."""
     kind: Literal["mask"] = "mask"
 
 
 @dataclass(frozen=True)
 class LayersGuidance:
-    """An instance for each layer (or bare channel) of a sequence."""
+    """One instance for each layer, or channel without a layer, of a sequence."""
 
     sequence: str
     instances: tuple[str, ...] = ()
-    """Names of those wanted; empty = every layer that could be a mask."""
+    """Names of the layers to take; empty = every layer that could be a mask."""
     kind: Literal["layers"] = "layers"
 
 
 @dataclass(frozen=True)
 class IdName:
-    """Who a value of an id map is."""
+    """Name of the instance that a value of an id map stands for."""
 
     id: int
     name: str
@@ -50,11 +50,11 @@ class IdName:
 
 @dataclass(frozen=True)
 class IdMapGuidance:
-    """An instance for each value above zero of a sequence of whole numbers."""
+    """One instance for each value above zero of a sequence of whole numbers."""
 
     sequence: str
     names: tuple[IdName, ...] = ()
-    """The values wanted, with names; empty = every value found, as `id_<n>`."""
+    """The values to take, with names; empty = every value found, as `id_<n>`."""
     kind: Literal["id_map"] = "id_map"
 
 
@@ -66,18 +66,18 @@ class CryptomatteGuidance:
     layer: Optional[str] = None
     """The Cryptomatte's own name, e.g. `CryptoObject`; None = the only one in the file."""
     instances: tuple[str, ...] = ()
-    """Names as the manifest has them; empty = every object that is seen."""
+    """Names of the manifest; empty = every object in the images."""
     kind: Literal["cryptomatte"] = "cryptomatte"
 
 
 @dataclass(frozen=True)
 class Pin:
-    """Alphas of one instance that the artist is content with: delivered as they are."""
+    """Alphas of one instance that the artist approves: they are delivered as they are."""
 
     name: str
-    """Whose they are: an instance of the guidance."""
+    """Name of an instance of the guidance."""
     sequence: str
-    """Files for the pinned frames, and for those alone, of the plate's size."""
+    """Files of the plate's size, one for each pinned frame and none for other frames."""
     channel: Optional[str] = None
     """Channel that holds the alpha; None as for a mask."""
 
@@ -109,7 +109,7 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
     """
 
     pins: tuple[Pin, ...] = ()
-    """Frames of instances that are delivered as the artist gives them; the frames beside go on from them."""
+    """Approved alphas, delivered as they are; the frames beside continue from them."""
     schema: Literal["maggie-job/1"] = SCHEMA
 
     def __post_init__(self) -> None:
@@ -142,10 +142,11 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
         """The job `text` describes.
 
         Args:
-            what: how to call the document in an error, e.g. its file name.
+            what: name of the document in an error, e.g. its file name.
 
         Raises:
-            JobError: no JSON, another schema, an unknown field, a wrong type; one line that names it.
+            JobError: the text is no JSON, or has another schema, an unknown field, a wrong type or a value
+                out of range; one line that names it.
         """
         try:
             data = serialization.parse(text, what)
@@ -162,7 +163,7 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
             raise JobError(str(error)) from None
 
     def anchored(self, folder: Path) -> MatteJob:
-        """The same job with relative paths made absolute, as seen from `folder`."""
+        """The same job with relative paths made absolute; they are relative to `folder`."""
         guidance, pins = (
             tuple(dataclasses.replace(each, sequence=_absolute(each.sequence, folder)) for each in sources)
             for sources in (self.guidance, self.pins)
@@ -182,7 +183,7 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
 
 
 def read_job(path: Path) -> MatteJob:
-    """The job in a file; its relative paths are seen from the file's folder.
+    """The job in a file; its relative paths are relative to the file's folder.
 
     Raises:
         JobError: the file cannot be read or does not hold a job.

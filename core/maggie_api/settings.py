@@ -31,7 +31,7 @@ GuidanceMissing = Literal["error", "empty", "hold"]
 S = TypeVar("S")
 
 COMPRESSIONS = ("none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab")
-"""What may be asked for; `zip`, `zips`, `dwaa` and `dwab` also take a level, as in `dwaa:45`."""
+"""Names of EXR compressions; `zip`, `zips`, `dwaa` and `dwab` may have a level, as in `dwaa:45`."""
 LOSSLESS = ("none", "rle", "zips", "zip", "piz")
 """Compressions that keep every bit of a 32-bit float."""
 
@@ -51,7 +51,7 @@ def option(default: Any, help: str) -> Any:  # noqa: A002 - click's word
 
 @dataclass(frozen=True)
 class MatteSettings:
-    """What changes the pixels of a matte, beside the plate, the guidance and the weights.
+    """Everything that decides the pixels of a matte beside the plate, the guidance and the weights.
 
     Raises:
         SettingsError: a value is out of its range.
@@ -132,10 +132,10 @@ class MatteSettings:
 
 @dataclass(frozen=True)
 class MatteFile:
-    """How mattes are stored. Every field may be left alone.
+    """How mattes are stored.
 
     Raises:
-        SettingsError: two of them contradict each other.
+        SettingsError: a value is out of its range, or two fields contradict each other.
     """
 
     layout: Layout = option(
@@ -221,7 +221,7 @@ Kind = Literal["choice", "flag", "whole number", "number", "text"]
 
 @dataclass(frozen=True)
 class Option:
-    """One option as a program that offers it needs it."""
+    """One option, with what a program needs to offer it."""
 
     name: str
     default: Any

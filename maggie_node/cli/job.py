@@ -1,4 +1,4 @@
-"""`maggie-node job`: a job document, run as it is or with a few fields replaced."""
+"""`maggie-node job`: runs a job document, as it is or with a few fields replaced."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from maggie_node.cli.running import run_job
 Command = Callable[..., Any]
 
 SPELLED = {"segment_frames": "--segment", "warmup_frames": "--warmup", "resume": "--resume/--overwrite"}
-"""Options that are written otherwise than by their name."""
+"""Options whose spelling is not their name."""
 METAVARS = {
     "frames": "RANGE",
     "shot_frames": "RANGE",
@@ -34,11 +34,11 @@ METAVARS = {
     "cache": "DIR",
     "cache_gb": "GB",
 }
-"""How the help calls a value, where its type alone would say little."""
+"""Names of values in the help, where the type alone says too little."""
 CACHE_VARIABLE = "MAGGIE_CACHE"
-"""Names the cache folder of a job that names none."""
+"""Environment variable with the cache folder of jobs that name none."""
 ENVIRONMENT = {"cache": CACHE_VARIABLE}
-"""Variables that give an option which is not written."""
+"""Environment variables of options."""
 
 
 class _NumberOr(click.ParamType):
@@ -58,7 +58,7 @@ class _NumberOr(click.ParamType):
 
 
 def settings_options(command: Command) -> Command:
-    """Add an option for every field of a job that is listed in `maggie_api.settings`, under its name."""
+    """Add an option for every field that is listed in `maggie_api.settings`."""
     for option in reversed(options_of(RunSettings, MatteSettings, MatteFile).values()):
         command = _depth(option)(command) if option.name == "depth" else _click_option(option)(command)
     return command

@@ -13,10 +13,10 @@ from maggie_api.settings import MODEL_NAMES
 
 
 def real_roots(roots: Iterable[str | Path]) -> tuple[str, ...]:
-    """Folders as they are on disk, symbolic links followed.
+    """Folders as they are on disk, with symbolic links followed.
 
     Raises:
-        PathError: one is not there.
+        PathError: one does not exist.
     """
     for root in roots:
         if not os.path.isdir(root):
@@ -25,15 +25,16 @@ def real_roots(roots: Iterable[str | Path]) -> tuple[str, ...]:
 
 
 def check_paths(job: MatteJob, roots: Sequence[str], *, trusted: Iterable[str] = ()) -> None:
-    """See that every path in `job` is absolute and, links followed, in one of `roots` (none: anywhere).
+    """Check that every path in `job` is absolute and, with links followed, in one of `roots`.
 
-    Names of models and of OCIO configurations are no paths. What is a sequence is checked file by file.
+    Names of models and of OCIO configurations are no paths. A sequence is checked file by file.
 
     Args:
-        trusted: paths that are fine wherever they are.
+        roots: allowed folders; empty = anywhere.
+        trusted: paths that are allowed wherever they are.
 
     Raises:
-        PathError: the first path that is not.
+        PathError: the first path that is not allowed.
     """
     for field, path in _paths(job):
         if path in trusted:

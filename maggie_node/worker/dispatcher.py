@@ -1,4 +1,4 @@
-"""What each request does."""
+"""Answers the requests of clients."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CAPABILITIES = ("submit", "cancel", "status", "shutdown", "interactive", "keep")
 
 
 class Dispatcher:
-    """Answers requests, line by line; whatever they are, the worker lives on.
+    """Answers requests line by line. No request ends the worker but `shutdown`.
 
     Args:
-        roots: folders the paths of a job have to be in; none = anywhere.
-        token: what `hello` has to bring; None = nothing.
-        trusted: paths that are fine wherever they are.
-        stop: called when a client asks for the end.
-        clients: how many there are now.
+        roots: folders that the paths of a job have to be in; empty = anywhere.
+        token: token that `hello` has to carry; None = none.
+        trusted: paths that are allowed wherever they are.
+        stop: called when a client asks for the end of the worker.
+        clients: returns the number of clients.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Dispatcher:
         }
 
     def heard(self, connection: Connection, line: bytes | TooLong) -> None:
-        """Do what a line asks for, and answer."""
+        """Carry out the request in a line, and answer it."""
         asked = None
         try:
             if isinstance(line, TooLong):
@@ -90,7 +90,7 @@ class Dispatcher:
         if not isinstance(asked, Request) or asked.answered:
             connection.send(rpc.error(said.id if asked is None else asked.id, said))
         if self._token is not None and not connection.welcomed:
-            connection.end()  # whoever is not let in gets no second try
+            connection.end()  # a client without the token gets no second try
 
     def _hello(self, connection: Connection, asked: Request) -> None:
         theirs = asked.params.get("protocol")

@@ -1,4 +1,4 @@
-"""The jobs that are there: each in a thread of its own, computing when it is its turn."""
+"""The jobs that have not ended. Each has a thread of its own and computes when it is its turn."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started
 from maggie_node.worker.connection import Connection, log
 from maggie_node.worker.scheduler import FairScheduler, Ticket
 
-JOBS = 1000
-"""That wait or run; a further one is refused."""
+MAX_JOBS = 1000
+"""Most jobs that wait or run; another one is refused."""
 
 
 @dataclass(eq=False)
@@ -36,7 +36,7 @@ class _Job:
 
 
 class Jobs:
-    """What was submitted and has not ended."""
+    """The jobs that were submitted and have not ended."""
 
     def __init__(self, scheduler: FairScheduler | None = None):
         self._scheduler = scheduler or FairScheduler()
@@ -55,8 +55,8 @@ class Jobs:
             RpcError: there are too many jobs.
         """
         with self._change:
-            if len(self._jobs) >= JOBS:
-                raise rpc.RpcError(rpc.BUSY, f"{JOBS} jobs wait already: submit it again later")
+            if len(self._jobs) >= MAX_JOBS:
+                raise rpc.RpcError(rpc.BUSY, f"{MAX_JOBS} jobs wait already: submit it again later")
             self._last = next(self._ids)
             return self._last
 
@@ -69,10 +69,10 @@ class Jobs:
         self._scheduler.join(job.ticket)
 
     def cancel(self, id: int) -> bool:  # noqa: A002 - the protocol's word
-        """End a job: before it began at once, else after the frame under way.
+        """End a job: at once if it has not begun, else after the frame under way.
 
         Returns:
-            Whether it was there; False when it has ended.
+            False when the job has ended already.
 
         Raises:
             RpcError: there never was such a job.
@@ -87,7 +87,7 @@ class Jobs:
         return True
 
     def cancel_of(self, connection: Connection) -> None:
-        """End the jobs of a client that is gone, but for those to keep."""
+        """End the jobs of a client that is gone, except those it asked to keep."""
         for job in self._all():
             if job.connection is connection and not job.asked.keep:
                 log(f"job {job.id} cancelled: {connection.name} is gone")
@@ -98,20 +98,20 @@ class Jobs:
             self.cancel(job.id)
 
     def wait_empty(self, timeout_s: float) -> bool:
-        """Until every job has ended, or the time is over; returns whether they have."""
+        """Wait until every job has ended, at most `timeout_s`; returns whether they have."""
         with self._change:
             return self._change.wait_for(lambda: not self._jobs and not self._ending, timeout_s)
 
     def idle_s(self) -> float:
-        """Since the last job ended; 0 while there is one."""
+        """Seconds since the last job ended; 0 while there is a job."""
         return 0.0 if self._jobs else time.monotonic() - self._ended_at
 
     def models(self) -> list[str]:
-        """Names of those in memory."""
+        """Names of the models in memory."""
         return [] if self._models is None else self._models.names()
 
     def status(self) -> list[dict[str, Any]]:
-        """Each job as plain data, in the order they came."""
+        """Each job as plain data, in the order of arrival."""
         return [
             {
                 "job_id": job.id,
@@ -150,11 +150,10 @@ class Jobs:
         self._end(job, last)
 
     def _compute(self, job: _Job) -> Finished:
-        from maggie_node import model_cache as warm
-        from maggie_node import runner  # these bring the network
+        from maggie_node import model_cache, runner  # these import the network
 
         if self._models is None:
-            self._models = warm.WarmModels()
+            self._models = model_cache.WarmModels()
         return runner.run(
             job.asked.job,
             emit=lambda event: self._tell(job, event),
@@ -180,11 +179,11 @@ class Jobs:
             job.done, job.skipped = job.done + (not event.cached), job.skipped + event.cached
         elif isinstance(event, FrameFailed):
             job.failed += 1
-        if not isinstance(event, Finished):  # that one comes when the job has left
+        if not isinstance(event, Finished):  # `_end` sends that, when the job has left the line
             job.connection.send(_event(job.id, event), aside=lambda: self._scheduler.aside(job.ticket))
 
     def _end(self, job: _Job, last: bytes) -> None:
-        """Out of the queue first, so that whoever hears the last word sees the worker free."""
+        """Leave the line first, so that a client that reads the last event finds the worker free."""
         self._scheduler.leave(job.ticket)
         with self._change:
             del self._jobs[job.id]

@@ -1,4 +1,4 @@
-"""Whose turn it is to compute: one job at a time, handed over between frames."""
+"""Which job computes: one at a time, and the turn passes on between frames."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 BATCHES_BEGUN = 4
-"""Batch jobs that hold frames in memory at once; a further client's waits until one of them ends."""
+"""Most batch jobs under way at once, since each holds frames in memory. Another one waits until one ends."""
 PATIENCE_S = 20.0
-"""A batch that has waited for so long gets one frame, however many interactive jobs there are."""
+"""A batch that has waited this long gets one frame, however many interactive jobs there are."""
 
 
 @dataclass(eq=False)
 class Ticket:
-    """A job's ticket among those that want to compute."""
+    """The place of a job in the line of those that want to compute."""
 
     client: Hashable
     interactive: bool
     begin: Callable[[], None]
-    """Called once, with the first turn; must not wait."""
+    """Called once, when the first turn comes; must not wait."""
     begun: bool = False
     waiting: bool = True
     cancelled: bool = False
     since: float = field(default=0.0)
-    """When it began to wait."""
+    """Time at which it began to wait, by the scheduler's clock."""
 
 
 class FairScheduler:
-    """Interactive jobs go before batches; clients take turns frame by frame; one client's jobs run in order.
+    """Gives the turn to one ticket at a time.
 
-    The turn belongs to one ticket at a time. `pause` is where it changes hands.
+    Interactive jobs go before batches. Clients take turns frame by frame. The jobs of one client run in
+    order. The turn passes on in `pause`.
     """
 
     def __init__(
@@ -50,17 +51,17 @@ class FairScheduler:
         self._turn = 0
 
     def join(self, ticket: Ticket) -> None:
-        """Stand in line; `ticket.begin` is called when the first turn comes, which may be at once."""
+        """Add a ticket to the line. `ticket.begin` is called at its first turn, which may be now."""
         with self._change:
             ticket.since = self._clock()
             self._tickets.append(ticket)
             self._hand_over()
 
     def pause(self, ticket: Ticket) -> bool:
-        """Between two frames: let others go first, and return when it is this one's turn again.
+        """Let other jobs compute between two frames; returns when it is this one's turn again.
 
         Returns:
-            Whether the ticket was cancelled meanwhile; it then has no turn, and computes no more.
+            Whether the ticket was cancelled. It then has no turn and must not compute.
         """
         with self._change:
             self._give_up(ticket)
@@ -71,7 +72,7 @@ class FairScheduler:
 
     @contextmanager
     def aside(self, ticket: Ticket) -> Iterator[None]:
-        """Others compute while the body waits for something else; afterwards it is this one's turn again."""
+        """Let others compute while the body waits for something; then wait for this one's turn again."""
         with self._change:
             ticket.waiting = False
             if self._holder is ticket:  # a cancelled one has lost its turn, and another may compute now
@@ -83,10 +84,10 @@ class FairScheduler:
             self.pause(ticket)
 
     def cancel(self, ticket: Ticket) -> bool:
-        """End the waiting of `ticket`.
+        """Cancel `ticket`; it waits no longer.
 
         Returns:
-            Whether it was there and has not begun, so that nobody but the caller can tell how it ended.
+            Whether it was in the line and had not begun. The caller then reports how the job ended.
         """
         with self._change:
             ticket.cancelled = True
@@ -98,7 +99,7 @@ class FairScheduler:
             return True
 
     def leave(self, ticket: Ticket) -> None:
-        """Done, one way or the other."""
+        """Take `ticket` out of the line: its job has ended."""
         with self._change:
             self._remove(ticket)
 

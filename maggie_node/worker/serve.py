@@ -1,4 +1,4 @@
-"""The two ways to run a worker, and what ends it."""
+"""Runs a worker: over stdio for the process that started it, or over a socket for many clients."""
 
 from __future__ import annotations
 
@@ -38,21 +38,24 @@ from maggie_node.worker.dispatcher import Dispatcher
 from maggie_node.worker.jobs import Jobs
 
 IDLE_S = 900.0
-"""A shared worker without a job for so long ends and frees its memory."""
+"""A shared worker that had no job for this long ends and frees its memory."""
 HELLO_S = 10.0
-"""Who has not said hello by then is disconnected."""
-CLIENTS = 64
+"""A client that has not said hello after this long is disconnected."""
+MAX_CLIENTS = 64
+"""Each client takes two threads and its queue; another one is turned away."""
 LAST_FRAME_S = 60.0
-"""How long the end waits for the frame under way. Files are whole whenever a worker dies."""
+"""Longest wait for the frame under way when the worker ends. Files are whole whenever a worker dies."""
 GOING_S = LAST_FRAME_S + 30
-"""How long a new worker waits for one that is about to end."""
+"""Longest wait of a new worker for one that is about to end."""
 TICK_S = 0.5
+"""Time between two looks at what may end the worker."""
 
 
 def serve_stdio(*, roots: Sequence[str | Path] = ()) -> int:
     """Serve the process that started this one, until it closes our stdin, dies, or asks for the end.
 
-    From here on descriptor 1 is stderr: what a library prints, in Python or in C, is no protocol.
+    From here on descriptor 1 is stderr, so that a print in a library, in Python or in C, does not get into
+    the protocol.
     """
     allowed = real_roots(roots)
     source, target = _take_stdio()
@@ -63,7 +66,8 @@ def serve_stdio(*, roots: Sequence[str | Path] = ()) -> int:
     connection.name = "the host"
     connection.start()
     with _ending_on_signals():
-        # The pipe's end stays open when the host has given it to another child: so its life is watched too.
+        # The host may have passed its end of the pipe to another child, which keeps it open. So this also
+        # watches whether the host lives.
         while not stop.wait(TICK_S) and os.getppid() == parent:
             pass
     return _end(jobs, [connection])
@@ -77,14 +81,14 @@ def serve(
     tcp: bool = False,
     asked_ns: int | None = None,
 ) -> int:
-    """Serve whoever finds the folder, until there was no job for `idle_s`, or somebody asks for the end.
+    """Serve every client that finds the folder, until no job came for `idle_s` or a client asks for the end.
 
-    Returns at once when a worker is there already.
+    Returns at once when the folder has a worker already.
 
     Args:
-        tcp: a loopback port and a token instead of a Unix socket; always so on Windows.
-        asked_ns: when somebody asked for this worker (`time.time_ns`). If another one has listened since, it
-            was found, and this one leaves, also when the other has ended meanwhile.
+        tcp: use a loopback port and a token instead of a Unix socket; always so on Windows.
+        asked_ns: time at which this worker was asked for (`time.time_ns`). If another one has listened since,
+            that one was found; this one then leaves, even when the other has ended meanwhile.
 
     Raises:
         FolderError: the folder is not this user's alone.
@@ -112,7 +116,7 @@ def serve(
 
 
 class _Shared:
-    """A worker that many find; holds the folder's lock."""
+    """A worker for many clients; holds the folder's lock."""
 
     def __init__(self, folder: Path, roots: tuple[str, ...], idle_s: float, tcp: bool):
         self._folder, self._idle_s, self._tcp = folder, idle_s, tcp
@@ -146,7 +150,7 @@ class _Shared:
                 if idle > self._idle_s:
                     log(f"no job for {self._idle_s:g} s")
                     break
-        # Nobody can come any more; the lock is held to the end, so the next worker waits for it.
+        # No client can connect any more. The lock is held to the end, so the next worker waits for it.
         with self._lock:
             connections = list(self._connections)
         return _end(self._jobs, connections)
@@ -171,7 +175,7 @@ class _Shared:
                 listener.bind(str(path))
                 stack.callback(path.unlink, missing_ok=True)
                 address = Address(os.getpid(), __version__, socket=str(path))
-            listener.listen(CLIENTS)
+            listener.listen(MAX_CLIENTS)
             write_address(self._folder, address)
             stack.callback((self._folder / ADDRESS).unlink, missing_ok=True)
             yield listener
@@ -187,11 +191,11 @@ class _Shared:
                 return
             connection = Connection(SocketChannel(line), heard=self._dispatcher.heard, gone=self._gone)
             with self._lock:
-                full = len(self._connections) >= CLIENTS
+                full = len(self._connections) >= MAX_CLIENTS
                 if not full:
                     self._connections.add(connection)
             if full:
-                log(f"{CLIENTS} clients are here: one more was turned away")
+                log(f"{MAX_CLIENTS} clients are here: one more was turned away")
                 connection.end(at_once=True)
                 continue
             self._last_came = time.monotonic()
@@ -213,7 +217,7 @@ class _Shared:
 
 
 def _end(jobs: Jobs, connections: Sequence[Connection]) -> int:
-    """Cancel what is there, wait for the frame under way, tell everybody."""
+    """Cancel every job, wait for the frame under way, and close every connection."""
     jobs.cancel_all()
     if not jobs.wait_empty(LAST_FRAME_S):
         log(f"the frame under way took more than {LAST_FRAME_S:g} s: it is dropped")
@@ -242,7 +246,7 @@ def _take_stdio() -> tuple[int, int]:
 
 
 def _take_ocio() -> tuple[str, ...]:
-    """Forget $OCIO, so that a job means the same in every worker: clients name theirs in the job."""
+    """Remove $OCIO, so that a job means the same in every worker. Clients name theirs in the job."""
     config = os.environ.pop("OCIO", None)
     return () if config is None else (config,)
 
@@ -254,7 +258,7 @@ def _prepare() -> None:
 
 @contextlib.contextmanager
 def _ending_on_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the body, and the worker with it, in good order."""
+    """SIGINT and SIGTERM end the body, so that the worker ends its jobs before itself."""
 
     def on_signal(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -267,5 +271,5 @@ def _ending_on_signals() -> Iterator[None]:
     except KeyboardInterrupt:
         log("asked to end by a signal")
     finally:
-        for number in numbers:  # the next one ends it without order
+        for number in numbers:  # the next signal ends the process at once
             signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Which Python interpreter has maggie-node: found, checked, remembered for every host of this user.
+"""The Python interpreter that has maggie-node: found, checked, and remembered for the hosts of this user.
 
 Standard library only, Python 3.9: hosts import this.
 """
@@ -17,7 +17,7 @@ from ..errors import HostError
 from .transport import clean_environment
 
 VERSION_S = 60.0
-"""How long an interpreter may take to tell its version: from a cold network disk it needs some."""
+"""Longest time for an interpreter to print its version; it may come from a cold network disk."""
 INSTALL = "install maggie-node (pip install maggie-node) and name its python here, or in $MAGGIE_PYTHON"
 
 

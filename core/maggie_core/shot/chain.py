@@ -1,12 +1,12 @@
-"""The mattes of one chain of frames, asked for one by one: made, or found in the state cache.
+"""The mattes of one chain of frames. Each step of a frame is computed, or found in the state cache.
 
-    a frame's pixels    picture and guidance as the network sees them
-    network             its window of three frames, and the network's matte of the frame before
-    refined            network's matte, the frame's pixels
-    matte               refined mattes of the frame and its two neighbours, and their pictures
+    step       depends on
+    network    images and guidance of its window of three frames, and the network's matte of the frame before
+    refined    the network's matte, and the image and guidance of the frame
+    matte      the refined mattes of the frame and its two neighbours, and their images
 
-Each of these steps is remembered under what it depends on, a frame's pixels and earlier results by their
-digests. A mask that is painted anew thus costs the frames that come out different, and no other.
+The cache's key of a step is the digest of what it depends on; images and earlier results count by their own
+digests. So a mask that is painted anew costs only the frames whose results change.
 """
 
 from __future__ import annotations
@@ -36,27 +36,29 @@ from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest
 from maggie_core.shot.memo import CachedStep, LruCache
 
 PAD_PX = 64
-"""The network sees the working grid grown right and bottom to a multiple of this. The last row and column go
-on, so that a person cut by the picture's border does not seem to end there; published is black."""
+"""For the network the working grid is padded right and bottom to a multiple of this. The last row and column
+are repeated, so that a person cut by the image's border does not seem to end there. The published program
+pads with black."""
 
 Reused = Literal["nothing", "state", "matte"]
-"""What of a frame was found in the cache: nothing, the network's matte, or the finished one."""
+"""What was found in the cache for a frame: nothing, the network's matte, or the finished one."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides a chain's mattes, beside the pixels of its frames."""
+    """Everything that decides a chain's mattes beside the pixels of its frames."""
 
     refine: Refine
     smooth: Smooth
     carry_hidden: bool = False
-    """Whether a window's temporal state starts from the window before, as the paper says; published is 0."""
+    """Whether temporal state passes from window to window, as the paper says. The published program starts
+    every window from zeros."""
     seeing: dict[str, Any] | None = None
-    """How files become pixels: colour, geometry, instances, ... With a cache only, as all below."""
+    """How files become pixels: colour, geometry, instances, ... Only with a cache, as all fields below."""
     network: dict[str, Any] | None = None
     """Weights and everything that decides the bits of a computation."""
     shot: str = ""
-    """What the shot is called when the cache tells what has changed since last time."""
+    """Identifies the shot, for the reason that is told when a matte was not found."""
 
 
 class Chain:
@@ -89,7 +91,7 @@ class Chain:
         self._last = len(self.frames) - 1
         self._frame_inputs: LruCache[FrameInput] = LruCache(2 * WINDOW)
         self._features: LruCache[tuple[bool, Any]] = LruCache(WINDOW)
-        """Of a frame, and whether they are whole."""
+        """Features of a frame, and whether they are whole (see `_encoded`)."""
         self._windows: LruCache[_Window] = LruCache(1)
         self._flows: LruCache[Flows] = LruCache(2)
         self._frame_digests: dict[int, FrameDigest] = {}
@@ -100,15 +102,15 @@ class Chain:
         self._mattes = CachedStep("smooth", self._smooth_key, self._make_smoothed, cache)
 
     def close(self) -> None:
-        """Let go of every array: a chain and its steps hold each other, so nothing else would for long."""
+        """Release every array. A chain and its steps refer to each other, so they are freed late."""
         for recent in (self._frame_inputs, self._features, self._windows, self._flows):
             recent.keep(())
-        self._broken.clear()  # an error knows the calls it came through, and what they held
+        self._broken.clear()  # a traceback keeps the local variables of its calls
         for step in (self._hidden, self._network, self._refined, self._mattes):
             step.close()
 
     def matte(self, frame: int) -> tuple[np.ndarray, Reused, str]:
-        """(N, h, w) float32 alphas of `frame`, what of them was reused, and why not more.
+        """(N, h, w) float32 alphas of `frame` in [0, 1], what was reused, and the reason why not more.
 
         Raises:
             InputError, OSError: a frame it depends on cannot be read.
@@ -122,7 +124,7 @@ class Chain:
         return alphas, reused, self._remember(i, found=found)
 
     def frame_info(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
-        """Header of a frame (None when it was not read), (N,) bool who is there, and its repairs."""
+        """Header of a frame (None when it was not read), (N,) bool presence of instances, its repairs."""
         i = self.frames.index(frame)
         if self._cache is None or self._frame_inputs.get(i) is not None:
             frame_input = self._frame_input(i)
@@ -132,7 +134,7 @@ class Chain:
         return None, present, RepairCount(**digest.repairs)
 
     def image(self, frame: int) -> np.ndarray:
-        """(3, h, w) what the network saw of a frame.
+        """(3, h, w) float32 image of a frame as the network sees it, sRGB-encoded in [0, 1].
 
         Raises:
             InputError, OSError: the frame cannot be read.
@@ -168,9 +170,9 @@ class Chain:
                 self._frame_digests[i] = FrameDigest(**found)
         return self._frame_digests[i]
 
-    # The network: frame 0 comes from the first window, frame i from the one around it. The last frame has no
-    # second neighbour and keeps what its own frame says: published is to carry the matte before it on
-    # wherever nothing seems to change, which leaves a ghost where a change is overlooked.
+    # The network's matte of frame 0 comes from the first window, that of frame i from the window around it.
+    # The last frame has no frame after it and keeps the matte of its own features. The published program
+    # keeps the matte of the frame before wherever nothing seems to change; a change it misses leaves a ghost.
 
     def _window_of(self, i: int) -> int:
         return max(0, min(i - 1, self._last - WINDOW + 1))
@@ -209,7 +211,7 @@ class Chain:
         }
 
     def _make_hidden(self, i: int) -> np.ndarray:
-        """State before the window that starts at frame i; before the first there is none."""
+        """Temporal state before the window that starts at frame i; empty before the first window."""
         hidden = self._window(i - 1).hidden if i else None
         return np.zeros(0, np.float32) if hidden is None else hidden
 
@@ -258,7 +260,7 @@ class Chain:
         return found
 
     def _grown(self, planes: np.ndarray) -> Tensor:
-        """(C, h, w) with its last column and row repeated."""
+        """(C, h, w) padded to multiples of `PAD_PX` by repeating the last column and row."""
         margin = (0, -self._width % PAD_PX, 0, -self._height % PAD_PX)
         return F.pad(torch.from_numpy(planes).unsqueeze(0), margin, mode="replicate").squeeze(0)
 
@@ -294,7 +296,7 @@ class Chain:
         }
 
     def _make_smoothed(self, i: int) -> np.ndarray:
-        # In ascending order, as the frames come: the network then goes over them once.
+        # In ascending order, so that the network goes over the frames once.
         alphas = {j: self._refined.array(j) for j in sorted((i, *self._beside(i)))}
         beside = [
             (self._frame_input(j).image, alphas[j], self._frame_input(j).present, partial(self._ways, i, j))
@@ -306,7 +308,7 @@ class Chain:
         return _with_pins(smoothed(frame_input.image, alphas[i], beside), frame_input.pinned)
 
     def _ways(self, i: int, j: int) -> Flows:
-        """The flows from frame i to the one beside it; both need them."""
+        """The flows between frame i and frame j beside it."""
         first = min(i, j)
         found = self._flows.get(first)
         if found is None:
@@ -317,7 +319,7 @@ class Chain:
     # What has changed since last time.
 
     def _remember(self, i: int, *, found: bool) -> str:
-        """Note what the matte of a frame was made from; unless it was `found`, say what is new in that."""
+        """Record what the matte of a frame was made from. Unless it was `found`, return what has changed."""
         assert self._cache is not None
         around = range(max(0, i - 2), min(self._last, i + 2) + 1)
         noted = {
@@ -332,7 +334,7 @@ class Chain:
             },
             "before": {str(self.frames[j]): self._network.digest(j) for j in (i - 2,) if j >= 0},
         }
-        now = json.loads(json.dumps(noted))  # as it will be recalled
+        now = json.loads(json.dumps(noted))  # in the form in which it is recalled
         key = key_of("last time", {"shot": self._recipe.shot, "frame": self.frames[i]})
         before = self._cache.recall(key)
         if before != now:
@@ -344,12 +346,12 @@ class Chain:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """What is kept of a window's result, on the grown grid: (N, H, W) mattes of its first frames."""
+    """What is kept of a window's result: (N, H, W) mattes of its first frames, on the padded grid."""
 
     first: np.ndarray
     second: np.ndarray
     own_last: np.ndarray
-    """(1, N, H, W) the last frame's matte before the fusion, or none where nobody asks for it."""
+    """(1, N, H, W) matte of the last frame before the fusion; (0, N, H, W) where it is not needed."""
     hidden: np.ndarray | None
 
 
@@ -362,7 +364,7 @@ def _with_pins(alphas: np.ndarray, pinned: np.ndarray | None) -> np.ndarray:
 
 
 def _news(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """What differs between two notes of the same frame, in a phrase."""
+    """What differs between two records of the same frame, in a phrase."""
     was, recipe = before["recipe"], now["recipe"]
     changed = [name for name in sorted(recipe.keys() | was.keys()) if recipe.get(name) != was.get(name)]
     if changed:

@@ -1,9 +1,9 @@
-"""One object per shot: frames in, mattes out.
+"""`ShotMatter`: the frames of a shot in, its mattes out.
 
-Temporal state runs in chains. A shot is cut into segments counted from its first frame; each segment's chain
-starts a few warm-up frames earlier and needs one frame more than it delivers. So a matte depends on a bounded
-set of frames that has nothing to do with what was asked for or in which order, and memory does not grow with
-the shot.
+Temporal state runs in chains. A shot is cut into segments counted from its first frame. The chain of a
+segment starts a few warm-up frames before it and needs one frame more than it delivers. So a matte depends on
+a bounded set of frames, whatever frames are asked for and in which order, and memory does not grow with the
+shot.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class MatteResult:
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     """(H, W) planes by name: `residual` and `contested` under `sum_to_one`."""
     reused: Reused = "nothing"
-    """What was found in the cache."""
+    """Which result was found in the cache."""
     why: str = ""
-    """With a cache: why not the finished matte was found."""
+    """With a cache: the reason why the finished matte was not found; else empty."""
 
 
 @dataclass(frozen=True)
 class FrameFailure:
-    """A frame that cannot be matted, and why; other frames are not affected."""
+    """A frame that cannot be matted, and the error; other frames are not affected."""
 
     frame: int
     error: MaggieError
@@ -77,13 +77,13 @@ class ShotMatter:
         plate: the input frames.
         guidance: the masks, from `guidance.combine`.
         settings: what changes the pixels.
-        shot_frames: the whole shot's frame numbers, ascending; None means all the plate has. Give it
-            when only a part of the shot is at hand, so that segments stay where they are.
-        pins: alphas that are delivered as they are, and that the frames beside them go on from.
-        cache: keeps what was computed from run to run. It changes no pixel.
+        shot_frames: the whole shot's frame numbers, ascending; None means all the plate has. Give it when
+            only a part of the shot is there, so that segments stay where they are.
+        pins: alphas that are delivered as they are; the network continues from them in the frames beside.
+        cache: keeps results from run to run. It changes no pixel.
         checkpoint: called between two steps of the work, with whether the next one reads a frame. It may
             wait; what it raises ends the run, so it raises `Cancelled` to stop.
-        overlap: read a frame ahead, in a thread of its own, while others are computed. It changes no pixel.
+        overlap: read one frame ahead in a thread of its own. It changes no pixel.
 
     Raises:
         FrameError: the plate lacks frames of the shot.
@@ -105,7 +105,7 @@ class ShotMatter:
         checkpoint: Callable[[bool], None] = lambda reads: None,
         overlap: bool = True,
     ):
-        sparse.chosen(model.device)  # says now what cannot be had
+        sparse.chosen(model.device)  # raises here, before a frame is read
         self.model, self.plate, self.guidance = model, plate, guidance
         self.settings = settings or MatteSettings()
         self.pins, self.cache = pins, cache
@@ -168,7 +168,7 @@ class ShotMatter:
 
     @cached_property
     def view(self) -> PlateView:
-        """How the plate's colours reach the network."""
+        """The conversion of the plate's colours for the network."""
         s = self.settings
         colour = ColorSettings(s.ocio, s.colorspace, s.exposure_ev, s.highlights)
         sample = [frame for i, frame in enumerate(self.shot_frames) if i in AUTO_EXPOSURE_AT]
@@ -188,8 +188,9 @@ class ShotMatter:
     def run(self, frames: Iterable[int] | None = None) -> Generator[MatteResult | FrameFailure, None, None]:
         """Matte `frames` (default: the whole shot), in ascending order, one by one.
 
-        A frame's matte is the same whatever else is asked for. A plate or mask that cannot be read fails the
-        frames it influences; the others go on. Close it where it is not used up: it has a thread.
+        A frame's matte does not depend on the other frames asked for. A plate or mask that cannot be read
+        fails the frames it influences; the others are delivered. Close the generator if it is not used up: it
+        has a thread.
         """
         wanted = sorted(set(self.shot_frames if frames is None else frames))
         outside = [frame for frame in wanted if frame not in self._place]
@@ -210,7 +211,7 @@ class ShotMatter:
                 yield from self._run_chain(start, end, asked, inputs, plates)
 
     def scene_linear(self, frame: int) -> np.ndarray:
-        """(H, W, 3) float32 scene-linear plate over the region; as stored where it is linear already."""
+        """(H, W, 3) float32 scene-linear plate over the region, as stored where it is scene-linear."""
         image = self._read(frame)
         return self.view.scene_linear(reframe(image.pixels, image.data, self.geometry.region))
 
@@ -229,7 +230,7 @@ class ShotMatter:
         )
         with closing(chain):
             for frame in asked:
-                yield self._matted(chain, frame, plates)  # kept by whoever takes it alone
+                yield self._matted(chain, frame, plates)  # no name here, so only the caller keeps it
 
     def _matted(self, chain: Chain, frame: int, plates: Prefetch[Frame]) -> MatteResult | FrameFailure:
         try:
@@ -241,7 +242,7 @@ class ShotMatter:
 
     @cached_property
     def _recipe(self) -> Recipe:
-        """What decides the pixels of every chain, for the cache by name."""
+        """Everything that decides the pixels of every chain; for the cache's keys."""
         refine, smooth, hidden = self._refine, self._smooth, self.settings.carry_hidden
         if self.cache is None:
             return Recipe(refine, smooth, hidden)
@@ -291,7 +292,7 @@ class ShotMatter:
     def _result(self, chain: Chain, frame: int, plates: Prefetch[Frame]) -> MatteResult:
         small, reused, why = chain.matte(frame)
         header, present, repairs = chain.frame_info(frame)
-        # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
+        # An instance without guidance in a frame is not in it, whatever the frames beside suggest.
         small = small * present[:, None, None].astype(np.float32)
         alphas = self.geometry.from_working(small)
         np.clip(alphas, 0, 1, out=alphas)
@@ -355,5 +356,5 @@ class ShotMatter:
 
 
 def _bare(plate: Frame) -> Frame:
-    """A frame's header alone."""
+    """A frame without its pixels."""
     return replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())

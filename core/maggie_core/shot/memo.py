@@ -1,4 +1,4 @@
-"""What a chain has computed and may need again."""
+"""Results of a chain that may be needed again, in memory and in the state cache."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ V = TypeVar("V")
 
 
 class CachedStep:
-    """What one step makes, an array for each frame of a chain: at hand, found in the cache, or made.
+    """One step of a chain: an array for each frame, from memory, from the cache, or computed.
 
     Args:
         key_inputs: everything the array of a frame depends on; the cache's key is its digest.
-        make: the array of a frame.
-        chained: the step starts from its own result of the frame before.
+        make: computes the array of a frame.
+        chained: the step needs its own result of the frame before.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class CachedStep:
         self._digests: dict[int, str] = {}
         self._recent: LruCache[np.ndarray] = LruCache(WINDOW + 1)
         self.made: set[int] = set()
-        """Frames whose array was made here."""
+        """Frames whose array was computed here."""
 
     def close(self) -> None:
-        """Let go of every array."""
+        """Release every array."""
         self._recent.keep(())
 
     def digest(self, i: int) -> str:
-        """Digest of the array of frame i; with a cache only."""
+        """Digest of the array of frame i. Only with a cache."""
         assert self._cache is not None
         for j in range(i + 1) if self._chained else (i,):  # ascending, since each key needs the one before
             if j not in self._digests:
@@ -90,7 +90,7 @@ class CachedStep:
 
 
 class LruCache(Generic[V]):
-    """The values used last, a few of them."""
+    """The `count` values that were used last."""
 
     def __init__(self, count: int) -> None:
         self._values: OrderedDict[int, V] = OrderedDict()
@@ -109,5 +109,5 @@ class LruCache(Generic[V]):
             self._values.popitem(last=False)
 
     def keep(self, keys: Iterable[int]) -> None:
-        """Forget all others."""
+        """Drop all values but those of `keys`."""
         self._values = OrderedDict((key, self._values[key]) for key in keys if key in self._values)

@@ -1,4 +1,4 @@
-"""What is wanted next, made while one works on what is there."""
+"""Makes the next value in another thread while the present one is used."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ V = TypeVar("V")
 
 
 class Prefetch(Generic[V]):
-    """Values of frames that are wanted in a known order; after each, the next is made in another thread.
+    """Values of frames that are needed in a known order. After each, the next is made in another thread.
 
-    There is never more than one ahead. Whoever asks for other frames, or leaves some out, gets them as well.
+    At most one value is made ahead. Frames may also be asked for in another order, or be left out.
 
     Args:
         make: the value of a frame.
-        frames: in the order they will be asked for; some may come again.
+        frames: the expected order; a frame may come more than once.
         pool: one thread, or None to make every value when it is asked for.
     """
 
