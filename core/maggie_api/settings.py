@@ -119,10 +119,7 @@ class MatteSettings:
         if self.warmup_frames < 0:
             sentence = f"warm-up is {self.warmup_frames} frames: it cannot be negative"
             raise SettingsError(sentence, field="warmup_frames")
-        if self.exposure_ev != "auto" and not abs(self.exposure_ev) <= MAX_EXPOSURE_EV:
-            span = f"-{MAX_EXPOSURE_EV}..{MAX_EXPOSURE_EV}"
-            sentence = f"exposure is {self.exposure_ev} stops: it lies in {span}, or is auto"
-            raise SettingsError(sentence, field="exposure_ev")
+        check_exposure(self.exposure_ev)
 
     @property
     def segment(self) -> Optional[int]:
@@ -213,6 +210,18 @@ class RunSettings:
         if not 0 < self.cache_gb < math.inf:
             sentence = f"the cache may take {self.cache_gb} GB: give it some room, in gigabytes"
             raise SettingsError(sentence, field="cache_gb")
+
+
+def check_exposure(stops: Union[float, Literal["auto"]]) -> None:
+    """Check that an exposure is `auto` or a number of stops in range.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    if stops != "auto" and not abs(stops) <= MAX_EXPOSURE_EV:
+        span = f"-{MAX_EXPOSURE_EV}..{MAX_EXPOSURE_EV}"
+        sentence = f"exposure is {stops} stops: it lies in {span}, or is auto"
+        raise SettingsError(sentence, field="exposure_ev")
 
 
 Kind = Literal["choice", "flag", "whole number", "number", "text"]

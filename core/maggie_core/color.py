@@ -27,6 +27,7 @@ import numpy as np
 import PyOpenColorIO
 
 from maggie_api.errors import ColorError, FrameError, SettingsError
+from maggie_api.settings import check_exposure
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.image import list_parts
@@ -88,8 +89,7 @@ class ColorSettings:
     def __post_init__(self) -> None:
         if self.highlights not in ("compress", "clip"):
             raise SettingsError(f"highlights is '{self.highlights}': it is compress or clip")
-        if self.exposure_ev != "auto" and not -32 <= float(self.exposure_ev) <= 32:
-            raise SettingsError(f"exposure is {self.exposure_ev} stops: it lies in -32..32, or is auto")
+        check_exposure(self.exposure_ev)
 
 
 @dataclass(frozen=True)
