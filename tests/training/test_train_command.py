@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -111,11 +112,13 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     resumed = command("train", killed)
 
     assert resumed.exit_code == 0, resumed.stderr
+    assert multiprocessing.active_children() == [], "a process that makes batches has outlived the training"
     assert same(weights(killed), weights(tmp_path / "straight"), rtol=0, atol=0)
     kept, whole = (read_log(folder / "log.csv") for folder in (killed, tmp_path / "straight"))
     assert [row["loss"] for row in kept] == [row["loss"] for row in whole]
 
 
+@pytest.mark.usefixtures("in_one_thread")
 def test_two_processes_train_like_one_with_both_batches(
     tmp_path: Path, stills: Path, settled_model: Path, command: Command
 ):
@@ -186,21 +189,21 @@ def test_sigterm_to_the_process_group_saves_where_it_was(
     options = ["--data", f"i-him50k:{stills}", "--from", tiny_model, "--steps", 100_000]
     options += ["--validate-every", 0, *SMALL, "--workers", workers]
     arguments = [sys.executable, "-m", "maggie_node", "train", tmp_path / "run", *options]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [str(a) for a in arguments],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
         env=one_thread(),
         start_new_session=True,
-    )
-    assert process.stderr is not None
-    lines = iter(process.stderr.readline, "")
-    assert any(line.startswith("step 1  ") for line in lines)
-    os.killpg(process.pid, signal.SIGTERM)
-    rest = list(lines)
+    ) as process:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        assert any(line.startswith("step 1  ") for line in lines)
+        os.killpg(process.pid, signal.SIGTERM)
+        rest = list(lines)
 
-    assert process.wait() == 130
+    assert process.returncode == 130
     assert rest[-1].startswith("maggie-node: stopped; run it again to go on")
     assert not any("defect" in line or "Traceback" in line for line in rest)
     assert read_checkpoint(tmp_path / "run" / "checkpoint.pt").step >= 1

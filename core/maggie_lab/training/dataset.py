@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -147,10 +147,10 @@ class TrainingDataset(IterableDataset[Arrays]):
         )
 
 
-def batches(dataset: TrainingDataset, *, workers: int) -> Iterator[TrainingBatch]:
+def batches(dataset: TrainingDataset, *, workers: int) -> Generator[TrainingBatch, None, None]:
     """Training batches of a dataset from `workers` processes; 0 makes them in this one."""
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=2 if workers else None)
-    for item in loader:
+    for item in loader:  # closing the generator ends it, and the worker processes with it
         yield TrainingBatch(**item)
 
 

@@ -10,7 +10,8 @@ MAD is the mean absolute error of alpha, times 1000.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -238,17 +239,22 @@ def train_on(
     makers = f"{workers} process{'es' if workers != 1 else ''}" if workers else "the training itself"
     say(f"on {processes.device}, batches made by {makers}; the first step takes longest")
 
-    done = trainer.run(
-        _with_progress(dataset, trainer, workers),
-        folder,
-        validate=None if validate is None else _announced(validate, say),
-        keep_best=lambda net, metrics: _export(net, folder / BEST, about, trainer.step, settings, metrics),
-        stopped=stopped,
-        tell=tell,
-        save_every_s=save_every_s,
-    )
+    with closing(_with_progress(dataset, trainer, workers)) as made:
+        done = trainer.run(
+            made,
+            folder,
+            validate=None if validate is None else _announced(validate, say),
+            keep_best=lambda net, metrics: _export(
+                net, folder / BEST, about, trainer.step, settings, metrics
+            ),
+            stopped=stopped,
+            tell=tell,
+            save_every_s=save_every_s,
+        )
     if trainer.is_first:
         _export(trainer.average, folder / LAST, about, trainer.step, settings, {})
+    # All processes wait here: one that ends while a thread of gloo still frees a tensor hangs in torch.
+    processes.wait_for_everyone()
     processes.end_training()
     return done
 
@@ -274,12 +280,15 @@ def _keep_finished(folder: Path, state: Checkpoint, say: Say) -> bool:
     return True
 
 
-def _with_progress(dataset: TrainingDataset, trainer: Trainer, workers: int) -> Iterator[TrainingBatch]:
+def _with_progress(
+    dataset: TrainingDataset, trainer: Trainer, workers: int
+) -> Generator[TrainingBatch, None, None]:
     """Batches of `dataset`, which is told how far the training is."""
     dataset.progress.value = trainer.progress
-    for batch in batches(dataset, workers=workers):
-        dataset.progress.value = trainer.progress
-        yield batch
+    with closing(batches(dataset, workers=workers)) as made:
+        for batch in made:
+            dataset.progress.value = trainer.progress
+            yield batch
 
 
 def _announced(validate: Validate, say: Say) -> Validate:
