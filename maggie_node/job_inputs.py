@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from maggie_api import job as jobs
 from maggie_api.errors import FrameError, SettingsError
 from maggie_api.events import Warning
 from maggie_api.job import MatteJob
+from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_api.sequences import parse_pattern
 from maggie_api.settings import MatteFile, MatteSettings, settings_of
 from maggie_core.guidance import (
@@ -33,6 +34,8 @@ from maggie_core.io.frames import (
     open_source,
     parse_frames,
 )
+from maggie_core.mattes.layout import sibling
+from maggie_node.output_paths import check_outputs
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
             "change --frames, or say which frames the shot has with --shot-frames"
         )
     if to_write:
-        _check_output(job, asked)
+        _check_name(job)
     warnings = _gap_warnings("plate frames", missing_frames(plate, shot_frames), job.on_missing)
     if job.on_missing != "error":
         plate = on_missing_source(plate, shot_frames, job.on_missing)
@@ -98,6 +101,8 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     )
     if job.guidance_missing != "error":
         warnings += _gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
+    if to_write:
+        _check_output(job, asked, [instance.slug for instance in guidance.instances])
     frames = tuple(frame for frame in asked if frame in set(shot_frames))
     shot = OpenShot(
         plate,
@@ -143,24 +148,37 @@ def _gap_warnings(what: str, missing: Sequence[int], policy: str) -> tuple[Warni
     return (Warning("missing-frames", f"{what} {compact_frames(missing)} are missing and {done[policy]}"),)
 
 
-def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
-    """Check, before hours are spent, that the mattes have their own names and a folder to be written in."""
+def _check_name(job: MatteJob) -> None:
+    """Check that the mattes are to be EXR files."""
     if Path(job.output).suffix.lower() != ".exr" and not job.output.endswith(("/", "\\")):
         raise SettingsError(
             f"output {job.output} is no EXR: mattes are data and need float layers, name it matte.####.exr"
         )
-    first = expand_output(job.output, frames[0], single=len(frames) == 1)
-    inputs = [job.plate, *(source.sequence for source in (*job.guidance, *job.pins))]
-    if first.resolve() in {_file_of(name, frames[0]).resolve() for name in inputs}:
-        raise SettingsError(f"output {job.output} is also an input: the mattes need a name of their own")
+
+
+def _check_output(job: MatteJob, frames: Sequence[int], slugs: Sequence[str]) -> None:
+    """Check, before hours are spent, that the mattes have their own names and a folder to be written in."""
+    single = len(frames) == 1
+    paths = [expand_output(job.output, frame, single=single) for frame in frames]
+    check_outputs(_outputs(paths, (*slugs, *EXTRA_LAYERS)), _inputs(job), said=job.output)
     try:
-        first.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=first.parent):
+        paths[0].parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=paths[0].parent):
             pass
     except OSError as error:
-        raise cannot_write(first, (error.strerror or str(error)).lower()) from error
+        raise cannot_write(paths[0], (error.strerror or str(error)).lower()) from error
 
 
-def _file_of(name: str, frame: int) -> Path:
-    pattern = parse_pattern(name)
-    return Path(name) if pattern is None else pattern.path(frame)
+def _outputs(paths: Iterable[Path], slugs: Sequence[str]) -> Iterator[Path]:
+    """Every file that any layout writes for the frames at `paths`."""
+    for path in paths:
+        yield path
+        yield from (sibling(path, slug) for slug in slugs)
+
+
+def _inputs(job: MatteJob) -> Iterator[Path]:
+    """Every file that the job reads and names."""
+    for name in (job.plate, *(source.sequence for source in (*job.guidance, *job.pins))):
+        pattern = None if Path(name).is_file() else parse_pattern(name)
+        yield from (Path(name),) if pattern is None else pattern.on_disk().values()
+    yield from (Path(name) for name in (job.model, job.ocio) if name is not None and Path(name).is_file())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from maggie_api.errors import SettingsError
@@ -29,8 +29,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, said: str)
         same = read.get(entry)
         if same is not None and (same.name == output.name or _is_same(same, output)):
             raise SettingsError(
-                f"output {said} would write over {same}, which is an input: give the mattes a name or a "
-                "folder of their own"
+                f"output {said} is also an input, {same}: the mattes need a name or a folder of their own"
             )
 
 
@@ -48,11 +47,3 @@ def _is_same(one: Path, other: Path) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return False
-
-
-def files_of(names: Iterable[str]) -> Iterator[Path]:
-    """Names that are files on disk, of what may also be the name of something else."""
-    for name in names:
-        path = Path(name)
-        if path.is_file():
-            yield path

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from maggie_api.errors import Cancelled, LicenceError, MaggieError, OutputError, SettingsError
+from maggie_api.errors import Cancelled, InputError, LicenceError, MaggieError, OutputError, SettingsError
 from maggie_api.events import (
     EffectiveSettings,
     Event,
@@ -27,11 +26,13 @@ from maggie_api.events import (
     Warning,
 )
 from maggie_api.job import MatteJob
+from maggie_core.guidance import Guidance
+from maggie_core.image.geometry import Geometry
 from maggie_core.io.frames import compact_frames, expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
 from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
-from maggie_core.mattes.provenance import stored_files
+from maggie_core.mattes.provenance import left_out, remove_mattes, stored_files
 from maggie_core.model import MatteModel, licence_of, load_model
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
@@ -84,15 +85,34 @@ def run(
         cache=cache,
         checkpoint=at_frames,
         overlap=overlap,
+        with_scene=job.foreground,
     )
     shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
-    # The first frame is read here, so that a plate or a mask of a wrong kind stops the job before it starts.
-    # An automatic exposure is measured here too: a job that has started reads one frame at a time.
-    shot.guidance.read(shot.frames[0], matter.geometry)
+    # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
+    # automatic exposure is measured on: a started job reads plates frame by frame alone.
+    _read_one(shot.guidance, shot.frames, matter.geometry)
     _ = matter.view.exposure_ev
     for warning in shot.warnings:
         emit(warning)
     return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap).run()
+
+
+def _read_one(guidance: Guidance, frames: Sequence[int], geometry: Geometry) -> None:
+    """Read the masks of one frame: of the first, or if they are damaged of the middle or the last.
+
+    Raises:
+        InputError: none of the three can be used.
+    """
+    first: InputError | None = None
+    for frame in dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])):
+        try:
+            guidance.read(frame, geometry)
+        except InputError as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
 
 
 class _Checkpoint:
@@ -151,6 +171,8 @@ class _Run:
         self._done = self._failed = 0
         self._skipped = len(shot.left_out)
         self._broken: dict[int, Repairs] = {}
+        self._without: dict[int, list[int]] = {}
+        """Frames that could not be used, and those that were matted without them."""
 
     def run(self) -> Finished:
         self._emit(_started(self._job, self._shot, self._model, self._matter))
@@ -162,6 +184,7 @@ class _Run:
         finally:
             self._shot.plate.close()
         self._warn_of_repairs()
+        self._warn_of_damage()
         self._warn_of_the_cache()
         finished = Finished(self._done, self._skipped, self._failed, cancelled=stopped)
         self._emit(finished)
@@ -172,13 +195,20 @@ class _Run:
         waiting: list[int] = []
         for frame in self._shot.frames:
             path = self._path(frame)
-            if self._job.resume and is_complete(path, self._recipe(frame)):
+            if self._job.resume and self._is_done(frame):
                 self._skipped += 1
-                names = tuple(str(file) for file in stored_files(path))
+                names = tuple(str(file) for file in stored_files(path, self._job.layout))
                 self._emit(FrameDone(frame, names[0], 0.0, cached=True, paths=names, reused="file"))
             else:
                 waiting.append(frame)
         return tuple(waiting)
+
+    def _is_done(self, frame: int) -> bool:
+        """Whether a frame's files are there as they would be made now."""
+        path = self._path(frame)
+        # What a matte had to do without is damaged still, or it is another file by now.
+        layout = self._job.layout
+        return is_complete(path, self._recipe(frame, self._inputs_now(frame, left_out(path, layout))), layout)
 
     def _deliver(self, waiting: tuple[int, ...]) -> None:
         self._left, self._since = list(waiting), time.monotonic()
@@ -206,11 +236,10 @@ class _Run:
                 self._report_finished()
                 if isinstance(result, FrameFailure):
                     self._left.remove(result.frame)
-                    self._fail([result.frame], result.error)
+                    self._take_failure(result)
                 else:
-                    scene = self._matter.scene_linear(result.frame) if self._job.foreground else None
-                    bare = replace(result, alphas=result.alphas[:0], extra={})
-                    self._writing = bare, pool.submit(self._write, result, scene)
+                    bare = replace(result, alphas=result.alphas[:0], extra={}, scene_linear=None)
+                    self._writing = bare, pool.submit(self._write, result)
                 del result  # only the writer keeps its pixels
 
     def _report_written(self) -> bool:
@@ -243,12 +272,21 @@ class _Run:
             seconds, self._since = at - self._since, at
             self._tell_done(result, paths, seconds=seconds)
 
+    def _take_failure(self, failure: FrameFailure) -> None:
+        if failure.unreadable and self._job.on_missing == "skip":
+            self._skipped += 1
+            remove_mattes(self._path(failure.frame))
+            self._emit(Warning("unreadable-frames", f"frame {failure.frame} is left out: {failure.error}"))
+        else:
+            self._fail([failure.frame], failure.error)
+
     def _fail(self, frames: Iterable[int], error: MaggieError) -> None:
         for frame in frames:
             self._failed += 1
+            remove_mattes(self._path(frame))  # of an earlier run, by another recipe
             self._emit(FrameFailed(frame, str(error)))
 
-    def _write(self, result: MatteResult, scene: np.ndarray | None) -> tuple[tuple[Path, ...], float]:
+    def _write(self, result: MatteResult) -> tuple[tuple[Path, ...], float]:
         """Write the files of a frame. Returns them and the time when they were complete."""
         paths = write_mattes(
             self._path(result.frame),
@@ -256,11 +294,12 @@ class _Run:
             instances=self._shot.guidance.instances,
             geometry=result.geometry,
             plate=result.header,
-            provenance=self._provenance(result.frame),
+            provenance=self._provenance(result),
             settings=self._shot.files,
             extra=result.extra,
-            scene_linear=scene,
+            scene_linear=result.scene_linear,
         )
+        remove_mattes(self._path(result.frame), but=paths)  # of another layout
         return paths, time.monotonic()
 
     def _has_room(self, result: MatteResult) -> bool:
@@ -280,6 +319,8 @@ class _Run:
         repairs = Repairs(**asdict(result.repairs))
         if repairs.nan or repairs.inf:
             self._broken[result.frame] = repairs
+        for damaged in result.without:
+            self._without.setdefault(damaged, []).append(result.frame)
         self._done += 1
         names = tuple(str(path) for path in paths)
         self._emit(
@@ -304,6 +345,16 @@ class _Run:
                 Warning("repaired-pixels", f"{found} were mended in the network's copy; the plate has them")
             )
 
+    def _warn_of_damage(self) -> None:
+        for damaged, frames in self._without.items():
+            self._emit(
+                Warning(
+                    "unreadable-frames",
+                    f"frames {compact_frames(frames)} are matted without frame {damaged}, which cannot be "
+                    "used: repair its files, and they are made anew",
+                )
+            )
+
     def _warn_of_the_cache(self) -> None:
         trouble = self._matter.cache.trouble if self._matter.cache else ""
         if trouble:
@@ -314,9 +365,16 @@ class _Run:
     def _path(self, frame: int) -> Path:
         return expand_output(self._job.output, frame, single=len(self._shot.frames) == 1)
 
-    def _recipe(self, frame: int) -> str:
-        """Digest of everything that decides the frame's files, and of nothing else."""
-        seen = self._matter.influence(frame)
+    def _inputs_now(self, frame: int, without: tuple[int, ...]) -> dict[int, dict[str, str]]:
+        """Digests of what a matte would be made from, were it made now, by frame and kind."""
+        return {each: self._matter.files(each) for each in self._matter.influence(frame, without=without)}
+
+    def _recipe(self, frame: int, inputs: Mapping[int, Mapping[str, str]]) -> str:
+        """Changes with everything that decides the frame's files, and with nothing else.
+
+        Args:
+            inputs: digests of what the matte is made from, by frame and kind.
+        """
         return recipe_digest(
             {
                 "version": __version__,
@@ -324,18 +382,18 @@ class _Run:
                 "device": self._model.device.type,
                 "precision": self._model.precision,
                 # What takes effect counts, not how it was asked for: a configuration by $OCIO or by path.
-                "settings": asdict(self._matter.effective),
+                "settings": asdict(self._matter.effective) | {"ocio": self._matter.view.digest},
                 "files": asdict(self._shot.files),
                 "geometry": asdict(self._matter.geometry),
                 "instances": [instance.name for instance in self._shot.guidance.instances],
                 "frame": frame,
-                "plate": {str(f): self._shot.plate.digest(f) for f in seen},
-                "guidance": {str(f): self._shot.guidance.digest(f) for f in seen},
-                "pins": {str(f): pins.digest(f) for f in seen} if (pins := self._shot.pins) else {},
+                "passes": [asdict(each) for each in self._matter.passes(frame)],
+                "inputs": {str(each): dict(digests) for each, digests in inputs.items()},
             }
         )
 
-    def _provenance(self, frame: int) -> dict[str, Any]:
+    def _provenance(self, result: MatteResult) -> dict[str, Any]:
+        frame = result.frame
         info, settings = self._model.info, self._matter.effective
         return {
             "version": __version__,
@@ -350,7 +408,9 @@ class _Run:
             "plate": self._job.plate,
             "guidance": [asdict(source) for source in self._job.guidance],
             "pins": self._shot.pins.names(frame) if self._shot.pins else [],
-            "recipe": self._recipe(frame),
+            "enlarged": [round(each.enlarged, 3) for each in self._matter.passes(frame)],
+            "without": list(result.without),
+            "recipe": self._recipe(frame, result.inputs),
         }
 
 

@@ -20,6 +20,7 @@ Highlights = Literal["compress", "clip"]
 Overlap = Literal["first", "last", "shared"]
 DataWindow = Literal["display", "tight", "plate"]
 Detail = Literal["working", "full"]
+Scale = Literal["auto", "off"]
 Refine = Literal["none", "guided", "closed-form"]
 Smooth = Literal["none", "flow"]
 Layout = Literal["layers", "files", "multipart", "cryptomatte"]
@@ -62,6 +63,10 @@ class MatteSettings:
     )
     detail: Detail = option(
         "working", "Where edges are decided: on the working grid, or once more at the plate's own size."
+    )
+    scale: Scale = option(
+        "auto",
+        "Whether small people are enlarged until the network can judge them, or matted in the whole frame.",
     )
     colorspace: Optional[str] = option(
         None, "OCIO colour space of the plate; default: by the configuration's file rules."

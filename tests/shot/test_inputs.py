@@ -8,7 +8,7 @@ import pytest
 
 from maggie_api.errors import FrameError
 from maggie_core.io.digest import file_digest
-from maggie_core.shot.inputs import READS, InputAccount
+from maggie_core.shot.inputs import READS, InputAccount, InputsChangedError, UnreadableFrameError
 
 
 def digests(path: Path) -> dict[str, str]:
@@ -18,13 +18,13 @@ def digests(path: Path) -> dict[str, str]:
 def test_a_frame_is_noted_as_it_was_when_it_was_read(tmp_path: Path):
     file, account = tmp_path / "plate", InputAccount()
     file.write_text("old")
-    old = file_digest(file)
+    old = digests(file)
 
     assert account.read(7, lambda: digests(file), file.read_text) == "old"
     file.write_text("new")
 
-    assert account.digest("plate", 7) == old
-    assert account.digest("plate", 8) is None
+    assert account.of(7) == old
+    assert account.of(8) == {}
 
 
 def test_a_file_that_changes_under_the_reader_is_read_again(tmp_path: Path):
@@ -40,7 +40,7 @@ def test_a_file_that_changes_under_the_reader_is_read_again(tmp_path: Path):
 
     assert account.read(7, lambda: digests(file), read) == "new"
     assert reads == ["old", "new"]
-    assert account.digest("plate", 7) == file_digest(file)
+    assert account.of(7) == digests(file)
 
 
 def test_a_file_that_cannot_be_read_because_it_is_being_written_is_read_again(tmp_path: Path):
@@ -56,6 +56,20 @@ def test_a_file_that_cannot_be_read_because_it_is_being_written_is_read_again(tm
     assert account.read(7, lambda: digests(file), read) == "whole"
 
 
+def test_a_file_that_cannot_be_used_is_noted_with_its_reason(tmp_path: Path):
+    file, account = tmp_path / "plate", InputAccount()
+    file.write_text("damaged")
+
+    def read() -> str:
+        raise FrameError("it is damaged")
+
+    with pytest.raises(UnreadableFrameError, match="it is damaged") as said:
+        account.read(7, lambda: digests(file), read)
+
+    assert said.value.frame == 7
+    assert account.of(7) == digests(file)
+
+
 def test_a_file_that_never_rests_is_said(tmp_path: Path):
     file, account, reads = tmp_path / "plate", InputAccount(), []
 
@@ -64,18 +78,18 @@ def test_a_file_that_never_rests_is_said(tmp_path: Path):
         file.write_text(str(len(reads)))
 
     file.write_text("0")
-    with pytest.raises(FrameError, match="change while they are read"):
+    with pytest.raises(UnreadableFrameError, match="change while they are read"):
         account.read(7, lambda: digests(file), read)
 
     assert len(reads) == READS
-    assert account.digest("plate", 7) is None
+    assert account.of(7) == {}
 
 
-def test_what_was_read_in_two_versions_equals_neither(tmp_path: Path):
-    account = InputAccount()
+def test_a_frame_that_is_another_one_when_it_is_read_again_is_said(tmp_path: Path):
+    file, account = tmp_path / "plate", InputAccount()
+    file.write_text("old")
+    account.read(7, lambda: digests(file), file.read_text)
+    file.write_text("new")
 
-    account.note(7, {"plate": "a"})
-    account.note(7, {"plate": "b"})
-    account.note(7, {"plate": "a"})
-
-    assert account.digest("plate", 7) not in ("a", "b", None)
+    with pytest.raises(InputsChangedError):
+        account.read(7, lambda: digests(file), file.read_text)

@@ -11,6 +11,7 @@ from support.tiny import tiny_model
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
+from maggie_core.shot.inputs import InputAccount
 
 DISPLAY = (0, 0, 96, 64)
 
@@ -78,6 +79,9 @@ def test_a_mask_of_the_overscans_size_lies_on_the_overscan_of_its_own_frame(tmp_
     write_image(tmp_path / "ana.1002.png", mask)
 
     shot = matter(tmp_path)
-    first, second = (shot._frame_input(number).guidance for number in (1001, 1002))
+    first, second = (
+        shot._reader.inputs(number, shot.passes(number), InputAccount())[0].guidance
+        for number in (1001, 1002)
+    )
 
     assert first.any() and np.array_equal(first, second)

@@ -16,10 +16,12 @@ import click
 import pytest
 from support.command_line import run_command
 from support.published_sets import write_him2k
-from support.tiny import write_shot
+from support.tiny import disc, write_shot
 from support.training_sets import write_clips, write_stills
 
 from maggie_api.job import MaskGuidance, MatteJob, write_job
+from maggie_core.image.window import Window
+from maggie_core.io.exr import Part, write_exr
 from maggie_core.model.network import Network
 from maggie_lab.synthesis import BankPlan, build_bank
 from maggie_lab.training import loop
@@ -116,8 +118,10 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_clips(folder / "V-HIM2K5", frames=9)
     write_him2k(folder / "HIM2K")
     plate, masks = write_shot(folder, frames=range(1001, 1021))
-    for path in folder.glob("ana.*.png"):
-        path.rename(folder / path.name.replace("ana", "ana_final"))
+    whole = Window(0, 0, 96, 64)
+    for frame in range(1001, 1021):
+        alpha = disc(96, 64, 30, 32, 20)[..., None]
+        write_exr(folder / f"ana_final.{frame}.exr", [Part(None, ("A",), alpha, whole, whole)])
     write_job(MatteJob(plate, "matte.####.exr", (MaskGuidance("ana", masks["ben"]),)), folder / "job.json")
     about = {"name": "image", "licence": "in-house", "commercial": True}
     export(Network(RECIPES["paper-image"].config), folder / "published", about)

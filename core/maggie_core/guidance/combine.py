@@ -61,11 +61,15 @@ class Guidance:
         """Coverage at `frame` on the working grid: (N, h, w) float32 in [0, 1], zeros where absent.
 
         Raises:
-            GuidanceError: a file is missing or unreadable, or is of another image's shape.
+            GuidanceError: a file is missing or unreadable, or is of another picture's shape.
         """
+        return self.placed(self.masks(frame), geometry)
+
+    def placed(self, masks: Iterable[Mask], geometry: Geometry) -> np.ndarray:
+        """Masks of one frame as coverage on the working grid; as `read`."""
         width, height = geometry.working_size
         coverage = np.zeros((len(self.instances), height, width), np.float32)
-        for mask in self.masks(frame):
+        for mask in masks:
             placed = geometry.place(
                 mask.pixels,
                 mask.data,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
 from maggie_core.io.image import list_parts, read_image, stored_window
 from maggie_core.io.video import MOVIE_SUFFIXES, MovieSource
+
+V = TypeVar("V")
 
 __all__ = [
     "FileSource",
@@ -208,7 +210,7 @@ def on_missing_source(source: FrameSource, frames: Iterable[int], policy: OnMiss
         raise SettingsError(f"on-missing is '{policy}': it is one of {', '.join(get_args(OnMissing))}")
     wanted = tuple(sorted(set(frames)))
     missing = missing_frames(source, wanted)
-    if not missing:
+    if not missing and policy in ("error", "skip"):
         return source
     if policy == "error":
         first = source.colorspace_hint
@@ -254,14 +256,33 @@ class _GapSource:
         """The frame whose file answers for `frame`: itself, the last before it, else the first after it."""
         if frame not in self._missing or self._policy == "skip":
             return frame
-        before = [each for each in self._source.frames if each < frame]
-        return before[-1] if before else self._source.frames[0]
+        there = [each for each in self._source.frames if each not in self._missing]
+        before = [each for each in there if each < frame]
+        return before[-1] if before else there[0]
+
+    def _leave_out(self, damaged: int) -> bool:
+        """Take a file that cannot be read for missing from now on; False where nothing can stand in."""
+        there = [each for each in self._source.frames if each not in self._missing and each != damaged]
+        if self._policy == "skip" or not there:
+            return False
+        self._missing |= {damaged}
+        return True
 
     def _is_black(self, frame: int) -> bool:
         return self._policy == "black" and frame in self._missing
 
+    def _asked(self, frame: int, ask: Callable[[int], V]) -> V:
+        """What `ask` gives for the file that answers for `frame`; a damaged one is left out from now on."""
+        while True:
+            stand_in = self._stand_in(frame)
+            try:
+                return ask(stand_in)
+            except FrameError:
+                if not self._leave_out(stand_in):
+                    raise
+
     def read(self, frame: int, *, channels: Sequence[str] | None = None) -> Frame:
-        stand_in = self._source.read(self._stand_in(frame), channels=channels)
+        stand_in = self._asked(frame, lambda each: self._source.read(each, channels=channels))
         if not self._is_black(frame):
             return stand_in
         return Frame(
@@ -275,13 +296,16 @@ class _GapSource:
         )
 
     def channels(self, frame: int) -> tuple[str, ...]:
-        return self._source.channels(self._stand_in(frame))
+        return self._asked(frame, self._source.channels)
 
     def data_window(self, frame: int, channels: Sequence[str]) -> Window:
         return self._source.data_window(self._stand_in(frame), channels)
 
     def digest(self, frame: int) -> str:
         stored = self._source.digest(self._stand_in(frame))
+        if frame in self._missing and frame in self._source.frames:  # damaged: repaired it is another frame
+            both = f"{stored} for {self._source.digest(frame)}"
+            stored = hashlib.blake2b(both.encode(), digest_size=16).hexdigest()
         if not self._is_black(frame):
             return stored
         return hashlib.blake2b(f"black {stored}".encode(), digest_size=16).hexdigest()

@@ -57,6 +57,8 @@ class ModelInfo:
     """Edge refinement that `auto` takes (`maggie_core.postprocess.edges`)."""
     smooth: Smooth = "none"
     """Temporal smoothing that `auto` takes (`maggie_core.postprocess.temporal`)."""
+    person_px: tuple[int, int] | None = None
+    """Heights of people, on the working grid, that it was trained for; None where nobody said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +122,11 @@ class MatteModel:
     def digest(self) -> str:
         """Changes with the weights and with how instances are passed; for keys of caches and recipes."""
         return f"{self.info.digest} {self.instances}"
+
+    @property
+    def most_instances(self) -> int:
+        """Instances that can compete for pixels in one pass."""
+        return self._network.config.slots
 
     def to(
         self, device: torch.device | str, precision: Literal["fp32", "bf16", "fp16"] = "fp32"

@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_api.errors import InputError
 from maggie_api.sequences import compact_frames
 from maggie_api.settings import Refine, Smooth
 from maggie_core.color import RepairCount
@@ -33,6 +32,7 @@ from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
 from maggie_core.shot.cache import StateCache, key_of
 from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
+from maggie_core.shot.inputs import InputAccount
 from maggie_core.shot.memo import CachedStep, LruCache
 
 PAD_PX = 64
@@ -66,8 +66,10 @@ class Chain:
 
     Args:
         frames: frame numbers, ascending, warm-up and look-ahead included.
-        read: reads a frame; its InputError is remembered, and raised for every frame that needs this one.
-        files: digests by name of the files a frame is read from.
+        read: reads a frame; raises `UnreadableFrameError` for one whose own files cannot be used, and
+            `InputsChangedError` for one that was another before.
+        files: digests by kind of the files of a frame as they are now.
+        account: what the mattes are made from is noted here.
         size: width and height of the working grid.
         checkpoint: called between two steps of the work, with whether the next one reads a frame.
     """
@@ -80,6 +82,7 @@ class Chain:
         *,
         read: Callable[[int], FrameInput],
         files: Callable[[int], dict[str, str]],
+        account: InputAccount,
         size: tuple[int, int],
         cache: StateCache | None = None,
         checkpoint: Callable[[bool], None] = lambda reads: None,
@@ -87,7 +90,8 @@ class Chain:
         self.frames = tuple(frames)
         self._checkpoint = checkpoint
         self._model, self._recipe, self._cache = model, recipe, cache
-        self._read, self._files, (self._width, self._height) = read, files, size
+        self._read, self._files, self._account, self._size = read, files, account, size
+        self._width, self._height = size
         self._last = len(self.frames) - 1
         self._frame_inputs: LruCache[FrameInput] = LruCache(2 * WINDOW)
         self._features: LruCache[tuple[bool, Any]] = LruCache(WINDOW)
@@ -95,7 +99,6 @@ class Chain:
         self._windows: LruCache[_Window] = LruCache(1)
         self._flows: LruCache[Flows] = LruCache(2)
         self._frame_digests: dict[int, FrameDigest] = {}
-        self._broken: dict[int, InputError | OSError] = {}
         steps = ("hidden", self._hidden_key, self._make_hidden), ("network", self._network_key, self._make)
         self._hidden, self._network = (CachedStep(*step, cache, chained=True) for step in steps)
         self._refined = CachedStep("refine", self._refine_key, self._make_refined, cache)
@@ -105,7 +108,6 @@ class Chain:
         """Release every array. A chain and its steps refer to each other, so they are freed late."""
         for recent in (self._frame_inputs, self._features, self._windows, self._flows):
             recent.keep(())
-        self._broken.clear()  # a traceback keeps the local variables of its calls
         for step in (self._hidden, self._network, self._refined, self._mattes):
             step.close()
 
@@ -113,7 +115,8 @@ class Chain:
         """(N, h, w) float32 alphas of `frame` in [0, 1], what was reused, and the reason why not more.
 
         Raises:
-            InputError, OSError: a frame it depends on cannot be read.
+            UnreadableFrameError: the files of a frame it depends on cannot be used.
+            InputsChangedError: those of a frame have changed since they were read.
         """
         i = self.frames.index(frame)
         alphas = self._mattes.array(i)
@@ -122,6 +125,38 @@ class Chain:
         found = i not in self._mattes.made
         reused: Reused = "matte" if found else "nothing" if i in self._network.made else "state"
         return alphas, reused, self._remember(i, found=found)
+
+    def without(self, frame: int) -> Chain:
+        """The same chain as if the shot had no such frame; what does not depend on it is taken over.
+
+        This chain is closed.
+        """
+        at = self.frames.index(frame)
+        rest = Chain(
+            self._model,
+            (*self.frames[:at], *self.frames[at + 1 :]),
+            self._recipe,
+            read=self._read,
+            files=self._files,
+            account=self._account,
+            size=self._size,
+            cache=self._cache,
+            checkpoint=self._checkpoint,
+        )
+        before = range(at)
+        self._frame_inputs.keep(before)
+        self._features.keep(before)
+        rest._frame_inputs.take(self._frame_inputs)
+        rest._features.take(self._features)
+        rest._frame_digests = {i: digest for i, digest in self._frame_digests.items() if i in before}
+        # The matte of frame i is made of its window; a smoothed one of its neighbours' windows, too.
+        whole = [i for i in before if self._window_of(i) + WINDOW <= at]
+        rest._hidden.take(self._hidden, whole)
+        rest._network.take(self._network, whole)
+        rest._refined.take(self._refined, whole)
+        rest._mattes.take(self._mattes, [i for i in whole if i + 1 in whole])
+        self.close()
+        return rest
 
     def frame_info(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
         """Header of a frame (None when it was not read), (N,) bool presence of instances, its repairs."""
@@ -137,38 +172,35 @@ class Chain:
         """(3, h, w) float32 image of a frame as the network sees it, sRGB-encoded in [0, 1].
 
         Raises:
-            InputError, OSError: the frame cannot be read.
+            UnreadableFrameError, InputsChangedError: as `matte`.
         """
         return self._frame_input(self.frames.index(frame)).image
 
     def _frame_input(self, i: int) -> FrameInput:
-        if i in self._broken:
-            raise self._broken[i]
         found = self._frame_inputs.get(i)
         if found is None:
             self._checkpoint(True)
-            try:
-                found = self._read(self.frames[i])
-            except (InputError, OSError) as error:
-                self._broken[i] = error
-                raise
+            found = self._read(self.frames[i])
             self._frame_inputs.put(i, found)
         return found
 
     def _frame_digest(self, i: int) -> FrameDigest:
         """The digests of a frame's input: from the cache by those of its files, else of its arrays."""
-        if i in self._broken:
-            raise self._broken[i]
         if i not in self._frame_digests:
             assert self._cache is not None
-            key = key_of("frame", {"how": self._recipe.seeing, "files": self._files(self.frames[i])})
-            found = self._cache.recall(key)
+            frame = self.frames[i]
+            files = self._account.of(frame) or self._files(frame)
+            found = self._cache.recall(self._frame_key(files))
             if found is None:
                 self._frame_digests[i] = digest_of(self._frame_input(i))
-                self._cache.record(key, asdict(self._frame_digests[i]))
+                self._cache.record(self._frame_key(self._account.of(frame)), asdict(self._frame_digests[i]))
             else:
+                self._account.note(frame, files)
                 self._frame_digests[i] = FrameDigest(**found)
         return self._frame_digests[i]
+
+    def _frame_key(self, files: dict[str, str]) -> str:
+        return key_of("frame", {"how": self._recipe.seeing, "files": files})
 
     # The network's matte of frame 0 comes from the first window, that of frame i from the window around it.
     # The last frame has no frame after it and keeps the matte of its own features. The published program

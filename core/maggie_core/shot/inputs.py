@@ -1,8 +1,7 @@
 """The one account of a shot's inputs: what was read, told by digests taken while it was read.
 
 A file may be repainted while a job runs. So the digest that stands for a frame is that of the very bytes its
-pixels came from, and a matte that was made from two versions of a frame is never taken for one made from
-either.
+pixels came from. A chain in which a frame shows two versions is begun anew.
 """
 
 from __future__ import annotations
@@ -21,11 +20,27 @@ KINDS = ("plate", "guidance", "pins")
 """What the digests of a frame are of."""
 
 
+class InputsChangedError(Exception):
+    """A frame that was read before is another one now."""
+
+    def __init__(self, frame: int) -> None:
+        super().__init__(f"the files of frame {frame} have changed since they were read")
+        self.frame = frame
+
+
+class UnreadableFrameError(Exception):
+    """A frame's own files cannot be used."""
+
+    def __init__(self, frame: int, error: InputError | OSError) -> None:
+        super().__init__(str(error))
+        self.frame, self.error = frame, error
+
+
 class InputAccount:
-    """Digests of every frame that was read, by kind. Several threads may note at once."""
+    """Digests, by kind, of every frame that was read for one chain. Several threads may note at once."""
 
     def __init__(self) -> None:
-        self._noted: dict[tuple[str, int], list[str]] = {}
+        self._noted: dict[int, dict[str, str]] = {}
         self._lock = threading.Lock()
 
     def read(self, frame: int, digests: Callable[[], Mapping[str, str]], read: Callable[[], V]) -> V:
@@ -34,37 +49,44 @@ class InputAccount:
         Args:
             frame: whose files are read.
             digests: the files' digests as they are now, by kind.
-            read: reads them; what it raises goes on, unless the files have changed meanwhile.
+            read: reads them.
 
         Raises:
-            FrameError: the files change whenever they are read.
+            InputsChangedError: it was read before, and was another one then.
+            UnreadableFrameError: `read` failed, or the files change whenever they are read.
         """
         for _ in range(READS):
             before = dict(digests())
+            failed: InputError | OSError | None = None
+            value: V | None = None
             try:
                 value = read()
-            except (InputError, OSError):
-                if dict(digests()) == before:
-                    raise
+            except (InputError, OSError) as error:
+                failed = error
+            if dict(digests()) != before:
                 continue
-            if dict(digests()) == before:
-                self.note(frame, before)
-                return value
-        raise FrameError(
+            self.note(frame, before)
+            if failed is not None:
+                raise UnreadableFrameError(frame, failed)
+            return value  # type: ignore[return-value]
+        always = FrameError(
             f"the files of frame {frame} change while they are read: wait until they are written"
         )
+        raise UnreadableFrameError(frame, always)
 
     def note(self, frame: int, digests: Mapping[str, str]) -> None:
-        """Note digests of a frame that something was made from."""
-        with self._lock:
-            for kind, digest in digests.items():
-                known = self._noted.setdefault((kind, frame), [])
-                if digest not in known:
-                    known.append(digest)
+        """Note digests of a frame that something is made from.
 
-    def digest(self, kind: str, frame: int) -> str | None:
-        """Digest of what was read of a frame, None when nothing was; of several versions, one text that is
-        the digest of no file."""
+        Raises:
+            InputsChangedError: others were noted before.
+        """
         with self._lock:
-            known = self._noted.get((kind, frame))
-        return None if not known else " then ".join(known)
+            known = self._noted.setdefault(frame, {})
+            for kind, digest in digests.items():
+                if known.setdefault(kind, digest) != digest:
+                    raise InputsChangedError(frame)
+
+    def of(self, frame: int) -> dict[str, str]:
+        """Digests of what was read of a frame, by kind; empty when nothing was."""
+        with self._lock:
+            return dict(self._noted.get(frame, {}))

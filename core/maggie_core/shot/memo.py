@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -42,6 +42,14 @@ class CachedStep:
     def close(self) -> None:
         """Release every array."""
         self._recent.keep(())
+
+    def take(self, other: CachedStep, frames: Iterable[int]) -> None:
+        """Take over what another step of this kind has of some frames."""
+        wanted = set(frames)
+        self._digests = {i: digest for i, digest in other._digests.items() if i in wanted}
+        self.made = other.made & wanted
+        other._recent.keep([i for i in other._recent if i in wanted])
+        self._recent.take(other._recent)
 
     def digest(self, i: int) -> str:
         """Digest of the array of frame i. Only with a cache."""
@@ -108,6 +116,14 @@ class LruCache(Generic[V]):
         while len(self._values) > self._count:
             self._values.popitem(last=False)
 
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(self._values))
+
+    def take(self, other: LruCache[V]) -> None:
+        """Take over the values of another."""
+        for key in other:
+            self.put(key, other._values[key])
+
     def keep(self, keys: Iterable[int]) -> None:
-        """Drop all values but those of `keys`."""
-        self._values = OrderedDict((key, self._values[key]) for key in keys if key in self._values)
+        """Forget all others."""
+        self._values = OrderedDict((key, self._values[key]) for key in list(keys) if key in self._values)
