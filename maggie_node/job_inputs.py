@@ -12,7 +12,7 @@ from maggie_api.errors import FrameError, SettingsError
 from maggie_api.events import Warning
 from maggie_api.job import MatteJob
 from maggie_api.sequences import parse_pattern
-from maggie_api.settings import MatteSettings
+from maggie_api.settings import MatteFile, MatteSettings, settings_of
 from maggie_core.guidance import (
     CryptomatteSequence,
     Guidance,
@@ -33,7 +33,6 @@ from maggie_core.io.frames import (
     open_source,
     parse_frames,
 )
-from maggie_core.mattes import MatteFile
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         InputError: something is missing, unreadable or out of range; nothing has been written.
         OutputError: nothing can be written where the mattes should go.
     """
-    settings, files = _settings(job), _files(job)
+    settings, files = settings_of(MatteSettings, job), settings_of(MatteFile, job)
     plate = open_source(job.plate)
     shot_frames = parse_frames(job.shot_frames) if job.shot_frames else plate.expected
     asked = parse_frames(job.frames) if job.frames else shot_frames
@@ -114,36 +113,6 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     if to_write:
         shot.require(frames)
     return shot
-
-
-def _settings(job: MatteJob) -> MatteSettings:
-    return MatteSettings(
-        working_px=job.working_px,
-        detail=job.detail,
-        colorspace=job.colorspace,
-        ocio=job.ocio,
-        exposure_ev=job.exposure_ev,
-        highlights=job.highlights,
-        plate_layer=job.plate_layer,
-        overlap=job.overlap,
-        segment_frames=job.segment_frames,
-        warmup_frames=job.warmup_frames,
-        carry_hidden=job.carry_hidden,
-        refine=job.refine,
-        smooth=job.smooth,
-        sum_to_one=job.sum_to_one,
-        data_window=job.data_window,
-    )
-
-
-def _files(job: MatteJob) -> MatteFile:
-    return MatteFile(
-        layout=job.layout,
-        depth=job.depth,
-        compression=job.compression,
-        data_window=job.data_window,
-        foreground=job.foreground,
-    )
 
 
 def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:

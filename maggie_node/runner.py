@@ -16,6 +16,7 @@ import torch
 
 from maggie_api.errors import LicenceError, MaggieError, OutputError, SettingsError
 from maggie_api.events import (
+    EffectiveSettings,
     Event,
     Finished,
     FrameDone,
@@ -23,7 +24,6 @@ from maggie_api.events import (
     InstanceInfo,
     Repairs,
     Started,
-    Terms,
     Warning,
 )
 from maggie_api.job import MatteJob
@@ -37,9 +37,6 @@ from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
 from maggie_node import __version__
 from maggie_node.job_inputs import OpenShot, open_shot
-
-EFFECTIVE = ("ocio", "colorspace", "exposure_ev", "refine", "smooth", "detail")
-"""Settings a recipe has as they take effect."""
 
 
 def run(
@@ -319,23 +316,16 @@ class _Run:
 
     def _recipe(self, frame: int) -> str:
         """Changes with everything that decides the frame's files, and with nothing else."""
-        seen, view = self._matter.influence(frame), self._matter.view
-        # What takes effect counts, not how it was asked for: a configuration by $OCIO, by name or by path.
-        settings = {key: value for key, value in asdict(self._shot.settings).items() if key not in EFFECTIVE}
+        seen = self._matter.influence(frame)
         return recipe_digest(
             {
                 "version": __version__,
-                "weights": self._model.info.sha256,
+                "weights": self._model.digest,
                 "device": self._model.device.type,
                 "precision": self._model.precision,
-                "settings": settings,
-                "detail": self._matter.detail,
-                "refine": self._matter.refine,
-                "smooth": self._matter.smooth,
+                # What takes effect counts, not how it was asked for: a configuration by $OCIO or by path.
+                "settings": asdict(self._matter.effective),
                 "files": asdict(self._shot.files),
-                "ocio": view.config_id,
-                "colorspace": view.colorspace,
-                "exposure_ev": view.exposure_ev,
                 "geometry": asdict(self._matter.geometry),
                 "instances": [instance.name for instance in self._shot.guidance.instances],
                 "frame": frame,
@@ -346,7 +336,7 @@ class _Run:
         )
 
     def _provenance(self, frame: int) -> dict[str, Any]:
-        info = self._model.info
+        info, settings = self._model.info, self._matter.effective
         return {
             "version": __version__,
             "model": info.name,
@@ -354,14 +344,9 @@ class _Run:
             "licence": info.licence,
             "device": self._model.device.type,
             "precision": self._model.precision,
-            "settings": asdict(self._shot.settings)
-            | {
-                "detail": self._matter.detail,
-                "refine": self._matter.refine,
-                "smooth": self._matter.smooth,
-            },
-            "ocio": self._matter.view.config_id,
-            "colorspace": self._matter.view.colorspace,
+            "settings": asdict(settings),
+            "ocio": settings.ocio,
+            "colorspace": settings.colorspace,
             "plate": self._job.plate,
             "guidance": [asdict(source) for source in self._job.guidance],
             "pins": self._shot.pins.names(frame) if self._shot.pins else [],
@@ -386,15 +371,12 @@ def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatte
     else:
         channels = {slug: place.alpha for slug, place in places(Path(job.output), slugs, job.layout).items()}
     instances = tuple(InstanceInfo(i.name, i.slug, channels[i.slug]) for i in shot.guidance.instances)
-    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto", job.refine, job.smooth)
-    effective = Terms(
-        device=str(model.device),
-        precision=model.precision,
-        working_px=min(width, height),
-        detail=matter.detail,
-        backend="native",
-        refine=matter.refine,
-        smooth=matter.smooth,
+    asked = EffectiveSettings(
+        device=job.device, precision=job.precision, backend="auto", **asdict(shot.settings)
+    )
+    in_effect: dict[str, Any] = asdict(matter.effective) | {"working_px": min(width, height)}
+    effective = EffectiveSettings(
+        device=str(model.device), precision=model.precision, backend="native", **in_effect
     )
     return Started(
         frames=shot.frames,

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import OpenEXR
+import OpenImageIO as oiio  # noqa: N813
+import PyOpenColorIO
 import pytest
 
 from maggie_api.errors import ColorError, SettingsError
@@ -263,6 +268,140 @@ def test_with_the_built_in_configuration_a_file_speaks_for_itself(tmp_path):
     assert (p3_view.colorspace, p3_view.how) == ("Linear P3-D65", "built-in; file header")
     assert (png_view.colorspace, png_view.how) == ("sRGB Encoded Rec.709 (sRGB)", "built-in; file type")
     assert movie_view.colorspace == "sRGB Encoded Rec.709 (sRGB)"
+
+
+def dpx(path: Path, transfer: str) -> Path:
+    spec = oiio.ImageSpec(4, 4, 3, "uint16")
+    spec.attribute("dpx:Transfer", transfer)
+    output = oiio.ImageOutput.create("dpx")
+    assert output.open(str(path), spec)
+    assert output.write_image(np.full((4, 4, 3), 445 * 64, np.uint16))
+    output.close()
+    return path
+
+
+@pytest.mark.parametrize("transfer", ["Logarithmic", "Printing density", "ADX"])
+def test_a_dpx_that_says_it_is_logarithmic_is_never_taken_for_srgb(tmp_path, transfer):
+    scan = dpx(tmp_path / "scan.0001.dpx", transfer)
+
+    with pytest.raises(ColorError, match=rf"logarithmic \({transfer}\) .* by --colorspace") as refused:
+        PlateView(ColorSettings(), example_path=scan)
+
+    assert "\n" not in str(refused.value)
+    assert PlateView(ColorSettings(colorspace="ACEScct"), example_path=scan).colorspace == "ACEScct"
+
+
+@pytest.mark.parametrize("transfer", ["Linear", "ITU-R 709-4", "Unspecified video", "User defined"])
+def test_any_other_dpx_is_read_as_every_file_of_integers(tmp_path, transfer):
+    view = PlateView(ColorSettings(), example_path=dpx(tmp_path / "video.0001.dpx", transfer))
+
+    assert (view.colorspace, view.how) == ("sRGB Encoded Rec.709 (sRGB)", "built-in; file type")
+
+
+LUT_CONFIG = """\
+ocio_profile_version: 2
+environment: {LOOK: day}
+search_path: luts/$LOOK
+roles: {default: lin, scene_linear: lin}
+displays:
+  screen:
+    - !<View> {name: raw, colorspace: lin}
+colorspaces:
+  - !<ColorSpace> {name: lin}
+  - !<ColorSpace>
+    name: camera
+    to_scene_reference: !<FileTransform> {src: camera.cube, interpolation: tetrahedral}
+"""
+
+
+def write_lut(path: Path, gain: float) -> None:
+    """A table of 2 x 2 x 2, always as many bytes, with one and the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entries = [(r * gain, g * gain, b * gain) for b in (0, 1) for g in (0, 1) for r in (0, 1)]
+    lines = ["LUT_3D_SIZE 2", *("{:.7f} {:.7f} {:.7f}".format(*entry) for entry in entries)]
+    path.write_text("\n".join(lines) + "\n")
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+
+
+def lut_view(folder: Path) -> PlateView:
+    settings = ColorSettings(ocio=str(folder / "config.ocio"), colorspace="camera", highlights="clip")
+    return PlateView(settings, example_path="plate.exr")
+
+
+def white_of(view: PlateView) -> float:
+    window = Window(0, 0, 1, 1)
+    seen, _ = view.to_model(np.ones((1, 1, 3), np.float32), geometry=Geometry(window, window), data=window)
+    return float(seen.max())
+
+
+def lut_folder(folder: Path, gain: float = 1.0) -> Path:
+    write_lut(folder / "luts" / "day" / "camera.cube", gain)
+    (folder / "config.ocio").write_text(LUT_CONFIG)
+    return folder
+
+
+def test_a_lut_edited_in_place_is_another_conversion_in_the_same_process(tmp_path):
+    folder = lut_folder(tmp_path)
+    before = lut_view(folder)
+
+    write_lut(folder / "luts" / "day" / "camera.cube", 0.5)
+    after = lut_view(folder)
+
+    assert (white_of(before), white_of(after)) == (pytest.approx(1.0), pytest.approx(0.7353569, abs=1e-4))
+    assert before.digest != after.digest
+    assert before.config_id != after.config_id
+
+
+def test_the_smallest_change_of_a_table_is_another_conversion(tmp_path):
+    before = lut_view(lut_folder(tmp_path)).digest
+
+    assert lut_view(lut_folder(tmp_path, 1.0000001)).digest != before
+
+
+def test_the_same_table_in_another_file_folder_or_archive_is_the_same_conversion(tmp_path):
+    folder = lut_folder(tmp_path / "one")
+    lut = folder / "luts" / "day" / "camera.cube"
+    before = lut_view(folder).digest
+
+    copy = lut.with_suffix(".tmp")
+    copy.write_bytes(lut.read_bytes())
+    copy.replace(lut)  # another inode and another time
+    assert lut_view(folder).digest == before
+
+    assert lut_view(lut_folder(tmp_path / "two")).digest == before
+
+    archive = tmp_path / "config.ocioz"
+    PyOpenColorIO.Config.CreateFromFile(str(folder / "config.ocio")).archive(str(archive))
+    settings = ColorSettings(ocio=str(archive), colorspace="camera")
+    assert PlateView(settings, example_path="a.exr").digest == before
+
+
+def test_a_variable_that_chooses_the_table_is_in_the_digest(tmp_path, monkeypatch):
+    folder = lut_folder(tmp_path)
+    write_lut(folder / "luts" / "night" / "camera.cube", 0.25)
+    day = lut_view(folder).digest
+
+    monkeypatch.setenv("LOOK", "night")
+
+    assert lut_view(folder).digest != day
+
+
+def test_a_number_of_the_configuration_is_in_the_digest_to_15_digits(tmp_path):
+    def digest(exponent: str) -> str:
+        path = tmp_path / "c.ocio"
+        path.write_text(
+            LUT_CONFIG.replace(
+                "!<FileTransform> {src: camera.cube, interpolation: tetrahedral}",
+                f"!<ExponentTransform> {{value: [{exponent}, 1, 1, 1]}}",
+            )
+        )
+        return lut_view_of(path).digest
+
+    def lut_view_of(path: Path) -> PlateView:
+        return PlateView(ColorSettings(ocio=str(path), colorspace="camera"), example_path="plate.exr")
+
+    assert digest("2.2") == digest("2.20")
+    assert digest("2.2") != digest("2.2000000001")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ Every message is one line: what was found, what is needed, what to do.
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Optional, Union
 
 DEFECT, BAD_INPUT, SOME_FAILED, QC_EXCEEDED, LICENCE_REFUSED, CANCELLED = 1, 2, 3, 4, 5, 130
 """Exit codes of every command."""
@@ -41,7 +41,15 @@ class InputError(MaggieError):
 
 
 class SettingsError(InputError):
-    """A setting is out of range or contradicts another."""
+    """A setting is out of range or contradicts another.
+
+    Attributes:
+        field: name of the option, where the fault is in one.
+    """
+
+    def __init__(self, sentence: str, *, field: Optional[str] = None):
+        super().__init__(sentence)
+        self.field = field
 
 
 class FrameError(InputError):

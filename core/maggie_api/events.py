@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Optional, Union
 
 from . import serialization
+from .settings import MatteSettings
 
 
 @dataclass(frozen=True)
@@ -23,20 +24,24 @@ class InstanceInfo:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How the network runs: once as it was asked for, once as it takes effect."""
+class NetworkRun:
+    """Where and how the network computes."""
 
     device: str
     precision: str
-    working_px: int
-    """Short side the network works at, in square pixels."""
-    detail: str
     backend: str
     """Which sparse convolutions run; `auto` when nothing was asked."""
-    refine: str = "none"
-    """The last step on edges."""
-    smooth: str = "none"
-    """How frames are made to agree."""
+
+
+@dataclass(frozen=True)
+class EffectiveSettings(MatteSettings, NetworkRun):
+    """Every setting that decides pixels. `Started` has them as asked for and as they take effect.
+
+    In effect no value is `auto`, and `working_px` is the short side of the network's image.
+    """
+
+    def __post_init__(self) -> None:
+        """Values are not checked: a plate that is smaller than the smallest `working_px` is as it is."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,10 @@ class Started:
     device: str
     model: str
     precision: str
-    asked: Terms
-    effective: Terms
+    asked: EffectiveSettings
+    effective: EffectiveSettings
     working_size: str
-    """Width and height of the network's picture, e.g. `1024x576`."""
+    """Width and height of the network's image, e.g. `1024x576`."""
     licence: str
     colorspace: str
     """OCIO colour space the plate is read in."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal, Optional, Union
 
 from . import serialization
-from .errors import DocumentError, JobError
+from .errors import DocumentError, JobError, SettingsError
+from .settings import MatteFile, MatteSettings, RunSettings
 
 SCHEMA = "maggie-job/1"
 
@@ -85,14 +86,10 @@ Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidanc
 
 
 @dataclass(frozen=True)
-class MatteJob:
-    """One shot and how to matte it. Only the first three fields have to be given.
+class Shot:
+    """The sequences a job cannot do without.
 
-    Sequences are written `plate.####.exr`, `plate.%04d.exr`, or name one file; frames in the grammar of
-    fileseq, `1001-1100x2,1200`.
-
-    Raises:
-        JobError: a field has no meaning, in one line that names it.
+    Sequences are written `plate.####.exr`, `plate.%04d.exr`, or name one file.
     """
 
     plate: str
@@ -100,56 +97,19 @@ class MatteJob:
     guidance: tuple[Guidance, ...]
     """In order: where masks overlap, the order decides (see `overlap`)."""
 
-    frames: Optional[str] = None
-    """Frames to deliver; None = the whole shot."""
-    shot_frames: Optional[str] = None
-    """Frames the shot consists of; None = what lies on disk. Segments are counted from its first."""
-    plate_layer: Optional[str] = None
-    on_missing: Literal["error", "hold", "black", "skip"] = "error"
-    """What stands in for a missing plate frame: nothing, its predecessor, black, or no matte for it."""
-    guidance_missing: Literal["error", "empty", "hold"] = "error"
-    """What stands in for a missing mask: nothing, an empty mask, or its predecessor."""
+
+@dataclass(frozen=True)
+class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
+    """One shot and how to matte it: the fields of its base classes, and two more.
+
+    Only the fields of `Shot` have to be given. Ranges of frames are written `1001-1100x2,1200`.
+
+    Raises:
+        JobError: a field has no meaning, in one line that names it.
+    """
 
     pins: tuple[Pin, ...] = ()
     """Frames of instances that are delivered as the artist gives them; the frames beside go on from them."""
-
-    model: str = "default"
-    device: str = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    commercial: bool = False
-    """Refuse weights whose licence does not allow commercial work."""
-
-    ocio: Optional[str] = None
-    colorspace: Optional[str] = None
-    exposure_ev: Union[float, Literal["auto"]] = 0.0
-    highlights: Literal["compress", "clip"] = "compress"
-
-    working_px: int = 576
-    detail: Literal["working", "full"] = "working"
-    """Where edges are decided: at the working size, or once more at the plate's own."""
-    overlap: Literal["first", "last", "shared"] = "first"
-    segment_frames: Union[int, Literal["whole"]] = 48
-    warmup_frames: int = 4
-    carry_hidden: bool = False
-    """Hand the network's hidden state on from window to window, too; published is not to."""
-    refine: Literal["auto", "none", "guided", "closed-form"] = "auto"
-    """The last step on edges; auto takes what the model was made to end in."""
-    smooth: Literal["auto", "none", "flow"] = "auto"
-    """Average a frame with its neighbours along the optical flow, or not; auto as the model is made for."""
-    sum_to_one: bool = False
-
-    layout: Literal["layers", "multipart", "files", "cryptomatte"] = "layers"
-    depth: Literal["half", "float"] = "half"
-    compression: str = "zips"
-    data_window: Literal["display", "tight", "plate"] = "display"
-    foreground: bool = False
-    """Also deliver each instance's own colour, freed of the background and premultiplied."""
-    resume: bool = True
-    """Keep frames that are complete and were made by the same recipe; False redoes all."""
-    cache: Optional[str] = None
-    """Folder that keeps temporal state from run to run; None keeps none. It changes no pixel."""
-    cache_gb: float = 20.0
-    """Gigabytes the folder may take; what was not used for longest goes first."""
     schema: Literal["maggie-job/1"] = SCHEMA
 
     def __post_init__(self) -> None:
@@ -167,8 +127,11 @@ class MatteJob:
             for name in ("name", "sequence"):
                 if not getattr(pin, name).strip():
                     raise JobError(f'job: field "pins[{i}].{name}" is empty: name the instance and its files')
-        if not self.cache_gb > 0:
-            raise JobError(f'job: field "cache_gb" is {self.cache_gb}: give the cache some room')
+        try:
+            for settings in (MatteSettings, MatteFile, RunSettings):
+                settings.__post_init__(self)
+        except SettingsError as error:
+            raise JobError(f"job: {_named(error)}") from None
 
     def to_json(self) -> str:
         """The document, indented, every field written out; ends with a line break."""
@@ -240,6 +203,13 @@ def write_job(job: MatteJob, path: Path) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _named(error: SettingsError) -> str:
+    """The sentence of an error, with its field named as documents name fields."""
+    name, sentence = error.field or "", str(error)
+    rest = sentence[len(name) :] if sentence.startswith(f"{name} ") else f": {sentence}"
+    return f'field "{name}"{rest}'
 
 
 def _absolute(path: str, folder: Path) -> str:

@@ -128,7 +128,8 @@ def _value(hint: Any, value: Any, what: str, where: str) -> Any:
             return value
     expected = " or ".join(_expected(choice) for choice in choices if choice is not type(None))
     options = [str(option) for choice in choices for option in _options(choice)]
-    hint_text = nearest(value, options) if options and isinstance(value, str) and len(choices) == 1 else ""
+    only_words = all(_options(choice) for choice in choices)
+    hint_text = nearest(value, options) if only_words and isinstance(value, str) else ""
     raise DocumentError(
         f"{what}: {_field(where)} is {_describe(value)}" + (hint_text or f": it must be {expected}")
     )

@@ -16,8 +16,9 @@ The delivered plate is never touched.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +47,13 @@ MODEL_SPACES = (
     "sRGB",
 )
 """Names of the sRGB-encoded texture space in the configurations people have; the first that resolves."""
+LOG_SPACES = ("Cineon", "Cineon Log", "KodakLog", "lg10")
+"""Names of Kodak's film log (Cineon) in the configurations people have. The built-in has none."""
+ADX_SPACES = ("ADX10", "Input - ADX - ADX10")
+"""Likewise of SMPTE ST 2065-3, 10 bits."""
+_LOG_TRANSFERS = {"logarithmic": LOG_SPACES, "printing density": LOG_SPACES, "adx": ADX_SPACES}
+"""Transfer characteristics of a DPX header (SMPTE ST 268, table 5A) that mean film log. "Linear" is not
+believed: common writers put it into every file."""
 KNEE = 0.6
 """Scene-linear value up to which the roll-off changes nothing: sRGB 0.80, above diffuse skin and cloth."""
 CEILING = 64.0
@@ -101,8 +109,12 @@ class RepairCount:
 class PlateView:
     """One shot's way from file colour to the network's, the same for every frame."""
 
+    digest: str
+    """32 hex digits of everything that turns the plate's colours into the network's: the operations of both
+    conversions with the content of every LUT they read, and OCIO's version. The path, the time and the inode
+    of a file are not in it."""
     config_id: str
-    """Which configuration: its name or path, and OCIO's hash of its content."""
+    """For people: the configuration's name or path, and `digest`."""
     config_name: str
     """Name or path of the configuration alone."""
     colorspace: str
@@ -137,12 +149,16 @@ class PlateView:
         self._auto_frames = auto_frames
         self._exposure_ev = None if settings.exposure_ev == "auto" else float(settings.exposure_ev)
         config, self.config_name, found_by = _load_config(settings.ocio)
-        self.config_id = f"{self.config_name} {config.getCacheID()}"
         self.colorspace, known_by = _plate_space(config, settings.colorspace, str(example_path), found_by)
         self.how = f"{found_by}; {known_by}"
         self._is_linear = config.isColorSpaceLinear(self.colorspace, ocio.REFERENCE_SPACE_SCENE)
-        self._to_linear = _to_scene_linear(config, self.colorspace)
-        self._to_display, self.model_space = _to_model_space(config)
+        to_linear = _to_scene_linear(config, self.colorspace)
+        to_display, self.model_space = _to_model_space(config)
+        self.digest = _digest(to_linear, to_display)
+        self.config_id = f"{self.config_name} {self.digest}"
+        self._to_linear, self._to_display = (
+            each.getDefaultCPUProcessor() for each in (to_linear, to_display)
+        )
         self._white = float(_applied(self._to_linear, np.ones((1, 1, 3), np.float32)).max())
 
     @property
@@ -280,13 +296,37 @@ def _applied(processor: Any, rgb: np.ndarray) -> np.ndarray:
     return out
 
 
+def _digest(*processors: Any) -> str:
+    """32 hex digits of what OCIO processors do: their operations, and the values of every table in them.
+
+    OCIO's own cache ids are no such digest: a configuration's does not follow the content of its LUTs, and
+    a LUT's is that of its inode and time. The operations are those that OCIO has loaded, so a file that
+    changes later changes nothing.
+    """
+    state = hashlib.blake2b(ocio.GetVersion().encode(), digest_size=16)
+    plain = ocio.Config.CreateRaw()
+    for processor in processors:
+        operations = processor.createGroupTransform()
+        state.update(f"\n{len(operations)} operations".encode())
+        for operation in operations:
+            if hasattr(operation, "getData"):  # a LUT: its text leaves the table out
+                state.update(f"\n{operation}".encode())
+                state.update(np.ascontiguousarray(operation.getData()).tobytes())
+            else:  # its text rounds to 6 digits, this form to 15
+                written = ocio.GroupTransform([operation]).write("Color Transform Format", plain)
+                state.update(f"\n{written}".encode())
+    return state.hexdigest()
+
+
 def _load_config(asked: str | None) -> tuple[Any, str, str]:
-    """The configuration, its name, and how it was found."""
+    """The configuration, its name, and how it was found; files it reads are read again."""
     name, found_by = BUILT_IN_CONFIG, "built-in"
     if asked:
         name, found_by = asked, "explicit"
     elif os.environ.get("OCIO"):
         name, found_by = os.environ["OCIO"], "$OCIO"
+    # Or a process that lives on would see a LUT as it was when it was first read.
+    ocio.ClearAllCaches()
     try:
         config = ocio.Config.CreateFromFile(name)
         config.validate()
@@ -337,24 +377,40 @@ _PRIMARIES = {
 
 
 def _said_by_file(path: str) -> Iterable[tuple[str, str]]:
-    """Colour spaces a file claims for itself, the surest first."""
-    is_integer = Path(path).suffix.lower() in MOVIE_SUFFIXES
-    if not is_integer:
-        try:
-            part = list_parts(path)[0]
-        except FrameError:
-            return
-        is_integer = part.code_max is not None
-        if not is_integer:
-            for key in ("colorInteropID", "oiio:ColorSpace"):
-                yield str(part.metadata.get(key) or "unknown"), "file header"
-            stored = part.metadata.get("chromaticities")
-            for name, primaries in _PRIMARIES.items():
-                if isinstance(stored, tuple) and np.allclose(stored[:6], primaries, atol=2e-3):
-                    yield name, "file header"
-    if is_integer:
-        for name in MODEL_SPACES:
-            yield name, "file type"
+    """Colour spaces a file claims for itself, the surest first.
+
+    Raises:
+        ColorError: after the spaces of a file that is logarithmic: any other would be wrong.
+    """
+    if Path(path).suffix.lower() in MOVIE_SUFFIXES:
+        yield from ((name, "file type") for name in MODEL_SPACES)
+        return
+    try:
+        part = list_parts(path)[0]
+    except FrameError:
+        return
+    if part.code_max is not None:
+        yield from _said_by_integers(part.metadata, path)
+        return
+    for key in ("colorInteropID", "oiio:ColorSpace"):
+        yield str(part.metadata.get(key) or "unknown"), "file header"
+    stored = part.metadata.get("chromaticities")
+    for name, primaries in _PRIMARIES.items():
+        if isinstance(stored, tuple) and np.allclose(stored[:6], primaries, atol=2e-3):
+            yield name, "file header"
+
+
+def _said_by_integers(metadata: Mapping[str, Any], path: str) -> Iterable[tuple[str, str]]:
+    """The same for a file of integers: sRGB, unless its header says that it is film log."""
+    transfer = str(metadata.get("dpx:Transfer") or metadata.get("oiio:ColorSpace") or "")
+    known = _LOG_TRANSFERS.get("logarithmic" if transfer == "KodakLog" else transfer.lower())
+    yield from ((name, "file header") for name in known or ())
+    if known:
+        raise ColorError(
+            f"{path} says it is logarithmic ({transfer}) and the configuration has no such space: "
+            "name the space it was scanned or shot in by --colorspace"
+        )
+    yield from ((name, "file type") for name in MODEL_SPACES)
 
 
 def _to_scene_linear(config: Any, space: str) -> Any:
@@ -363,7 +419,7 @@ def _to_scene_linear(config: Any, space: str) -> Any:
             "the configuration has no scene_linear role: use one that has, such as an ACES config"
         )
     try:
-        return config.getProcessor(space, ocio.ROLE_SCENE_LINEAR).getDefaultCPUProcessor()
+        return config.getProcessor(space, ocio.ROLE_SCENE_LINEAR)
     except _FAILURES as error:
         reason = " ".join(str(error).split())
         raise ColorError(
@@ -377,15 +433,15 @@ def _to_model_space(config: Any) -> tuple[Any, str]:
         if canonical and canonical not in config.getColorSpaceNames(
             ocio.SEARCH_REFERENCE_SPACE_DISPLAY, ocio.COLORSPACE_ALL
         ):
-            return config.getProcessor(ocio.ROLE_SCENE_LINEAR, canonical).getDefaultCPUProcessor(), canonical
+            return config.getProcessor(ocio.ROLE_SCENE_LINEAR, canonical), canonical
     try:
         processor = ocio.Config.GetProcessorToBuiltinColorSpace(
             config, ocio.ROLE_SCENE_LINEAR, MODEL_SPACES[0]
         )
-        return processor.getDefaultCPUProcessor(), MODEL_SPACES[0]
+        return processor, MODEL_SPACES[0]
     except _FAILURES:
         # A configuration that says nothing of its primaries: they are taken for Rec.709.
         curve = ocio.ExponentWithLinearTransform(
             [2.4, 2.4, 2.4, 1.0], [0.055, 0.055, 0.055, 0.0], direction=ocio.TRANSFORM_DIR_INVERSE
         )
-        return config.getProcessor(curve).getDefaultCPUProcessor(), "sRGB curve"
+        return config.getProcessor(curve), "sRGB curve"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from maggie_api.errors import CANCELLED
 from maggie_api.events import Event, Finished
 from maggie_api.job import MatteJob, read_job
-from maggie_node.cli.commands import CANCELLED, complain, debug_option
+from maggie_node.cli.commands import complain, debug_option
+from maggie_node.cli.numbers import FiniteNumber
 from maggie_node.cli.qc import Limit
 from maggie_node.cli.running import exit_code, stoppable
 from maggie_node.openmp import settle_waiting
@@ -52,8 +54,17 @@ def _generator(command: Callable[..., Any]) -> Any:
             help="Of the check at the end, as for `maggie-node qc`.",
         ),
         click.option("--explain", is_flag=True, help="Print the tasks and what they cost."),
-        click.option("--seconds-per-frame", type=click.FloatRange(min=0), metavar="S", help="As measured."),
-        click.option("--machines", type=click.IntRange(min=1), default=1, show_default=True, metavar="M"),
+        click.option(
+            "--seconds-per-frame", type=FiniteNumber(min=0), metavar="S", help="Measured time of one frame."
+        ),
+        click.option(
+            "--machines",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            metavar="M",
+            help="Machines of the farm that work on it.",
+        ),
         debug_option,
     )
     for option in reversed(options):
@@ -219,7 +230,7 @@ def _generate(
 
     if output is None and not explain:
         raise click.UsageError("name a folder for the files with -o, or ask to --explain only")
-    said = tuple(f"{measure}={'none' if value is None else f'{value:g}'}" for measure, value in limits)
+    said = tuple(f"{measure}={'none' if value is None else f'{value:.15g}'}" for measure, value in limits)
     if limits:
         from maggie_core.qc import limits_with
 

@@ -95,7 +95,7 @@ def test_alphas_of_another_size_are_refused(tmp_path: Path):
     write_him2k(tmp_path)
     write_planes(tmp_path / "alphas" / "comp" / "a", [disc(0), disc(1, width=40)])
 
-    with pytest.raises(FrameError, match=r"01\.png is 40x24 but its picture .*a\.png is 32x24"):
+    with pytest.raises(FrameError, match=r"01\.png is 40x24 but its image .*a\.png is 32x24"):
         load_sample(find_samples("him2k", tmp_path)[0])
 
 
@@ -107,7 +107,7 @@ def test_frames_of_several_sizes_are_refused(tmp_path: Path):
         load_sample(find_samples("v-him2k5", tmp_path)[0])
 
 
-def test_masks_of_another_picture_are_refused(tmp_path: Path):
+def test_masks_of_another_image_are_refused(tmp_path: Path):
     write_him2k(tmp_path, variants=("0",))
     write_planes(tmp_path / "masks_matched_0" / "comp" / "a", [disc(0), disc(1, width=40)])
 

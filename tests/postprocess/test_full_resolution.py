@@ -224,7 +224,7 @@ def test_a_small_plate_is_matted_as_ever(shot):
         mattes(each, [1003])[1003] for each in (engine, matter(shot, "working", working_px=576))
     )
 
-    assert engine.detail == "working"
+    assert engine.effective.detail == "working"
     assert np.array_equal(alphas, as_ever)
 
 

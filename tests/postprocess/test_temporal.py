@@ -120,4 +120,4 @@ def test_an_image_network_is_never_steadied(tmp_path):
 
     matter = ShotMatter(tiny_model(temporal=False), open_source(plate), guidance, settings)
 
-    assert matter.smooth == "none"
+    assert matter.effective.smooth == "none"

@@ -218,7 +218,6 @@ def test_other_weights_share_nothing(shot, tmp_path):
     list(matter(shot, tmp_path).run(FRAMES[:3]))
     engine = matter(shot, tmp_path)
     engine.model = tiny_model(temporal=False)
-    engine.smooth = "none"
 
     assert set(reused(results(engine, FRAMES[:3])).values()) == {"nothing"}
 

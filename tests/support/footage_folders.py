@@ -10,7 +10,7 @@ from maggie_core.io.integer_image import write_integer_image
 
 
 def person(seed: int, *, height: int = 40, width: int = 30, shift: float = 0.0) -> np.ndarray:
-    """(height, width, 4) float: a soft blob of one colour, upright, inside its picture."""
+    """(height, width, 4) float: a soft blob of one colour, upright, inside its image."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     reach = np.hypot((x - width / 2 - shift) / (0.3 * width), (y - height / 2) / (0.4 * height))
@@ -27,7 +27,7 @@ def place(seed: int, *, height: int = 72, width: int = 96) -> np.ndarray:
 
 
 def write_stills(root: Path, *, people: int = 8, places: int = 4) -> tuple[Path, Path]:
-    """RGBA pictures and, of every third person, a picture and its matte."""
+    """RGBA images and, of every third person, an image and its matte."""
     for k in range(people):
         planes = person(k)
         if k % 3 == 2:

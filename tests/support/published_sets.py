@@ -24,7 +24,7 @@ def write_planes(folder: Path, planes: list[np.ndarray], *, digits: int = 2) -> 
 
 
 def write_him2k(root: Path, *, names: tuple[str, ...] = ("a", "b"), variants: tuple[str, ...] = ()) -> Path:
-    """Composition pictures with two people each, and their masks in every variant."""
+    """Composition images with two people each, and their masks in every variant."""
     for number, name in enumerate(names):
         write_integer_image(root / "images" / "comp" / f"{name}.png", np.full((HEIGHT, WIDTH, 3), 0.1 * number))
         write_planes(root / "alphas" / "comp" / name, [disc(0), disc(1)])

@@ -36,7 +36,7 @@ def frame(height: int = 72, width: int = 80) -> np.ndarray:
         {"codes": True},
     ],
 )
-def test_every_fault_shows_and_leaves_the_picture_recognisable(fault: dict):
+def test_every_fault_shows_and_leaves_the_image_recognisable(fault: dict):
     plate = frame()
 
     shot = replace(PLAIN, **fault).shoot(plate, np.random.default_rng(1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.tiny import disc
 
-from maggie_lab.datasets import guidance_noise as perturb
+from maggie_lab.datasets import guidance_noise
 from maggie_lab.synthesis import sample_generator
 from maggie_lab.training import augment, transitions
 from maggie_lab.training.augment import Codes, augmented
@@ -123,7 +123,7 @@ def test_guidance_goes_wrong_by_itself_in_every_frame_but_not_by_much():
     _, alphas = clip()
     still = np.repeat(alphas, 8, 0)
 
-    masks = perturb.perturbed(still, np.random.default_rng(0))
+    masks = guidance_noise.noisy_guidance(still, np.random.default_rng(0))
 
     truth = still > 0.5
     shares = (masks & truth).sum((2, 3)) / (masks | truth).sum((2, 3))
@@ -136,7 +136,7 @@ def test_a_cut_moves_mask_within_or_between_instances(seed: int):
     _, alphas = clip()
     masks = alphas[0] > 0.5
 
-    after = perturb.cut(masks, np.random.default_rng(seed))
+    after = guidance_noise.patches_moved(masks, np.random.default_rng(seed))
 
     assert after.shape == masks.shape and after.dtype == bool
     assert (after != masks).mean() < 0.15
@@ -146,7 +146,7 @@ def test_drop_out_takes_small_patches_from_at_most_half_of_a_clips_masks():
     masks = np.repeat(clip()[1] > 0.5, 4, 0)
 
     changed = [
-        (perturb.dropped_out(masks, np.random.default_rng(seed)) != masks).any((2, 3)).sum()
+        (guidance_noise.patches_dropped(masks, np.random.default_rng(seed)) != masks).any((2, 3)).sum()
         for seed in range(20)
     ]
 
@@ -156,7 +156,7 @@ def test_drop_out_takes_small_patches_from_at_most_half_of_a_clips_masks():
 def test_blocky_guidance_says_what_its_cells_top_left_pixel_says():
     masks = np.random.default_rng(0).random((2, 24, 32)) > 0.5
 
-    cells = perturb.blocky(masks)
+    cells = guidance_noise.block_sampled(masks)
 
     assert np.array_equal(cells[:, ::8, ::8], masks[:, ::8, ::8])
     assert np.array_equal(cells[:, 7::8, 7::8], masks[:, ::8, ::8])

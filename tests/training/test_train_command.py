@@ -21,14 +21,14 @@ from support.tiny import WIDTHS, write_tiny_model
 from maggie_core.model import load_model
 from maggie_core.model.layers import SpectralConv
 from maggie_core.model.network import Network
+from maggie_lab.training.checkpoint import read_checkpoint
 from maggie_lab.training.log import read_log
-from maggie_lab.training.loop import read_checkpoint
 
 SMALL = ("--crop", 64, "--batch", 2, "--clips", 1, "--precision", "fp32", "--workers", 0)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return read_checkpoint(folder / "checkpoint.pt")["net"]
+    return read_checkpoint(folder / "checkpoint.pt").net
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], **tolerance: float) -> bool:
@@ -103,7 +103,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     until(lambda: (killed / "checkpoint.pt").is_file() or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
-    assert read_checkpoint(killed / "checkpoint.pt")["step"] < 12
+    assert read_checkpoint(killed / "checkpoint.pt").step < 12
     resumed = command("train", killed)
 
     assert resumed.exit_code == 0, resumed.stderr
@@ -171,7 +171,7 @@ def test_an_interrupted_training_saves_where_it_was(
 
     assert result.exit_code == 130
     assert "stopped; run it again to go on" in result.stderr
-    assert read_checkpoint(tmp_path / "run" / "checkpoint.pt")["step"] == 3
+    assert read_checkpoint(tmp_path / "run" / "checkpoint.pt").step == 3
     assert (tmp_path / "run" / "last" / "weights.safetensors").is_file()
 
 
@@ -203,7 +203,8 @@ def test_what_cannot_be_trained_is_said_in_one_line_and_leaves_nothing(
     result = command("train", tmp_path / "run", *options)
 
     assert result.exit_code == 2, result.stderr
-    assert said in result.stderr and result.stderr.count("\n") == 1
+    *_, last = lines = result.stderr.splitlines()
+    assert said in last and [line for line in lines if line.startswith("maggie-node:")] == [last]
     assert not (tmp_path / "run").exists()
 
 

@@ -1,4 +1,4 @@
-"""Parts of a picture that instances lie in: boxes, and crops of one size around all that is undecided."""
+"""Parts of an image that instances lie in: boxes, and crops of one size around all that is undecided."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def bounds(mask: Tensor) -> Box | None:
 
 
 def grown(box: Box, before: int, after: int, size: Sequence[int]) -> Box:
-    """The box that is larger on all sides, inside a picture of `size`."""
+    """The box that is larger on all sides, inside an image of `size`."""
     rows, columns = (
         slice(max(side.start - before, 0), min(side.stop + after, length))
         for side, length in zip(box, size, strict=True)
@@ -128,7 +128,7 @@ def grown(box: Box, before: int, after: int, size: Sequence[int]) -> Box:
 
 
 def moved(box: Box, origin: Box) -> Box:
-    """A box in a part of a picture that begins where `origin` does, as a box in the picture."""
+    """A box in a part of an image that begins where `origin` does, as a box in the image."""
     rows, columns = (
         slice(side.start + start.start, side.stop + start.start)
         for side, start in zip(box, origin, strict=True)

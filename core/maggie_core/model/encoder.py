@@ -1,4 +1,4 @@
-"""Picture and guidance to features: residual encoder, shortcuts, ASPP, and the decoder back to stride 8."""
+"""Image and guidance to features: residual encoder, shortcuts, ASPP, and the decoder back to stride 8."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core import sparse
-from maggie_core.model.config import Widths
+from maggie_core.model.config import NetworkConfig
 from maggie_core.model.layers import SLOPE, SpectralConv
 from maggie_core.sparse import Sites
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-"""The statistics the picture is normalised with, in sRGB-encoded [0, 1]."""
+"""The statistics the image is normalised with, in sRGB-encoded [0, 1]."""
 
 
 class EmbeddedGuidance(nn.Module):
@@ -89,7 +89,7 @@ class Encoder(nn.Module):
 
     folds = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
-    def __init__(self, w: Widths):
+    def __init__(self, w: NetworkConfig):
         super().__init__()
         inputs = 3 + w.guidance_channels
         self.conv1 = SpectralConv(inputs, w.s2, 3, stride=2)
@@ -115,7 +115,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor, *, fine: bool = True) -> tuple[list[Tensor], Tensor]:
-        """(F, 3 + E, H, W) normalised picture and guidance, as `mask_embed_layer` gives it.
+        """(F, 3 + E, H, W) normalised image and guidance, as `mask_embed_layer` gives it.
 
         Args:
             fine: give features of strides 1 and 2. Otherwise what `shortcut_rows` makes them of where they

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.config import Widths
+from maggie_core.model.config import NetworkConfig
 from maggie_core.model.layers import SLOPE
 
 
@@ -125,7 +125,7 @@ class InstanceDecoder(nn.Module):
 
     blocks = 2
 
-    def __init__(self, w: Widths):
+    def __init__(self, w: NetworkConfig):
         super().__init__()
         dim = w.attention
         self.feat_proj = Projection(w.s8, dim)
@@ -176,13 +176,13 @@ class InstanceDecoder(nn.Module):
 
 
 class PlaneDecoder(nn.Module):
-    """`refine_OS8` without attention: a query of each slot is the same for every picture.
+    """`refine_OS8` without attention: a query of each slot is the same for every image.
 
     The coarse logits are then a last layer with one plane per slot, as when MGM is widened to take all masks
     stacked and to give all mattes at once (MGM* in the paper). It answers `attend` as `InstanceDecoder` does.
     """
 
-    def __init__(self, w: Widths):
+    def __init__(self, w: NetworkConfig):
         super().__init__()
         self.feat_proj = Projection(w.s8, w.attention)
         self.fixed_queries = nn.Embedding(w.slots, w.query)

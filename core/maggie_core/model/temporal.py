@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.config import Fusion, Widths
+from maggie_core.model.config import Fusion, NetworkConfig
 from maggie_core.model.crops import CELL, Box, bounds, grown, moved
 from maggie_core.model.layers import SpectralConv
 from maggie_core.model.refinement import to_alpha
@@ -74,7 +74,7 @@ def _conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return F.conv2d(x.to(weight.dtype), weight, bias, padding=1).to(x.dtype)
 
 
-def change_head(w: Widths) -> nn.Sequential:
+def change_head(w: NetworkConfig) -> nn.Sequential:
     """`diff_module`: two frames' stride-8 features to one logit, high where the matte changed."""
     a, b = w.change
     return nn.Sequential(
@@ -254,7 +254,7 @@ def _weighed(plane: Tensor, dim: int, weights: Sequence[float]) -> Tensor:
 
 
 def _stretched(lines: Tensor, part: slice, whole: int) -> Tensor:
-    """Some lines (n, C) of a picture of `whole` lines, whose outer three are cut before it is stretched to
+    """Some lines (n, C) of an image of `whole` lines, whose outer three are cut before it is stretched to
     the same size, bilinearly by pixel centres; what lies outside the part is as its border.
     """
     at = (torch.arange(part.start, part.stop, device=lines.device) + 0.5) * ((whole - 6) / whole) - 0.5

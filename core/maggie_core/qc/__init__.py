@@ -1,6 +1,6 @@
-"""Quality control without ground truth: what mattes show by themselves, and how much is too much."""
+"""Quality control without ground truth: measures of delivered mattes, and their limits."""
 
-from maggie_core.qc.check import Checked, PlatePictures, Subject, check
+from maggie_core.qc.check import Checked, PlateImages, Subject, check
 from maggie_core.qc.delivery import MatteFiles
 from maggie_core.qc.findings import Finding, as_data, as_text, find
 from maggie_core.qc.measures import MEASURES, Measure, limits_with
@@ -13,7 +13,7 @@ __all__ = [
     "Finding",
     "MatteFiles",
     "Measure",
-    "PlatePictures",
+    "PlateImages",
     "Subject",
     "as_data",
     "as_page",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from maggie_api.errors import FrameError, GuidanceError
+from maggie_api.errors import FrameError, InputError
 from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_core.guidance import exclusive
 from maggie_core.mattes import read_mattes
@@ -121,7 +121,7 @@ def _mask(checked: Checked, frame: int, who: str) -> Plane | None:
         return None
     try:
         masks = exclusive(guidance.read(frame, geometry), checked.subject.overlap)
-    except GuidanceError:
+    except InputError:
         return None
     named = {instance.name: mask for instance, mask in zip(guidance.instances, masks, strict=True)}
     return named.get(who)
@@ -134,7 +134,7 @@ def _plate(checked: Checked, frame: int) -> Plane | None:
         return None
     try:
         return plate.read(frame, geometry).transpose(1, 2, 0)
-    except FrameError:
+    except InputError:
         return None
 
 
@@ -159,9 +159,7 @@ def _box(plane: Plane) -> tuple[slice, slice]:
         return slice(None), slice(None)
     middle_y, middle_x = (rows[0] + rows[-1] + 1) / 2, (columns[0] + columns[-1] + 1) / 2
     size = max((rows[-1] + 1 - rows[0]) / height, (columns[-1] + 1 - columns[0]) / width)
-    share = min(
-        max(size * (1 + 2 * MARGIN), 0.1), 1.0
-    )  # of both sides: all thumbnails have one shape
+    share = min(max(size * (1 + 2 * MARGIN), 0.1), 1.0)  # of both sides: all thumbnails have one shape
     h, w = max(round(share * height), 1), max(round(share * width), 1)
     top = int(np.clip(round(middle_y - h / 2), 0, height - h))
     left = int(np.clip(round(middle_x - w / 2), 0, width - w))

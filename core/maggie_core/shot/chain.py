@@ -28,7 +28,7 @@ from maggie_api.settings import Refine, Smooth
 from maggie_core.color import RepairCount
 from maggie_core.image.frame import Frame
 from maggie_core.model import MatteModel
-from maggie_core.model.matte_model import WINDOW
+from maggie_core.model.matte_model import WINDOW, TemporalState, Wanted
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
 from maggie_core.shot.cache import StateCache, array_digest, key_of
@@ -237,17 +237,18 @@ class Chain:
             before = torch.from_numpy(self._network.array(window))
             if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
                 hidden = torch.from_numpy(state)
-        known = {j: self._grown(look.pinned) for j, look in looks.items() if look.pinned is not None}
+        fixed = {j: self._grown(look.pinned) for j, look in looks.items() if look.pinned is not None}
         self._features.keep(looks)
         encoded = [self._encoded(j, looks[j], passed=j == window > 0) for j in self._indices(window)]
         self._between(False)
+        wanted: Wanted = "all"
+        if before is not None:
+            wanted = "middle" if window + WINDOW <= self._last else "after first"
         result = self._model.window(
             encoded,
-            previous=before,
-            hidden=hidden,
-            skip_first=before is not None,
-            skip_last=before is not None and window + WINDOW <= self._last,
-            known=[known.get(j) for j in self._indices(window)],
+            state=TemporalState(before, hidden),
+            wanted=wanted,
+            fixed_alphas=[fixed.get(j) for j in self._indices(window)],
         )
         state = result.hidden[0] if self._recipe.carry_hidden and result.hidden is not None else None
         made = _Window(
@@ -266,7 +267,7 @@ class Chain:
         if found is None or not (whole or passed):
             found = self._model.encode(self._grown(look.picture), self._grown(look.guidance))
         if passed:
-            found = self._model.passed(found)
+            found = self._model.release_fine(found)
         self._features.put(j, (not passed, found))
         return found
 

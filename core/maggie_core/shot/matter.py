@@ -114,12 +114,44 @@ class ShotMatter:
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
         self._place = {frame: index for index, frame in enumerate(self.shot_frames)}
+
+    @cached_property
+    def effective(self) -> MatteSettings:
+        """The settings as they take effect: every "auto" and every default of elsewhere is resolved.
+
+        `ocio` is the identity of the configuration. `working_px` is what was asked for: `geometry` says the
+        size that a smaller plate gives. An automatic exposure is measured on frames of the plate.
+
+        Raises:
+            FrameError: a frame that this needs cannot be read.
+            ColorError: the colour space or the configuration is not there.
+        """
+        return replace(
+            self.settings,
+            detail=self._detail,
+            refine=self._refine,
+            smooth=self._smooth,
+            ocio=self.view.config_id,
+            colorspace=self.view.colorspace,
+            exposure_ev=self.view.exposure_ev,
+        )
+
+    @property
+    def _refine(self) -> Refine:
         asked = self.settings.refine
-        self.refine: Refine = model.info.refine if asked == "auto" else asked
-        """The last step that takes effect."""
-        wanted = model.info.smooth if self.settings.smooth == "auto" else self.settings.smooth
-        self.smooth: Smooth = wanted if model.is_video else "none"
-        """How frames are made to agree, as it takes effect."""
+        return self.model.info.refine if asked == "auto" else asked
+
+    @property
+    def _smooth(self) -> Smooth:
+        if not self.model.is_video:
+            return "none"
+        asked = self.settings.smooth
+        return self.model.info.smooth if asked == "auto" else asked
+
+    @property
+    def _detail(self) -> Detail:
+        """A small plate holds nothing more than its working grid."""
+        return self.settings.detail if has_detail(self.geometry) else "working"
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -127,11 +159,6 @@ class ShotMatter:
         first = self._read(self.shot_frames[0])
         s = self.settings
         return geometry_for(first, working_px=s.working_px, data_window=s.data_window)
-
-    @cached_property
-    def detail(self) -> Detail:
-        """Where edges are decided, as it takes effect: a small plate holds nothing more."""
-        return self.settings.detail if has_detail(self.geometry) else "working"
 
     @cached_property
     def view(self) -> PlateView:
@@ -169,7 +196,7 @@ class ShotMatter:
         for frame in wanted:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
         looked_at = [frame for asked in by_chain.values() for frame in self.influence(asked[-1])]
-        in_detail = wanted if self.detail == "full" else []
+        in_detail = wanted if self._detail == "full" else []
         with ThreadPoolExecutor(1, "reading") if self._overlap else nullcontext() as pool:
             looks = Prefetch(self._look, looked_at, pool)
             plates = Prefetch(self._stored, in_detail, pool)
@@ -209,7 +236,7 @@ class ShotMatter:
     @cached_property
     def _recipe(self) -> Recipe:
         """What decides the pixels of every chain, for the cache by name."""
-        refine, smooth, hidden = self.refine, self.smooth, self.settings.carry_hidden
+        refine, smooth, hidden = self._refine, self._smooth, self.settings.carry_hidden
         if self.cache is None:
             return Recipe(refine, smooth, hidden)
         s, view = self.settings, self.view
@@ -262,7 +289,7 @@ class ShotMatter:
         alphas = self.geometry.from_working(small)
         np.clip(alphas, 0, 1, out=alphas)
         pinned = {} if self.pins is None else self.pins.exact(frame, self.geometry)
-        if self.detail == "full":
+        if self._detail == "full":
             self._between(True)
             self._add_detail(alphas, small, chain.picture(frame), lambda: plates.get(frame), but=pinned)
         for place, plane in pinned.items():
@@ -316,7 +343,7 @@ class ShotMatter:
     @property
     def _segments(self) -> SegmentRule:
         s = self.settings
-        ahead = segments.look_ahead(smooth=self.smooth != "none")
+        ahead = segments.look_ahead(smooth=self._smooth != "none")
         return {"segment": s.segment, "warmup": s.warmup_frames, "ahead": ahead}
 
 

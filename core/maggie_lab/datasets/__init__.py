@@ -10,7 +10,7 @@ from .sample import (
     at_most_ten,
     load_sample,
     read_grey,
-    read_picture,
+    read_rgb,
 )
 
 __all__ = [
@@ -24,5 +24,5 @@ __all__ = [
     "load_sample",
     "match_masks",
     "read_grey",
-    "read_picture",
+    "read_rgb",
 ]

@@ -18,7 +18,7 @@ HALF = 127 / 255
 BLOCK = 8
 
 
-def perturbed(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def noisy_guidance(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Guidance of a still or clip; every frame and instance goes wrong by itself, so clips flicker.
 
     Args:
@@ -31,14 +31,14 @@ def perturbed(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     masks = np.zeros(alphas.shape, bool)
     for t, frame in enumerate(alphas):
         for n, alpha in enumerate(frame):
-            masks[t, n] = binarised(alpha > HALF if clip else alpha, rng)
+            masks[t, n] = random_threshold(alpha > HALF if clip else alpha, rng)
             if rng.random() < 0.5:
-                masks[t, n] = down_up(masks[t, n])
-        masks[t] = cut(masks[t], rng)
-    return dropped_out(masks, rng) if clip else masks
+                masks[t, n] = coarsened(masks[t, n])
+        masks[t] = patches_moved(masks[t], rng)
+    return patches_dropped(masks, rng) if clip else masks
 
 
-def binarised(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def random_threshold(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Cut at a random threshold, then grown and shrunk, in either order, or one of them alone."""
     mask = (alpha > rng.uniform(*THRESHOLDS)).astype(np.uint8)
     largest = max(1, round(LARGEST_KERNEL_PX * min(1.0, min(alpha.shape) / CROP_PX)))
@@ -53,14 +53,14 @@ def binarised(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return mask > 0
 
 
-def down_up(mask: np.ndarray) -> np.ndarray:
+def coarsened(mask: np.ndarray) -> np.ndarray:
     """An eighth of the size and back, both bilinear, and cut at one half."""
     height, width = mask.shape
     small = cv2.resize(mask.astype(np.float32), (max(1, width // BLOCK), max(1, height // BLOCK)))
     return cv2.resize(small, (width, height)) > HALF
 
 
-def cut(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def patches_moved(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(N, H, W): copy a patch to elsewhere in its own mask, or swap one between two masks, or neither."""
     masks = masks.copy()
     count, height, width = masks.shape
@@ -80,7 +80,7 @@ def cut(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return masks
 
 
-def dropped_out(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def patches_dropped(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(T, N, H, W): up to half of a clip's masks lose a small patch, half of the time."""
     masks = masks.copy()
     flat = masks.reshape(-1, *masks.shape[2:])
@@ -97,7 +97,7 @@ def dropped_out(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return masks
 
 
-def blocky(masks: np.ndarray) -> np.ndarray:
+def block_sampled(masks: np.ndarray) -> np.ndarray:
     """(..., H, W) with every 8 x 8 cell saying what its top-left pixel says, as the image model is fed."""
     height, width = masks.shape[-2:]
     small = masks[..., ::BLOCK, ::BLOCK]
@@ -110,7 +110,7 @@ def _patch(height: int, width: int, rng: np.random.Generator, low: float, high: 
 
 
 def _corner(mask: np.ndarray, tall: int, wide: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Top left of a patch around a random pixel of the mask, inside the picture."""
+    """Top left of a patch around a random pixel of the mask, inside the image."""
     places = np.argwhere(mask)
     y, x = places[int(rng.integers(len(places)))] if len(places) else (0, 0)
     height, width = mask.shape

@@ -39,7 +39,7 @@ class Sample:
     instances: tuple[str, ...]
     """File names without suffix, in the published order."""
     frames: tuple[Path, ...]
-    """Pictures."""
+    """Images."""
     alphas: tuple[tuple[Path | None, ...], ...]
     """[frame][instance]; None: the instance is not in this frame."""
     masks: tuple[tuple[Path | None, ...], ...]
@@ -66,12 +66,12 @@ def load_sample(sample: Sample) -> SampleArrays:
     """Read one sample.
 
     More than ten instances are cut to ten: stills keep a random choice (the same one always), clips the first
-    ten. Masks of another size and the picture's aspect are enlarged by nearest pixel. Where the set brings no
+    ten. Masks of another size and the image's aspect are enlarged by nearest pixel. Where the set brings no
     masks at all, guidance is `alpha > 127 / 255`, down and up by 8.
 
     Raises:
-        FrameError: a file cannot be read, or a picture and its alphas differ in size.
-        GuidanceError: a mask shows another picture.
+        FrameError: a file cannot be read, or an image and its alphas differ in size.
+        GuidanceError: a mask shows another image.
         EmptyGuidanceError: all masks of the sample are empty.
     """
     sample = at_most_ten(sample)
@@ -94,8 +94,8 @@ def load_sample(sample: Sample) -> SampleArrays:
     return SampleArrays(image, guidance, alphas)
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """Read a picture as (3, H, W) float32 in [0, 1], sRGB-encoded as stored; grey three times over.
+def read_rgb(path: Path) -> np.ndarray:
+    """Read an image as (3, H, W) float32 in [0, 1], sRGB-encoded as stored; grey three times over.
 
     Raises:
         FrameError: the file is missing, unreadable or has no colours.
@@ -109,7 +109,7 @@ def read_grey(path: Path) -> np.ndarray:
     """Read a matte or mask as (H, W) float32 in [0, 1]: the grey channel, or red where there is none.
 
     Raises:
-        FrameError: the file is missing, unreadable or has no picture.
+        FrameError: the file is missing, unreadable or has no image.
     """
     names = rgb_channels([name for part in list_parts(path) for name in part.channels], path=path)
     return read_image(path, channels=names[:1]).pixels[..., 0]
@@ -161,26 +161,26 @@ def at_most_ten(sample: Sample) -> Sample:
 
 
 def _read_frames(frames: Sequence[Path]) -> np.ndarray:
-    first = read_picture(frames[0])
-    pictures = np.empty((len(frames), *first.shape), np.float32)
-    pictures[0] = first
+    first = read_rgb(frames[0])
+    images = np.empty((len(frames), *first.shape), np.float32)
+    images[0] = first
     for t, path in enumerate(frames[1:], start=1):
-        picture = read_picture(path)
-        if picture.shape != first.shape:
+        image = read_rgb(path)
+        if image.shape != first.shape:
             raise FrameError(
-                f"{path} is {_size(picture)} but {frames[0].name} is {_size(first)}: "
+                f"{path} is {_size(image)} but {frames[0].name} is {_size(first)}: "
                 "all frames of a clip need one size"
             )
-        pictures[t] = picture
-    return pictures
+        images[t] = image
+    return images
 
 
 def _read_alpha(path: Path, frame: Path, size: tuple[int, ...]) -> np.ndarray:
     alpha = read_grey(path)
     if alpha.shape != size:
         raise FrameError(
-            f"{path} is {_size(alpha)} but its picture {frame} is {size[1]}x{size[0]}: "
-            "an alpha needs the size of its picture"
+            f"{path} is {_size(alpha)} but its image {frame} is {size[1]}x{size[0]}: "
+            "an alpha needs the size of its image"
         )
     return alpha
 
@@ -190,8 +190,8 @@ def _read_mask(path: Path, frame: Path, size: tuple[int, ...]) -> np.ndarray:
     (rows, columns), (height, width) = mask.shape, size
     if abs(columns * height / (rows * width) - 1) > ASPECT_TOLERANCE:
         raise GuidanceError(
-            f"{path} is {_size(mask)} but its picture {frame} is {width}x{height}: "
-            "a mask needs the aspect of its picture"
+            f"{path} is {_size(mask)} but its image {frame} is {width}x{height}: "
+            "a mask needs the aspect of its image"
         )
     inside = mask > 127 / 255
     if mask.shape != size:

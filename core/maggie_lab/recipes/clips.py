@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .compositing import occlusions
+from .composition import Background, Composition, Person, PlacedPerson, whole_mattes
 from .footage import Footage, OpenFootage
 from .pools import Pool
-from .scene import Background, Person, Placed, Scene, whole_mattes
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ClipRecipe:
     """See `StillRecipe`."""
 
 
-def draw_clip(recipe: ClipRecipe, level: Level, pool: Pool, rng: np.random.Generator) -> Scene | None:
+def draw_clip(recipe: ClipRecipe, level: Level, pool: Pool, rng: np.random.Generator) -> Composition | None:
     """Draw one clip; None where it is not of the level."""
     most = max(recipe.people[0], min(recipe.people[1], level.most_people))
     count = min(int(rng.integers(recipe.people[0], recipe.people[1] + 1)), most)
@@ -76,7 +76,7 @@ def draw_clip(recipe: ClipRecipe, level: Level, pool: Pool, rng: np.random.Gener
         most_hidden = max(most_hidden, float(hidden.max()))
         if most_hidden > level.occlusion[1]:
             return None
-    return Scene(background, placed, length, most_hidden) if most_hidden >= level.occlusion[0] else None
+    return Composition(background, placed, length, most_hidden) if most_hidden >= level.occlusion[0] else None
 
 
 def _person(
@@ -101,11 +101,11 @@ def _draw_background(recipe: ClipRecipe, pool: Pool, rng: np.random.Generator) -
 
 def _placed(
     people: list[Person], frames: int, level: Level, canvas: tuple[int, int], rng: np.random.Generator
-) -> list[Placed]:
+) -> list[PlacedPerson]:
     """Feet at the lower border, side by side from the left; fixed over the clip."""
     width, height = canvas
     aspects = [person.width / person.height for person in people]
-    placed: list[Placed] = []
+    placed: list[PlacedPerson] = []
     right = 0
     for person, aspect in zip(people, aspects, strict=True):
         scale = width * aspect / sum(aspects) / person.width * float(rng.uniform(*level.scale))
@@ -117,6 +117,6 @@ def _placed(
             x += int(rng.integers(-(width // 2), width // 2 + 1))
         x = min(max(x, 0), max(width - wide, 0))
         mattes = [person.matte(frame, wide, tall) for frame in range(frames)]
-        placed.append(Placed(person, mattes, x, height - tall))
+        placed.append(PlacedPerson(person, mattes, x, height - tall))
         right = x + wide
     return placed

@@ -1,6 +1,6 @@
-"""Layers over a background, in the numbers that are stored: mattes that add up, and a picture made of them.
+"""Layers over a background, in the numbers that are stored: mattes that add up, and an image made of them.
 
-Mattes are rounded to 8 bits before anything is composed, so that a picture is exactly the sum of what is on
+Mattes are rounded to 8 bits before anything is composed, so that an image is exactly the sum of what is on
 the disk, and whoever recomputes occlusion from the files finds what the recipe found.
 """
 
@@ -27,7 +27,7 @@ class Layer:
 class Composite:
     """One frame; layers in the order they were pasted, later ones in front."""
 
-    picture: np.ndarray
+    image: np.ndarray
     """(H, W, 3) uint8."""
     alphas: np.ndarray
     """(N, H, W) uint8: what is seen of each; sums to 255 at most."""
@@ -82,7 +82,7 @@ def compose(background: np.ndarray, layers: list[Layer]) -> Composite:
 
 
 def recompose(background: np.ndarray, colours: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """The picture of stored foregrounds (N, H, W, 3), mattes (N, H, W) and background: (H, W, 3) uint8."""
+    """The image of stored foregrounds (N, H, W, 3), mattes (N, H, W) and background: (H, W, 3) uint8."""
     total = background * (1 - alphas.sum(0, dtype=np.float32) / 255)[..., None]
     for colour, alpha in zip(colours, alphas, strict=True):
         rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))

@@ -34,7 +34,7 @@ class Camera:
         contrast: of an S-shaped tone curve; below 0 flattens.
         vignette: how much darker the corners are.
         fringe_px: how far red and blue lie off at the corners, in opposite directions.
-        resized: size the picture was once stored at, relative to now; 1 leaves it out.
+        resized: size the image was once stored at, relative to now; 1 leaves it out.
         sharp_resize: whether that was done pixel by pixel rather than by averaging.
         jpeg: quality 20-95 of a JPEG it once was; 0 leaves it out.
         codes: whether it is rounded to 8 bits at last.

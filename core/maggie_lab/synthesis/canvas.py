@@ -1,6 +1,6 @@
 """The canvas a figure is painted on, part over part, and the light that models it.
 
-A sheet can be painted flat, or in pieces that hang on one limb each and are put over each other later.
+A canvas can be painted flat, or in pieces that hang on one limb each and are put over each other later.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ class PaintedPiece:
     alpha: Plane
 
 
-class Sheet:
+class Canvas:
     """Premultiplied colour and coverage, both growing as parts are painted over each other.
 
     Attributes:
         rgb: (S, S, 3) premultiplied sRGB-encoded colour.
         alpha: (S, S) coverage.
         held: (S, S) share of that coverage that is something held and not the person.
-        pieces: finished pieces, back to front, of a sheet painted `in_pieces`.
+        pieces: finished pieces, back to front, of a canvas painted `in_pieces`.
     """
 
     def __init__(self, size_px: int, *, in_pieces: bool = False) -> None:

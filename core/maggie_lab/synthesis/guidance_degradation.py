@@ -1,7 +1,7 @@
 """How real guidance differs from the truth, in proportion to the subject.
 
-A `Fault` is drawn once and applied to as many frames as wanted: its noise wanders slowly with time. What
-needs more than one frame or one person, lags and swaps, leaks and key frames, is in `guides`.
+A `Degradation` is drawn once and applied to any number of frames; its noise wanders slowly with time. Effects
+that need more than one frame or one person (lag, swaps, leaks, key frames) are in `guides`.
 """
 
 from __future__ import annotations
@@ -84,8 +84,10 @@ def degrade(
     Returns:
         (H, W) mask, float32, binary but for a tenth of "mixed". Never empty where the alpha is not.
     """
-    fault = draw_fault(rng, severity, subject_px=subject_px or subject_size(alpha), held_out=held_out)
-    return fault.apply(alpha, rng, time=0.0)
+    degradation = draw_degradation(
+        rng, severity, subject_px=subject_px or subject_size(alpha), held_out=held_out
+    )
+    return degradation.apply(alpha, rng, time=0.0)
 
 
 def subject_size(alpha: Plane) -> float:
@@ -96,9 +98,9 @@ def subject_size(alpha: Plane) -> float:
     return float(max(8.0, np.sqrt((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1))))
 
 
-def draw_fault(
+def draw_degradation(
     rng: np.random.Generator, severity: str = "mixed", *, subject_px: float, held_out: bool = False
-) -> Fault:
+) -> Degradation:
     """Draw a family and its parameters; sizes follow `subject_px`."""
     family = pick(rng, (HELD_OUT if held_out else SEVERITIES)[severity])
     rough = family.endswith("_rough")
@@ -129,7 +131,7 @@ def draw_fault(
         swell = rng.choice([-1, 1], p=[0.3, 0.7]) * rng.uniform(0, 0.02)
     if name == "swollen":
         swell = rng.choice([-1, 1]) * rng.uniform(0.02, 0.05)
-    return Fault(
+    return Degradation(
         family=name,
         cell_px=max(1.0, cell * subject_px),
         jitter_px=jitter * subject_px * (1.8 if rough else 1.0),
@@ -147,7 +149,7 @@ def _heading(rng: np.random.Generator) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Degradation:
     """One way of being wrong.
 
     Attributes:
@@ -301,11 +303,11 @@ class Fault:
             return mask
         chosen = inside[rng.integers(len(inside), size=int(rng.integers(12, 40)))]
         chosen = chosen[np.argsort(chosen[:, 0] // max(1, int(0.15 * self.subject_px)), kind="stable")]
-        picture = Image.new("L", mask.shape[::-1])
+        image = Image.new("L", mask.shape[::-1])
         pen = max(2, int(rng.uniform(0.06, 0.14) * self.subject_px))
         line = [(float(column), float(row)) for row, column in chosen]
-        ImageDraw.Draw(picture).line(line, fill=1, width=pen, joint="curve")
-        drawn = np.asarray(picture).astype(np.float32)
+        ImageDraw.Draw(image).line(line, fill=1, width=pen, joint="curve")
+        drawn = np.asarray(image).astype(np.float32)
         return drawn * (gaussian_blur(mask, max(1.0, 0.03 * self.subject_px)) > 0.3)
 
     def _without_part(self, mask: Plane) -> Plane:
@@ -359,8 +361,8 @@ class Fault:
 
 
 _WHOLE = {
-    "morph": Fault._morph,
-    "roto": lambda fault, alpha, time: fault._drawn(alpha),
+    "morph": Degradation._morph,
+    "roto": lambda degradation, alpha, time: degradation._drawn(alpha),
 }
 """Families that look at the plate's own pixels; all others at cells."""
 

@@ -22,7 +22,7 @@ CLIP_EVERY = 4
 
 @dataclass(frozen=True)
 class HeldOutSample:
-    """One picture or clip with its truth.
+    """One image or clip with its truth.
 
     Attributes:
         name: stable across runs, for tables.
@@ -50,7 +50,7 @@ def heldout_set(
     """Yield `count` samples, severities in turn; the same for the same arguments, always.
 
     Args:
-        size_px: side of the pictures; a multiple of 16.
+        size_px: side of the images; a multiple of 16.
         bank: a bank built from a plan with `held_out`; by default figures are drawn as they are needed,
             about a third of a second each.
         clip_every: how often a sample is a clip; 0 for never.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .fields import Plane
-from .layer import Place
+from .layer import Placement
 from .placing import soft_warp
 from .puppet import Bend
 
@@ -29,14 +29,14 @@ class Motion:
     pace: tuple[float, float, float, float]
     phase: tuple[float, float, float, float]
 
-    def at(self, place: Place, time: float) -> Place:
+    def at(self, placement: Placement, time: float) -> Placement:
         if time == 0:
-            return place
+            return placement
         waves = [
             size * (np.sin(pace * time + phase) - np.sin(phase))
             for size, pace, phase in zip(self.swing, self.pace, self.phase, strict=True)
         ]
-        return place.moved(
+        return placement.moved(
             float(self.drift[0] * time + waves[0]),
             float(self.drift[1] * time + waves[1]),
             zoom=float(np.exp(waves[2])),
@@ -160,7 +160,7 @@ class Gestures:
 
 
 def draw_gestures(rng: np.random.Generator, *, loose: Callable[[str], float]) -> Gestures:
-    """Draw gestures; `loose` says by what factor a limb may move: less where its picture is cut off."""
+    """Draw gestures; `loose` says by what factor a limb may move: less where its image is cut off."""
     vigour = float(np.exp(rng.normal(0, 0.5)))
     walks, pace, phase = rng.random() < 0.4, float(rng.uniform(0.15, 0.5)), float(rng.uniform(0, 2 * np.pi))
 

@@ -87,9 +87,9 @@ def filled(points: Points, height: int, width: int, *, smooth: bool) -> Plane:
         return np.zeros((height, width), np.float32)
     if smooth:
         points = _spline(points)
-    picture = Image.new("L", (width, height))
-    ImageDraw.Draw(picture).polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in points], fill=1)
-    return np.asarray(picture).astype(np.float32)
+    image = Image.new("L", (width, height))
+    ImageDraw.Draw(image).polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in points], fill=1)
+    return np.asarray(image).astype(np.float32)
 
 
 def _spline(points: Points, steps: int = 6) -> Points:

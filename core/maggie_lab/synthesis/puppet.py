@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .canvas import PaintedPiece
 from .fields import Plane, smoothstep
-from .layer import Box, Layer, Place, box_around, box_points
+from .layer import Box, Layer, Placement, box_around, box_points
 
 Codes = NDArray[np.uint8]
 Shade = Callable[[Plane, Box], Plane]
@@ -112,14 +112,14 @@ class Puppet:
     def flat(self) -> Codes:
         """(S, S, 5) codes of the painted pose: straight colour, alpha, share of alpha that is held."""
         planes = self.draw(
-            Place((0, 0), (0, 0), 1.0), self.size_px, bend=REST, shade=lambda colour, _: colour
+            Placement((0, 0), (0, 0), 1.0), self.size_px, bend=REST, shade=lambda colour, _: colour
         )
         planes[:3] /= np.maximum(planes[3], np.float32(1e-3))
         return np.floor(np.clip(planes, 0, 1).transpose(1, 2, 0) * 255 + np.float32(0.5)).astype(np.uint8)
 
     def draw(
         self,
-        place: Place,
+        placement: Placement,
         size_px: int,
         *,
         bend: Bend,
@@ -135,12 +135,12 @@ class Puppet:
         """
         out = np.zeros((5, size_px, size_px), np.float32)
         for piece, layer in zip(self.pieces, self._layers, strict=True):
-            box = self._box(piece, place, size_px, bend, warp)
+            box = self._box(piece, placement, size_px, bend, warp)
             if box is None or (limbs is not None and piece.limb not in limbs):
                 continue
             rows, columns = box
-            u, v = self.at_rest(piece.limb, *place.into_picture(*box_points(box, warp)), bend)
-            planes = layer.fetch(u - np.float32(piece.left), v - np.float32(piece.top), place.scale)
+            u, v = self.at_rest(piece.limb, *placement.into_image(*box_points(box, warp)), bend)
+            planes = layer.fetch(u - np.float32(piece.left), v - np.float32(piece.top), placement.scale)
             alpha, window = planes[3], out[:, rows, columns]
             window *= 1 - alpha
             window[:3] += shade(planes[:3], box) * alpha
@@ -224,7 +224,9 @@ class Puppet:
         upper = _direction(away) - way * inner - rest_upper
         return float(upper), float(way * (np.pi - at_elbow) - rest_bend)
 
-    def _box(self, piece: Piece, place: Place, size_px: int, bend: Bend, warp: Plane | None) -> Box | None:
+    def _box(
+        self, piece: Piece, placement: Placement, size_px: int, bend: Bend, warp: Plane | None
+    ) -> Box | None:
         """The part of the crop a posed piece can reach; None when that is nothing."""
         high, wide = piece.codes.shape[:2]
         corners = np.array(
@@ -243,7 +245,7 @@ class Puppet:
             root, middle, _ = (self.joints[name] for name in self._chain(piece.limb))
             points = np.concatenate([_circle(points, middle, lower), points])
             points = _about(points, root, upper)
-        return box_around(place, points, size_px, warp=warp)
+        return box_around(placement, points, size_px, warp=warp)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ class Body:
         joints: "neck", "head", "chest", "pelvis" and, with the suffixes 0 and 1, "shoulder", "elbow",
             "wrist", "hand", "hip", "knee", "ankle", "toe".
         girth: factor on all limb widths.
-        head_angle: turn of the head in the picture plane, radians.
+        head_angle: turn of the head in the image plane, radians.
         yaw: -1 (looks left) .. 1 (looks right).
         faces_us: False for a figure seen from behind.
     """

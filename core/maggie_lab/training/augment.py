@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from maggie_lab.datasets import guidance_noise as perturb
+from maggie_lab.datasets import guidance_noise
 
 SHORT_PX, CROP_PX = 576, 512
 """Short side a picture is scaled to, for crops of this side; other crops scale it with them."""
@@ -79,8 +79,8 @@ def augmented(
         kept[rng.choice(np.flatnonzero(kept))] = False
     if not kept.any():
         return None
-    guidance = perturb.perturbed(masks[:, kept].astype(np.float32) / 255, rng)
-    guidance = perturb.blocky(guidance) if blocky else guidance
+    guidance = guidance_noise.noisy_guidance(masks[:, kept].astype(np.float32) / 255, rng)
+    guidance = guidance_noise.block_sampled(guidance) if blocky else guidance
     if not guidance.any():
         return None
     return {

@@ -121,8 +121,8 @@ def _from_features(
 
     attended = [net.decoder.refine_OS8.attend(d8[i], cells[i], batch.slots[i]) for i in range(b)]
     queries = torch.stack([q for _, q, _ in attended])
-    cues = _CueSource(batch) if net.takes_cues else None
-    logits8, f8 = _coarse(net, [x for x, _, _ in attended], queries, batch, cues)
+    priors = _ColourPriors(batch) if net.takes_colour_priors else None
+    logits8, f8 = _coarse(net, [x for x, _, _ in attended], queries, batch, priors)
     alpha8 = to_alpha(
         F.interpolate(logits8.flatten(0, 1), scale_factor=8, mode="bilinear", align_corners=False)
     ).view_as(batch.alpha)
@@ -136,7 +136,11 @@ def _from_features(
         coarse = logits8.flatten(0, 2)
         base = partial(prior.base, coarse)
     logit4, logit1, sites4 = net.decoder.detail_rows(
-        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, cues=cues if net.widths.cues else None, base=base
+        sites,
+        [*shortcuts, f8.flatten(0, 1)],
+        maps_queries,
+        colour_priors=priors if net.config.colour_priors else None,
+        base=base,
     )
     detail = dense_detail(sites, sites4, logit4, logit1, coarse)
     ahead = behind = None
@@ -158,7 +162,7 @@ def _from_features(
 
 
 def _coarse(
-    net: Network, features: list[Tensor], queries: Tensor, batch: TrainingBatch, source: _CueSource | None
+    net: Network, features: list[Tensor], queries: Tensor, batch: TrainingBatch, source: _ColourPriors | None
 ) -> tuple[Tensor, Tensor]:
     """(B, T, N, h, w) coarse logits and (B, T, query, h, w) features; norms see the whole batch at once."""
     project = net.decoder.refine_OS8.conv
@@ -169,38 +173,35 @@ def _coarse(
         fused = project(torch.cat([net.decoder.os8_temp_module(x)[0] for x in features]))
     logits = torch.einsum("bnc,btchw->btnhw", queries, fused.view(b, t, *fused.shape[1:]))
     if net.decoder.prior is not None and source is not None:
-        cues = source.coarse()
-        logits = logits + net.decoder.prior(cues.flatten(0, 1)).view_as(logits)
-        logits = net.decoder.prior.gated(logits, cues.view(b, t, *cues.shape[1:]))
+        priors = source.coarse()
+        logits = logits + net.decoder.prior(priors.flatten(0, 1)).view_as(logits)
+        logits = net.decoder.prior.gated(logits, priors.view(b, t, *priors.shape[1:]))
     return logits, f8.view(b, t, *f8.shape[1:])
 
 
-class _CueSource:
-    """Local colour cues of every frame of a batch, sampled at sites whose map is (b t) N + n."""
+class _ColourPriors:
+    """Colour priors of every frame of a batch, sampled at sites whose map is (b t) N + n."""
 
     def __init__(self, batch: TrainingBatch):
-        self.pictures, self.guidance = batch.image.flatten(0, 1), batch.guidance.flatten(0, 1)
+        images, guidance = batch.image.flatten(0, 1), batch.guidance.flatten(0, 1)
         with torch.no_grad():
-            self.colours = [
-                local_colours(picture, guidance)
-                for picture, guidance in zip(self.pictures, self.guidance, strict=True)
-            ]
+            self.colours = [local_colours(*frame) for frame in zip(images, guidance, strict=True)]
 
     @torch.no_grad()
     def coarse(self) -> Tensor:
-        """(B T, N, cues, H/8, W/8)."""
+        """(B T, N, 12, H/8, W/8)."""
         return torch.stack([colours.coarse for colours in self.colours])
 
     @torch.no_grad()
     def __call__(self, sites: Sites, stride: int) -> Tensor:
-        count = self.guidance.shape[1]
+        count = len(self.colours[0].guidance)
         chosen = torch.arange(count, device=sites.coords.device)
         parts = []
         for frame, colours in enumerate(self.colours):
             mine = sites.coords[sites.coords[:, 0] // count == frame].clone()
             mine[:, 0] -= frame * count
             part = Sites(mine, count, sites.height, sites.width)
-            parts.append(colours.at(self.pictures[frame], self.guidance[frame], part, chosen, stride=stride))
+            parts.append(colours.at(part, chosen, stride=stride))
         return torch.cat(parts)
 
 

@@ -7,8 +7,10 @@ the shot's own masks, the others under generated faults, because other frames' m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from maggie_core.io.plate import read_plate
 from maggie_core.shot.matter import ShotMatter
 from maggie_lab.synthesis import degrade
 from maggie_lab.training.dataset import Arrays
-from maggie_lab.training.settings import TrainSettings
+from maggie_lab.training.settings import CLIP_SETTINGS, TrainSettings, with_length
 
 SHOT_SETTINGS = TrainSettings(
     minutes=None,
@@ -36,6 +38,13 @@ SHOT_SETTINGS = TrainSettings(
     truth_shares=(0.2, 0.2, 0.2),
     validate_every=0,
 )
+SHOT_UNUSED = {
+    **dict.fromkeys(("video_from", *CLIP_SETTINGS), "a shot is learnt from stills"),
+    "validate_every": "every approved frame is learnt from, so none can validate",
+    "blocky_guidance": "the masks are the shot's own",
+    "published_start": "the training starts from weights",
+}
+"""Settings that change nothing for a shot, and why."""
 OWN_MASKS = 0.85
 """Share of the crops under the shot's own masks."""
 WRONG = 0.75
@@ -59,6 +68,12 @@ class ApprovedFrame:
     """(N,) bool: which instances have one."""
     matte: np.ndarray
     """(N, h, w) what the weights make of it before they are fitted."""
+
+    def digests(self) -> dict[str, str]:
+        """Digests of what was read of the frame, by what it is; the matte follows from it and the weights."""
+        truth = (self.alphas, self.known)
+        parts = {"plate": (self.image,), "mask": (self.guidance,), "approved alpha": truth}
+        return {what: _digest(*arrays) for what, arrays in parts.items()}
 
     @property
     def error(self) -> np.ndarray:
@@ -155,9 +170,16 @@ class ShotSource:
         }
 
 
-def shot_settings(**asked: object) -> TrainSettings:
+def shot_settings(asked: Mapping[str, Any]) -> TrainSettings:
     """`SHOT_SETTINGS` with what was asked for."""
-    return replace(SHOT_SETTINGS, **asked)  # pyright: ignore[reportArgumentType] - checked by the class
+    return replace(SHOT_SETTINGS, **with_length(asked))
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    state = hashlib.blake2b(digest_size=12)
+    for array in arrays:
+        state.update(f"{array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return state.hexdigest()
 
 
 def _soft(frame: ApprovedFrame) -> np.ndarray:

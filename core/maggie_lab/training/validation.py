@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from maggie_core.model import from_state_dict
-from maggie_core.model.config import unseen
 from maggie_core.model.network import Network
 
 
@@ -34,9 +33,9 @@ def validation(samples: Callable[[], list[HeldOut]]) -> Callable[[Network], dict
         kept = made()
         device = next(net.parameters()).device
         state = copy.deepcopy(net.state_dict())
-        model = from_state_dict({name: x.cpu() for name, x in state.items()}, said=unseen(net.widths)).to(
-            device
-        )
+        model = from_state_dict(
+            {name: x.cpu() for name, x in state.items()}, metadata=net.config.metadata
+        ).to(device)
         absolute, squared = [], []
         for sample in kept:
             alphas = model.predict_clip(torch.from_numpy(sample.image), torch.from_numpy(sample.guidance))

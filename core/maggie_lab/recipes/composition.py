@@ -50,13 +50,13 @@ class Person:
         """
         assert self.box is not None
         left, top, right, bottom = self.box
-        picture = self._opened.colour(self._frames[frame])
+        image = self._opened.colour(self._frames[frame])
         if self._unmix:
             alpha = self._opened.alpha(self._frames[frame])
-            light = unmixed_foreground(to_linear(picture), alpha)
-            picture = to_encoded(light / np.maximum(alpha, 1e-3)[..., None])
+            light = unmixed_foreground(to_linear(image), alpha)
+            image = to_encoded(light / np.maximum(alpha, 1e-3)[..., None])
         alpha = self._matte(frame)[..., None]
-        planes = np.concatenate([picture[top:bottom, left:right] * alpha, alpha], 2)
+        planes = np.concatenate([image[top:bottom, left:right] * alpha, alpha], 2)
         planes = resized(planes, height, width)
         return _codes(planes[..., :3] / np.maximum(planes[..., 3:], 1 / 512))
 
@@ -88,7 +88,7 @@ def _codes(planes: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedPerson:
     """One person on the canvas; `x`, `y` is the top left pixel of the box, whatever the frame."""
 
     person: Person
@@ -136,11 +136,11 @@ class Background:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Composition:
     """A composite yet to be rendered, frame by frame."""
 
     background: Background
-    people: list[Placed]
+    people: list[PlacedPerson]
     frames: int
     occlusion: float
     """The most that one paste hid of what was seen of anybody, in any frame."""
@@ -171,7 +171,7 @@ class Scene:
             placed.person.close()
 
 
-def whole_mattes(people: Sequence[Placed], canvas: tuple[int, int], frame: int) -> np.ndarray:
+def whole_mattes(people: Sequence[PlacedPerson], canvas: tuple[int, int], frame: int) -> np.ndarray:
     """(N, H, W) uint8 mattes of one frame on a canvas of (W, H), each as if alone."""
     size = canvas[1], canvas[0]
     return np.stack([placed_on(size, each.mattes[frame], each.x, each.y) for each in people])
