@@ -31,7 +31,7 @@ GUIDED_RADIUS_SHARE = 0.01
 """Window of the guided filter."""
 CLOSED_FORM_EPS = 1e-5
 """Regularisation of the colour line in 3 x 3 pixels."""
-CLOSED_FORM_TRUST = 1e-2
+CLOSED_FORM_TRUST = 6e-3
 """Weight of the network's own alpha against the smoothness of the closed form: it decides where the colours
 do not. With 2e-3 the closed form spread haze over texture on 4 of 81 photographs, with this on none."""
 
@@ -46,7 +46,7 @@ GOOD_WEIGHT = 0.55
 DEEP = (0.015, 0.03)
 """Depth in a mask, as shares of the person's size, from which alpha is no less than a ramp, and from which it
 is 1; the same outside."""
-DEEP_IN_DOUBT = (0.04, 0.06)
+DEEP_IN_DOUBT = (0.03, 0.05)
 """The same for a poor mask: rough masks are off by as much as 0.03."""
 
 
