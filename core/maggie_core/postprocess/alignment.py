@@ -30,7 +30,8 @@ LEAST_CHANGE = 1e-3
 """Mean change, in sRGB codes a pixel, that counts as none: plain surfaces have some grain."""
 DOUBT = (1.0, 1.12)
 """Alignment up to which a mask is poor, and from which on it is not. Masks of photographs and portraits that
-were made rough have 0.55 to 1.17, others 0.84 to 6.2, those that follow the person 1.65 and more."""
+were made rough have 0.55 to 1.17, others 0.84 to 6.9, those that follow the person 1.7 and more; a moving
+person's stays above 1.3."""
 
 
 def alignment(mask: Plane, image: Plane, size: float) -> float:

@@ -33,7 +33,7 @@ CLOSED_FORM_EPS = 1e-5
 """Regularisation of the colour line in 3 x 3 pixels."""
 CLOSED_FORM_TRUST = 6e-3
 """Weight of the network's own alpha against the smoothness of the closed form: it decides where the colours
-do not. With 2e-3 the closed form spread haze over texture on 4 of 81 photographs, with this on none."""
+do not. With 2e-3 the closed form spread haze over texture on 4 of 81 photographs, with this on one."""
 
 GOOD_SHARE = (0.0024, 0.0045)
 """Mean distance of the guidance's outline from the network's, as a share of the person's size, where guidance
