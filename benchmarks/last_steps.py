@@ -2,9 +2,9 @@
 
     python -m benchmarks.last_steps FOLDER... [--model default]
 
-FOLDER holds image/NAME.*, alpha/NAME.* (or alpha_estimate/) and mask/QUALITY/NAME.*. Printed are mean absolute
-errors times 1000, how much of the inside of the masks was lost where the truth has it, and how many photographs
-a step made worse by more than 1.
+FOLDER holds image/NAME.*, alpha/NAME.* (or alpha_estimate/) and mask/QUALITY/NAME.*. Printed are mean
+absolute errors times 1000, how much of the inside of the masks was lost where the truth has it, and how many
+photographs a step made worse by more than 1.
 """
 
 from __future__ import annotations

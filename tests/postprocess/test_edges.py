@@ -158,3 +158,14 @@ def test_lengths_are_shares_of_the_persons_size(soft_edge):
 
     assert np.array_equal(as_measured, refine_edges(blurred[None], image, mask, "guided", doubts=[1.0]))
     assert not np.array_equal(small, large)
+
+
+def test_full_trust_is_the_masks_own_edge_and_none_is_the_network(soft_edge):
+    image, truth, blurred = soft_edge
+    good = (truth > 0.5).astype(np.float32)
+
+    by_mask = [refine_edges(a[None], image, good[None], "guided", trusts=[1.0])[0] for a in (blurred, truth)]
+    alone = refine_edges(np.zeros_like(good)[None], image, good[None], "guided", trusts=[0.0])[0]
+
+    np.testing.assert_allclose(by_mask[0], by_mask[1], atol=1e-6)
+    assert alone.max() == 0

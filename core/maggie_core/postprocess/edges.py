@@ -58,6 +58,7 @@ def refine_edges(
     *,
     sizes: Sequence[float] | None = None,
     doubts: Sequence[float] | None = None,
+    trusts: Sequence[float | None] | None = None,
 ) -> Plane:
     """Refined alphas of one frame.
 
@@ -70,6 +71,8 @@ def refine_edges(
             seconds.
         sizes: of each person in pixels, which all lengths are shares of; None takes them from `guidance`.
         doubts: of each mask, 0 to 1; None takes them from how `guidance` lies in the image.
+        trusts: of each mask, how far the matte is to follow it: 1 is the mask's own edge refined, 0 the
+            network alone. None finds that out.
 
     Returns:
         (N, H, W) float32.
@@ -82,11 +85,12 @@ def refine_edges(
         alpha, mask = refined[n], guidance[n]
         unit = unit_of(size_of(mask) if sizes is None else sizes[n], alpha.shape)
         doubtful = doubt(alignment(mask, image, unit)) if doubts is None else doubts[n]
-        trust = _trust(alpha, mask, unit) * (1 - doubtful)
+        asked = None if trusts is None else trusts[n]
+        trust = GOOD_WEIGHT * _trust(alpha, mask, unit) * (1 - doubtful) if asked is None else asked
         _decide(alpha, image, how, unit)
         if trust > 0:
             _take_at_its_word(alpha, mask, image, trust, unit)
-        if mask.any():
+        if mask.any() and asked != 0:
             _keep_depths(alpha, mask, unit, doubtful)
 
     side_by_side(one, range(len(refined)))
@@ -119,14 +123,15 @@ def _trust(alpha: Plane, mask: Plane, unit: float) -> float:
 
 
 def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: float, unit: float) -> None:
-    """Mix an alpha (H, W) with its guidance, whose edge a guided filter softens, in place."""
+    """Mix an alpha (H, W) with its guidance, whose edge a guided filter softens, in place; `trust` is the
+    guidance's weight."""
     radius = pixels(GOOD_RADIUS_SHARE, unit)
     y, x = np.gradient(mask) if min(mask.shape) > 1 else (np.zeros_like(mask),) * 2
     box = box_of((y != 0) | (x != 0) | (np.abs(alpha - mask) > 0), margin=4 * radius)
     if box is None:
         return
     filtered = guided_filter(image[:, *box], mask[box], radius_px=radius)
-    alpha[box] += np.float32(trust * GOOD_WEIGHT) * (filtered - alpha[box])
+    alpha[box] += np.float32(trust) * (filtered - alpha[box])
 
 
 def _keep_depths(alpha: Plane, mask: Plane, unit: float, doubtful: float) -> None:

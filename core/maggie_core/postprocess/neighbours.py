@@ -18,9 +18,9 @@ from maggie_core.postprocess.mask_shape import depth_in, unit_of
 Plane = NDArray[np.floating]
 
 CORE = (0.003, 0.008)
-"""Depth in somebody's mask, as shares of their size, from which others fade, and are gone: 1.5
-and 3.6 pixels for who is 450 pixels tall, and nearly at once for small people. Nearer to the edge of a mask an
-alpha may be right and the mask wrong."""
+"""Depth in somebody's mask, as shares of their size, from which others fade, and are gone: 1.4 and 3.6 pixels
+for who is 450 pixels tall, and nearly at once for small people. Nearer to the edge of a mask an alpha may be
+right and the mask wrong."""
 BLOCK_ROWS = 128
 """Rows looked at together, so that memory does not grow with the plate."""
 LEAST = 1e-6

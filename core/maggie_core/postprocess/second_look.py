@@ -24,8 +24,8 @@ Plane = NDArray[np.floating]
 
 LOOK_PX = 256.0
 """Height of a person in the small look. On photographs with rough masks the network's mean error falls from
-33 to 20 / 18 / 19 with 288 / 192 / 144 pixels, and to 25 with a second look at full size; with typical masks 256 is better
-than 192."""
+33 to 20 / 18 / 19 with 288 / 192 / 144 pixels, and to 25 with a second look at full size; with typical
+masks 256 is better than 192."""
 STEPS_PER_OCTAVE = 2
 """Scales are powers of the square root of 2, so that painting a mask anew hardly ever changes them."""
 
