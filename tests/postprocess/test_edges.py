@@ -15,6 +15,8 @@ from maggie_core.io.frames import open_source
 from maggie_core.postprocess.edges import refine_edges, undecided_band
 
 HOW = ["guided", "closed-form"]
+LARGE = [600.0]
+"""The size of a person of whom the disc is a detail: guidance holds no pixel that these tests look at."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def far_off(alpha: np.ndarray) -> np.ndarray:
 def test_a_blurred_edge_comes_nearer_to_the_truth(soft_edge, how, share):
     image, truth, blurred = soft_edge
 
-    refined = refine_edges(blurred[None], image, far_off(blurred), how)[0]
+    refined = refine_edges(blurred[None], image, far_off(blurred), how, sizes=LARGE)[0]
 
     assert np.abs(refined - truth).mean() < share * np.abs(blurred - truth).mean()
 
@@ -68,9 +70,9 @@ def test_an_alpha_with_another_outline_than_its_guidance_is_refined(soft_edge, h
 def test_decided_pixels_stay_as_they_are(soft_edge, how):
     image, _, blurred = soft_edge
 
-    refined = refine_edges(blurred[None], image, far_off(blurred), how)[0]
+    refined = refine_edges(blurred[None], image, far_off(blurred), how, sizes=LARGE)[0]
 
-    away = ~undecided_band(blurred)
+    away = ~undecided_band(blurred, LARGE[0])
     assert away.any()
     assert np.array_equal(refined[away], blurred[away])
     assert not np.array_equal(refined, blurred)
@@ -117,7 +119,7 @@ def test_where_colours_say_nothing_the_network_decides(soft_edge):
     _, _, blurred = soft_edge
 
     grey = np.full((3, *blurred.shape), 0.5, np.float32)
-    grey = refine_edges(blurred[None], grey, far_off(blurred), "closed-form")[0]
+    grey = refine_edges(blurred[None], grey, far_off(blurred), "closed-form", sizes=LARGE)[0]
 
     # Smooth between its ends as the alpha was, and nowhere far from it.
     assert np.abs(grey - blurred).max() < 0.2
@@ -142,3 +144,52 @@ def test_a_shot_takes_the_models_own_refinement_unless_told(tmp_path):
     assert np.array_equal(off, plain)
     assert np.array_equal(by_model, alphas(refine="closed-form"))
     assert not np.array_equal(by_model, plain)
+
+
+def test_deep_inside_a_mask_alpha_stays_and_far_outside_there_is_none(soft_edge):
+    image, truth, _ = soft_edge
+    good = (truth > 0.5).astype(np.float32)
+    bitten = truth.copy()
+    bitten[140:160, 140:160] = 0
+    bitten[5:20, 5:20] = 1
+
+    held = refine_edges(bitten[None], image, good[None], "closed-form")[0]
+
+    assert held[140:160, 140:160].min() == 1
+    assert held[5:20, 5:20].max() == 0
+
+
+def test_a_mask_in_doubt_is_held_from_deeper_on_and_nothing_jumps_between(soft_edge):
+    image, truth, _ = soft_edge
+    mask = far_off(truth)
+
+    def held(doubt: float) -> np.ndarray:
+        return refine_edges(truth[None], image, mask, "guided", sizes=[300.0], doubts=[doubt])[0]
+
+    errors = [float(np.abs(held(doubt) - truth).mean()) for doubt in (0, 0.25, 0.5, 0.75, 1)]
+    assert errors == sorted(errors, reverse=True)
+    assert np.abs(held(0.51) - held(0.5)).max() < 0.05
+
+
+def test_lengths_are_shares_of_the_persons_size(soft_edge):
+    image, _, blurred = soft_edge
+    mask = far_off(blurred)
+
+    small, as_measured, large = (
+        refine_edges(blurred[None], image, mask, "guided", sizes=[size], doubts=[1.0])
+        for size in (60, 184, 600)
+    )
+
+    assert np.array_equal(as_measured, refine_edges(blurred[None], image, mask, "guided", doubts=[1.0]))
+    assert not np.array_equal(small, large)
+
+
+def test_full_trust_is_the_masks_own_edge_and_none_is_the_network(soft_edge):
+    image, truth, blurred = soft_edge
+    good = (truth > 0.5).astype(np.float32)
+
+    by_mask = [refine_edges(a[None], image, good[None], "guided", trusts=[1.0])[0] for a in (blurred, truth)]
+    alone = refine_edges(np.zeros_like(good)[None], image, good[None], "guided", trusts=[0.0])[0]
+
+    np.testing.assert_allclose(by_mask[0], by_mask[1], atol=1e-6)
+    assert alone.max() == 0

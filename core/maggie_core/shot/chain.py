@@ -29,6 +29,8 @@ from maggie_core.image.frame import Frame
 from maggie_core.model import MatteModel
 from maggie_core.model.matte_model import WINDOW, TemporalState, Wanted
 from maggie_core.postprocess.edges import refine_edges
+from maggie_core.postprocess.mask_shape import size_of
+from maggie_core.postprocess.neighbours import clear_cores
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
 from maggie_core.shot.cache import StateCache, key_of
 from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
@@ -309,9 +311,11 @@ class Chain:
     def _make_refined(self, i: int) -> np.ndarray:
         alphas = self._network.array(i)[:, : self._height, : self._width]
         frame = self._frame_input(i)
-        return _with_pins(
-            refine_edges(alphas, frame.image, frame.guidance, self._recipe.refine), frame.pinned
-        )
+        if self._recipe.refine == "none":
+            return _with_pins(alphas, frame.pinned)
+        sizes = [size_of(mask) for mask in frame.guidance]
+        refined = refine_edges(alphas, frame.image, frame.guidance, self._recipe.refine, sizes=sizes)
+        return _with_pins(clear_cores(refined, frame.guidance, sizes), frame.pinned)
 
     def _beside(self, i: int) -> list[int]:
         return [j for j in (i - 1, i + 1) if 0 <= j <= self._last] if self._recipe.smooth != "none" else []

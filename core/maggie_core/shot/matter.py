@@ -232,6 +232,8 @@ class ShotMatter:
                 self._reader,
                 self.pins,
                 self._detail,
+                # `contested` tells of what exceeds 1, and the network alone is what it is.
+                self._refine != "none" and not self.settings.sum_to_one,
                 self.settings.sum_to_one,
                 self._with_scene,
                 self._recipe,

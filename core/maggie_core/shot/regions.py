@@ -15,11 +15,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
+from maggie_core.postprocess.mask_shape import box_of, size_of
 
 STEPS_PER_OCTAVE = 2
 """Scales are powers of the square root of 2: one more step costs twice the pixels, and a person who keeps
@@ -31,9 +31,6 @@ GRID_PX = 16
 """Borders of regions lie on multiples of this many plate pixels."""
 STRIDE_PX = 64
 """Regions are widened to a multiple of this on their working grid, which the network pads to anyway."""
-BODY_RADII = 8.0
-"""No person is taller than this many radii of the largest circle inside them: a mask of a whole group, or of
-somebody who lies or stretches out their arms, tells no more by its height."""
 MOST_AREA = 1.5
 """Pixels of one region's working grid, of those of the whole frame's: somebody who crosses the frame within a
 segment is enlarged less, so that memory stays bounded."""
@@ -68,13 +65,11 @@ class Extent:
 
 def extent_of(mask: np.ndarray) -> Extent | None:
     """Where a mask (h, w), 0 or 1, is; None for an empty one."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
+    box = box_of(mask > 0)
+    if box is None:
         return None
-    left, right, top, bottom = int(columns[0]), int(columns[-1]) + 1, int(rows[0]), int(rows[-1]) + 1
-    inside = np.pad(mask[top:bottom, left:right].astype(np.uint8), 1)
-    radius = float(cv2.distanceTransform(inside, cv2.DIST_L2, 5).max())
-    return Extent(left, top, right, bottom, min(float(bottom - top), BODY_RADII * radius))
+    rows, columns = box
+    return Extent(columns.start, rows.start, columns.stop, rows.stop, size_of(mask))
 
 
 def plan_passes(

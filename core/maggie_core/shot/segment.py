@@ -18,6 +18,7 @@ from maggie_core.image.window import Window
 from maggie_core.mattes import sum_to_one
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.full_resolution import add_detail, has_detail, slope_of
+from maggie_core.postprocess.neighbours import share_pixels
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.chain import Chain, Recipe, Reused
 from maggie_core.shot.frame_input import FrameInput
@@ -76,6 +77,8 @@ class SegmentSettings:
     reader: ShotReader
     pins: Pins | None
     detail: Detail
+    share_pixels: bool
+    """Whether alphas of one pixel never exceed 1 together."""
     sum_to_one: bool
     scene_linear: bool
     """Whether results carry the scene-linear plate."""
@@ -224,6 +227,8 @@ class Segment:
         for place, plane in pinned.items():
             alphas[place] = plane
         extra: dict[str, np.ndarray] = {}
+        if s.share_pixels:
+            share_pixels(alphas, fixed=list(pinned))
         if s.sum_to_one:
             alphas, extra = sum_to_one(alphas, fixed=list(pinned))
         scene = s.reader.scene_linear(frame, self._account) if s.scene_linear else None

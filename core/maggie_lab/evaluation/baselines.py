@@ -14,6 +14,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from maggie_core.postprocess import edges as refine
 from maggie_core.postprocess import guided_filter as guided
+from maggie_core.postprocess.mask_shape import box_of
 
 Plane = NDArray[np.floating]
 Baseline = Callable[[Plane, Plane], Plane]
@@ -64,8 +65,8 @@ def closed_form(image: Plane, mask: Plane, *, band_px: float | None = None) -> P
         return alpha
     reach = band_px or CLOSED_FORM_BAND_SHARE * min(image.shape[-2:])
     unknown = _within(mask > 0.5, reach) | _within(mask <= 0.5, reach)
-    if unknown.any():
-        box = refine.box_around(unknown, margin=2)
+    box = box_of(unknown, margin=2)
+    if box is not None:
         alpha[box] = refine.closed_form(image[:, *box], alpha[box], unknown[box], trust=0)
     return alpha
 

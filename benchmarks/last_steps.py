@@ -1,0 +1,83 @@
+"""What each last step does to a matte, photograph by photograph.
+
+    python -m benchmarks.last_steps FOLDER... [--model default]
+
+FOLDER holds image/NAME.*, alpha/NAME.* (or alpha_estimate/) and mask/QUALITY/NAME.*. Printed are mean
+absolute errors times 1000, how much of the inside of the masks was lost where the truth has it, and how many
+photographs a step made worse by more than 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.photographs import _images, _matte
+from maggie_core import load_model
+from maggie_core.model import MatteModel
+from maggie_core.postprocess.alignment import alignment, doubt
+from maggie_core.postprocess.edges import refine_edges
+from maggie_core.postprocess.mask_shape import depth_in, size_of
+from maggie_core.postprocess.second_look import corrected_guidance, look_scale, small_look
+
+STEPS = ("mask", "network", "second look", "refined")
+HARM = 1.0
+INSIDE_SHARE = 0.009
+"""Depth, as a share of the size, from which a pixel counts as inside a mask."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, nargs="+")
+    parser.add_argument("--model", default="default")
+    args = parser.parse_args()
+    model = load_model(args.model, device="cpu")
+    errors: dict[str, list[list[float]]] = {}
+    lost: dict[str, list[float]] = {}
+    for folder in args.folder:
+        for quality, image, truth, mask in _images(folder):
+            found = dict(_steps(model, image, mask))
+            errors.setdefault(quality, []).append(
+                [1e3 * float(np.abs(found[step] - truth).mean()) for step in STEPS]
+            )
+            lost.setdefault(quality, []).append(_lost(found["refined"], truth, mask))
+    print("| guidance | " + " | ".join(STEPS) + " | inside lost, % | second look hurts | refining hurts |")
+    print("|---" * (len(STEPS) + 4) + "|")
+    for quality, rows in errors.items():
+        table = np.array(rows)
+        hurts = (np.diff(table, axis=1) > HARM).sum(axis=0)
+        cells = [*(f"{mean:.2f}" for mean in table.mean(axis=0)), f"{100 * np.mean(lost[quality]):.2f}"]
+        cells += [f"{count} of {len(table)}" for count in hurts[1:]]
+        print(f"| {quality} | " + " | ".join(cells) + " |")
+
+
+def _steps(model: MatteModel, image: np.ndarray, mask: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """(H, W) after each step."""
+    yield "mask", mask
+    alpha = _matte(model, image, mask)
+    yield "network", alpha
+    size = size_of(mask)
+    doubtful = doubt(alignment(mask, image, size))
+    led = mask
+    if doubtful > 0:
+        small, guidance = small_look(image, mask[None], scale=look_scale([size]))
+        led = corrected_guidance(mask[None], _matte(model, small, guidance[0])[None], [doubtful])[0]
+        alpha = _matte(model, image, led)
+    yield "second look", alpha
+    how = model.info.refine
+    yield "refined", refine_edges(alpha[None], image, led[None], how, sizes=[size], doubts=[doubtful])[0]
+
+
+def _lost(alpha: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+    """Share of the inside of a mask, where the truth is solid, that an alpha does not have."""
+    inside = (depth_in(mask > 0) > INSIDE_SHARE * size_of(mask)) & (truth > 0.95)
+    return float((1 - alpha[inside]).mean()) if inside.any() else 0.0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What a matte lost of its mask, and what it covers of other people: for a warning that says who, where and
+how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
+from maggie_core.postprocess.mask_shape import depth_in, unit_of
+
+Plane = NDArray[np.floating]
+
+CORE_SHARE, CORE_PX = 0.009, 2.0
+"""What counts as inside a mask: deeper than this share of the person's size, and than this many pixels of the
+grid. Nearer to its edge a mask may be wrong."""
+LEAST_SHARE = 0.05
+"""Less is no loss to speak of."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A matte that is worse than its mask somewhere."""
+
+    kind: Literal["lost", "covers"]
+    """`lost`: alpha is missing inside the person's own mask. `covers`: alpha lies inside another's mask."""
+    instance: int
+    """Whose matte it is."""
+    other: int | None
+    """On whom, where it `covers`."""
+    share: float
+    """Of the inside of the mask, own or other's: the mean of what is missing, or of what is too much."""
+    where: Window
+    """Around the largest piece, in plate pixels."""
+
+
+def losses(
+    alphas: Plane, guidance: Plane, sizes: Sequence[float], geometry: Geometry, *, least: float = LEAST_SHARE
+) -> tuple[Loss, ...]:
+    """What is to be warned of in one frame.
+
+    Args:
+        alphas, guidance: (N, h, w) on the working grid of `geometry`; guidance is binary.
+        sizes: of each person, in pixels of that grid; 0 for who is not there.
+        least: share from which on it counts.
+
+    Returns:
+        In the order of the instances. A pixel that two masks claim is nobody's loss.
+    """
+    cores = [_core(mask > 0, size) for mask, size in zip(guidance, sizes, strict=True)]
+    claims = (guidance > 0).sum(axis=0)
+    found: list[Loss] = []
+    for n, alpha in enumerate(alphas):
+        for other, core in enumerate(cores):
+            inside = core & (claims == 1)
+            if not inside.any():
+                continue
+            wrong = np.where(inside, 1 - alpha if other == n else alpha, 0)
+            share = float(wrong.sum() / inside.sum())
+            if share > least:
+                where = _plate_window(wrong > min(0.5, float(wrong.max()) / 2), geometry)
+                found.append(
+                    Loss("lost", n, None, share, where)
+                    if other == n
+                    else Loss("covers", n, other, share, where)
+                )
+    return tuple(sorted(found, key=lambda loss: (loss.instance, loss.kind != "lost")))
+
+
+def _core(inside: NDArray[np.bool_], size: float) -> NDArray[np.bool_]:
+    if not inside.any():
+        return inside
+    return depth_in(inside) > max(CORE_PX, CORE_SHARE * unit_of(size, inside.shape))
+
+
+def _plate_window(there: NDArray[np.bool_], geometry: Geometry) -> Window:
+    """Around the largest connected piece of what is set on the working grid."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(there.astype(np.uint8), connectivity=8)
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    left, top, wide, tall = (int(each) for each in stats[largest, :4])
+    width, height = geometry.working_size
+    region = geometry.region
+    across, down = region.width / width, region.height / height
+    x, y = int(left * across), int(top * down)
+    right, bottom = int(np.ceil((left + wide) * across)), int(np.ceil((top + tall) * down))
+    return Window(region.x + x, region.y + y, min(right, region.width) - x, min(bottom, region.height) - y)
