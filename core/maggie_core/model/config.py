@@ -19,9 +19,16 @@ CUE_CHANNELS = 12
 
 GuidanceInput = Literal["embedded", "stacked"]
 Queries = Literal["attended", "fixed"]
+EncoderKind = Literal["residual", "lite0"]
 Gru = Literal["none", "single", "both"]
 Fusion = Literal["none", "forward", "backward", "both"]
-_CHOICES = {"guidance": GuidanceInput, "queries": Queries, "gru": Gru, "fusion": Fusion}
+_CHOICES = {
+    "encoder": EncoderKind,
+    "guidance": GuidanceInput,
+    "queries": Queries,
+    "gru": Gru,
+    "fusion": Fusion,
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Widths:
     prior: int = 0
     temporal: bool = False
     change: tuple[int, int] = (64, 32)
+    encoder: EncoderKind = "residual"
+    """The published residual encoder, or EfficientNet-Lite0 with its own widths before the shortcuts."""
     guidance: GuidanceInput = "embedded"
     """How masks reach the encoder: in `embed` channels however many they are, or in one channel per slot."""
     queries: Queries = "attended"
@@ -108,6 +117,7 @@ def recognise(state: Mapping[str, Tensor], said: Mapping[str, str] | None = None
     said = said or {}
     temporal = any(name.startswith(("decoder.os8_temp_module.", "decoder.diff_module.")) for name in state)
     variants = {
+        "encoder": "lite0" if "encoder.stem.weight" in state else "residual",
         "guidance": "stacked" if _is_stacked(state) else "embedded",
         "queries": "fixed" if _FIXED in state else "attended",
         **{name: said[name] for name in ("gru", "fusion") if name in said},
@@ -143,17 +153,24 @@ def infer_widths(state: Mapping[str, Tensor], said: Mapping[str, str] | None = N
             size("decoder.diff_module.0.module.weight_bar"),
             size("decoder.diff_module.3.module.weight_bar"),
         )
-    s4 = size("encoder.conv3.module.weight_bar")
+    if kind.encoder == "residual":
+        s2, s4, s8, s16, s32 = (
+            size(f"encoder.{name}.module.weight_bar")
+            for name in ("conv1", "conv3", "layer2.0.conv1", "layer3.0.conv1", "layer_bottleneck.0.conv1")
+        )
+    else:
+        s2, s4, s8, s16 = (size(f"encoder.shortcut.{k}.0.module.weight_bar") for k in range(1, 5))
+        s32 = size("encoder.neck.weight")
     return replace(
         kind,
         **found,
         slots=size(_FIXED if kind.queries == "fixed" else _TOKENS),
         detail=size("encoder.shortcut.0.0.module.weight_bar"),
-        s2=size("encoder.conv1.module.weight_bar"),
+        s2=s2,
         s4=s4,
-        s8=size("encoder.layer2.0.conv1.module.weight_bar"),
-        s16=size("encoder.layer3.0.conv1.module.weight_bar"),
-        s32=size("encoder.layer_bottleneck.0.conv1.module.weight_bar"),
+        s8=s8,
+        s16=s16,
+        s32=s32,
         aspp=size("aspp.aspp1.weight"),
         attention=size("decoder.refine_OS8.feat_proj.layers.0.weight"),
         query=size("decoder.inst_spec_layer.linear2.weight"),
@@ -176,7 +193,8 @@ _TOKENS, _FIXED = "decoder.refine_OS8.query_feat.weight", "decoder.refine_OS8.fi
 
 def _is_stacked(state: Mapping[str, Tensor]) -> bool:
     """No embedding, and a first convolution that takes one channel per slot: one alone is a damaged file."""
-    first, rows = state.get("encoder.conv1.module.weight_bar"), state.get(_FIXED, state.get(_TOKENS))
+    first = state.get("encoder.conv1.module.weight_bar", state.get("encoder.stem.weight"))
+    rows = state.get(_FIXED, state.get(_TOKENS))
     if "encoder.mask_embed_layer.weight" in state or first is None or rows is None:
         return False
     return first.shape[1] == 3 + len(rows)

@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.colour_priors import CUE_ALPHAS, LocalColours, local_colours
 from maggie_core.model.config import CUE_CHANNELS, Widths
-from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, up_stage
+from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, LiteEncoder, up_stage
 from maggie_core.model.instances import InstanceDecoder, PlaneDecoder
 from maggie_core.model.layers import Pointwise, SparseConv3
 from maggie_core.model.refinement import REACH1_PX, Detail, SparseStage, dense_alpha4, to_alpha
@@ -145,7 +145,7 @@ class Network(nn.Module):
     def __init__(self, widths: Widths):
         super().__init__()
         self.widths = widths
-        self.encoder = Encoder(widths)
+        self.encoder = LiteEncoder(widths) if widths.encoder == "lite0" else Encoder(widths)
         self.aspp = Aspp(widths.s32, widths.aspp)
         self.decoder = Decoder(widths)
 
