@@ -23,7 +23,7 @@ from maggie_core import load_model
 from maggie_core.io.eight_bit import write_picture
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.edges import refine_edges
-from maggie_core.shot.matter import PAD_PX
+from maggie_core.shot.chain import PAD_PX
 from maggie_lab.datasets import read_grey, read_picture
 from maggie_lab.evaluation import BASELINES, Averages, image_metrics
 
@@ -42,7 +42,7 @@ def main() -> None:
     model = load_model(args.model, device="cpu")
     scores: dict[str, dict[str, Averages]] = {}
     strips = []
-    for quality, picture, truth, mask in _pictures(args.folder):
+    for quality, picture, truth, mask in photographs(args.folder):
         bare = _matte(model, picture, mask)
         found = {
             OURS: refine_edges(bare[None], picture, mask[None], model.info.refine)[0],
@@ -62,7 +62,7 @@ def main() -> None:
             print(f"{quality:10}{name:16}" + "".join(f"{means[metric]:10.2f}" for metric in METRICS))
 
 
-def _pictures(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+def photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
     """Quality, picture (3, H, W), truth (H, W) and mask (H, W), all at working size."""
     truths = next((f for f in (folder / "alpha", folder / "alpha_estimate") if f.is_dir()), None)
     qualities = sorted(path.name for path in (folder / "mask").glob("*") if path.is_dir())
