@@ -267,8 +267,8 @@ class InvertedBlock(nn.Module):
 
 
 def _padded(x: Tensor, kernel: int) -> Tensor:
-    """For a convolution of stride 2 over an even number of pixels, padded as its weights were trained: the odd
-    row and column lie right and below.
+    """For a convolution of stride 2 over an even number of pixels, as its weights were trained: with one row
+    and one column more right and below than left and above.
     """
     before = (kernel - 2) // 2
     after = kernel - 2 - before
