@@ -293,6 +293,7 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
             "commercial": about.get("commercial") is True,
             "refine": about.get("refine", "none"),
             "smooth": about.get("smooth", "none"),
+            "first_look": float(about.get("first_look", 0)),
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
 

@@ -51,6 +51,8 @@ class ModelInfo:
     """The last step it was made to end in (`maggie_core.postprocess.edges`)."""
     smooth: Smooth = "none"
     """And how its frames are made to agree (`maggie_core.postprocess.temporal`)."""
+    first_look: float = 0.0
+    """Size of the first look it was made to begin with (`maggie_core.shot.first_look`); 0 is none."""
 
 
 @dataclass(frozen=True, eq=False)

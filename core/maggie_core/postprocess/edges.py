@@ -60,7 +60,7 @@ def refine_edges(alphas: Plane, picture: Plane, guidance: Plane, how: Refine) ->
 
     def one(n: int) -> None:
         alpha, mask = refined[n], guidance[n]
-        trust = _trust(alpha, mask)
+        trust = trust_in(alpha, mask)
         _decide(alpha, picture, how)
         if trust > 0:
             _take_at_its_word(alpha, mask, picture, trust)
@@ -84,8 +84,8 @@ def _decide(alpha: Plane, picture: Plane, how: Refine) -> None:
     alpha[box][inside] = better[inside]
 
 
-def _trust(alpha: Plane, mask: Plane) -> float:
-    """How far guidance is to be taken at its word, 0 to 1."""
+def trust_in(alpha: Plane, mask: Plane) -> float:
+    """How far guidance (H, W) is to be taken at its word, 0 to 1, by the network's alpha of it."""
     outline = np.abs(np.diff(mask, axis=0)).sum() + np.abs(np.diff(mask, axis=1)).sum()
     if outline == 0:
         return 0.0

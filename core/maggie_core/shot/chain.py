@@ -32,6 +32,7 @@ from maggie_core.model.matte_model import WINDOW
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
 from maggie_core.shot.cache import StateCache, array_digest, key_of
+from maggie_core.shot.first_look import better_guidance
 from maggie_core.shot.frame_input import FrameInput
 from maggie_core.shot.memo import CachedStep, LruCache
 
@@ -54,6 +55,8 @@ class Recipe:
     smooth: Smooth
     carry_hidden: bool = False
     """Whether a window's temporal state starts from the window before, as the paper says; published is 0."""
+    first_look: float = 0.0
+    """Size of the first look at a frame (`shot.first_look`), as a share of the frame's; 0 is none."""
     seeing: dict[str, Any] | None = None
     """How files become pixels: colour, geometry, instances, ... With a cache only, as all below."""
     network: dict[str, Any] | None = None
@@ -264,7 +267,10 @@ class Chain:
         """Features of frame j, as far as a window takes them that begins with it or has `passed` it."""
         whole, found = self._features.get(j) or (False, None)
         if found is None or not (whole or passed):
-            found = self._model.encode(self._grown(look.picture), self._grown(look.guidance))
+            masks = better_guidance(
+                self._model, look.picture, look.guidance, share=self._recipe.first_look, pad_px=PAD_PX
+            )
+            found = self._model.encode(self._grown(look.picture), self._grown(masks))
         if passed:
             found = self._model.passed(found)
         self._features.put(j, (not passed, found))

@@ -211,7 +211,7 @@ class ShotMatter:
         """What decides the pixels of every chain, for the cache by name."""
         refine, smooth, hidden = self.refine, self.smooth, self.settings.carry_hidden
         if self.cache is None:
-            return Recipe(refine, smooth, hidden)
+            return Recipe(refine, smooth, hidden, self.model.info.first_look)
         s, view = self.settings, self.view
         names = tuple(instance.name for instance in self.guidance.instances)
         seeing = {
@@ -228,7 +228,12 @@ class ShotMatter:
         network = {"weights": self.model.digest, "carry_hidden": hidden}
         network |= backend_class(self.model.device, self.model.precision)
         network["sparse"] = sparse.chosen(self.model.device)
-        return Recipe(refine, smooth, hidden, seeing, network, shot=f"{self.plate.colorspace_hint} {names}")
+        look = self.model.info.first_look
+        if look:
+            network["first_look"] = look
+        return Recipe(
+            refine, smooth, hidden, look, seeing, network, shot=f"{self.plate.colorspace_hint} {names}"
+        )
 
     def _look(self, frame: int) -> FrameInput:
         plate = self._stored(frame)
