@@ -20,7 +20,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -34,11 +34,13 @@ from benchmarks.photographs import photographs
 from maggie_core import load_model
 from maggie_core.model import MatteModel, temporal
 from maggie_core.model import network as networks
-from maggie_core.model.network import Network
+from maggie_core.model.colour_priors import local_colours
+from maggie_core.model.network import FineFeatures, Network
 from maggie_core.model.refinement import Detail
 from maggie_core.postprocess import edges
 from maggie_core.postprocess.guided_filter import guided_filter
 from maggie_core.shot.chain import PAD_PX
+from maggie_core.shot.first_look import better_guidance
 from maggie_lab.evaluation import image_metrics
 
 QUALITIES = ("good", "typical", "rough")
@@ -47,6 +49,8 @@ TRUE_REGION_SHARES = (0.01, 0.03)
 """How far a true trimap reaches beyond the truth's soft pixels, as shares of the short side."""
 DECIDED_LOGIT = 4.0
 """Largest coarse logit that is made of the truth: as far as the gate goes."""
+FIRST_LOOKS = (1.0, 0.5)
+"""Sizes of a first look (`maggie_core.shot.first_look`)."""
 GUIDANCE_CUE = 4
 """The cue that is the guidance itself, which a network without colours keeps."""
 
@@ -129,6 +133,22 @@ def no_colours(photo: Photograph, net: Network) -> Iterator[None]:
 
 
 @contextmanager
+def coarse_colours(photo: Photograph, net: Network) -> Iterator[None]:
+    """The fine stages compare the colours on both sides of the coarse matte's edge, not of the mask's."""
+    ours = net.detail
+
+    def found(seen: FineFeatures, *args: Tensor, **kwargs: object) -> Detail:
+        if seen.cues is not None:
+            picture, mask = seen.cues.picture, (temporal.enlarge(args[3]) > 0).float()
+            if mask.any():
+                seen = replace(seen, cues=networks.Cues(local_colours(picture, mask), picture, mask))
+        return ours(seen, *args, **kwargs)  # pyright: ignore[reportArgumentType]
+
+    with patch.object(net, "detail", found):
+        yield
+
+
+@contextmanager
 def no_gate(photo: Photograph, net: Network) -> Iterator[None]:
     """The network may leave the guidance at any distance from its edge."""
     prior = net.decoder.prior
@@ -175,9 +195,10 @@ CHANGES: dict[str, Change] = {
     "prior without colours": no_colours_in_prior,
     "no prior": no_prior,
     "no gate": no_gate,
+    "fine stages with the colours of the coarse matte": coarse_colours,
 }
 """Rows of the network without a last step."""
-REFINED = ("network alone", "true coarse matte")
+REFINED = ("network alone", "true coarse matte", "fine stages with the colours of the coarse matte")
 """Rows of which the last step's result is shown too."""
 
 
@@ -247,6 +268,13 @@ def rows(model: MatteModel, photo: Photograph, only: list[str]) -> Iterator[tupl
                 yield f"{name} {step}", refined
         if name == "network alone":
             yield from from_true_trimaps(photo, alpha).items()
+    for share in FIRST_LOOKS:
+        name = f"first look at {100 * share:.0f} % of the size, as delivered"
+        if not only or any(word in name for word in only):
+            planes = photo.picture, photo.mask[None]
+            better = better_guidance(model, *planes, share=share, pad_px=PAD_PX)[0]
+            alpha = bare(model, replace(photo, mask=better))
+            yield name, edges.refine_edges(alpha[None], *planes, "closed-form")[0]
 
 
 def main() -> None:
