@@ -12,7 +12,7 @@ RUNS = (
     ("benchmarks.instances", []),
     ("benchmarks.synthesis", []),
     ("benchmarks.state", []),
-    ("benchmarks.native", []),
+    ("benchmarks.full_resolution", []),
     ("benchmarks.speed", ["--set", "all"]),
     ("benchmarks.segments", []),
     ("benchmarks.show", []),

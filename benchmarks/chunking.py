@@ -19,7 +19,7 @@ from typing import Any
 from maggie_api.job import MatteJob, write_job
 from maggie_core.io.frames import compact_frames
 from maggie_core.model import load_model
-from maggie_core.shot.matter import matter as shot
+from maggie_core.shot import matter
 from maggie_node import runner
 from maggie_node.bench.shots import write_people
 from maggie_node.farm.plan import even, make_plan
@@ -68,18 +68,18 @@ def table(job: MatteJob, chunks: tuple[int, ...]) -> None:
 def run(job: MatteJob, load: Any) -> int:
     """Matte `job`; returns how many frames were read for the network."""
     reads = 0
-    read_plate = shot.read_plate
+    read_plate = matter.read_plate
 
     def counted(*args: Any, **how: Any) -> Any:
         nonlocal reads
         reads += 1
         return read_plate(*args, **how)
 
-    shot.read_plate = counted
+    matter.read_plate = counted
     try:
         finished = runner.run(job, emit=lambda event: None, load=load)
     finally:
-        shot.read_plate = read_plate
+        matter.read_plate = read_plate
     assert finished.failed == 0
     return reads - 1  # the shot's first frame is read once more, for its format
 

@@ -16,7 +16,9 @@ import numpy as np
 import torch
 
 from maggie_core import load_model
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
+from maggie_core.model import MatteModel
+from maggie_core.model.matte_model import NO_STATE, WINDOW, TemporalState
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import smoothed_clip
 from maggie_lab.evaluation import BASELINES, Averages, video_errors
@@ -36,9 +38,9 @@ def main() -> None:
     )
     parser.add_argument("--model", default="default")
     parser.add_argument("--count", type=int, default=48, help="samples; every fourth is a clip")
-    parser.add_argument("--size", type=int, default=384, help="side of the pictures in pixels")
+    parser.add_argument("--size", type=int, default=384, help="side of the images in pixels")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sheet", type=Path, help="write a picture of some samples here")
+    parser.add_argument("--sheet", type=Path, help="write an image of some samples here")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     model = load_model(args.model, device="cpu")
@@ -47,14 +49,14 @@ def main() -> None:
     for number, sample in enumerate(heldout_set(args.count, args.seed, args.size)):
         image, guidance = torch.from_numpy(sample.image), torch.from_numpy(sample.guidance)
         pairs = list(zip(image, guidance, strict=True))
-        bare = torch.stack(list(model.stream(pairs, carry_last=False))).numpy()
+        bare = _matted(model, pairs)
         refined = np.stack(
             [
-                refine_edges(alphas, picture, masks, model.info.refine)
-                for alphas, picture, masks in zip(bare, sample.image, sample.guidance, strict=True)
+                refine_edges(alphas, image, masks, model.info.refine)
+                for alphas, image, masks in zip(bare, sample.image, sample.guidance, strict=True)
             ]
         )
-        smooth = smoothed_clip(sample.image, refined, sample.guidance.any(axis=(2, 3)))
+        smooth = smoothed_clip(sample.image, refined, np.any(sample.guidance, axis=(2, 3)))
         results = {
             OURS: smooth if model.info.smooth == "flow" else refined,
             UNSMOOTHED: refined,
@@ -68,19 +70,29 @@ def main() -> None:
         if args.sheet and number < 12:
             strips.append(_strip(sample, results[OURS]))
     if args.sheet:
-        write_picture(args.sheet, np.concatenate(strips, axis=1))
+        write_integer_image(args.sheet, np.concatenate(strips, axis=1))
     table = {
         group: {name: _rounded(average) for name, average in rows.items()} for group, rows in scores.items()
     }
     print(json.dumps(table, indent=1) if args.json else _as_text(table))
 
 
+def _matted(model: MatteModel, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> np.ndarray:
+    """(T, N, H, W) alphas as a job makes them: a clip's last frame takes nothing over from the one before."""
+    mattes = list(model.stream(pairs))
+    if model.is_video and len(pairs) >= WINDOW:
+        features = [model.encode(*pair) for pair in pairs[-WINDOW:]]
+        state = TemporalState(mattes[-WINDOW]) if len(pairs) > WINDOW else NO_STATE
+        mattes[-1] = model.window(features, state=state).single[-1]
+    return torch.stack(mattes).float().numpy()
+
+
 def _baselines(sample: HeldOutSample) -> dict[str, np.ndarray]:
     return {
         name: np.stack(
             [
-                np.stack([baseline(picture, mask) for mask in masks])
-                for picture, masks in zip(sample.image, sample.guidance, strict=True)
+                np.stack([baseline(image, mask) for mask in masks])
+                for image, masks in zip(sample.image, sample.guidance, strict=True)
             ]
         )
         for name, baseline in BASELINES.items()

@@ -8,6 +8,7 @@ which is the worst the connectivity error can meet. Best of three; threads as th
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 
@@ -21,6 +22,9 @@ HEIGHT, WIDTH = 1080, 1920
 
 
 def main() -> None:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     truth, clean, noisy = _mattes()
     image = np.random.default_rng(1).random((3, HEIGHT, WIDTH)).astype(np.float32)
     mask = (truth > 0.5).astype(np.float32)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.instances [--model default] [--tile 160] [--clips 1]
 
-Ten held-out people stand in a picture of five by two tiles; guidance is given for the first 1, 2, 5 and 10 of
+Ten held-out people stand in an image of five by two tiles; guidance is given for the first 1, 2, 5 and 10 of
 them. Time is the processor's, as a ratio to one instance together; memory is what matting adds, at its peak,
 to a process that has the network loaded. Each row is a process of its own, the quicker of two runs.
 """
@@ -48,8 +48,11 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clips.npz"
-        np.savez(path, **crowds(args.clips, args.tile, args.seed))
-        rows = {(count, mode): _run(args.model, path, count, mode) for count in COUNTS for mode in _MODES}
+        clips = crowds(args.clips, args.tile, args.seed)
+        np.savez(path, image=clips["image"], guidance=clips["guidance"], alphas=clips["alphas"])
+        rows: dict[tuple[int, Instances], dict[str, float]] = {
+            (count, mode): _run(args.model, path, count, mode) for count in COUNTS for mode in _MODES
+        }
     print(f"{COLUMNS * args.tile}x{ROWS * args.tile}, {args.clips} clips of {FRAMES} frames, {args.model}")
     print(_as_text(rows))
 

@@ -33,14 +33,14 @@ from torch.nn import functional as F  # noqa: N812
 from benchmarks.photographs import photographs
 from maggie_core import load_model
 from maggie_core.model import MatteModel, temporal
-from maggie_core.model import network as networks
-from maggie_core.model.colour_priors import local_colours
-from maggie_core.model.network import FineFeatures, Network
+from maggie_core.model.colour_priors import LocalColours, local_colours
+from maggie_core.model.network import CoarseInstances, FineFeatures, Network, Undecided
 from maggie_core.model.refinement import Detail
 from maggie_core.postprocess import edges
 from maggie_core.postprocess.guided_filter import guided_filter
 from maggie_core.shot.chain import PAD_PX
 from maggie_core.shot.first_look import better_guidance
+from maggie_core.sparse import Sites
 from maggie_lab.evaluation import image_metrics
 
 QUALITIES = ("good", "typical", "rough")
@@ -51,8 +51,8 @@ DECIDED_LOGIT = 4.0
 """Largest coarse logit that is made of the truth: as far as the gate goes."""
 FIRST_LOOKS = (1.0, 0.5)
 """Sizes of a first look (`maggie_core.shot.first_look`)."""
-GUIDANCE_CUE = 4
-"""The cue that is the guidance itself, which a network without colours keeps."""
+GUIDANCE_CHANNEL = 4
+"""The colour prior that is the guidance itself, which a network without colours keeps."""
 
 Change = Callable[["Photograph", Network], object]
 """Turns something of the network over to the truth, as a context."""
@@ -106,10 +106,9 @@ def true_coarse(photo: Photograph, net: Network) -> Iterator[None]:
 def true_fine(photo: Photograph, net: Network) -> Iterator[None]:
     """Both finer mattes are the truth, wherever ours are looked for."""
 
-    def found(*args: object, **kwargs: object) -> Detail:
-        region, part = args[6], args[7]
-        height, width = region.shape[-2:]  # pyright: ignore[reportAttributeAccessIssue]
-        top, left = part.corner[0].tolist()  # pyright: ignore[reportAttributeAccessIssue]
+    def found(frame: FineFeatures, coarse: CoarseInstances, where: Undecided, **how: bool) -> Detail:
+        height, width = where.region.shape[-2:]
+        top, left = (0, 0) if where.part is None else where.part.corner[0].tolist()
         near = photo.padded_truth[:, top : top + height, left : left + width]
         return Detail(near, near)
 
@@ -120,15 +119,15 @@ def true_fine(photo: Photograph, net: Network) -> Iterator[None]:
 @contextmanager
 def no_colours(photo: Photograph, net: Network) -> Iterator[None]:
     """The fine stages see no local colours, only the guidance."""
-    theirs = networks.Cues.at
+    theirs = LocalColours.at
 
-    def found(self: networks.Cues, *args: object) -> Tensor:
-        cues = theirs(self, *args)  # pyright: ignore[reportArgumentType]
-        blind = torch.zeros_like(cues)
-        blind[:, GUIDANCE_CUE] = cues[:, GUIDANCE_CUE]
+    def found(self: LocalColours, sites: Sites, chosen: Tensor, *, stride: int) -> Tensor:
+        seen = theirs(self, sites, chosen, stride=stride)
+        blind = torch.zeros_like(seen)
+        blind[:, GUIDANCE_CHANNEL] = seen[:, GUIDANCE_CHANNEL]
         return blind
 
-    with patch.object(networks.Cues, "at", found):
+    with patch.object(LocalColours, "at", found):
         yield
 
 
@@ -137,12 +136,12 @@ def coarse_colours(photo: Photograph, net: Network) -> Iterator[None]:
     """The fine stages compare the colours on both sides of the coarse matte's edge, not of the mask's."""
     ours = net.detail
 
-    def found(seen: FineFeatures, *args: Tensor, **kwargs: object) -> Detail:
-        if seen.cues is not None:
-            picture, mask = seen.cues.picture, (temporal.enlarge(args[3]) > 0).float()
-            if mask.any():
-                seen = replace(seen, cues=networks.Cues(local_colours(picture, mask), picture, mask))
-        return ours(seen, *args, **kwargs)  # pyright: ignore[reportArgumentType]
+    def found(frame: FineFeatures, coarse: CoarseInstances, where: Undecided, **how: bool) -> Detail:
+        mask = (temporal.enlarge(coarse.logits) > 0).float()
+        if frame.colours is not None and mask.any():
+            image = photo.padded(photo.picture)
+            frame = replace(frame, colours=local_colours(image, mask))
+        return ours(frame, coarse, where, **how)
 
     with patch.object(net, "detail", found):
         yield
@@ -175,7 +174,7 @@ def no_colours_in_prior(photo: Photograph, net: Network) -> Iterator[None]:
     if prior is None:
         yield
         return
-    with patch.object(prior, "forward", lambda cues: prior.scale * cues[:, GUIDANCE_CUE]):
+    with patch.object(prior, "forward", lambda cues: prior.scale * cues[:, GUIDANCE_CHANNEL]):
         yield
 
 

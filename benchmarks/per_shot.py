@@ -50,7 +50,7 @@ def main() -> None:
             Path(folder) / "fitted",
             frames,
             args.model,
-            replace(SHOT_SETTINGS, steps=args.steps),
+            {"steps": args.steps},
             shot=job.plate,
             device="cpu",
             tell=lambda row: print(f"step {row['step']:.0f}: {row['loss']:.3f}", file=sys.stderr, flush=True),

@@ -1,9 +1,9 @@
-"""The default model on single pictures with alphas and masks of several qualities.
+"""The default model on single images with alphas and masks of several qualities.
 
     python -m benchmarks.photographs FOLDER [--model default] [--sheet sheet.png]
 
 FOLDER holds image/NAME.*, alpha/NAME.* (or alpha_estimate/) and mask/QUALITY/NAME.*. Everything is done and
-scored at a short side of 576 pixels; smaller pictures stay as they are. Every row is the mean over pictures.
+scored at a short side of 576 pixels; smaller images stay as they are. Every row is the mean over images.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from torch.nn import functional as F  # noqa: N812
 from benchmarks.default_model import BARE, OURS
 from maggie_api.errors import InputError
 from maggie_core import load_model
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.shot.chain import PAD_PX
-from maggie_lab.datasets import read_grey, read_picture
+from maggie_lab.datasets import read_grey, read_rgb
 from maggie_lab.evaluation import BASELINES, Averages, image_metrics
 
 METRICS = ("MAD_e3", "MSE_e3", "Grad")
@@ -37,24 +37,24 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="default")
-    parser.add_argument("--sheet", type=Path, help="write picture, mask, ours and truth of every row here")
+    parser.add_argument("--sheet", type=Path, help="write image, mask, ours and truth of every row here")
     args = parser.parse_args()
     model = load_model(args.model, device="cpu")
     scores: dict[str, dict[str, Averages]] = {}
     strips = []
-    for quality, picture, truth, mask in photographs(args.folder):
-        bare = _matte(model, picture, mask)
+    for quality, image, truth, mask in photographs(args.folder):
+        bare = _matte(model, image, mask)
         found = {
-            OURS: refine_edges(bare[None], picture, mask[None], model.info.refine)[0],
+            OURS: refine_edges(bare[None], image, mask[None], model.info.refine)[0],
             BARE: bare,
-        } | {name: baseline(picture, mask) for name, baseline in BASELINES.items()}
+        } | {name: baseline(image, mask) for name, baseline in BASELINES.items()}
         for name, alpha in found.items():
             errors = image_metrics(alpha[None], truth[None])
             row = {metric: np.array([errors[metric]]) for metric in METRICS}
             scores.setdefault(quality, {}).setdefault(name, Averages()).add(row)
-        strips.append(_strip(picture, mask, found[OURS], truth))
+        strips.append(_strip(image, mask, found[OURS], truth))
     if args.sheet:
-        write_picture(args.sheet, np.concatenate(strips, axis=0))
+        write_integer_image(args.sheet, np.concatenate(strips, axis=0))
     print(f"{'guidance':10}{'':16}" + "".join(f"{metric:>10}" for metric in METRICS))
     for quality, rows in scores.items():
         for name, average in rows.items():
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Quality, picture (3, H, W), truth (H, W) and mask (H, W), all at working size."""
+    """Quality, image (3, H, W), truth (H, W) and mask (H, W), all at working size."""
     truths = next((f for f in (folder / "alpha", folder / "alpha_estimate") if f.is_dir()), None)
     qualities = sorted(path.name for path in (folder / "mask").glob("*") if path.is_dir())
     if truths is None or not qualities:
@@ -71,9 +71,9 @@ def photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.
     for quality in qualities:
         for path in sorted((folder / "image").iterdir()):
             alpha, mask = (_named(place, path.stem) for place in (truths, folder / "mask" / quality))
-            picture = read_picture(path).transpose(1, 2, 0)
-            size = _working_size(*picture.shape[:2])
-            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).transpose(2, 0, 1)
+            image = read_rgb(path).transpose(1, 2, 0)
+            size = _working_size(*image.shape[:2])
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).transpose(2, 0, 1)
             truth = cv2.resize(read_grey(alpha), size, interpolation=cv2.INTER_AREA)
             guide = cv2.resize(read_grey(mask), size, interpolation=cv2.INTER_NEAREST) > 0.5
             yield quality, np.ascontiguousarray(small), truth, guide.astype(np.float32)
@@ -91,18 +91,18 @@ def _working_size(height: int, width: int) -> tuple[int, int]:
     return int(width * scale), int(height * scale)
 
 
-def _matte(model: MatteModel, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _matte(model: MatteModel, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     height, width = mask.shape
     margin = (0, -width % PAD_PX, 0, -height % PAD_PX)
-    image, guidance = (
-        F.pad(torch.from_numpy(x)[None], margin, mode="replicate") for x in (picture, mask[None])
+    padded, guidance = (
+        F.pad(torch.from_numpy(x)[None], margin, mode="replicate") for x in (image, mask[None])
     )
-    return model.predict_clip(image, guidance)[0, 0, :height, :width].float().numpy()
+    return model.predict_clip(padded, guidance)[0, 0, :height, :width].float().numpy()
 
 
-def _strip(picture: np.ndarray, *planes: np.ndarray) -> np.ndarray:
+def _strip(image: np.ndarray, *planes: np.ndarray) -> np.ndarray:
     side = (320, 240)
-    tiles = [picture.transpose(1, 2, 0), *(plane[..., None].repeat(3, 2) for plane in planes)]
+    tiles = [image.transpose(1, 2, 0), *(plane[..., None].repeat(3, 2) for plane in planes)]
     return np.concatenate([cv2.resize(np.ascontiguousarray(tile), side) for tile in tiles], axis=1)
 
 

@@ -22,7 +22,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,11 @@ from torch import Tensor
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core import load_model
 from maggie_core.guidance import MaskSequence, combine
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
-from maggie_core.shot.matter import FrameFailure, ShotMatter, chain
+from maggie_core.model.matte_model import TemporalState
+from maggie_core.shot import chain
+from maggie_core.shot.matter import FrameFailure, ShotMatter
 from maggie_lab.synthesis import BankPlan, DrawnBank, compose_clip, sample_generator
 from maggie_node.demo import PEOPLE, SHOT, demo_job
 from maggie_node.job_inputs import OpenShot, open_shot
@@ -51,7 +53,7 @@ AHEAD = {"as shipped": 2, "network alone": 1}
 """Frames computed after a segment's last, see `maggie_core.shot.matter`."""
 SEVERITIES = ("typical", "good", "rough")
 IN_VIEW = 0.02
-"""Share of the picture that two people must fill throughout a clip for it to be used."""
+"""Share of the image that two people must fill throughout a clip for it to be used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +139,10 @@ def generated(folder: Path, count: int, frames: int, size_px: int, seed: int) ->
 def _written(folder: Path, name: str, sample: dict[str, np.ndarray]) -> Clip:
     folder.mkdir()
     people = range(sample["guidance"].shape[1])
-    for index, (picture, masks) in enumerate(zip(sample["image"], sample["guidance"], strict=True), 1):
-        write_picture(folder / f"plate.{index:04d}.png", picture.transpose(1, 2, 0))
+    for index, (image, masks) in enumerate(zip(sample["image"], sample["guidance"], strict=True), 1):
+        write_integer_image(folder / f"plate.{index:04d}.png", image.transpose(1, 2, 0))
         for n in people:
-            write_picture(folder / f"p{n}.{index:04d}.png", masks[n])
+            write_integer_image(folder / f"p{n}.{index:04d}.png", masks[n])
     job = MatteJob(
         plate=str(folder / "plate.####.png"),
         output=str(folder / "matte.####.exr"),
@@ -341,6 +343,8 @@ def _name(value: Any) -> Any:
     """Something hashable that is the same for the same contents."""
     if isinstance(value, (list, tuple)):
         return tuple(_name(each) for each in value)
+    if isinstance(value, TemporalState):
+        return tuple(_name(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, Tensor):
         value = value.cpu().numpy()
     if isinstance(value, np.ndarray):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core import load_model
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.image import read_image
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import MatteResult, ShotMatter
@@ -33,6 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     seconds: dict[str, list[float]] = {}
     made: dict[str, int] = {}
+    frames = size = 0
     model = load_model("default", device="cpu", precision="fp32")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -51,6 +52,7 @@ def main() -> None:
                 began = time.perf_counter()
                 results = _run(model, job, used)
                 seconds.setdefault(what, []).append(time.perf_counter() - began)
+                frames = len(results)
                 made[what] = sum(result.reused == "nothing" for result in results)
             size = StateCache(cache, limit_bytes=LIMIT_BYTES).size_bytes()
             shutil.rmtree(cache)
@@ -59,8 +61,8 @@ def main() -> None:
     print(f"{'':<26}{'ratio':>8}{'s/frame':>10}{'frames through the network':>29}")
     for what, taken in seconds.items():
         median = statistics.median(taken)
-        print(f"{what:<26}{median / alone:>8.3f}{median / len(results):>10.3f}{made[what]:>29}")
-    print(f"{size / len(results) / 1e6:.2f} MB a frame on disk")
+        print(f"{what:<26}{median / alone:>8.3f}{median / frames:>10.3f}{made[what]:>29}")
+    print(f"{size / frames / 1e6:.2f} MB a frame on disk")
 
 
 def _own_masks(folder: Path) -> MatteJob:
@@ -76,7 +78,7 @@ def _paint(folder: Path, frame: int) -> None:
     path = folder / f"{PEOPLE[0]}.{frame}.png"
     mask = read_image(path).pixels[..., 0].copy()
     mask[: mask.shape[0] // 2, : mask.shape[1] // 4] = 1
-    write_picture(path, mask)
+    write_integer_image(path, mask)
 
 
 def _run(model: MatteModel, job: MatteJob, folder: Path | None) -> list[MatteResult]:

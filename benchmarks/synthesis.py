@@ -27,7 +27,7 @@ def main() -> None:
     )
     parser.add_argument("--bank", type=Path, help="a bank that `maggie-node synthesize bank` made")
     parser.add_argument("--count", type=int, default=40, help="stills to compose")
-    parser.add_argument("--size", type=int, default=512, help="side of the pictures in pixels")
+    parser.add_argument("--size", type=int, default=512, help="side of the images in pixels")
     args = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,4 +1,4 @@
-"""A picture of what a job did: plate, guidance, alphas and people over checker, one row a frame."""
+"""An image of what a job did: plate, guidance, alphas and people over a checkerboard, one row a frame."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ class Moment:
     alphas: np.ndarray
     """(N, H, W) in [0, 1]."""
     people: np.ndarray
-    """(H, W, 3) scene-linear colour of everybody, unmixed and premultiplied."""
+    """(H, W, 3) scene-linear colour of all people, unmixed from the background and premultiplied."""
     worth: np.ndarray | None = None
-    """(N, H, W) bool: pixels worth enlarging, per person; None = wherever the alpha is neither 0 nor 1."""
+    """(N, H, W) bool: pixels worth enlarging, per person; None takes those whose alpha is neither 0 nor 1."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Whose column it is; `color` is sRGB-encoded in [0, 1]."""
+    """A person with a column of alphas."""
 
     name: str
     color: tuple[float, float, float]
+    """Colour of the person's guidance, sRGB-encoded in [0, 1]."""
 
 
 def contact_sheet(
@@ -51,29 +52,29 @@ def contact_sheet(
     subtitle: str,
     tile_width_px: int = 400,
 ) -> Image.Image:
-    """Rows of frames, and under them, for each person, the place of their finest edges enlarged.
+    """Rows of frames, and under them, for each person, an enlarged detail with the most soft edges.
 
     Args:
         moments: at least one, all of one size.
         display: scene-linear (H, W, 3) to sRGB-encoded [0, 1].
 
     Returns:
-        An RGB picture, dark, with a title, column heads and frame numbers.
+        An RGB image, dark, with a title, column heads and frame numbers.
     """
     height, width = moments[0].plate.shape[:2]
     tile = (tile_width_px, round(tile_width_px * height / width))
     heads = ["plate", "guidance", *(f"alpha  {person.name}" for person in people), "over checker"]
     tiles = [_tiles(moment, people, display) for moment in moments]
-    rows = [[picture.resize(tile, Image.Resampling.LANCZOS) for picture in row] for row in tiles]
+    rows = [[image.resize(tile, Image.Resampling.LANCZOS) for image in row] for row in tiles]
     labels = [str(moment.frame) for moment in moments]
     for who in range(len(people)):
         mixed = [_mixed(m.alphas[who]) if m.worth is None else m.worth[who] for m in moments]
         at = max(range(len(moments)), key=lambda i: mixed[i].sum())
         box = _detail_box(mixed[at], tile)
-        rows.append([picture.crop(box).resize(tile, Image.Resampling.BICUBIC) for picture in tiles[at]])
+        rows.append([image.crop(box).resize(tile, Image.Resampling.BICUBIC) for image in tiles[at]])
         labels.append(f"{moments[at].frame}\n{tile[0] / (box[2] - box[0]):.2g} : 1")
-        for picture in rows[at]:
-            _outline(picture, box, scale=tile[0] / width)
+        for image in rows[at]:
+            _outline(image, box, scale=tile[0] / width)
     return _lay_out(rows, heads, labels, title, subtitle)
 
 
@@ -89,10 +90,10 @@ def _tiles(
     covered = np.clip(moment.alphas.sum(axis=0), 0.0, 1.0)[..., None]
     over = display(moment.people + (1.0 - covered) * _checker(plate.shape[:2])[..., None])
     alphas = [np.repeat(alpha[..., None], 3, axis=2) for alpha in moment.alphas]
-    return [_picture(pixels) for pixels in (plate, painted, *alphas, over)]
+    return [_image(pixels) for pixels in (plate, painted, *alphas, over)]
 
 
-def _picture(pixels: np.ndarray) -> Image.Image:
+def _image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray((np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8))
 
 
@@ -107,7 +108,7 @@ def _mixed(alpha: np.ndarray) -> np.ndarray:
 
 
 def _detail_box(mixed: np.ndarray, tile: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the place with the most mixed pixels, shaped like a tile."""
+    """Left, top, right, bottom of the area with the most mixed pixels, with a tile's aspect ratio."""
     height, width = mixed.shape
     box_w = max(width // 6, 1)
     box_h = min(max(round(box_w * tile[1] / tile[0]), 1), height)
@@ -118,9 +119,9 @@ def _detail_box(mixed: np.ndarray, tile: tuple[int, int]) -> tuple[int, int, int
     return left, top, left + box_w, top + box_h
 
 
-def _outline(picture: Image.Image, box: tuple[int, int, int, int], *, scale: float) -> None:
+def _outline(image: Image.Image, box: tuple[int, int, int, int], *, scale: float) -> None:
     left, top, right, bottom = (round(edge * scale) for edge in box)
-    ImageDraw.Draw(picture).rectangle((left, top, right - 1, bottom - 1), outline=(235, 178, 60))
+    ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), outline=(235, 178, 60))
 
 
 def _lay_out(
@@ -143,6 +144,6 @@ def _lay_out(
     for r, (row, label) in enumerate(zip(rows, labels, strict=True)):
         y = top + r * (tile_h + GAP_PX)
         draw.multiline_text((MARGIN_PX, y), label, FAINT, ImageFont.load_default(19))
-        for column, picture in enumerate(row):
-            sheet.paste(picture, (left + column * (tile_w + GAP_PX), y))
+        for column, image in enumerate(row):
+            sheet.paste(image, (left + column * (tile_w + GAP_PX), y))
     return sheet

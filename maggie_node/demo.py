@@ -1,4 +1,4 @@
-"""The shipped sample shot: the job that mattes it, how good the mattes are, and a picture of them."""
+"""The shipped sample shot: the job that mattes it, the errors of its mattes, and an image of them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 SHOT = Path(__file__).parent / "demo_shot"
 PEOPLE = ("ana", "ben")
 MEASURES = {"MAD": "MAD_e3", "Grad": "Grad", "dtSSD": "dtSSD_e3"}
-"""Column: metric. MAD and dtSSD are plain means times 1000, Grad is the published sum in thousands."""
+"""Metric by column. MAD: mean absolute error of alpha, times 1000. Grad: error of the alpha's gradient, the
+published sum in thousands. dtSSD: error of the alpha's change between frames, times 1000."""
 ROWS = 4
 """Frames on the contact sheet, spread over the shot."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Errors of one kind of matte against the truth, means over people and frames; smaller is better."""
+    """Errors of one kind of matte against the true alphas: means over people and frames; less is better."""
 
     name: str
     errors: dict[str, float]
@@ -51,7 +52,7 @@ def demo_job(output: str, *, shot: Path = SHOT, **settings: str) -> MatteJob:
 
 
 def scores(output: Path, *, shot: Path = SHOT) -> tuple[Score, Score]:
-    """The raw masks and the mattes at `output` (a sequence) against the shot's own truth."""
+    """Errors of the raw masks and of the mattes at `output` (a sequence) against the shot's true alphas."""
     truth, masks, mattes = _stacks(output, shot)
     names = tuple(MEASURES.values())
     return tuple(
@@ -93,7 +94,7 @@ def sheet(output: Path, *, subtitle: str, shot: Path = SHOT) -> Image.Image:
 
 
 def _hair(alpha: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the mixed pixels in the upper third of a person, which is where the hair is."""
+    """(H, W) bool: the mixed pixels in the upper third of a person, where the hair is."""
     rows = np.flatnonzero((alpha > 0.5).any(axis=1))
     mixed = (alpha > 0.05) & (alpha < 0.95)
     if len(rows):

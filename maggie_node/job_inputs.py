@@ -1,9 +1,9 @@
-"""What a job names, opened and checked before the model is loaded."""
+"""Opens and checks what a job names, before the model is loaded."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from maggie_api import job as jobs
 from maggie_api.errors import FrameError, SettingsError
 from maggie_api.events import Warning
 from maggie_api.job import MatteJob
+from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_api.sequences import parse_pattern
-from maggie_api.settings import MatteSettings
+from maggie_api.settings import MatteFile, MatteSettings, settings_of
 from maggie_core.guidance import (
     CryptomatteSequence,
     Guidance,
@@ -33,12 +34,13 @@ from maggie_core.io.frames import (
     open_source,
     parse_frames,
 )
-from maggie_core.mattes import MatteFile
+from maggie_core.mattes.layout import sibling
+from maggie_node.output_paths import check_outputs
 
 
 @dataclass(frozen=True)
 class OpenShot:
-    """A job whose plate and guidance are there."""
+    """The opened inputs of a job, and its settings."""
 
     plate: FrameSource
     guidance: Guidance
@@ -53,7 +55,7 @@ class OpenShot:
     warnings: tuple[Warning, ...]
 
     def require(self, frames: Sequence[int]) -> None:
-        """See that plate and guidance exist for every one of `frames`.
+        """Check that plate and guidance exist for every one of `frames`.
 
         Raises:
             FrameError, GuidanceError: what is missing, by frame.
@@ -71,13 +73,13 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     """Open what `job` names.
 
     Args:
-        to_write: mattes will be written, so their place and every input they need are looked for first.
+        to_write: mattes will be written, so the output folder and every input they need are checked first.
 
     Raises:
         InputError: something is missing, unreadable or out of range; nothing has been written.
         OutputError: nothing can be written where the mattes should go.
     """
-    settings, files = _settings(job), _files(job)
+    settings, files = settings_of(MatteSettings, job), settings_of(MatteFile, job)
     plate = open_source(job.plate)
     shot_frames = parse_frames(job.shot_frames) if job.shot_frames else plate.expected
     asked = parse_frames(job.frames) if job.frames else shot_frames
@@ -88,7 +90,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
             "change --frames, or say which frames the shot has with --shot-frames"
         )
     if to_write:
-        _check_output(job, asked)
+        _check_name(job)
     warnings = _gap_warnings("plate frames", missing_frames(plate, shot_frames), job.on_missing)
     if job.on_missing != "error":
         plate = on_missing_source(plate, shot_frames, job.on_missing)
@@ -99,6 +101,8 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     )
     if job.guidance_missing != "error":
         warnings += _gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
+    if to_write:
+        _check_output(job, asked, [instance.slug for instance in guidance.instances])
     frames = tuple(frame for frame in asked if frame in set(shot_frames))
     shot = OpenShot(
         plate,
@@ -116,45 +120,15 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     return shot
 
 
-def _settings(job: MatteJob) -> MatteSettings:
-    return MatteSettings(
-        working_px=job.working_px,
-        detail=job.detail,
-        colorspace=job.colorspace,
-        ocio=job.ocio,
-        exposure_ev=job.exposure_ev,
-        highlights=job.highlights,
-        plate_layer=job.plate_layer,
-        overlap=job.overlap,
-        segment_frames=job.segment_frames,
-        warmup_frames=job.warmup_frames,
-        carry_hidden=job.carry_hidden,
-        refine=job.refine,
-        smooth=job.smooth,
-        sum_to_one=job.sum_to_one,
-        data_window=job.data_window,
-    )
-
-
-def _files(job: MatteJob) -> MatteFile:
-    return MatteFile(
-        layout=job.layout,
-        depth=job.depth,
-        compression=job.compression,
-        data_window=job.data_window,
-        foreground=job.foreground,
-    )
-
-
 def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:
     if not job.pins:
         return None
-    sources = [MaskSequence(pin.name, pin.sequence, channel=pin.channel) for pin in job.pins]
+    sources = [MaskSequence(pin.name, pin.sequence, channel=pin.channel, exact=True) for pin in job.pins]
     return Pins(sources, guidance.instances, shot_frames)
 
 
 def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
-    """Open one guidance of a job; the instances it has are looked for in the frames of the shot."""
+    """Open one guidance of a job. Its instances are searched for in the frames of the shot."""
     if isinstance(source, jobs.MaskGuidance):
         return MaskSequence(source.name, source.sequence, channel=source.channel)
     if isinstance(source, jobs.LayersGuidance):
@@ -174,24 +148,37 @@ def _gap_warnings(what: str, missing: Sequence[int], policy: str) -> tuple[Warni
     return (Warning("missing-frames", f"{what} {compact_frames(missing)} are missing and {done[policy]}"),)
 
 
-def _check_output(job: MatteJob, frames: Sequence[int]) -> None:
-    """See that the mattes have names of their own and a folder that takes files, before hours are spent."""
+def _check_name(job: MatteJob) -> None:
+    """Check that the mattes are to be EXR files."""
     if Path(job.output).suffix.lower() != ".exr" and not job.output.endswith(("/", "\\")):
         raise SettingsError(
             f"output {job.output} is no EXR: mattes are data and need float layers, name it matte.####.exr"
         )
-    first = expand_output(job.output, frames[0], single=len(frames) == 1)
-    inputs = [job.plate, *(source.sequence for source in (*job.guidance, *job.pins))]
-    if first.resolve() in {_file_of(name, frames[0]).resolve() for name in inputs}:
-        raise SettingsError(f"output {job.output} is also an input: the mattes need a name of their own")
+
+
+def _check_output(job: MatteJob, frames: Sequence[int], slugs: Sequence[str]) -> None:
+    """Check, before hours are spent, that the mattes have their own names and a folder to be written in."""
+    single = len(frames) == 1
+    paths = [expand_output(job.output, frame, single=single) for frame in frames]
+    check_outputs(_outputs(paths, (*slugs, *EXTRA_LAYERS)), _inputs(job), said=job.output)
     try:
-        first.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=first.parent):
+        paths[0].parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=paths[0].parent):
             pass
     except OSError as error:
-        raise cannot_write(first, (error.strerror or str(error)).lower()) from error
+        raise cannot_write(paths[0], (error.strerror or str(error)).lower()) from error
 
 
-def _file_of(name: str, frame: int) -> Path:
-    pattern = parse_pattern(name)
-    return Path(name) if pattern is None else pattern.path(frame)
+def _outputs(paths: Iterable[Path], slugs: Sequence[str]) -> Iterator[Path]:
+    """Every file that any layout writes for the frames at `paths`."""
+    for path in paths:
+        yield path
+        yield from (sibling(path, slug) for slug in slugs)
+
+
+def _inputs(job: MatteJob) -> Iterator[Path]:
+    """Every file that the job reads and names."""
+    for name in (job.plate, *(source.sequence for source in (*job.guidance, *job.pins))):
+        pattern = None if Path(name).is_file() else parse_pattern(name)
+        yield from (Path(name),) if pattern is None else pattern.on_disk().values()
+    yield from (Path(name) for name in (job.model, job.ocio) if name is not None and Path(name).is_file())

@@ -9,20 +9,20 @@ from typing import Any
 from maggie_core.model import MatteModel, load_model
 from maggie_core.model.checkpoint import choose_device, find_weights
 
-KEPT = 2
-"""Models in memory: one in use, and the one before it."""
+MODELS_IN_MEMORY = 2
+"""The model in use, and the one before it, so that two jobs may alternate."""
 
 
 class WarmModels:
-    """`load_model` that loads only what is not there, or has changed on disk since."""
+    """`load_model` with a memory: loads a model that is not in memory, or whose file has changed."""
 
-    def __init__(self, kept: int = KEPT):
+    def __init__(self, kept: int = MODELS_IN_MEMORY):
         self._kept = kept
         self._lock = threading.Lock()
         self._models: dict[tuple[Any, ...], MatteModel] = {}
 
     def load(self, spec: str = "default", *, device: str = "auto", precision: Any = "auto") -> MatteModel:
-        """As `load_model`; the one used least recently makes room for a new one.
+        """As `load_model`. The least recently used model makes room for a new one.
 
         Raises:
             ModelError: as `load_model`.
@@ -38,12 +38,12 @@ class WarmModels:
             return model
 
     def names(self) -> list[str]:
-        """Of the models in memory, the one used last at the end."""
+        """Names of the models in memory, the last used one at the end."""
         return [model.info.name for model in list(self._models.values())]
 
 
 def _on_disk(weights: Path) -> tuple[Any, ...]:
-    """What changes when the weights, or what is said about them, change."""
+    """Facts about the files of a model that differ when the weights or their description differ."""
     beside = weights.parent / "config.json"
     return tuple(_facts(path) for path in (weights, beside))
 

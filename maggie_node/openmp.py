@@ -1,4 +1,4 @@
-"""How the network's threads wait for each other: awake on a machine of our own, asleep on a shared one."""
+"""Whether the network's threads wait awake or asleep: awake on an idle machine, asleep on a busy one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import time
 from pathlib import Path
 
 _SECONDS = 0.03
-_LOOKS = 4
+"""Time over which the machine is observed; the command starts that much later."""
+_SAMPLES = 4
+"""Observations in that time: the fewest running threads count, so that a short peak does not."""
 
 
 def settle_waiting() -> None:
-    """Choose `OMP_WAIT_POLICY` where nobody has, by what else runs on this machine. Linux; elsewhere nothing.
+    """Set `OMP_WAIT_POLICY`, where it is not set, by what else runs on this machine. On Linux only.
 
-    A thread that sleeps has to be woken for each of the thousands of small steps of a frame: on an idle
-    machine a frame takes twice as long. One that stays awake takes the time of what it waits for where
-    programs share processors: a job beside another was 17 times slower. OpenMP reads this once, when the
-    network's library is loaded, so call it before that.
+    A sleeping thread has to be woken for each of the thousands of small steps of a frame: on an idle machine
+    a frame then takes twice as long. A thread that waits awake uses processor time that other programs need:
+    two jobs side by side were 17 times slower. OpenMP reads the variable once, when the network's library is
+    loaded, so call this before.
     """
     if "OMP_WAIT_POLICY" not in os.environ and _crowded():
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
@@ -29,15 +31,15 @@ def _crowded() -> bool:
 
 
 def _others() -> int:
-    """Threads of all programs that compute at this moment, without ours; the fewest of a few looks."""
-    looks = []
-    for _ in range(_LOOKS):
+    """Threads of other programs that compute now; the fewest of a few samples."""
+    samples = []
+    for _ in range(_SAMPLES):
         running = _running()
         if running <= 1:
             return 0
-        looks.append(running - 1)
-        time.sleep(_SECONDS / _LOOKS)
-    return min(looks)
+        samples.append(running - 1)
+        time.sleep(_SECONDS / _SAMPLES)
+    return min(samples)
 
 
 def _running() -> int:

@@ -1,21 +1,21 @@
-"""A job to files, with events: the only door to `maggie_core` for the command line and the worker."""
+"""Runs a job: from a `MatteJob` to files, with events. Command line and worker enter `maggie_core` here."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from maggie_api.errors import LicenceError, MaggieError, OutputError, SettingsError
+from maggie_api.errors import Cancelled, InputError, LicenceError, MaggieError, OutputError, SettingsError
 from maggie_api.events import (
+    EffectiveSettings,
     Event,
     Finished,
     FrameDone,
@@ -23,59 +23,57 @@ from maggie_api.events import (
     InstanceInfo,
     Repairs,
     Started,
-    Terms,
     Warning,
 )
 from maggie_api.job import MatteJob
+from maggie_core.guidance import Guidance
+from maggie_core.image.geometry import Geometry
 from maggie_core.io.frames import compact_frames, expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
 from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
-from maggie_core.mattes.provenance import stored_files
+from maggie_core.mattes.provenance import left_out, remove_mattes, stored_files
 from maggie_core.model import MatteModel, licence_of, load_model
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
 from maggie_node import __version__
 from maggie_node.job_inputs import OpenShot, open_shot
 
-EFFECTIVE = ("ocio", "colorspace", "exposure_ev", "refine", "smooth", "detail")
-"""Settings a recipe has as they take effect."""
-
 
 def run(
     job: MatteJob,
     *,
     emit: Callable[[Event], None],
-    cancelled: Callable[[], bool] = lambda: False,
+    checkpoint: Callable[[], None] = lambda: None,
     load: Callable[..., MatteModel] = load_model,
     overlap: bool = True,
 ) -> Finished:
-    """Matte what `job` asks for; every asked frame is delivered whole or reported.
+    """Matte what `job` asks for. Every frame asked for is delivered whole or reported as failed.
 
-    While a frame is computed, the next is read and the one before is written, in threads of their own.
-    `emit`, `cancelled` and `load` are called in the caller's.
+    While one frame is computed, the next is read and the one before is written, in threads of their own.
+    `emit`, `checkpoint` and `load` are called in the caller's.
 
     Args:
-        emit: gets every event as it happens: warnings, one `Started`, a `FrameDone` or a `FrameFailed` for
-            each frame, one `Finished`.
-        cancelled: asked for each frame that is looked at; once it is true the job ends, and until it returns
-            the job waits. A KeyboardInterrupt ends it too. Either way the files there are whole, and running
-            the job again goes on where it stopped.
-        load: `load_model`, or what keeps its models from job to job.
-        overlap: off, everything happens one after the other; the files are the same.
+        emit: receives every event as it happens: warnings, one `Started`, a `FrameDone` or a `FrameFailed`
+            for each frame, one `Finished`.
+        checkpoint: called once for each frame that is read, while no file is being written. The job waits
+            until it returns; `Cancelled`, or a KeyboardInterrupt, ends the job. The files that exist are then
+            whole, and running the job again continues where it stopped.
+        load: `load_model`, or a function of the same kind that keeps models from job to job.
+        overlap: False reads, computes and writes one after the other. The files are the same.
 
     Returns:
         The `Finished` event.
 
     Raises:
-        MaggieError: nothing could be started (bad input, licence refused, output not writable); no event but
-            warnings was emitted and nothing was written.
+        MaggieError: the job could not start (bad input, licence refused, output not writable). Only warnings
+            were emitted and nothing was written.
     """
     if job.commercial:
         _check_licence(job.model)
     shot = open_shot(job)
     model = load(job.model, device=job.device, precision=job.precision)
-    between = _Between(cancelled)
+    at_frames = _Checkpoint(checkpoint)
     cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
     matter = ShotMatter(
         model,
@@ -85,40 +83,59 @@ def run(
         shot_frames=shot.shot_frames,
         pins=shot.pins,
         cache=cache,
-        between=between,
+        checkpoint=at_frames,
         overlap=overlap,
+        with_scene=job.foreground,
     )
     shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
-    # The first frame is read here, so that a plate or a mask of a wrong kind stops the job before it starts.
-    # So is what an automatic exposure is measured on: a started job reads plates frame by frame alone.
-    shot.guidance.read(shot.frames[0], matter.geometry)
+    # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
+    # automatic exposure is measured on: a started job reads plates frame by frame alone.
+    _read_one(shot.guidance, shot.frames, matter.geometry)
     _ = matter.view.exposure_ev
     for warning in shot.warnings:
         emit(warning)
-    return _Run(job, shot, model, matter, emit, between, overlap=overlap).run()
+    return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap).run()
 
 
-class _Between:
-    """Called between two steps of the work: where a job ends or waits, once for each frame it looks at.
+def _read_one(guidance: Guidance, frames: Sequence[int], geometry: Geometry) -> None:
+    """Read the masks of one frame: of the first, or if they are damaged of the middle or the last.
 
-    That is put off while a file is being written, so that whoever waits has told of all that is there.
+    Raises:
+        InputError: none of the three can be used.
+    """
+    first: InputError | None = None
+    for frame in dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])):
+        try:
+            guidance.read(frame, geometry)
+        except InputError as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
+
+
+class _Checkpoint:
+    """Calls the caller's checkpoint once for each frame that is read.
+
+    While a file is being written the call is put off: a job that waits at a checkpoint has reported every
+    file it has written.
     """
 
-    def __init__(self, cancelled: Callable[[], bool]) -> None:
-        self._cancelled, self._due = cancelled, False
-        self.told_all: Callable[[], bool] = lambda: True
+    def __init__(self, checkpoint: Callable[[], None]) -> None:
+        self._checkpoint, self._due = checkpoint, False
+        self.report_written: Callable[[], bool] = lambda: True
+        """Reports the file that was written last; False while it is still being written."""
 
-    def __call__(self, looks: bool) -> None:
-        self._due |= looks
-        if not self.told_all() or not self._due:
-            return
-        self._due = False
-        if self._cancelled():
-            raise KeyboardInterrupt
+    def __call__(self, reads: bool) -> None:
+        self._due |= reads
+        if self.report_written() and self._due:
+            self._due = False
+            self._checkpoint()
 
 
 class _AtOnce(Executor):
-    """Does what it is given in the thread that gives it."""
+    """An executor that runs each call at once, in the thread that submits it."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         done: Future[Any] = Future()
@@ -139,14 +156,14 @@ class _Run:
         model: MatteModel,
         matter: ShotMatter,
         emit: Callable[[Event], None],
-        between: _Between,
+        checkpoint: _Checkpoint,
         *,
         overlap: bool,
     ) -> None:
         self._job, self._shot, self._model, self._matter = job, shot, model, matter
         self._emit = emit
-        between.told_all = self._told_all
-        # The estimate of the foreground starts threads of its own, which leave the network's no peace.
+        checkpoint.report_written = self._report_written
+        # The foreground estimate starts threads of its own, which slow down the network's threads.
         self._overlap = overlap and not job.foreground
         self._left: list[int] = []
         self._writing: tuple[MatteResult, Future[tuple[tuple[Path, ...], float]]] | None = None
@@ -154,34 +171,44 @@ class _Run:
         self._done = self._failed = 0
         self._skipped = len(shot.left_out)
         self._broken: dict[int, Repairs] = {}
+        self._without: dict[int, list[int]] = {}
+        """Frames that could not be used, and those that were matted without them."""
 
     def run(self) -> Finished:
         self._emit(_started(self._job, self._shot, self._model, self._matter))
         stopped = False
         try:
             self._deliver(self._not_yet_there())
-        except KeyboardInterrupt:
+        except (Cancelled, KeyboardInterrupt):
             stopped = True
         finally:
             self._shot.plate.close()
         self._warn_of_repairs()
+        self._warn_of_damage()
         self._warn_of_the_cache()
         finished = Finished(self._done, self._skipped, self._failed, cancelled=stopped)
         self._emit(finished)
         return finished
 
     def _not_yet_there(self) -> tuple[int, ...]:
-        """Frames to compute; tells of those that are there."""
+        """Frames to compute; reports those that exist already."""
         waiting: list[int] = []
         for frame in self._shot.frames:
             path = self._path(frame)
-            if self._job.resume and is_complete(path, self._recipe(frame)):
+            if self._job.resume and self._is_done(frame):
                 self._skipped += 1
-                names = tuple(str(file) for file in stored_files(path))
+                names = tuple(str(file) for file in stored_files(path, self._job.layout))
                 self._emit(FrameDone(frame, names[0], 0.0, cached=True, paths=names, reused="file"))
             else:
                 waiting.append(frame)
         return tuple(waiting)
+
+    def _is_done(self, frame: int) -> bool:
+        """Whether a frame's files are there as they would be made now."""
+        path = self._path(frame)
+        # What a matte had to do without is damaged still, or it is another file by now.
+        layout = self._job.layout
+        return is_complete(path, self._recipe(frame, self._inputs_now(frame, left_out(path, layout))), layout)
 
     def _deliver(self, waiting: tuple[int, ...]) -> None:
         self._left, self._since = list(waiting), time.monotonic()
@@ -190,7 +217,7 @@ class _Run:
                 try:
                     self._compute(waiting, pool)
                 finally:
-                    self._tell_written()
+                    self._report_finished()
         except OutputError as error:
             self._fail(self._left, error)
         except (MemoryError, torch.OutOfMemoryError):
@@ -199,32 +226,31 @@ class _Run:
             self._fail(self._left, error)
 
     def _compute(self, waiting: tuple[int, ...], pool: Executor) -> None:
-        """Each frame is written while the next is computed, and there is never more than one to be written.
+        """Compute `waiting`. Each frame is written while the next is computed; one is written at a time.
 
         Raises:
             OutputError: no further frame could be written.
         """
         with closing(self._matter.run(waiting)) as results:
             for result in results:
-                self._tell_written()
+                self._report_finished()
                 if isinstance(result, FrameFailure):
                     self._left.remove(result.frame)
-                    self._fail([result.frame], result.error)
+                    self._take_failure(result)
                 else:
-                    scene = self._matter.scene_linear(result.frame) if self._job.foreground else None
-                    bare = replace(result, alphas=result.alphas[:0], extra={})
-                    self._writing = bare, pool.submit(self._write, result, scene)
-                del result  # its pixels are the writer's
+                    bare = replace(result, alphas=result.alphas[:0], extra={}, scene_linear=None)
+                    self._writing = bare, pool.submit(self._write, result)
+                del result  # only the writer keeps its pixels
 
-    def _told_all(self) -> bool:
-        """Whether nothing is being written any more, and all that was has been told of."""
+    def _report_written(self) -> bool:
+        """Report the file that was written last; False while it is still being written."""
         if self._writing is not None and not self._writing[1].done():
             return False
-        self._tell_written()
+        self._report_finished()
         return True
 
-    def _tell_written(self) -> None:
-        """Wait for the frame that is being written, if there is one, and tell of it.
+    def _report_finished(self) -> None:
+        """Wait for the frame that is being written, if there is one, and report it.
 
         Raises:
             OutputError: no further frame could be written either.
@@ -246,28 +272,38 @@ class _Run:
             seconds, self._since = at - self._since, at
             self._tell_done(result, paths, seconds=seconds)
 
+    def _take_failure(self, failure: FrameFailure) -> None:
+        if failure.unreadable and self._job.on_missing == "skip":
+            self._skipped += 1
+            remove_mattes(self._path(failure.frame))
+            self._emit(Warning("unreadable-frames", f"frame {failure.frame} is left out: {failure.error}"))
+        else:
+            self._fail([failure.frame], failure.error)
+
     def _fail(self, frames: Iterable[int], error: MaggieError) -> None:
         for frame in frames:
             self._failed += 1
+            remove_mattes(self._path(frame))  # of an earlier run, by another recipe
             self._emit(FrameFailed(frame, str(error)))
 
-    def _write(self, result: MatteResult, scene: np.ndarray | None) -> tuple[tuple[Path, ...], float]:
-        """The files of a frame, and when they were there."""
+    def _write(self, result: MatteResult) -> tuple[tuple[Path, ...], float]:
+        """Write the files of a frame. Returns them and the time when they were complete."""
         paths = write_mattes(
             self._path(result.frame),
             result.alphas,
             instances=self._shot.guidance.instances,
             geometry=result.geometry,
             plate=result.header,
-            provenance=self._provenance(result.frame),
+            provenance=self._provenance(result),
             settings=self._shot.files,
             extra=result.extra,
-            scene_linear=scene,
+            scene_linear=result.scene_linear,
         )
+        remove_mattes(self._path(result.frame), but=paths)  # of another layout
         return paths, time.monotonic()
 
     def _has_room(self, result: MatteResult) -> bool:
-        """Whether the disk takes as much as a matte: if not, the frames to come are not worth computing."""
+        """Whether the disk has room for one more matte. If not, no further frame is computed."""
         folder = self._path(result.frame).parent
         region, people = result.geometry.region, len(self._shot.guidance.instances)
         bytes_needed = region.width * region.height * people * (2 if self._job.depth == "half" else 4)
@@ -283,6 +319,8 @@ class _Run:
         repairs = Repairs(**asdict(result.repairs))
         if repairs.nan or repairs.inf:
             self._broken[result.frame] = repairs
+        for damaged in result.without:
+            self._without.setdefault(damaged, []).append(result.frame)
         self._done += 1
         names = tuple(str(path) for path in paths)
         self._emit(
@@ -307,6 +345,16 @@ class _Run:
                 Warning("repaired-pixels", f"{found} were mended in the network's copy; the plate has them")
             )
 
+    def _warn_of_damage(self) -> None:
+        for damaged, frames in self._without.items():
+            self._emit(
+                Warning(
+                    "unreadable-frames",
+                    f"frames {compact_frames(frames)} are matted without frame {damaged}, which cannot be "
+                    "used: repair its files, and they are made anew",
+                )
+            )
+
     def _warn_of_the_cache(self) -> None:
         trouble = self._matter.cache.trouble if self._matter.cache else ""
         if trouble:
@@ -317,36 +365,36 @@ class _Run:
     def _path(self, frame: int) -> Path:
         return expand_output(self._job.output, frame, single=len(self._shot.frames) == 1)
 
-    def _recipe(self, frame: int) -> str:
-        """Changes with everything that decides the frame's files, and with nothing else."""
-        seen, view = self._matter.influence(frame), self._matter.view
-        # What takes effect counts, not how it was asked for: a configuration by $OCIO, by name or by path.
-        settings = {key: value for key, value in asdict(self._shot.settings).items() if key not in EFFECTIVE}
+    def _inputs_now(self, frame: int, without: tuple[int, ...]) -> dict[int, dict[str, str]]:
+        """Digests of what a matte would be made from, were it made now, by frame and kind."""
+        return {each: self._matter.files(each) for each in self._matter.influence(frame, without=without)}
+
+    def _recipe(self, frame: int, inputs: Mapping[int, Mapping[str, str]]) -> str:
+        """Changes with everything that decides the frame's files, and with nothing else.
+
+        Args:
+            inputs: digests of what the matte is made from, by frame and kind.
+        """
         return recipe_digest(
             {
                 "version": __version__,
-                "weights": self._model.info.sha256,
+                "weights": self._model.digest,
                 "device": self._model.device.type,
                 "precision": self._model.precision,
-                "settings": settings,
-                "detail": self._matter.detail,
-                "refine": self._matter.refine,
-                "smooth": self._matter.smooth,
+                # What takes effect counts, not how it was asked for: a configuration by $OCIO or by path.
+                "settings": asdict(self._matter.effective) | {"ocio": self._matter.view.digest},
                 "files": asdict(self._shot.files),
-                "ocio": view.config_id,
-                "colorspace": view.colorspace,
-                "exposure_ev": view.exposure_ev,
                 "geometry": asdict(self._matter.geometry),
                 "instances": [instance.name for instance in self._shot.guidance.instances],
                 "frame": frame,
-                "plate": {str(f): self._shot.plate.digest(f) for f in seen},
-                "guidance": {str(f): self._shot.guidance.digest(f) for f in seen},
-                "pins": {str(f): pins.digest(f) for f in seen} if (pins := self._shot.pins) else {},
+                "passes": [asdict(each) for each in self._matter.passes(frame)],
+                "inputs": {str(each): dict(digests) for each, digests in inputs.items()},
             }
         )
 
-    def _provenance(self, frame: int) -> dict[str, Any]:
-        info = self._model.info
+    def _provenance(self, result: MatteResult) -> dict[str, Any]:
+        frame = result.frame
+        info, settings = self._model.info, self._matter.effective
         return {
             "version": __version__,
             "model": info.name,
@@ -354,18 +402,15 @@ class _Run:
             "licence": info.licence,
             "device": self._model.device.type,
             "precision": self._model.precision,
-            "settings": asdict(self._shot.settings)
-            | {
-                "detail": self._matter.detail,
-                "refine": self._matter.refine,
-                "smooth": self._matter.smooth,
-            },
-            "ocio": self._matter.view.config_id,
-            "colorspace": self._matter.view.colorspace,
+            "settings": asdict(settings),
+            "ocio": settings.ocio,
+            "colorspace": settings.colorspace,
             "plate": self._job.plate,
             "guidance": [asdict(source) for source in self._job.guidance],
             "pins": self._shot.pins.names(frame) if self._shot.pins else [],
-            "recipe": self._recipe(frame),
+            "enlarged": [round(each.enlarged, 3) for each in self._matter.passes(frame)],
+            "without": list(result.without),
+            "recipe": self._recipe(frame, result.inputs),
         }
 
 
@@ -386,15 +431,12 @@ def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatte
     else:
         channels = {slug: place.alpha for slug, place in places(Path(job.output), slugs, job.layout).items()}
     instances = tuple(InstanceInfo(i.name, i.slug, channels[i.slug]) for i in shot.guidance.instances)
-    asked = Terms(job.device, job.precision, job.working_px, job.detail, "auto", job.refine, job.smooth)
-    effective = Terms(
-        device=str(model.device),
-        precision=model.precision,
-        working_px=min(width, height),
-        detail=matter.detail,
-        backend="native",
-        refine=matter.refine,
-        smooth=matter.smooth,
+    asked = EffectiveSettings(
+        device=job.device, precision=job.precision, backend="auto", **asdict(shot.settings)
+    )
+    in_effect: dict[str, Any] = asdict(matter.effective) | {"working_px": min(width, height)}
+    effective = EffectiveSettings(
+        device=str(model.device), precision=model.precision, backend="native", **in_effect
     )
     return Started(
         frames=shot.frames,

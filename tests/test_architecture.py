@@ -62,7 +62,7 @@ def test_what_a_host_imports_can_lie_under_any_name(path: Path):
 IMPORT_ALONE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from maggie_api.client.host import Host
+from maggie_api.client.host_client import WorkerSession
 from maggie_api.client.worker import clean_environment, start_child
 from maggie_api.events import Finished, from_line, to_line
 from maggie_api.job import MaskGuidance, MatteJob
@@ -140,6 +140,10 @@ def test_the_wheel_carries_the_default_weights_and_their_model_card(wheel_names:
 
     assert any(name.endswith(".safetensors") for name in weights), weights
     assert any(name.endswith(".md") for name in weights), weights
+
+
+def test_the_wheel_carries_the_template_of_the_qc_page(wheel_names: set[str]):
+    assert "maggie_core/qc/page.html" in wheel_names
 
 
 def test_the_wheel_carries_the_demo_shot(wheel_names: set[str]):

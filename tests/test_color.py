@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import OpenEXR
+import OpenImageIO as oiio  # noqa: N813
+import PyOpenColorIO
 import pytest
 
 from maggie_api.errors import ColorError, SettingsError
@@ -16,7 +21,7 @@ from maggie_core.color import (
 )
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 
 CONFIG = """
 ocio_profile_version: 2
@@ -61,9 +66,9 @@ def seen(rgb, *, code_max=None, data=None, geometry=None, auto_frames=None, **se
 
 def test_published_values_of_the_srgb_curve():
     """IEC 61966-2-1: 0 -> 0, 0.0031308 -> 0.04045, 0.18 -> 0.46136, 0.5 -> 0.73536."""
-    picture, _ = seen([[0, 0, 0], [0.0031308] * 3, [0.18] * 3, [0.5] * 3])
+    image, _ = seen([[0, 0, 0], [0.0031308] * 3, [0.18] * 3, [0.5] * 3])
 
-    np.testing.assert_allclose(picture[0, :, 1], [0, 0.04045, 0.46136, 0.73536], atol=2e-4)
+    np.testing.assert_allclose(image[0, :, 1], [0, 0.04045, 0.46136, 0.73536], atol=2e-4)
 
 
 def test_published_primaries_survive_the_way_through_acescg():
@@ -73,36 +78,36 @@ def test_published_primaries_survive_the_way_through_acescg():
         * 0.5
     )
 
-    picture, _ = seen(acescg, colorspace="ACEScg")
+    image, _ = seen(acescg, colorspace="ACEScg")
 
-    np.testing.assert_allclose(picture[0], np.eye(3) * 0.73536, atol=4e-3)
+    np.testing.assert_allclose(image[0], np.eye(3) * 0.73536, atol=4e-3)
 
 
-def test_an_eight_bit_srgb_picture_is_seen_as_it_is():
+def test_an_eight_bit_srgb_image_is_seen_as_it_is():
     codes = np.random.default_rng(0).integers(0, 256, (64, 64, 3))
     codes[0, :2] = [[0, 0, 0], [255, 255, 255]]
 
-    picture, repairs = seen(codes / 255, colorspace="sRGB - Texture", code_max=255)
+    image, repairs = seen(codes / 255, colorspace="sRGB - Texture", code_max=255)
 
-    assert np.abs(picture - codes / 255).max() < 1 / 512
+    assert np.abs(image - codes / 255).max() < 1 / 512
     assert repairs == RepairCount()
 
 
 def test_highlights_are_rolled_off_and_stay_apart():
     values = np.array([0.3, KNEE, 0.8, 1.0, 2.0, 8.0, 60.0])
 
-    picture, repairs = seen(values[:, None].repeat(3, axis=1))
+    image, repairs = seen(values[:, None].repeat(3, axis=1))
 
-    assert (np.diff(picture[0, :, 0]) > 0).all()
-    assert picture.max() < 1.0
-    assert picture[0, 0, 0] == pytest.approx(1.055 * 0.3 ** (1 / 2.4) - 0.055, abs=2e-4)
+    assert (np.diff(image[0, :, 0]) > 0).all()
+    assert image.max() < 1.0
+    assert image[0, 0, 0] == pytest.approx(1.055 * 0.3 ** (1 / 2.4) - 0.055, abs=2e-4)
     assert repairs.above_one == 3
 
 
 def test_highlights_can_be_cut_instead():
-    picture, _ = seen([[0.5] * 3, [1.0] * 3, [8.0] * 3], highlights="clip")
+    image, _ = seen([[0.5] * 3, [1.0] * 3, [8.0] * 3], highlights="clip")
 
-    np.testing.assert_allclose(picture[0, :, 0], [0.73536, 1.0, 1.0], atol=2e-4)
+    np.testing.assert_allclose(image[0, :, 0], [0.73536, 1.0, 1.0], atol=2e-4)
 
 
 def test_the_roll_off_keeps_hue_and_changes_nothing_below_the_knee():
@@ -123,12 +128,12 @@ def test_broken_values_are_repaired_counted_and_left_in_the_plate():
     plate[0, 4] = 3.0
     before = plate.copy()
 
-    picture, repairs = seen(plate)
+    image, repairs = seen(plate)
 
     assert repairs == RepairCount(nan=1, inf=2, negative=1, above_one=2)
-    assert np.isfinite(picture).all()
-    np.testing.assert_allclose([picture[0, 0, 0], picture[0, 2, 2], *picture[0, 3]], 0, atol=1e-6)
-    assert picture[0, 1, 1] > 0.95
+    assert np.isfinite(image).all()
+    np.testing.assert_allclose([image[0, 0, 0], image[0, 2, 2], *image[0, 3]], 0, atol=1e-6)
+    assert image[0, 1, 1] > 0.95
     np.testing.assert_array_equal(plate, before)
 
 
@@ -137,9 +142,9 @@ def test_one_firefly_does_not_light_its_neighbourhood():
     plate[400, 400] = 60000.0
     window = Window(0, 0, 800, 800)
 
-    picture, _ = seen(plate, geometry=Geometry(window, window, working_px=200))
+    image, _ = seen(plate, geometry=Geometry(window, window, working_px=200))
 
-    assert (picture > 0.4).any(axis=2).sum() == 1
+    assert (image > 0.4).any(axis=2).sum() == 1
     assert CEILING < 60000
 
 
@@ -161,16 +166,16 @@ def test_auto_exposure_brings_the_median_of_the_shot_to_middle_grey_once():
         calls.append(1)
         return [np.full((10, 10, 3), value, np.float32) for value in (0.01, 0.0225, 0.09)]
 
-    picture, _ = seen([[0.0225] * 3], exposure_ev="auto", auto_frames=frames)
+    image, _ = seen([[0.0225] * 3], exposure_ev="auto", auto_frames=frames)
 
-    np.testing.assert_allclose(picture, 0.46136, atol=1e-3)
+    np.testing.assert_allclose(image, 0.46136, atol=1e-3)
     assert calls == [1]
 
 
 def test_auto_exposure_of_a_black_shot_changes_nothing():
-    picture, _ = seen([[0.18] * 3], exposure_ev="auto", auto_frames=lambda: [np.zeros((4, 4, 3), np.float32)])
+    image, _ = seen([[0.18] * 3], exposure_ev="auto", auto_frames=lambda: [np.zeros((4, 4, 3), np.float32)])
 
-    np.testing.assert_allclose(picture, 0.46136, atol=1e-3)
+    np.testing.assert_allclose(image, 0.46136, atol=1e-3)
 
 
 def test_light_is_averaged_before_it_is_encoded():
@@ -178,9 +183,9 @@ def test_light_is_averaged_before_it_is_encoded():
     plate[:, ::2] = 1.0
     window = Window(0, 0, 200, 200)
 
-    picture, _ = seen(plate, geometry=Geometry(window, window, working_px=100))
+    image, _ = seen(plate, geometry=Geometry(window, window, working_px=100))
 
-    np.testing.assert_allclose(picture, 0.73536, atol=1e-3)
+    np.testing.assert_allclose(image, 0.73536, atol=1e-3)
 
 
 @pytest.mark.parametrize("colorspace", ["lin_rec709", "sRGB - Texture"])
@@ -188,13 +193,13 @@ def test_only_the_region_is_seen_and_what_is_not_stored_is_black(colorspace):
     display = Window(0, 0, 40, 30)
     data = Window(-5, 10, 20, 40)
 
-    picture, repairs = seen(
+    image, repairs = seen(
         np.full((40, 20, 3), 0.5), data=data, geometry=Geometry(display, display), colorspace=colorspace
     )
 
     lit = np.zeros((30, 40), bool)
     lit[10:, :15] = True
-    assert np.array_equal(picture.any(axis=2), lit)
+    assert np.array_equal(image.any(axis=2), lit)
     assert repairs == RepairCount()
 
 
@@ -241,12 +246,12 @@ def test_a_configuration_without_srgb_gets_the_curve(config):
     view = PlateView(ColorSettings(ocio=str(config)), example_path="a.exr")
     window = Window(0, 0, 1, 1)
 
-    picture, _ = view.to_model(
+    image, _ = view.to_model(
         np.full((1, 1, 3), 0.18, np.float32), geometry=Geometry(window, window), data=window
     )
 
     assert view.model_space == "sRGB curve"
-    np.testing.assert_allclose(picture, 0.46136, atol=2e-4)
+    np.testing.assert_allclose(image, 0.46136, atol=2e-4)
 
 
 def test_with_the_built_in_configuration_a_file_speaks_for_itself(tmp_path):
@@ -254,7 +259,7 @@ def test_with_the_built_in_configuration_a_file_speaks_for_itself(tmp_path):
     plane = np.zeros((2, 2), np.float16)
     p3 = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329)
     OpenEXR.File(header | {"chromaticities": p3}, {"R": plane}).write(str(tmp_path / "p3.exr"))
-    write_picture(tmp_path / "a.png", np.zeros((2, 2, 3)))
+    write_integer_image(tmp_path / "a.png", np.zeros((2, 2, 3)))
 
     p3_view = PlateView(ColorSettings(), example_path=tmp_path / "p3.exr")
     png_view = PlateView(ColorSettings(), example_path=tmp_path / "a.png")
@@ -263,6 +268,140 @@ def test_with_the_built_in_configuration_a_file_speaks_for_itself(tmp_path):
     assert (p3_view.colorspace, p3_view.how) == ("Linear P3-D65", "built-in; file header")
     assert (png_view.colorspace, png_view.how) == ("sRGB Encoded Rec.709 (sRGB)", "built-in; file type")
     assert movie_view.colorspace == "sRGB Encoded Rec.709 (sRGB)"
+
+
+def dpx(path: Path, transfer: str) -> Path:
+    spec = oiio.ImageSpec(4, 4, 3, "uint16")
+    spec.attribute("dpx:Transfer", transfer)
+    output = oiio.ImageOutput.create("dpx")
+    assert output.open(str(path), spec)
+    assert output.write_image(np.full((4, 4, 3), 445 * 64, np.uint16))
+    output.close()
+    return path
+
+
+@pytest.mark.parametrize("transfer", ["Logarithmic", "Printing density", "ADX"])
+def test_a_dpx_that_says_it_is_logarithmic_is_never_taken_for_srgb(tmp_path, transfer):
+    scan = dpx(tmp_path / "scan.0001.dpx", transfer)
+
+    with pytest.raises(ColorError, match=rf"logarithmic \({transfer}\) .* by --colorspace") as refused:
+        PlateView(ColorSettings(), example_path=scan)
+
+    assert "\n" not in str(refused.value)
+    assert PlateView(ColorSettings(colorspace="ACEScct"), example_path=scan).colorspace == "ACEScct"
+
+
+@pytest.mark.parametrize("transfer", ["Linear", "ITU-R 709-4", "Unspecified video", "User defined"])
+def test_any_other_dpx_is_read_as_every_file_of_integers(tmp_path, transfer):
+    view = PlateView(ColorSettings(), example_path=dpx(tmp_path / "video.0001.dpx", transfer))
+
+    assert (view.colorspace, view.how) == ("sRGB Encoded Rec.709 (sRGB)", "built-in; file type")
+
+
+LUT_CONFIG = """\
+ocio_profile_version: 2
+environment: {LOOK: day}
+search_path: luts/$LOOK
+roles: {default: lin, scene_linear: lin}
+displays:
+  screen:
+    - !<View> {name: raw, colorspace: lin}
+colorspaces:
+  - !<ColorSpace> {name: lin}
+  - !<ColorSpace>
+    name: camera
+    to_scene_reference: !<FileTransform> {src: camera.cube, interpolation: tetrahedral}
+"""
+
+
+def write_lut(path: Path, gain: float) -> None:
+    """A table of 2 x 2 x 2, always as many bytes, with one and the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entries = [(r * gain, g * gain, b * gain) for b in (0, 1) for g in (0, 1) for r in (0, 1)]
+    lines = ["LUT_3D_SIZE 2", *("{:.7f} {:.7f} {:.7f}".format(*entry) for entry in entries)]
+    path.write_text("\n".join(lines) + "\n")
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+
+
+def lut_view(folder: Path) -> PlateView:
+    settings = ColorSettings(ocio=str(folder / "config.ocio"), colorspace="camera", highlights="clip")
+    return PlateView(settings, example_path="plate.exr")
+
+
+def white_of(view: PlateView) -> float:
+    window = Window(0, 0, 1, 1)
+    seen, _ = view.to_model(np.ones((1, 1, 3), np.float32), geometry=Geometry(window, window), data=window)
+    return float(seen.max())
+
+
+def lut_folder(folder: Path, gain: float = 1.0) -> Path:
+    write_lut(folder / "luts" / "day" / "camera.cube", gain)
+    (folder / "config.ocio").write_text(LUT_CONFIG)
+    return folder
+
+
+def test_a_lut_edited_in_place_is_another_conversion_in_the_same_process(tmp_path):
+    folder = lut_folder(tmp_path)
+    before = lut_view(folder)
+
+    write_lut(folder / "luts" / "day" / "camera.cube", 0.5)
+    after = lut_view(folder)
+
+    assert (white_of(before), white_of(after)) == (pytest.approx(1.0), pytest.approx(0.7353569, abs=1e-4))
+    assert before.digest != after.digest
+    assert before.config_id != after.config_id
+
+
+def test_the_smallest_change_of_a_table_is_another_conversion(tmp_path):
+    before = lut_view(lut_folder(tmp_path)).digest
+
+    assert lut_view(lut_folder(tmp_path, 1.0000001)).digest != before
+
+
+def test_the_same_table_in_another_file_folder_or_archive_is_the_same_conversion(tmp_path):
+    folder = lut_folder(tmp_path / "one")
+    lut = folder / "luts" / "day" / "camera.cube"
+    before = lut_view(folder).digest
+
+    copy = lut.with_suffix(".tmp")
+    copy.write_bytes(lut.read_bytes())
+    copy.replace(lut)  # another inode and another time
+    assert lut_view(folder).digest == before
+
+    assert lut_view(lut_folder(tmp_path / "two")).digest == before
+
+    archive = tmp_path / "config.ocioz"
+    PyOpenColorIO.Config.CreateFromFile(str(folder / "config.ocio")).archive(str(archive))
+    settings = ColorSettings(ocio=str(archive), colorspace="camera")
+    assert PlateView(settings, example_path="a.exr").digest == before
+
+
+def test_a_variable_that_chooses_the_table_is_in_the_digest(tmp_path, monkeypatch):
+    folder = lut_folder(tmp_path)
+    write_lut(folder / "luts" / "night" / "camera.cube", 0.25)
+    day = lut_view(folder).digest
+
+    monkeypatch.setenv("LOOK", "night")
+
+    assert lut_view(folder).digest != day
+
+
+def test_a_number_of_the_configuration_is_in_the_digest_to_15_digits(tmp_path):
+    def digest(exponent: str) -> str:
+        path = tmp_path / "c.ocio"
+        path.write_text(
+            LUT_CONFIG.replace(
+                "!<FileTransform> {src: camera.cube, interpolation: tetrahedral}",
+                f"!<ExponentTransform> {{value: [{exponent}, 1, 1, 1]}}",
+            )
+        )
+        return lut_view_of(path).digest
+
+    def lut_view_of(path: Path) -> PlateView:
+        return PlateView(ColorSettings(ocio=str(path), colorspace="camera"), example_path="plate.exr")
+
+    assert digest("2.2") == digest("2.20")
+    assert digest("2.2") != digest("2.2000000001")
 
 
 @pytest.mark.parametrize(

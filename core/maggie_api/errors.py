@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code each kind ends a command with.
+"""The tree of errors, with the exit code that each kind ends a command with.
 
     MaggieError                 1   a defect of ours, when nothing more precise is known
     ├── InputError              2   bad usage or bad input
@@ -10,19 +10,20 @@
     │   ├── DocumentError           a JSON document does not follow its schema
     │   │   └── JobError            a job document
     │   ├── PathError               a path that a worker must not use
-    │   ├── FolderError             a folder that a worker must not be met in
+    │   ├── FolderError             a folder that a worker must not use as its own
     │   └── HostError               something the artist in a host has to know or do
     ├── RpcError                2   a request that a worker answers with an error
     ├── WorkerError             3   the worker, or a job in it, failed (or the code it carries)
     ├── OutputError             3   a frame could not be written
     └── LicenceError            5   the weights may not be used for this
+    Cancelled                 130   a job was asked to end; no Exception, so no handler takes it for a failure
 
 Every message is one line: what was found, what is needed, what to do.
 """
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Optional, Union
 
 DEFECT, BAD_INPUT, SOME_FAILED, QC_EXCEEDED, LICENCE_REFUSED, CANCELLED = 1, 2, 3, 4, 5, 130
 """Exit codes of every command."""
@@ -41,7 +42,15 @@ class InputError(MaggieError):
 
 
 class SettingsError(InputError):
-    """A setting is out of range or contradicts another."""
+    """A setting is out of range or contradicts another.
+
+    Attributes:
+        field: name of the option, where the fault is in one.
+    """
+
+    def __init__(self, sentence: str, *, field: Optional[str] = None):
+        super().__init__(sentence)
+        self.field = field
 
 
 class FrameError(InputError):
@@ -69,15 +78,15 @@ class JobError(DocumentError):
 
 
 class PathError(InputError):
-    """A path that a job must not name; one line with the field."""
+    """A path that a job of a worker must not name; one line with the field."""
 
 
 class FolderError(InputError):
-    """A folder that a worker must not be met in."""
+    """A folder that a worker must not use as its own."""
 
 
 class HostError(InputError):
-    """Something the artist has to know or do; one sentence."""
+    """Something that the artist in a host has to know or do; one sentence."""
 
 
 class RpcError(MaggieError):
@@ -96,11 +105,21 @@ class RpcError(MaggieError):
 
 
 class WorkerError(MaggieError):
-    """The worker, or a job in it, failed; one line for the artist."""
+    """A worker, or a job in it, failed; one line for the artist."""
 
     def __init__(self, sentence: str, exit_code: int = SOME_FAILED):
         super().__init__(sentence)
         self.exit_code = exit_code
+
+
+class Cancelled(BaseException):
+    """A job has to end: its user, its client or a signal asked for it. Files that exist are whole.
+
+    Like KeyboardInterrupt it is no Exception: code that reports a frame as failed and continues with the next
+    one must not catch it.
+    """
+
+    exit_code = CANCELLED
 
 
 class OutputError(MaggieError):

@@ -1,4 +1,4 @@
-"""What a running job tells: typed events, one JSON object a line.
+"""Events of a running job: typed, one JSON object a line.
 
 Standard library only, Python 3.9: hosts import this.
 """
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Literal, Optional, Union
 
 from . import serialization
+from .settings import MatteSettings
 
 
 @dataclass(frozen=True)
 class InstanceInfo:
-    """One delivered instance: the artist's name for it, and where its alpha is in the file."""
+    """One delivered instance: the artist's name of it, and the place of its alpha in the file."""
 
     name: str
     slug: str
@@ -23,25 +24,29 @@ class InstanceInfo:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How the network runs: once as it was asked for, once as it takes effect."""
+class NetworkRun:
+    """Where and how the network computes."""
 
     device: str
     precision: str
-    working_px: int
-    """Short side the network works at, in square pixels."""
-    detail: str
     backend: str
-    """Which sparse convolutions run; `auto` when nothing was asked."""
-    refine: str = "none"
-    """The last step on edges."""
-    smooth: str = "none"
-    """How frames are made to agree."""
+    """Implementation of the sparse convolutions; `auto` when none was asked for."""
+
+
+@dataclass(frozen=True)
+class EffectiveSettings(MatteSettings, NetworkRun):
+    """Every setting that decides pixels. `Started` has them as asked for and as they take effect.
+
+    In effect no value is `auto`, and `working_px` is the short side of the network's image.
+    """
+
+    def __post_init__(self) -> None:
+        """Values are not checked: a plate that is smaller than the smallest `working_px` is as it is."""
 
 
 @dataclass(frozen=True)
 class Repairs:
-    """Pixels the network's own copy of the plate needed mended; the plate is untouched."""
+    """Pixels that were repaired in the network's copy of the plate; the plate is untouched."""
 
     nan: int = 0
     inf: int = 0
@@ -59,10 +64,10 @@ class Started:
     device: str
     model: str
     precision: str
-    asked: Terms
-    effective: Terms
+    asked: EffectiveSettings
+    effective: EffectiveSettings
     working_size: str
-    """Width and height of the network's picture, e.g. `1024x576`."""
+    """Width and height of the network's image, e.g. `1024x576`."""
     licence: str
     colorspace: str
     """OCIO colour space the plate is read in."""
@@ -78,16 +83,16 @@ class FrameDone:
     frame: int
     path: str
     seconds: float
-    """Since the frame before it; 0 when it was there already."""
+    """Seconds since the frame before it; 0 when its file existed."""
     cached: bool
-    """True when a file of the same recipe was there already."""
+    """True when a file of the same recipe existed."""
     paths: tuple[str, ...] = ()
-    """Every file of this frame, when the layout makes several; `path` is the first."""
+    """Every file of this frame; `path` is the first."""
     repairs: Optional[Repairs] = None
     reused: Literal["nothing", "state", "matte", "file"] = "nothing"
-    """What was there already: nothing, in the cache the network's matte or the finished one, or the file."""
+    """What existed: nothing, in the cache the network's matte or the finished matte, or the file."""
     why: str = ""
-    """With a cache: what has changed since the matte was last found or made, so that it had to be made."""
+    """With a cache: what has changed since the matte was last made, so that it had to be made again."""
     event: Literal["frame_done"] = "frame_done"
 
 
@@ -118,7 +123,7 @@ class Finished:
     skipped: int
     failed: int
     cancelled: bool = False
-    """True when the job was stopped; frames not reached are then in no count."""
+    """True when the job was cancelled; frames it did not reach are then in no count."""
     event: Literal["finished"] = "finished"
 
 

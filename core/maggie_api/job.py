@@ -1,4 +1,4 @@
-"""What to matte, as data: the one document that command line, worker, hosts, panel and farm exchange.
+"""The job document: what to matte. Command line, worker, hosts and farm exchange it.
 
 Standard library only, Python 3.9: hosts import this.
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal, Optional, Union
 
 from . import serialization
-from .errors import DocumentError, JobError
+from .errors import DocumentError, JobError, SettingsError
+from .settings import MODEL_NAMES, MatteFile, MatteSettings, RunSettings
 
 SCHEMA = "maggie-job/1"
 
@@ -25,23 +26,23 @@ class MaskGuidance:
     name: str
     sequence: str
     channel: Optional[str] = None
-    """Channel that holds the mask; None takes alpha, or the only channel, or the luminance."""
+    """Channel that holds the mask; None = alpha, or the only channel, or the luminance."""
     kind: Literal["mask"] = "mask"
 
 
 @dataclass(frozen=True)
 class LayersGuidance:
-    """An instance for each layer (or bare channel) of a sequence."""
+    """One instance for each layer, or channel without a layer, of a sequence."""
 
     sequence: str
     instances: tuple[str, ...] = ()
-    """Names of those wanted; empty = every layer that could be a mask."""
+    """Names of the layers to take; empty = every layer that could be a mask."""
     kind: Literal["layers"] = "layers"
 
 
 @dataclass(frozen=True)
 class IdName:
-    """Who a value of an id map is."""
+    """Name of the instance that a value of an id map stands for."""
 
     id: int
     name: str
@@ -49,11 +50,11 @@ class IdName:
 
 @dataclass(frozen=True)
 class IdMapGuidance:
-    """An instance for each value above zero of a sequence of whole numbers."""
+    """One instance for each value above zero of a sequence of whole numbers."""
 
     sequence: str
     names: tuple[IdName, ...] = ()
-    """The values wanted, with names; empty = every value found, as `id_<n>`."""
+    """The values to take, with names; empty = every value found, as `id_<n>`."""
     kind: Literal["id_map"] = "id_map"
 
 
@@ -65,18 +66,18 @@ class CryptomatteGuidance:
     layer: Optional[str] = None
     """The Cryptomatte's own name, e.g. `CryptoObject`; None = the only one in the file."""
     instances: tuple[str, ...] = ()
-    """Names as the manifest has them; empty = every object that is seen."""
+    """Names of the manifest; empty = every object in the images."""
     kind: Literal["cryptomatte"] = "cryptomatte"
 
 
 @dataclass(frozen=True)
 class Pin:
-    """Alphas of one instance that the artist is content with: delivered as they are."""
+    """Alphas of one instance that the artist approves: they are delivered as they are."""
 
     name: str
-    """Whose they are: an instance of the guidance."""
+    """Name of an instance of the guidance."""
     sequence: str
-    """Files for the pinned frames, and for those alone, of the plate's size."""
+    """Files of the plate's size, one for each pinned frame and none for other frames."""
     channel: Optional[str] = None
     """Channel that holds the alpha; None as for a mask."""
 
@@ -85,14 +86,10 @@ Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidanc
 
 
 @dataclass(frozen=True)
-class MatteJob:
-    """One shot and how to matte it. Only the first three fields have to be given.
+class Shot:
+    """The sequences a job cannot do without.
 
-    Sequences are written `plate.####.exr`, `plate.%04d.exr`, or name one file; frames in the grammar of
-    fileseq, `1001-1100x2,1200`.
-
-    Raises:
-        JobError: a field has no meaning, in one line that names it.
+    Sequences are written `plate.####.exr`, `plate.%04d.exr`, or name one file.
     """
 
     plate: str
@@ -100,56 +97,19 @@ class MatteJob:
     guidance: tuple[Guidance, ...]
     """In order: where masks overlap, the order decides (see `overlap`)."""
 
-    frames: Optional[str] = None
-    """Frames to deliver; None = the whole shot."""
-    shot_frames: Optional[str] = None
-    """Frames the shot consists of; None = what lies on disk. Segments are counted from its first."""
-    plate_layer: Optional[str] = None
-    on_missing: Literal["error", "hold", "black", "skip"] = "error"
-    """What stands in for a missing plate frame: nothing, its predecessor, black, or no matte for it."""
-    guidance_missing: Literal["error", "empty", "hold"] = "error"
-    """What stands in for a missing mask: nothing, an empty mask, or its predecessor."""
+
+@dataclass(frozen=True)
+class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
+    """One shot and how to matte it: the fields of its base classes, and two more.
+
+    Only the fields of `Shot` have to be given. Ranges of frames are written `1001-1100x2,1200`.
+
+    Raises:
+        JobError: a field has no meaning, in one line that names it.
+    """
 
     pins: tuple[Pin, ...] = ()
-    """Frames of instances that are delivered as the artist gives them; the frames beside go on from them."""
-
-    model: str = "default"
-    device: str = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    commercial: bool = False
-    """Refuse weights whose licence does not allow commercial work."""
-
-    ocio: Optional[str] = None
-    colorspace: Optional[str] = None
-    exposure_ev: Union[float, Literal["auto"]] = 0.0
-    highlights: Literal["compress", "clip"] = "compress"
-
-    working_px: int = 576
-    detail: Literal["working", "full"] = "working"
-    """Where edges are decided: at the working size, or once more at the plate's own."""
-    overlap: Literal["first", "last", "shared"] = "first"
-    segment_frames: Union[int, Literal["whole"]] = 48
-    warmup_frames: int = 4
-    carry_hidden: bool = False
-    """Hand the network's hidden state on from window to window, too; published is not to."""
-    refine: Literal["auto", "none", "guided", "closed-form"] = "auto"
-    """The last step on edges; auto takes what the model was made to end in."""
-    smooth: Literal["auto", "none", "flow"] = "auto"
-    """Average a frame with its neighbours along the optical flow, or not; auto as the model is made for."""
-    sum_to_one: bool = False
-
-    layout: Literal["layers", "multipart", "files", "cryptomatte"] = "layers"
-    depth: Literal["half", "float"] = "half"
-    compression: str = "zips"
-    data_window: Literal["display", "tight", "plate"] = "display"
-    foreground: bool = False
-    """Also deliver each instance's own colour, freed of the background and premultiplied."""
-    resume: bool = True
-    """Keep frames that are complete and were made by the same recipe; False redoes all."""
-    cache: Optional[str] = None
-    """Folder that keeps temporal state from run to run; None keeps none. It changes no pixel."""
-    cache_gb: float = 20.0
-    """Gigabytes the folder may take; what was not used for longest goes first."""
+    """Approved alphas, delivered as they are; the frames beside continue from them."""
     schema: Literal["maggie-job/1"] = SCHEMA
 
     def __post_init__(self) -> None:
@@ -167,8 +127,11 @@ class MatteJob:
             for name in ("name", "sequence"):
                 if not getattr(pin, name).strip():
                     raise JobError(f'job: field "pins[{i}].{name}" is empty: name the instance and its files')
-        if not self.cache_gb > 0:
-            raise JobError(f'job: field "cache_gb" is {self.cache_gb}: give the cache some room')
+        try:
+            for settings in (MatteSettings, MatteFile, RunSettings):
+                settings.__post_init__(self)
+        except SettingsError as error:
+            raise JobError(f"job: {_named(error)}") from None
 
     def to_json(self) -> str:
         """The document, indented, every field written out; ends with a line break."""
@@ -179,10 +142,11 @@ class MatteJob:
         """The job `text` describes.
 
         Args:
-            what: how to call the document in an error, e.g. its file name.
+            what: name of the document in an error, e.g. its file name.
 
         Raises:
-            JobError: no JSON, another schema, an unknown field, a wrong type; one line that names it.
+            JobError: the text is no JSON, or has another schema, an unknown field, a wrong type or a value
+                out of range; one line that names it.
         """
         try:
             data = serialization.parse(text, what)
@@ -199,26 +163,27 @@ class MatteJob:
             raise JobError(str(error)) from None
 
     def anchored(self, folder: Path) -> MatteJob:
-        """The same job with relative paths made absolute, as seen from `folder`."""
+        """The same job with relative paths made absolute; they are relative to `folder`."""
         guidance, pins = (
             tuple(dataclasses.replace(each, sequence=_absolute(each.sequence, folder)) for each in sources)
             for sources in (self.guidance, self.pins)
         )
-        # A model is a name or a path, and so is an OCIO configuration: what is there as a file is a path.
+        # A model is a name or a path, and so is an OCIO configuration. The names of shipped models win over
+        # files; else what exists as a file is a path.
         return dataclasses.replace(
             self,
             plate=_absolute(self.plate, folder),
             output=_absolute(self.output, folder),
             guidance=guidance,
             pins=pins,
-            model=_absolute_if_there(self.model, folder),
+            model=self.model if self.model in MODEL_NAMES else _absolute_if_there(self.model, folder),
             ocio=None if self.ocio is None else _absolute_if_there(self.ocio, folder),
             cache=None if self.cache is None else _absolute(self.cache, folder),
         )
 
 
 def read_job(path: Path) -> MatteJob:
-    """The job in a file; its relative paths are seen from the file's folder.
+    """The job in a file; its relative paths are relative to the file's folder.
 
     Raises:
         JobError: the file cannot be read or does not hold a job.
@@ -240,6 +205,13 @@ def write_job(job: MatteJob, path: Path) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _named(error: SettingsError) -> str:
+    """The sentence of an error, with its field named as documents name fields."""
+    name, sentence = error.field or "", str(error)
+    rest = sentence[len(name) :] if sentence.startswith(f"{name} ") else f": {sentence}"
+    return f'field "{name}"{rest}'
 
 
 def _absolute(path: str, folder: Path) -> str:

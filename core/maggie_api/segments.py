@@ -23,6 +23,8 @@ class SegmentRule(TypedDict):
 
 LOOK_AHEAD = 1
 """Frames after a frame that the network's matte of it depends on."""
+SAMPLED_EVERY = 4
+"""Frames from one whose guidance is measured to the next."""
 SMOOTHING_LOOK_AHEAD = 1
 """Frames more that temporal smoothing takes from."""
 
@@ -48,8 +50,22 @@ def chain(index: int, count: int, *, segment: Optional[int], warmup: int, ahead:
     return max(0, start - warmup), min(count - 1, start + segment - 1 + ahead)
 
 
+def last_needed(index: int, length: int, *, ahead: int) -> int:
+    """Index in a chain of `length` frames of the last one that the matte at `index` depends on."""
+    # A chain begins with a window of three frames, whichever of them is asked for.
+    return min(length - 1, max(index + ahead, 2))
+
+
+def sampled(start: int, end: int) -> range:
+    """Indices of the frames of a chain whose guidance says where people are and how large.
+
+    Every fourth: a sixth of a second, in which nobody leaves the margin around them, for a quarter of the
+    reading.
+    """
+    return range(start, end + 1, SAMPLED_EVERY)
+
+
 def needed(index: int, count: int, *, segment: Optional[int], warmup: int, ahead: int) -> range:
     """Indices of every frame that the matte of the frame at `index` depends on; arguments as for `chain`."""
     start, end = chain(index, count, segment=segment, warmup=warmup, ahead=ahead)
-    # A chain begins with a window of three frames, whichever of them is asked for.
-    return range(start, min(end, max(index + ahead, start + 2)) + 1)
+    return range(start, start + last_needed(index - start, end - start + 1, ahead=ahead) + 1)

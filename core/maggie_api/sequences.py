@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
@@ -30,6 +30,7 @@ _RANGE_IN_NAME = re.compile(
 )
 _NUMBER_AT_END = re.compile(r"(?:\.(-?\d+)|_(\d{3,6}))$")
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
+_NUMBERED_STEM = re.compile(r"(?P<head>(?:.*\.)?)(?P<negative>-\d+)|(?P<name>.*?)(?P<number>\d+)")
 
 Pathlike = Union[str, Path]
 
@@ -83,6 +84,18 @@ def compact_frames(frames: Iterable[int]) -> str:
         parts.append(f"{first}" if count == 1 else f"{first}-{last}" + (f"x{step}" if step > 1 else ""))
         del left[:count]
     return ",".join(parts)
+
+
+def expected_frames(frames: Sequence[int]) -> range:
+    """The frames of the shot whose files these are, those of gaps too; in steps where every step is the same.
+
+    Segments are counted in these.
+
+    Args:
+        frames: numbers of the files, ascending, at least one.
+    """
+    steps = {after - before for before, after in zip(frames, frames[1:])}
+    return range(frames[0], frames[-1] + 1, steps.pop() if len(steps) == 1 else 1)
 
 
 def frame_runs(frames: Iterable[int]) -> list[tuple[int, int]]:
@@ -189,6 +202,20 @@ def as_sequence(path: str) -> tuple[str, Optional[int]]:
     if found is None or has_token(name):
         return path, None
     return os.path.join(folder, found[1] + "#" * len(found[2]) + found[3] + suffix), int(found[2])
+
+
+def numbered_stem(stem: str) -> Optional[tuple[str, int]]:
+    """Take apart the name, without suffix, of one frame: `walk.0012` is ("walk.", 12), `0012` is ("", 12).
+
+    The number at the end counts, however it is padded; None where the name ends with none. A minus belongs to
+    the number at the beginning and after a dot (`plate.-005`), not in `take-12`.
+    """
+    found = _NUMBERED_STEM.fullmatch(stem)
+    if found is None:
+        return None
+    if found["negative"]:
+        return found["head"], int(found["negative"])
+    return found["name"], int(found["number"])
 
 
 def matte_path(output: Pathlike, frame: int) -> Path:

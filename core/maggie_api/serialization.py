@@ -1,6 +1,6 @@
-"""Frozen dataclasses to and from JSON, refusing everything the annotations do not say.
+"""Frozen dataclasses to and from JSON. Values that the annotations do not allow are refused.
 
-Standard library only, Python 3.9: hosts import this. What is understood: str, bool, int, float, `Optional`,
+Standard library only, Python 3.9: hosts import this. Types: str, bool, int, float, `Optional`,
 `Literal`, `Union` of these, `tuple[X, ...]`, dataclasses, and unions of dataclasses told apart by `kind`.
 """
 
@@ -22,7 +22,7 @@ def parse(text: str, what: str) -> Any:
     """JSON text as plain data; NaN, Infinity and a key given twice are refused.
 
     Args:
-        what: how to call the document in an error, e.g. `job` or a file name.
+        what: name of the document in an error, e.g. `job` or a file name.
 
     Raises:
         DocumentError: the text is no JSON, with line and column.
@@ -70,7 +70,7 @@ def from_data(cls: type[T], data: Any, what: str) -> T:
 
 
 def one_of(classes: Sequence[type], data: Any, what: str, *, tag: str) -> Any:
-    """Whichever dataclass of `classes` has the default that `data[tag]` names."""
+    """An instance of the dataclass in `classes` whose field `tag` has the default `data[tag]`."""
     return _tagged(classes, data, what, "", tag)
 
 
@@ -128,7 +128,8 @@ def _value(hint: Any, value: Any, what: str, where: str) -> Any:
             return value
     expected = " or ".join(_expected(choice) for choice in choices if choice is not type(None))
     options = [str(option) for choice in choices for option in _options(choice)]
-    hint_text = nearest(value, options) if options and isinstance(value, str) and len(choices) == 1 else ""
+    only_words = all(_options(choice) for choice in choices)
+    hint_text = nearest(value, options) if only_words and isinstance(value, str) else ""
     raise DocumentError(
         f"{what}: {_field(where)} is {_describe(value)}" + (hint_text or f": it must be {expected}")
     )

@@ -1,16 +1,18 @@
 """Every option of a matte, once: its values, its default, its help.
 
-`MatteSettings` says what changes the pixels, `MatteFile` what the delivered files look like. The job
-document, the command line and the controls of hosts take their fields, choices, defaults and help texts from
-here (`options_of`).
+`MatteSettings` says what changes the pixels, `MatteFile` what the delivered files look like, `RunSettings`
+which frames are made, by which model, where. The job document has the fields of all three. The command line
+and the controls of hosts take names, choices, defaults and help texts from `options_of`.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, Optional, Union
+from typing import Any, Literal, Optional, TypeVar, Union
 
 from .errors import SettingsError
 
@@ -18,6 +20,7 @@ Highlights = Literal["compress", "clip"]
 Overlap = Literal["first", "last", "shared"]
 DataWindow = Literal["display", "tight", "plate"]
 Detail = Literal["working", "full"]
+Scale = Literal["auto", "off"]
 Refine = Literal["none", "guided", "closed-form"]
 Smooth = Literal["none", "flow"]
 Layout = Literal["layers", "files", "multipart", "cryptomatte"]
@@ -26,10 +29,20 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 OnMissing = Literal["error", "hold", "black", "skip"]
 GuidanceMissing = Literal["error", "empty", "hold"]
 
+S = TypeVar("S")
+
 COMPRESSIONS = ("none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab")
-"""What may be asked for; `zip`, `zips`, `dwaa` and `dwab` also take a level, as in `dwaa:45`."""
+"""Names of EXR compressions; `zip`, `zips`, `dwaa` and `dwab` may have a level, as in `dwaa:45`."""
 LOSSLESS = ("none", "rle", "zips", "zip", "piz")
 """Compressions that keep every bit of a 32-bit float."""
+
+MODEL_NAMES = ("default", "him50k", "vim2k5")
+"""Models that are called by a name. Any other value of `model` is a path, and so is `./default`."""
+
+MIN_WORKING_PX = 64
+"""Below it the network's coarsest features, at 1/32 of the size, are one or two cells high."""
+MAX_EXPOSURE_EV = 32
+"""Stops either way; a factor of 2**32 leaves the values of any plate inside the range of float32."""
 
 
 def option(default: Any, help: str) -> Any:  # noqa: A002 - click's word
@@ -39,7 +52,7 @@ def option(default: Any, help: str) -> Any:  # noqa: A002 - click's word
 
 @dataclass(frozen=True)
 class MatteSettings:
-    """What changes the pixels of a matte, beside the plate, the guidance and the weights.
+    """Everything that decides the pixels of a matte beside the plate, the guidance and the weights.
 
     Raises:
         SettingsError: a value is out of its range.
@@ -50,6 +63,10 @@ class MatteSettings:
     )
     detail: Detail = option(
         "working", "Where edges are decided: on the working grid, or once more at the plate's own size."
+    )
+    scale: Scale = option(
+        "auto",
+        "Whether small people are enlarged until the network can judge them, or matted in the whole frame.",
     )
     colorspace: Optional[str] = option(
         None, "OCIO colour space of the plate; default: by the configuration's file rules."
@@ -80,10 +97,10 @@ class MatteSettings:
         "Also hand the network's hidden state on from window to window, as the paper says; its published "
         "program starts every window from zeros, and the default weights were trained so.",
     )
-    refine: Union[Refine, Literal["auto"]] = option(
+    refine: Union[Literal["auto"], Refine] = option(
         "auto", "The last step on edges, at working size; auto takes what the model was made to end in."
     )
-    smooth: Union[Smooth, Literal["auto"]] = option(
+    smooth: Union[Literal["auto"], Smooth] = option(
         "auto",
         "Whether a frame is averaged with its neighbours along the optical flow; auto as the model is made "
         "for. An image network's frames never are.",
@@ -97,13 +114,17 @@ class MatteSettings:
     )
 
     def __post_init__(self) -> None:
-        _check_choices(self)
-        if self.working_px < 64:
-            raise SettingsError(f"working size is {self.working_px} px: it needs at least 64")
+        _check_choices(self, MatteSettings)
+        if self.working_px < MIN_WORKING_PX:
+            sentence = f"working size is {self.working_px} px: it needs at least {MIN_WORKING_PX}"
+            raise SettingsError(sentence, field="working_px")
         if self.segment_frames != "whole" and self.segment_frames < 1:
-            raise SettingsError(f"a segment has {self.segment_frames} frames: give at least 1, or 'whole'")
+            sentence = f"a segment has {self.segment_frames} frames: give at least 1, or 'whole'"
+            raise SettingsError(sentence, field="segment_frames")
         if self.warmup_frames < 0:
-            raise SettingsError(f"warm-up is {self.warmup_frames} frames: it cannot be negative")
+            sentence = f"warm-up is {self.warmup_frames} frames: it cannot be negative"
+            raise SettingsError(sentence, field="warmup_frames")
+        check_exposure(self.exposure_ev)
 
     @property
     def segment(self) -> Optional[int]:
@@ -113,10 +134,10 @@ class MatteSettings:
 
 @dataclass(frozen=True)
 class MatteFile:
-    """How mattes are stored. Every field may be left alone.
+    """How mattes are stored.
 
     Raises:
-        SettingsError: two of them contradict each other.
+        SettingsError: a value is out of its range, or two fields contradict each other.
     """
 
     layout: Layout = option(
@@ -136,55 +157,161 @@ class MatteFile:
     )
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        _check_choices(self, MatteFile)
         if self.compression.partition(":")[0] not in COMPRESSIONS:
-            raise SettingsError(
-                f"compression is {self.compression!r}: choose one of {', '.join(COMPRESSIONS)}"
-            )
+            sentence = f"compression is {self.compression!r}: choose one of {', '.join(COMPRESSIONS)}"
+            raise SettingsError(sentence, field="compression")
         if self.layout == "cryptomatte" and self.compression.partition(":")[0] not in LOSSLESS:
-            raise SettingsError(
+            sentence = (
                 f"compression {self.compression} would change Cryptomatte ids: choose {' or '.join(LOSSLESS)}"
             )
+            raise SettingsError(sentence, field="compression")
         if self.layout == "cryptomatte" and self.foreground:
-            raise SettingsError(
-                "a Cryptomatte has no room for colour: drop --foreground or choose another layout"
-            )
+            sentence = "a Cryptomatte has no room for colour: drop --foreground or choose another layout"
+            raise SettingsError(sentence, field="foreground")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Which frames are made, by which model, on which device, and what is kept between runs.
+
+    Raises:
+        SettingsError: a value is out of its range.
+    """
+
+    frames: Optional[str] = option(None, "Frames to deliver, e.g. 1001-1100x2,1200; default: the whole shot.")
+    shot_frames: Optional[str] = option(
+        None,
+        "Frames the shot consists of; default: those on disk. Segments are counted from the first of them.",
+    )
+    on_missing: OnMissing = option(
+        "error",
+        "For a missing plate frame: stop, hold the frame before it, take black, or skip its matte.",
+    )
+    guidance_missing: GuidanceMissing = option(
+        "error", "For a missing mask: stop, take an empty mask, or hold the mask before it."
+    )
+    model: str = option(
+        "default", "Name of a model, or path of a weights file or of a folder that holds one."
+    )
+    device: str = option("auto", "Where the network computes; auto takes a GPU if there is one.")
+    precision: Precision = option(
+        "auto", "Number format the network computes in; auto: as the device does it best."
+    )
+    commercial: bool = option(False, "Refuse weights whose licence does not allow commercial work.")
+    resume: bool = option(
+        True, "Keep frames that are complete and were made by the same recipe, or redo all."
+    )
+    cache: Optional[str] = option(
+        None,
+        "Folder that keeps temporal state from run to run; default: none is kept. It changes no pixel.",
+    )
+    cache_gb: float = option(
+        20.0, "Gigabytes the cache folder may take; what was not used for longest goes first."
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self, RunSettings)
+        if not 0 < self.cache_gb < math.inf:
+            sentence = f"the cache may take {self.cache_gb} GB: give it some room, in gigabytes"
+            raise SettingsError(sentence, field="cache_gb")
+
+
+def check_exposure(stops: Union[float, Literal["auto"]]) -> None:
+    """Check that an exposure is `auto` or a number of stops in range.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    if stops != "auto" and not abs(stops) <= MAX_EXPOSURE_EV:
+        span = f"-{MAX_EXPOSURE_EV}..{MAX_EXPOSURE_EV}"
+        sentence = f"exposure is {stops} stops: it lies in {span}, or is auto"
+        raise SettingsError(sentence, field="exposure_ev")
+
+
+Kind = Literal["choice", "flag", "whole number", "number", "text"]
+"""What a value is: one of some words, true or false, an integer, a float, or any text."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option as a program that offers it needs it."""
+    """One option, with what a program needs to offer it."""
 
     name: str
     default: Any
     help: str
-    choices: tuple[str, ...]
-    """Words it may be; empty = any value of its type."""
+    kind: Kind
+    choices: tuple[str, ...] = ()
+    """All values of a `choice`; empty for the other kinds."""
+    word: Optional[str] = None
+    """Word that may stand in place of a number, such as `whole`."""
 
 
-def options_of(settings: type) -> dict[str, Option]:
-    """The options of a settings class by name, in its order."""
-    hints = typing.get_type_hints(settings)
-    return {
-        field.name: Option(
-            field.name, field.default, field.metadata.get("help", ""), choices_of(hints[field.name])
-        )
-        for field in dataclasses.fields(settings)
-    }
+def options_of(*settings: type) -> dict[str, Option]:
+    """The options of settings classes by name, in their order; one that two classes have is given once."""
+    found: dict[str, Option] = {}
+    for each in settings:
+        for option_ in _options(each):
+            found.setdefault(option_.name, option_)
+    return found
+
+
+def settings_of(kind: type[S], values: object) -> S:
+    """An instance of settings class `kind`, each field from the attribute of `values` with its name.
+
+    Raises:
+        SettingsError: a value is out of its range.
+    """
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: getattr(values, name) for name in names})
 
 
 def choices_of(hint: Any) -> tuple[str, ...]:
     """The words that an annotation of literals allows; empty where it also allows other values."""
-    if typing.get_origin(hint) is Literal:
-        return typing.get_args(hint)
-    if typing.get_origin(hint) is Union:
-        parts = [choices_of(part) for part in typing.get_args(hint)]
-        return tuple(dict.fromkeys(word for part in parts for word in part)) if all(parts) else ()
-    return ()
+    parts = [typing.get_args(part) if _is_literal(part) else () for part in _alternatives(hint)]
+    return tuple(dict.fromkeys(word for part in parts for word in part)) if all(parts) else ()
 
 
-def _check_choices(settings: Any) -> None:
-    for name, each in options_of(type(settings)).items():
-        value = getattr(settings, name)
+@functools.cache
+def _options(settings: type) -> tuple[Option, ...]:
+    hints = typing.get_type_hints(settings)
+    fields = dataclasses.fields(settings)  # type: ignore[arg-type]
+    return tuple(_option(field, hints[field.name]) for field in fields)
+
+
+def _option(field: dataclasses.Field[Any], hint: Any) -> Option:
+    choices = choices_of(hint)
+    words = [typing.get_args(part)[0] for part in _alternatives(hint) if _is_literal(part)]
+    return Option(
+        field.name,
+        field.default,
+        field.metadata.get("help", ""),
+        "choice" if choices else _kind(hint),
+        choices,
+        None if choices or not words else words[0],
+    )
+
+
+def _kind(hint: Any) -> Kind:
+    parts = _alternatives(hint)
+    if bool in parts:
+        return "flag"
+    if float in parts:
+        return "number"
+    return "whole number" if int in parts else "text"
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    """The types that an annotation allows: those of a union, else itself."""
+    return (hint,) if _is_literal(hint) else typing.get_args(hint) or (hint,)
+
+
+def _is_literal(hint: Any) -> bool:
+    return typing.get_origin(hint) is Literal
+
+
+def _check_choices(values: object, settings: type) -> None:
+    for name, each in options_of(settings).items():
+        value = getattr(values, name)
         if each.choices and value not in each.choices:
-            raise SettingsError(f"{name} is {value!r}: choose {' or '.join(each.choices)}")
+            raise SettingsError(f"{name} is {value!r}: choose {' or '.join(each.choices)}", field=name)

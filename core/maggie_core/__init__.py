@@ -1,8 +1,8 @@
-"""Rough masks in, one clean, soft, steady alpha per person out.
+"""From a plate and rough masks to one clean, soft, steady alpha per person.
 
     from maggie_core import ShotMatter, combine, load_model, masks, open_source
 
-Names are loaded on first use, so that importing the package costs nothing.
+Names are imported on first use, so that importing the package costs nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the network sees of a plate: its colours by OCIO, exposed, rolled off and display-encoded.
+"""From a plate's colours to the network's: converted by OCIO, exposed, rolled off and display-encoded.
 
 The order is fixed and every step is a pure function of the shot and the settings:
 
@@ -16,8 +16,9 @@ The delivered plate is never touched.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,7 @@ import numpy as np
 import PyOpenColorIO
 
 from maggie_api.errors import ColorError, FrameError, SettingsError
+from maggie_api.settings import check_exposure
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.image import list_parts
@@ -46,6 +48,13 @@ MODEL_SPACES = (
     "sRGB",
 )
 """Names of the sRGB-encoded texture space in the configurations people have; the first that resolves."""
+LOG_SPACES = ("Cineon", "Cineon Log", "KodakLog", "lg10")
+"""Names of Kodak's film log (Cineon) in the configurations people have. The built-in has none."""
+ADX_SPACES = ("ADX10", "Input - ADX - ADX10")
+"""Likewise of SMPTE ST 2065-3, 10 bits."""
+_LOG_TRANSFERS = {"logarithmic": LOG_SPACES, "printing density": LOG_SPACES, "adx": ADX_SPACES}
+"""Transfer characteristics of a DPX header (SMPTE ST 268, table 5A) that mean film log. "Linear" is not
+believed: common writers put it into every file."""
 KNEE = 0.6
 """Scene-linear value up to which the roll-off changes nothing: sRGB 0.80, above diffuse skin and cloth."""
 CEILING = 64.0
@@ -57,6 +66,11 @@ STRIP_ROWS = 32
 """Rows looked at together, few enough to stay in the processor's cache."""
 MIDDLE_GREY = 0.18
 """Scene-linear value auto-exposure brings the median to."""
+AUTO_EXPOSURE_AT = (0, 12, 24)
+"""Places in the shot of the frames auto-exposure is measured on, as far as the shot has them.
+
+All lie in its first second and are counted from its first frame, so frames that are appended to a shot of 25
+or more change nothing."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +84,12 @@ class ColorSettings:
     exposure_ev: float | Literal["auto"] = 0.0
     """Stops added before the network looks; "auto" brings the shot's median to middle grey."""
     highlights: Literal["compress", "clip"] = "compress"
-    """What becomes of values above 1: rolled off, or cut."""
+    """How values above 1 are treated: rolled off, or cut."""
 
     def __post_init__(self) -> None:
         if self.highlights not in ("compress", "clip"):
             raise SettingsError(f"highlights is '{self.highlights}': it is compress or clip")
-        if self.exposure_ev != "auto" and not -32 <= float(self.exposure_ev) <= 32:
-            raise SettingsError(f"exposure is {self.exposure_ev} stops: it lies in -32..32, or is auto")
+        check_exposure(self.exposure_ev)
 
 
 @dataclass(frozen=True)
@@ -101,8 +114,12 @@ class RepairCount:
 class PlateView:
     """One shot's way from file colour to the network's, the same for every frame."""
 
+    digest: str
+    """32 hex digits of everything that turns the plate's colours into the network's: the operations of both
+    conversions with the content of every LUT they read, and OCIO's version. The path, the time and the inode
+    of a file are not in it."""
     config_id: str
-    """Which configuration: its name or path, and OCIO's hash of its content."""
+    """For people: the configuration's name or path, and `digest`."""
     config_name: str
     """Name or path of the configuration alone."""
     colorspace: str
@@ -110,7 +127,7 @@ class PlateView:
     how: str
     """Why these two: "explicit", "$OCIO" or "built-in"; "named", "file rule", "file header", "file type"."""
     model_space: str
-    """Space of the network's picture: canonical name, or "sRGB curve" where the configuration has none."""
+    """Space of the network's image: canonical name, or "sRGB curve" where the configuration has none."""
 
     def __init__(
         self,
@@ -122,10 +139,10 @@ class PlateView:
         """
         Args:
             settings: what is asked.
-            example_path: a file of the shot (need not exist); file rules look at its name, and with the
-                built-in configuration its header is asked too.
+            example_path: the file of the shot's first frame (need not exist); file rules look at its name,
+                and with the built-in configuration its header is asked too.
             auto_frames: gives a few (H, W, 3) frames of the shot in file colour, for exposure "auto": take
-                first, middle and last. Called at most once.
+                those at `AUTO_EXPOSURE_AT`. Called at most once.
 
         Raises:
             ColorError: no such configuration or colour space, or it cannot be converted.
@@ -137,12 +154,16 @@ class PlateView:
         self._auto_frames = auto_frames
         self._exposure_ev = None if settings.exposure_ev == "auto" else float(settings.exposure_ev)
         config, self.config_name, found_by = _load_config(settings.ocio)
-        self.config_id = f"{self.config_name} {config.getCacheID()}"
         self.colorspace, known_by = _plate_space(config, settings.colorspace, str(example_path), found_by)
         self.how = f"{found_by}; {known_by}"
         self._is_linear = config.isColorSpaceLinear(self.colorspace, ocio.REFERENCE_SPACE_SCENE)
-        self._to_linear = _to_scene_linear(config, self.colorspace)
-        self._to_display, self.model_space = _to_model_space(config)
+        to_linear = _to_scene_linear(config, self.colorspace)
+        to_display, self.model_space = _to_model_space(config)
+        self.digest = _digest(to_linear, to_display)
+        self.config_id = f"{self.config_name} {self.digest}"
+        self._to_linear, self._to_display = (
+            each.getDefaultCPUProcessor() for each in (to_linear, to_display)
+        )
         self._white = float(_applied(self._to_linear, np.ones((1, 1, 3), np.float32)).max())
 
     @property
@@ -168,10 +189,10 @@ class PlateView:
             geometry: the shot's.
             data: the frame's data window.
             code_max: the frame's `Frame.code_max`; what a file of integers shows as 1 is known to be its
-                brightest value, so an sRGB picture passes through unrolled.
+                brightest value, so an sRGB image passes through unrolled.
 
         Returns:
-            The picture, (h, w, 3) float32 in [0, 1], sRGB-encoded, on the working grid; and what was
+            The image, (h, w, 3) float32 in [0, 1], sRGB-encoded, on the working grid; and what was
             repaired for it.
         """
         pixels, nan, inf = _finite(reframe(rgb, data, geometry.region))
@@ -183,8 +204,8 @@ class PlateView:
             small = np.clip(_applied(self._to_linear, small), 0.0, CEILING)
         if self._settings.highlights == "compress" and not self._is_bounded(code_max):
             small = compress_highlights(small)
-        picture = np.clip(_applied(self._to_display, np.minimum(small, 1.0)), 0.0, 1.0)
-        return picture, RepairCount(nan, inf, negative, above_one)
+        image = np.clip(_applied(self._to_display, np.minimum(small, 1.0)), 0.0, 1.0)
+        return image, RepairCount(nan, inf, negative, above_one)
 
     def scene_linear(self, rgb: np.ndarray) -> np.ndarray:
         """(H, W, 3) file colour -> scene-linear, NaN and Inf repaired, values above 1 kept.
@@ -195,7 +216,7 @@ class PlateView:
         return pixels if self._is_linear else _applied(self._to_linear, pixels)
 
     def _is_bounded(self, code_max: float | None) -> bool:
-        """Whether no value of such a file can be brighter than 1, so that there is nothing to roll off."""
+        """Whether a file with this `code_max` holds no value above 1, so that nothing is rolled off."""
         white = self._white * 2.0**self.exposure_ev
         return white <= 1.001 and (code_max is not None or not self._is_linear)
 
@@ -236,7 +257,7 @@ def compress_highlights(linear: np.ndarray) -> np.ndarray:
 
 
 def _finite(rgb: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """The picture without NaN and Inf, and in how many pixels there were any. Copies only if it must."""
+    """The image without NaN and Inf, and in how many pixels there were any. Copies only if it must."""
     with np.errstate(invalid="ignore"):
         total = rgb.sum(dtype=np.float64)  # one pass; float64 cannot overflow on float32 pixels
     if np.isfinite(total):
@@ -280,13 +301,37 @@ def _applied(processor: Any, rgb: np.ndarray) -> np.ndarray:
     return out
 
 
+def _digest(*processors: Any) -> str:
+    """32 hex digits of what OCIO processors do: their operations, and the values of every table in them.
+
+    OCIO's own cache ids are no such digest: a configuration's does not follow the content of its LUTs, and
+    a LUT's is that of its inode and time. The operations are those that OCIO has loaded, so a file that
+    changes later changes nothing.
+    """
+    state = hashlib.blake2b(ocio.GetVersion().encode(), digest_size=16)
+    plain = ocio.Config.CreateRaw()
+    for processor in processors:
+        operations = processor.createGroupTransform()
+        state.update(f"\n{len(operations)} operations".encode())
+        for operation in operations:
+            if hasattr(operation, "getData"):  # a LUT: its text leaves the table out
+                state.update(f"\n{operation}".encode())
+                state.update(np.ascontiguousarray(operation.getData()).tobytes())
+            else:  # its text rounds to 6 digits, this form to 15
+                written = ocio.GroupTransform([operation]).write("Color Transform Format", plain)
+                state.update(f"\n{written}".encode())
+    return state.hexdigest()
+
+
 def _load_config(asked: str | None) -> tuple[Any, str, str]:
-    """The configuration, its name, and how it was found."""
+    """The configuration, its name, and how it was found; files it reads are read again."""
     name, found_by = BUILT_IN_CONFIG, "built-in"
     if asked:
         name, found_by = asked, "explicit"
     elif os.environ.get("OCIO"):
         name, found_by = os.environ["OCIO"], "$OCIO"
+    # Or a process that lives on would see a LUT as it was when it was first read.
+    ocio.ClearAllCaches()
     try:
         config = ocio.Config.CreateFromFile(name)
         config.validate()
@@ -312,8 +357,8 @@ def _plate_space(config: Any, asked: str | None, path: str, found_by: str) -> tu
             )
         return name, "named"
     if found_by == "built-in":
-        # Nobody chose the built-in configuration, and its only rule calls every file ACES2065-1. So the file
-        # is asked first; a configuration that somebody did choose is followed to the letter.
+        # The user did not choose the built-in configuration, and its only rule calls every file ACES2065-1.
+        # So the file's own header is asked first. The rules of a chosen configuration are always followed.
         for candidate, known_by in _said_by_file(path):
             if config.getCanonicalName(candidate):
                 return config.getCanonicalName(candidate), known_by
@@ -337,24 +382,40 @@ _PRIMARIES = {
 
 
 def _said_by_file(path: str) -> Iterable[tuple[str, str]]:
-    """Colour spaces a file claims for itself, the surest first."""
-    is_integer = Path(path).suffix.lower() in MOVIE_SUFFIXES
-    if not is_integer:
-        try:
-            part = list_parts(path)[0]
-        except FrameError:
-            return
-        is_integer = part.code_max is not None
-        if not is_integer:
-            for key in ("colorInteropID", "oiio:ColorSpace"):
-                yield str(part.metadata.get(key) or "unknown"), "file header"
-            stored = part.metadata.get("chromaticities")
-            for name, primaries in _PRIMARIES.items():
-                if isinstance(stored, tuple) and np.allclose(stored[:6], primaries, atol=2e-3):
-                    yield name, "file header"
-    if is_integer:
-        for name in MODEL_SPACES:
-            yield name, "file type"
+    """Colour spaces a file claims for itself, the surest first.
+
+    Raises:
+        ColorError: after the spaces of a file that is logarithmic: any other would be wrong.
+    """
+    if Path(path).suffix.lower() in MOVIE_SUFFIXES:
+        yield from ((name, "file type") for name in MODEL_SPACES)
+        return
+    try:
+        part = list_parts(path)[0]
+    except FrameError:
+        return
+    if part.code_max is not None:
+        yield from _said_by_integers(part.metadata, path)
+        return
+    for key in ("colorInteropID", "oiio:ColorSpace"):
+        yield str(part.metadata.get(key) or "unknown"), "file header"
+    stored = part.metadata.get("chromaticities")
+    for name, primaries in _PRIMARIES.items():
+        if isinstance(stored, tuple) and np.allclose(stored[:6], primaries, atol=2e-3):
+            yield name, "file header"
+
+
+def _said_by_integers(metadata: Mapping[str, Any], path: str) -> Iterable[tuple[str, str]]:
+    """The same for a file of integers: sRGB, unless its header says that it is film log."""
+    transfer = str(metadata.get("dpx:Transfer") or metadata.get("oiio:ColorSpace") or "")
+    known = _LOG_TRANSFERS.get("logarithmic" if transfer == "KodakLog" else transfer.lower())
+    yield from ((name, "file header") for name in known or ())
+    if known:
+        raise ColorError(
+            f"{path} says it is logarithmic ({transfer}) and the configuration has no such space: "
+            "name the space it was scanned or shot in by --colorspace"
+        )
+    yield from ((name, "file type") for name in MODEL_SPACES)
 
 
 def _to_scene_linear(config: Any, space: str) -> Any:
@@ -363,7 +424,7 @@ def _to_scene_linear(config: Any, space: str) -> Any:
             "the configuration has no scene_linear role: use one that has, such as an ACES config"
         )
     try:
-        return config.getProcessor(space, ocio.ROLE_SCENE_LINEAR).getDefaultCPUProcessor()
+        return config.getProcessor(space, ocio.ROLE_SCENE_LINEAR)
     except _FAILURES as error:
         reason = " ".join(str(error).split())
         raise ColorError(
@@ -377,15 +438,15 @@ def _to_model_space(config: Any) -> tuple[Any, str]:
         if canonical and canonical not in config.getColorSpaceNames(
             ocio.SEARCH_REFERENCE_SPACE_DISPLAY, ocio.COLORSPACE_ALL
         ):
-            return config.getProcessor(ocio.ROLE_SCENE_LINEAR, canonical).getDefaultCPUProcessor(), canonical
+            return config.getProcessor(ocio.ROLE_SCENE_LINEAR, canonical), canonical
     try:
         processor = ocio.Config.GetProcessorToBuiltinColorSpace(
             config, ocio.ROLE_SCENE_LINEAR, MODEL_SPACES[0]
         )
-        return processor.getDefaultCPUProcessor(), MODEL_SPACES[0]
+        return processor, MODEL_SPACES[0]
     except _FAILURES:
         # A configuration that says nothing of its primaries: they are taken for Rec.709.
         curve = ocio.ExponentWithLinearTransform(
             [2.4, 2.4, 2.4, 1.0], [0.055, 0.055, 0.055, 0.0], direction=ocio.TRANSFORM_DIR_INVERSE
         )
-        return config.getProcessor(curve).getDefaultCPUProcessor(), "sRGB curve"
+        return config.getProcessor(curve), "sRGB curve"

@@ -10,7 +10,7 @@ import numpy as np
 
 from maggie_api.errors import SettingsError
 
-Kind = Literal["image", "video", "default", "growth", "native", "e2e", "long"]
+Kind = Literal["image", "video", "default", "growth", "full", "e2e", "long"]
 
 BANDS = {"narrow": 0.02, "wide": 0.08}
 """Share of each instance's map that is undecided."""
@@ -24,17 +24,17 @@ STANDARD = (
     "growth-576x1024",
     "growth-576x1024-alone",
     "growth-image-576x1024-alone",
-    "native-4096x2160-n3",
+    "full-4096x2160-n3",
     "e2e-2k",
     "long-1000",
 )
 GRAMMAR = (
     "image|video|default-HEIGHTxWIDTH-nN[-wide][-alone], growth[-image]-HEIGHTxWIDTH[-alone], "
-    "native|e2e-WIDTHxHEIGHT-nN, long-FRAMES"
+    "full|e2e-WIDTHxHEIGHT-nN, long-FRAMES"
 )
 _NETWORK = re.compile(r"(image|video|default)-(\d+)x(\d+)-n(\d+)((?:-narrow|-wide)?)((?:-alone)?)")
 _GROWTH = re.compile(r"growth((?:-image)?)-(\d+)x(\d+)((?:-alone)?)")
-_NATIVE = re.compile(r"native-(\d+)x(\d+)-n(\d+)")
+_FULL = re.compile(r"full-(\d+)x(\d+)-n(\d+)")
 _WHOLE = re.compile(r"e2e-(\d+)x(\d+)-n(\d+)")
 _LONG = re.compile(r"long-(\d+)")
 PAD = 64
@@ -76,8 +76,8 @@ def find_case(name: str) -> Case:
         image, a, b, alone = found.groups()
         network = "image" if image else "video"
         case = Case(name, "growth", *_size(a, b), alone=bool(alone), network=network)
-    elif found := _NATIVE.fullmatch(name):
-        case = Case(name, "native", *_size(*found.groups()[:2]), int(found[3]))
+    elif found := _FULL.fullmatch(name):
+        case = Case(name, "full", *_size(*found.groups()[:2]), int(found[3]))
     elif found := _LONG.fullmatch(name):
         case = Case(name, "long", 180, 320, 2, frames=int(found[1]))
     elif found := _WHOLE.fullmatch("e2e-2048x1152-n3" if name == "e2e-2k" else name):
@@ -99,10 +99,10 @@ def scene(height: int, width: int, instances: int, *, frames: int = 6) -> tuple[
     """Soft figures that walk over a blurred ground, the same for the same arguments.
 
     Sizes are grown to multiples of 64, as the network sees them. A figure is two fifths of the height, in one
-    row or two, so that its outline alone makes about a fiftieth of the picture undecided at 576 lines.
+    row or two, so that its outline alone makes about a fiftieth of the image undecided at 576 lines.
 
     Returns:
-        picture (frames, 3, H, W) uint8, sRGB-encoded, and guidance (frames, N, H, W) bool.
+        image (frames, 3, H, W) uint8, sRGB-encoded, and guidance (frames, N, H, W) bool.
     """
     import cv2
 
@@ -114,9 +114,9 @@ def scene(height: int, width: int, instances: int, *, frames: int = 6) -> tuple[
     rows = 1 if instances <= 10 else 2
     across = -(-instances // rows)
     colours = rng.random((instances, 3), dtype=np.float32)
-    pictures, masks = [], []
+    images, masks = [], []
     for t in range(frames):
-        picture, guidance = ground + grain[..., None] * 0.05, []
+        image, guidance = ground + grain[..., None] * 0.05, []
         for k in range(instances):
             column, row = k % across, k // across
             middle = (column + 0.5) / across * width / height + 0.002 * t * (-1) ** k
@@ -125,8 +125,8 @@ def scene(height: int, width: int, instances: int, *, frames: int = 6) -> tuple[
             head = np.hypot(x - middle, y - centre + 0.14) / 0.05 - 1
             distance = np.minimum(body * 0.08, head * 0.05) * height + grain * 3
             alpha = np.clip(0.5 - distance / 6, 0, 1)[..., None]
-            picture = picture * (1 - alpha) + alpha * (colours[k] * (0.8 + 0.4 * grain[..., None]))
+            image = image * (1 - alpha) + alpha * (colours[k] * (0.8 + 0.4 * grain[..., None]))
             guidance.append(distance < 0)
-        pictures.append((np.clip(picture, 0, 1) * 255).astype(np.uint8).transpose(2, 0, 1))
+        images.append((np.clip(image, 0, 1) * 255).astype(np.uint8).transpose(2, 0, 1))
         masks.append(np.stack(guidance))
-    return np.stack(pictures), np.stack(masks)
+    return np.stack(images), np.stack(masks)

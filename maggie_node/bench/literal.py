@@ -62,7 +62,7 @@ class LiteralModel:
     @torch.inference_mode()
     def predict(
         self,
-        picture: Tensor,
+        image: Tensor,
         guidance: Tensor,
         *,
         previous: Tensor | None = None,
@@ -71,19 +71,19 @@ class LiteralModel:
         """Matte one window of the video network (three frames), or one frame with the image network.
 
         Args:
-            picture: (T, 3, H, W) sRGB-encoded [0, 1], H and W multiples of 32.
+            image: (T, 3, H, W) sRGB-encoded [0, 1], H and W multiples of 32.
             guidance: (T, N, H, W) or (T, N, H/8, W/8) binary, N up to ten.
             previous: (N, H, W) final matte of the first frame, from the window before (video).
             hidden: (C, h, w) temporal state before the first frame (video); None as published.
         """
-        picture, guidance = picture.to(self.device), guidance.to(self.device, torch.float32)
-        if guidance.shape[-1] != picture.shape[-1]:
-            guidance = F.interpolate(guidance, picture.shape[-2:], mode="nearest")
+        image, guidance = image.to(self.device), guidance.to(self.device, torch.float32)
+        if guidance.shape[-1] != image.shape[-1]:
+            guidance = F.interpolate(guidance, image.shape[-2:], mode="nearest")
         if not guidance.any():
             nothing = torch.zeros_like(guidance)
             return LiteralResult(*[nothing] * 4, undecided=nothing > 0, single=nothing)
         mean, std = (torch.tensor(x, device=self.device).view(1, 3, 1, 1) for x in (MEAN, STD))
-        normal = (picture - mean) / std
+        normal = (image - mean) / std
         shortcuts, x = self._encoder(torch.cat([normal, self._embedding(guidance)], dim=1))
         d8 = self._decoder(self._aspp(x), shortcuts)
         features, tokens = self._attention(d8, guidance)
@@ -407,7 +407,7 @@ class _Sites:
         return out
 
     def sample(self, dense: Tensor) -> Tensor:
-        """(n, C) of (F, C, H, W) pictures."""
+        """(n, C) of (F, C, H, W) images."""
         m, y, x = self.coords.unbind(1)
         return dense[m // (self.maps // len(dense)), :, y, x]
 
@@ -470,7 +470,7 @@ def _fused_in_time(single: Tensor, previous: Tensor | None, forward: Tensor, bac
 
 
 def _soft(single: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
-    """The softly fused mattes, which the published program computes for its pictures."""
+    """The softly fused mattes, which the published program computes for its images."""
     ahead, behind = [single[0]], [single[-1]]
     for t in range(1, len(single)):
         ahead.append(ahead[-1] * (1 - forward[t]) + single[t] * forward[t])

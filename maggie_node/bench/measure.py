@@ -76,17 +76,17 @@ def measure(
     }
     if case.kind == "growth":
         return about | growth(case, device=str(where), repeat=repeat, say=say)
-    if case.kind in ("e2e", "long", "native"):
+    if case.kind in ("e2e", "long", "full"):
         return about | measure_shot(
             case, device=str(where), threads=torch.get_num_threads(), repeat=repeat, say=say
         )
     with tempfile.TemporaryDirectory() as folder:
         say(f"{case.name}: making the scene and its weights")
-        picture, guidance = scene(case.height, case.width, case.instances)
+        image, guidance = scene(case.height, case.width, case.instances)
         shot = Path(folder) / "scene.npz"
-        np.savez(shot, picture=picture, guidance=guidance)
-        weights, which, share = prepare(case, picture, guidance, Path(folder))
-        frames = Frames(picture, guidance)
+        np.savez(shot, image=image, guidance=guidance)
+        weights, which, share = prepare(case, image, guidance, Path(folder))
+        frames = Frames(image, guidance)
         instances = "alone" if case.alone else "together"
         names = ["fast", "bf16"] if case.kind == "default" or case.alone else ["literal", "fast", "bf16"]
         paths = {
@@ -114,7 +114,7 @@ def measure(
             for name in names
         }
     return about | {
-        "size": f"{picture.shape[3]}x{picture.shape[2]}",
+        "size": f"{image.shape[3]}x{image.shape[2]}",
         "instances": case.instances,
         "weights": which,
         "undecided_share": share,
@@ -152,12 +152,12 @@ def growth(case: Case, *, device: str, repeat: int, say: Say) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for count in GROWTH:
             say(f"{case.name}: weights for {count} instances")
-            picture, guidance = scene(case.height, case.width, count)
+            image, guidance = scene(case.height, case.width, count)
             shot = Path(folder) / f"n{count}.npz"
-            np.savez(shot, picture=picture, guidance=guidance)
+            np.savez(shot, image=image, guidance=guidance)
             one = replace(case, instances=count)
-            weights, which, shares[f"n{count}"] = prepare(one, picture, guidance, Path(folder))
-            opened[count] = weights, shot, Frames(picture, guidance)
+            weights, which, shares[f"n{count}"] = prepare(one, image, guidance, Path(folder))
+            opened[count] = weights, shot, Frames(image, guidance)
         paths = {}
         for name, (count, way) in asked.items():
             weights, _, frames = opened[count]
@@ -190,7 +190,7 @@ def growth(case: Case, *, device: str, repeat: int, say: Say) -> dict[str, Any]:
 
 
 def prepare(
-    case: Case, picture: np.ndarray, guidance: np.ndarray, folder: Path
+    case: Case, image: np.ndarray, guidance: np.ndarray, folder: Path
 ) -> tuple[str, str, float | None]:
     """Path of a case's weights, what they are, and the share of a map that random ones leave undecided."""
     if case.kind == "default":
@@ -202,9 +202,9 @@ def prepare(
         here = None
     if here is not None:
         return str(here), f"published ({published})", None
-    chosen = [0, len(picture) // 2, -1] if case.is_video else [0]
+    chosen = [0, len(image) // 2, -1] if case.is_video else [0]
     state, share = fitted_weights(
-        torch.from_numpy(picture[chosen]).float() / 255,
+        torch.from_numpy(image[chosen]).float() / 255,
         torch.from_numpy(guidance[chosen]).float(),
         video=case.is_video,
         band=BANDS[case.band],

@@ -18,7 +18,7 @@ def peak_mb(name: str, weights: str, scene: Path, *, device: str, threads: int, 
     Interpreter, libraries and weights are in it; on CUDA only what tensors take.
 
     Args:
-        scene: an `.npz` with `picture` and `guidance`.
+        scene: an `.npz` with `image` and `guidance`.
     """
     asked = {
         "name": name,
@@ -62,7 +62,7 @@ def _run(asked: dict[str, Any]) -> float:
     torch.set_num_threads(asked["threads"])
     with np.load(asked["scene"]) as arrays:
         seen = slice(STEPS + WINDOW - 1)  # what no step looks at is no part of a path
-        frames = Frames(arrays["picture"][seen].copy(), arrays["guidance"][seen].copy())
+        frames = Frames(arrays["image"][seen].copy(), arrays["guidance"][seen].copy())
     path = open_path(
         asked["name"], asked["weights"], frames, device=asked["device"], instances=asked["instances"]
     )

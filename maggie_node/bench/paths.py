@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maggie_core.model.checkpoint import load_model, read_state
-from maggie_core.model.matte_model import WINDOW
+from maggie_core.model.matte_model import WINDOW, TemporalState
 
 
 class MattePath(Protocol):
@@ -29,14 +29,14 @@ class MattePath(Protocol):
 class Frames:
     """A short scene without end: it runs forwards and backwards."""
 
-    def __init__(self, picture: np.ndarray, guidance: np.ndarray):
-        self._picture, self._guidance = picture, guidance
+    def __init__(self, image: np.ndarray, guidance: np.ndarray):
+        self._image, self._guidance = image, guidance
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """(3, H, W) and (N, H, W) float32 of a frame."""
-        last = len(self._picture) - 1
+        last = len(self._image) - 1
         place = last - abs(index % (2 * last) - last) if last else 0
-        return torch.from_numpy(self._picture[place]).float() / 255, torch.from_numpy(
+        return torch.from_numpy(self._image[place]).float() / 255, torch.from_numpy(
             self._guidance[place]
         ).float()
 
@@ -64,7 +64,7 @@ class FastPath:
             return self._timed("window", self.model.window, [features]).alpha[0]
         if self._features:
             self._features.popleft()
-            self._features[0] = self.model.passed(self._features[0])
+            self._features[0] = self.model.release_fine(self._features[0])
         while len(self._features) < WINDOW:
             features = self._timed("encode", self.model.encode, *self._frames[self._next])
             self._features.append(features)
@@ -74,9 +74,8 @@ class FastPath:
             "window",
             self.model.window,
             list(self._features),
-            previous=self._previous,
-            skip_first=later,
-            skip_last=later,
+            state=TemporalState(self._previous),
+            wanted="middle" if later else "all",
         )
         matte: Tensor = result.alpha[0 if later else 1]
         self._previous = matte
@@ -106,11 +105,11 @@ class LiteralPath:
 
     def step(self) -> Tensor:
         frames = [self._frames[self._next + k] for k in range(WINDOW if self.model.is_video else 1)]
-        picture, guidance = (torch.stack(planes) for planes in zip(*frames, strict=True))
+        image, guidance = (torch.stack(planes) for planes in zip(*frames, strict=True))
         self._next += 1
         mattes = []
         for k, group in enumerate(self.groups):
-            result = self.model.predict(picture, guidance[:, group], previous=self._previous[k])
+            result = self.model.predict(image, guidance[:, group], previous=self._previous[k])
             mattes.append(result.alpha[1 if self.model.is_video else 0])
             if self.model.is_video:
                 self._previous[k] = mattes[-1]

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from maggie_core.model.config import Widths
+from maggie_core.model.config import NetworkConfig
 from maggie_node.bench.paths import settle
 
 DENSE = {
@@ -64,7 +64,7 @@ class Sparse:
     down: int
 
 
-def dense_work(w: Widths, height: int, width: int) -> dict[str, Work]:
+def dense_work(w: NetworkConfig, height: int, width: int) -> dict[str, Work]:
     """What each dense stage needs for one frame, H and W multiples of 32."""
     p = {stride: height * width // stride**2 for stride in (1, 2, 4, 8, 16, 32)}
     entering = 3 + w.guidance_channels
@@ -110,7 +110,7 @@ def dense_work(w: Widths, height: int, width: int) -> dict[str, Work]:
     }
 
 
-def window_work(w: Widths, height: int, width: int, frames: int, instances: int) -> dict[str, Work]:
+def window_work(w: NetworkConfig, height: int, width: int, frames: int, instances: int) -> dict[str, Work]:
     """What a window needs beside its frames' dense stages and the sparse one, with all slots as published."""
     cells, a, n = height * width // 64, w.attention, w.slots
     rows = frames * cells
@@ -135,7 +135,7 @@ def window_work(w: Widths, height: int, width: int, frames: int, instances: int)
     return found
 
 
-def detail_work(w: Widths, scales: dict[int, Sparse], *, dummy: bool = True) -> Work:
+def detail_work(w: NetworkConfig, scales: dict[int, Sparse], *, dummy: bool = True) -> Work:
     """What the sparse stage needs, by its sites at strides 1, 2, 4 and 8; `dummy`: with the dummy network."""
     s1, s2, s4, s8 = (scales[stride] for stride in (1, 2, 4, 8))
 
@@ -145,12 +145,12 @@ def detail_work(w: Widths, scales: dict[int, Sparse], *, dummy: bool = True) -> 
     work = product(s8.sites, w.query, w.query_hidden) + product(s8.sites, w.query_hidden, w.query)
     work += product(s4.down, w.query, w.sparse4) + product(s4.pairs, w.sparse4, w.sparse4)
     work += product(s4.sites, w.s4 + w.sparse4, w.gate) + product(s4.pairs, w.gate, w.s4)
-    work += product(s4.sites, w.s4 + w.cues, w.smooth4)
+    work += product(s4.sites, w.s4 + w.colour_priors, w.smooth4)
     work += product(s4.pairs, w.smooth4, w.head4) + product(s4.pairs, w.head4, 1)
     work += product(s2.down, w.smooth4, w.sparse2) + product(s2.sites, w.sparse2, w.sparse2)
-    work += product(s2.sites, w.s2 + w.sparse2 + w.cues, w.smooth2)
+    work += product(s2.sites, w.s2 + w.sparse2 + w.colour_priors, w.smooth2)
     work += product(s1.down, w.smooth2, w.sparse1) + product(s1.pairs, w.sparse1, w.sparse1)
-    work += product(s1.sites, w.detail + w.sparse1 + w.cues, w.smooth1)
+    work += product(s1.sites, w.detail + w.sparse1 + w.colour_priors, w.smooth1)
     work += product(s1.pairs, w.smooth1, w.head1) + product(s1.pairs, w.head1, 1)
     if dummy:
         work += product(s1.pairs, 3, w.detail) + product(s1.down, w.detail, w.detail)
@@ -240,7 +240,7 @@ def counted_macs(call: Callable[[], Any]) -> float:
     return counter.get_total_flops() / 2
 
 
-def roofline(model: Any, picture: Any, guidance: Any, rates: dict[str, float]) -> dict[str, Any]:
+def roofline(model: Any, image: Any, guidance: Any, rates: dict[str, float]) -> dict[str, Any]:
     """The dense stages of one frame by `model.encode`: needed, done, and how fast.
 
     Returns:
@@ -249,14 +249,14 @@ def roofline(model: Any, picture: Any, guidance: Any, rates: dict[str, float]) -
     """
     bf16 = model.precision == "bf16"
     peak = rates["gflops_bf16" if bf16 else "gflops_fp32"] * 1e9
-    work = dense_work(model._network.widths, *picture.shape[-2:])
+    work = dense_work(model._network.config, *image.shape[-2:])
     size = 0.5 if bf16 else 1.0
     product = Product.of(model.device, torch.bfloat16 if bf16 else torch.float32)
-    taken, beside = _seconds(model.device, lambda: model.encode(picture, guidance), product.run)
+    taken, beside = _seconds(model.device, lambda: model.encode(image, guidance), product.run)
     seconds = median(taken)
     with module_seconds(model._network, model.device) as spent:
-        model.encode(picture, guidance)
-    done = counted_macs(lambda: model.encode(picture, guidance))
+        model.encode(image, guidance)
+    done = counted_macs(lambda: model.encode(image, guidance))
     by_hand = sum(stage.macs for stage in work.values())
     # Less than a half by the counter: the kernels are of a kind it does not know.
     macs = done if done > by_hand / 2 else by_hand

@@ -1,4 +1,4 @@
-"""Whole jobs measured, EXR to EXR: the share of each part of a frame, memory along a shot, native detail.
+"""Whole jobs measured, EXR to EXR: the share of each part of a frame, memory along a shot, full detail.
 
 Each job runs in a process of its own: `python -m maggie_node.bench.shots`, JSON on stdin.
 """
@@ -18,15 +18,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import numpy as np
 
 from maggie_api.events import FrameDone, FrameFailed
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.exr import Part, write_exr
+from maggie_core.io.integer_image import write_integer_image
 from maggie_node.bench.cases import Case
 from maggie_node.bench.memory import own_peak_mb
 
@@ -39,12 +39,12 @@ GROUPS = {
     "refine": "last steps",
     "smooth": "last steps",
     "enlarge the alphas": "enlarging",
-    "detail at the plate's size": "native detail",
+    "detail at the plate's size": "full-resolution detail",
     "write the mattes": "writing",
 }
 LAST = 2
 """Frames at the end of a shot that are not counted: nothing is read or encoded any more meanwhile."""
-NEEDED = ("network", "last steps", "native detail")
+NEEDED = ("network", "last steps", "full-resolution detail")
 """What a frame costs however its files are handled. The thread that computes does it, one after the other, so
 the time in which it does nothing of that is overhead; what others do meanwhile is none."""
 
@@ -63,7 +63,7 @@ def write_people(folder: Path, *, frames: int, width: int, height: int, people: 
             distance = np.hypot((columns - x) / (0.1 * width), (rows - 0.55 * height) / (0.35 * height))
             alpha = np.clip((1.02 - distance) * 20, 0, 1)
             pixels = pixels * (1 - alpha[..., None]) + alpha[..., None] * colours[k].astype(np.float32)
-            write_picture(folder / f"p{k}.{frame:04d}.png", (distance < 1).astype(np.float32))
+            write_integer_image(folder / f"p{k}.{frame:04d}.png", (distance < 1).astype(np.float32))
         write_exr(folder / f"plate.{frame:04d}.exr", [Part(None, ("R", "G", "B"), pixels, whole, whole)])
     return MatteJob(
         plate=str(folder / "plate.####.exr"),
@@ -77,9 +77,7 @@ def write_people(folder: Path, *, frames: int, width: int, height: int, people: 
 def measure_shot(
     case: Case, *, device: str, threads: int, repeat: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Measure the case of a whole job: `e2e`, `long` or `native`."""
-    if case.kind == "full" and "full" not in get_args(get_type_hints(MatteJob)["detail"]):
-        return {"there": False, "reason": "jobs have no native detail yet"}
+    """Measure the case of a whole job: `e2e`, `long` or `full`."""
     frames = case.frames or repeat + 3 + LAST
     with tempfile.TemporaryDirectory() as folder:
         say(f"{case.name}: writing {frames} frames of {case.width}x{case.height}")
@@ -94,15 +92,14 @@ def measure_shot(
             asked = replace(job, detail=detail, precision=precision)  # pyright: ignore[reportArgumentType]
             return _in_child(asked, threads, overlap=overlap)
 
-        if case.kind == "native":
-            native, working = run("full", "fp32"), run("working", "fp32")
+        if case.kind == "full":
+            full, working = run("full", "fp32"), run("working", "fp32")
             return common | {
-                "there": True,
-                "seconds_fast": native["seconds"],
-                "peak_mb_fast": native["peak_mb"],
+                "seconds_fast": full["seconds"],
+                "peak_mb_fast": full["peak_mb"],
                 "seconds_working": working["seconds"],
                 "peak_mb_working": working["peak_mb"],
-                "parts": native["parts"],
+                "parts": full["parts"],
             }
         found = run("working", "fp32")
         if case.kind == "long":

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.config import Widths
+from maggie_core.model.config import NetworkConfig
 from maggie_core.model.network import Network
 from maggie_node.bench.literal import (
     MEAN,
@@ -33,7 +33,7 @@ from maggie_node.bench.literal import (
 
 GAIN = {
     # A cell knows its identity and takes it over from the token; a token stays nearly what it is, whatever
-    # the picture, so that queries fitted to one window hold for the next.
+    # the image, so that queries fitted to one window hold for the next.
     "id_embedding": 3 * 128**0.5,
     "query_feat": 128**0.5,
     "feat_token_ca_layers.0.multihead_attn.out_proj": 3.0,
@@ -47,25 +47,25 @@ UNUSED = ("decoder.dummy_downscale.", "num_batches_tracked")
 
 
 def fitted_weights(
-    picture: Tensor, guidance: Tensor, *, video: bool, band: float, widths: Widths | None = None
+    image: Tensor, guidance: Tensor, *, video: bool, band: float, widths: NetworkConfig | None = None
 ) -> tuple[dict[str, Tensor], float]:
     """Weights for a window of a scene, and the share of each map that they leave undecided there.
 
     Args:
-        picture: (T, 3, H, W) float32 in [0, 1]; three frames for a video network, one for an image network.
+        image: (T, 3, H, W) float32 in [0, 1]; three frames for a video network, one for an image network.
         guidance: (T, N, H, W) binary; more than ten are fitted in as few groups of nearly equal size as
             needed, all seen by the encoder, as `MatteModel` has it.
         band: the share to come near to.
     """
-    state = random_state(widths or Widths(temporal=video))
+    state = random_state(widths or NetworkConfig(temporal=video))
     model = _Fitted(state)
     groups = guidance.tensor_split(-(-guidance.shape[1] // SLOTS), dim=1)
-    share = model.fit(picture, groups, band)
-    model.predict(picture, groups[0])
+    share = model.fit(image, groups, band)
+    model.predict(image, groups[0])
     return {name: model.state[name].contiguous() for name in state}, share
 
 
-def random_state(widths: Widths) -> dict[str, Tensor]:
+def random_state(widths: NetworkConfig) -> dict[str, Tensor]:
     """Random weights under the published names, the same at every call."""
     with torch.device("meta"):
         shapes = {name: tuple(tensor.shape) for name, tensor in Network(widths).state_dict().items()}
@@ -86,7 +86,7 @@ def random_state(widths: Widths) -> dict[str, Tensor]:
         state[name] = torch.from_numpy(values).float()
     embedding = state["encoder.mask_embed_layer.weight"]
     embedding.copy_(8 * F.normalize(embedding, dim=1))
-    state["encoder.conv1.module.weight_bar"][:, :3] *= 0.2  # the guidance counts, not the picture's grain
+    state["encoder.conv1.module.weight_bar"][:, :3] *= 0.2  # the guidance counts, not the image's grain
     state[f"{REFINE}conv.4.weight"][0], state[f"{REFINE}conv.4.bias"][0] = 0, 4  # what a query adds to all
     for i in range(2):
         packed = state[f"{REFINE}feat_token_ca_layers.{i}.multihead_attn.in_proj_weight"]
@@ -124,14 +124,14 @@ class _Fitted(LiteralModel):
         return self._encoded
 
     @torch.inference_mode()
-    def fit(self, picture: Tensor, groups: Sequence[Tensor], band: float) -> float:
+    def fit(self, image: Tensor, groups: Sequence[Tensor], band: float) -> float:
         """Fit the queries to all groups (T, n, H, W) of a window together; the share they leave undecided."""
         mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (MEAN, STD))
         everybody = torch.cat(list(groups), dim=1)
         ids = torch.cat([torch.arange(group.shape[1]) + 1 for group in groups])
         embedded = torch.einsum("tnhw,ne->tehw", everybody, self._w("encoder.mask_embed_layer")[ids])
         embedded /= everybody.sum(1, keepdim=True) + 1e-6
-        shortcuts, x = self._encoder(torch.cat([(picture - mean) / std, embedded], dim=1))
+        shortcuts, x = self._encoder(torch.cat([(image - mean) / std, embedded], dim=1))
         d8 = self._decoder(self._aspp(x), shortcuts)
         looks = []
         for group in groups:
@@ -141,7 +141,7 @@ class _Fitted(LiteralModel):
                 fused = self._to_query_space(self._gru(features, None)[0])
             looks.append((tokens, fused, group))
         self._fit_queries(looks)
-        middle = len(picture) // 2
+        middle = len(image) // 2
         logits = torch.cat(
             [
                 torch.einsum("nc,chw->nhw", self._queries(*look)[: look[2].shape[1]], look[1][middle])

@@ -12,11 +12,15 @@ from maggie_node.openmp import settle_waiting
 
 
 @click.command(short_help="Measure time and memory on this machine.")
-@click.option("--case", "names", multiple=True, metavar="NAME", help="Repeatable; see --list.")
-@click.option("--list", "as_list", is_flag=True, help="Name the standard cases.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each case.")
-@click.option("--threads", type=click.IntRange(1), help="Of the network; default $OMP_NUM_THREADS, or all.")
-@click.option("--repeat", type=click.IntRange(1), metavar="N", help="Rounds; default 5.")
+@click.option(
+    "--case", "names", multiple=True, metavar="NAME", help="Case to measure; see --list. Repeatable."
+)
+@click.option("--list", "as_list", is_flag=True, help="Print the names of the standard cases.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each case.")
+@click.option(
+    "--threads", type=click.IntRange(1), help="Threads of the network; default: $OMP_NUM_THREADS, or all."
+)
+@click.option("--repeat", type=click.IntRange(1), metavar="N", help="Rounds; default: 5.")
 @click.option("--device", default="cpu", show_default=True, metavar="auto|cpu|cuda[:n]|mps")
 @debug_option
 def bench(
@@ -30,8 +34,8 @@ def bench(
 ) -> None:
     """Measure cases by NAME, video-576x1024-n5 if none is given.
 
-    Paths are measured in turns within one run, and medians are told, so that ratios hold on a busy machine
-    too. A ratio is the fast path's time for a frame through that of the published order of operations.
+    Paths are measured in turns within one run, and medians are printed, so that ratios hold on a busy machine
+    too. A ratio is the fast path's time for a frame divided by that of the published order of operations.
     Without the published checkpoint the network has its widths and fixed random weights.
     """
     settle_waiting()

@@ -1,4 +1,4 @@
-"""The command group that ends every failure in one line and the right exit code."""
+"""The command group. It ends every failure with one line and the right exit code."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from maggie_api.errors import CANCELLED, DEFECT, Cancelled
 
-DEFECT, SOME_FAILED, QC_EXCEEDED, CANCELLED = 1, 3, 4, 130
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Commands(click.Group):
@@ -22,7 +22,7 @@ class Commands(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order they were added, not by the alphabet
+        return list(self.commands)  # in the order they were added, not sorted
 
     def main(
         self,
@@ -76,13 +76,13 @@ def complain(text: str) -> None:
 
 
 def _say(error: BaseException) -> int | str | None:
-    """Print the line an error deserves; returns the exit code.
+    """Print the line of an error; returns the exit code.
 
-    Our own errors and click's carry an `exit_code`; whatever does not is a defect.
+    Our own errors and click's carry an `exit_code`. An error without one is a defect.
     """
     if isinstance(error, SystemExit):
         return error.code
-    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+    if isinstance(error, (click.Abort, KeyboardInterrupt, Cancelled)):
         complain("cancelled; files that exist are whole")
         return CANCELLED
     if isinstance(error, click.ClickException):

@@ -1,4 +1,4 @@
-"""`maggie-node demo`: the shipped shot through the whole pipeline, with figures and a picture."""
+"""`maggie-node demo`: the shipped shot through the whole pipeline, with errors and a contact sheet."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 JOB, MATTES, SHEET = "job.json", "matte.####.exr", "contact_sheet.png"
 
 
-@click.command(short_help="Matte the shipped sample shot, with pictures.")
+@click.command(short_help="Matte the shipped sample shot, with a contact sheet.")
 @click.option("-o", "--output", "--out", default="maggie-demo", show_default=True, metavar="DIR")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:n]|mps")
 @debug_option
 def demo(*, output: str, device: str) -> int:
-    """Matte the sample shot into DIR; compare with the truth; draw DIR/contact_sheet.png.
+    """Matte the sample shot into DIR; compare with true alphas; draw DIR/contact_sheet.png.
 
     DIR/job.json is the job that ran: change it and run it with `maggie-node job`.
     """
@@ -51,7 +51,7 @@ def _print_table(scores: Sequence[Score]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    click.echo("errors against the truth, smaller is better")
+    click.echo("errors against the true alphas, less is better")
     table = Table(box=box.SIMPLE)
     table.add_column("")
     for column in scores[0].errors:
@@ -59,4 +59,7 @@ def _print_table(scores: Sequence[Score]) -> None:
     for score in scores:
         table.add_row(score.name, *(f"{error:.2f}" for error in score.errors.values()))
     Console().print(table)
-    click.echo("MAD and dtSSD are plain means times 1000, Grad the published sum in thousands.")
+    click.echo(
+        "MAD: mean absolute error of alpha, x 1000. Grad: error of its gradient, summed, in thousands."
+    )
+    click.echo("dtSSD: error of its change between frames, x 1000.")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from maggie_node.cli.commands import SOME_FAILED, complain, debug_option
+from maggie_api.errors import SOME_FAILED
+from maggie_node.cli.commands import complain, debug_option
 from maggie_node.cli.progress import progress_bar
 from maggie_node.cli.running import stoppable
 from maggie_node.openmp import settle_waiting
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from maggie_lab.evaluation.methods import Method
     from maggie_lab.evaluation.run import SampleDone
 
+NETWORKS_ALONE = ("refine", "smooth", "instances", "device", "precision")
+"""Options that only a network has."""
 TABLE, NUMBERS, RESULT = "table.txt", "numbers.csv", "result.json"
 _DIR = click.Path(path_type=Path, file_okay=False)
 
@@ -60,7 +63,9 @@ def _choice(name: str, *values: str, help: str) -> Any:  # noqa: A002 - click's 
 @click.option("-o", "--output", "--out", type=_DIR, default="maggie-evaluation", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object, not as a table.")
 @debug_option
+@click.pass_context
 def evaluate(
+    ctx: click.Context,
     *,
     dataset: str,
     root: Path,
@@ -80,6 +85,8 @@ def evaluate(
     result.json. For example:
       maggie-node evaluate him2k HIM2K_M-HIM2K --subset natural -o scores
     """
+    asked = _asked(ctx)
+    _check_together(asked)
     settle_waiting()
     from maggie_lab.datasets import find_samples
     from maggie_lab.evaluation.report import as_csv, as_data, as_text
@@ -88,6 +95,7 @@ def evaluate(
 
     samples = list(_first(find_samples(dataset, root, subset=subset, variant=variant), limit))
     methods = _methods(samples, dataset, root, **compared)
+    _check_effect(asked, samples, methods)
     with stoppable(), _progress(len(samples), quiet=as_json and not sys.stderr.isatty()) as tell:
         scores = score_samples(samples, methods, dataset=dataset, protocol=protocol, folder=output, tell=tell)
     summary = summarise(scores, methods, dataset=dataset, protocol=protocol)
@@ -101,6 +109,50 @@ def evaluate(
     name, reason = next(iter(scores.failed.items()))
     complain(f"{len(scores.failed)} of {len(samples)} samples are left out, first {name}: {reason}")
     return SOME_FAILED
+
+
+def _asked(ctx: click.Context) -> dict[str, str]:
+    """Options that differ from their defaults, as the user wrote them, by name."""
+    changed: dict[str, str] = {}
+    for option in ctx.command.params:
+        name, value = option.name or "", ctx.params.get(option.name or "")
+        if isinstance(option, click.Option) and value not in (option.default, (), None, False):
+            changed[name] = option.opts[-1] if option.is_flag else f"{option.opts[-1]} {value}"
+    return changed
+
+
+def _check_together(asked: Mapping[str, str]) -> None:
+    """Refuse options that change nothing beside the others, before anything is loaded."""
+    if "predictions" not in asked and "strict" in asked:
+        raise click.UsageError("--strict changes nothing: it is about --predictions; leave it out")
+    if "predictions" in asked and "models" not in asked:
+        for name in NETWORKS_ALONE:
+            if name in asked:
+                raise click.UsageError(
+                    f"{asked[name]} changes nothing: no network is scored; add --model, or leave it out"
+                )
+
+
+def _check_effect(asked: Mapping[str, str], samples: Sequence[Sample], methods: Sequence[Method]) -> None:
+    """Refuse options that change nothing for these samples and networks.
+
+    Raises:
+        SettingsError: the first such option, and why.
+    """
+    from maggie_api.errors import SettingsError
+    from maggie_lab.evaluation.methods import NetworkMethod
+
+    are_stills = all(len(sample.frames) == 1 for sample in samples)
+    smooth = any(method.smooths for method in methods if isinstance(method, NetworkMethod))
+    idle = {
+        "protocol": "the data set has stills, and protocols differ in windows of frames"
+        if are_stills
+        else "",
+        "smooth": "the data set has stills" if are_stills else "" if smooth else "image networks see stills",
+    }
+    for name, why in idle.items():
+        if why and name in asked and asked[name] != "--smooth none":
+            raise SettingsError(f"{asked[name]} changes nothing: {why}; leave it out")
 
 
 def _first(samples: Iterable[Sample], limit: int | None) -> Iterator[Sample]:

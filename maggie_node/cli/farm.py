@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from maggie_api.errors import CANCELLED
 from maggie_api.events import Event, Finished
 from maggie_api.job import MatteJob, read_job
-from maggie_node.cli.commands import CANCELLED, complain, debug_option
+from maggie_node.cli.commands import complain, debug_option
+from maggie_node.cli.numbers import FiniteNumber
 from maggie_node.cli.qc import Limit
 from maggie_node.cli.running import exit_code, stoppable
 from maggie_node.openmp import settle_waiting
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 WORKER_ENV = "MAGGIE_WORKER"
 RETRY = 75
-"""Exit code of a task that may succeed when it is run again as it is (sysexits' EX_TEMPFAIL)."""
+"""Exit code of a task that may succeed when it is run again unchanged (EX_TEMPFAIL of sysexits.h)."""
 _DOCUMENT = click.argument("document", metavar="JOB.json", type=click.Path(path_type=Path))
 
 
@@ -33,15 +35,18 @@ def _generator(command: Callable[..., Any]) -> Any:
         _DOCUMENT,
         click.option("-o", "--output", "--out", metavar="DIR", type=click.Path(path_type=Path)),
         click.option(
-            "--chunk", type=click.IntRange(min=1), metavar="N", help="Frames of a task; default a segment."
+            "--chunk",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Most frames of a task; default: a segment.",
         ),
-        click.option("--name", metavar="TEXT", help="Of the job; default the document's name."),
+        click.option("--name", metavar="TEXT", help="Name of the farm's job; default: that of the document."),
         click.option(
             "--executable",
             default="maggie-node",
             show_default=True,
             metavar="COMMAND",
-            help="maggie-node on the farm's machines.",
+            help="Name of maggie-node on the farm's machines.",
         ),
         click.option(
             "--limit",
@@ -49,11 +54,20 @@ def _generator(command: Callable[..., Any]) -> Any:
             multiple=True,
             type=Limit(),
             metavar="NAME=VALUE",
-            help="Of the check at the end, as for `maggie-node qc`.",
+            help="Limit of the check at the end, as for `maggie-node qc`. Repeatable.",
         ),
         click.option("--explain", is_flag=True, help="Print the tasks and what they cost."),
-        click.option("--seconds-per-frame", type=click.FloatRange(min=0), metavar="S", help="As measured."),
-        click.option("--machines", type=click.IntRange(min=1), default=1, show_default=True, metavar="M"),
+        click.option(
+            "--seconds-per-frame", type=FiniteNumber(min=0), metavar="S", help="Measured time of one frame."
+        ),
+        click.option(
+            "--machines",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            metavar="M",
+            help="Machines of the farm that work on it.",
+        ),
         debug_option,
     )
     for option in reversed(options):
@@ -115,12 +129,12 @@ def opencue(*, show: str, shot_name: str, **options: Any) -> int:
 
 @farm.command(short_help="One task, as a farm runs it.")
 @_DOCUMENT
-@click.option("--frames", required=True, metavar="RANGE", help="Those of the job's frames in it are made.")
+@click.option("--frames", required=True, metavar="RANGE", help="Make the job's frames in this range.")
 @click.option(
     "--chunk",
     type=click.IntRange(min=1),
     metavar="N",
-    help="--frames is one frame; make N frames from there on.",
+    help="Make N of the job's frames from --frames on, which is then one frame.",
 )
 @click.option(
     "--for",
@@ -128,17 +142,17 @@ def opencue(*, show: str, shot_name: str, **options: Any) -> int:
     type=click.Choice(["openjd", "deadline", "opencue"]),
     default="openjd",
     show_default=True,
-    help="Whose progress and failure lines are printed.",
+    help="Farm whose progress and failure lines are printed.",
 )
 @click.option(
     "--worker",
     envvar=WORKER_ENV,
     metavar="FOLDER|auto",
-    help=f"Run it in that warm worker; default ${WORKER_ENV}, else in this process.",
+    help=f"Run in that warm worker; default: ${WORKER_ENV}, else this process.",
 )
 @debug_option
 def task(*, document: Path, frames: str, chunk: int | None, lines: Any, worker: str | None) -> int:
-    """Matte some frames of JOB.json; what is complete already is kept.
+    """Matte some frames of JOB.json; frames that are complete are kept.
 
     \b
     Exit codes: 0 done, 2 bad input and 5 licence refused (no retry helps),
@@ -162,13 +176,13 @@ def _run(job: MatteJob, tell: Callable[[Event], None], worker: str | None) -> in
         return _run_in_worker(job, tell, None if worker == "auto" else worker)
     from maggie_node import runner
 
-    with stoppable() as stopped:
-        return exit_code(runner.run(job, emit=tell, cancelled=stopped))
+    with stoppable() as checkpoint:
+        return exit_code(runner.run(job, emit=tell, checkpoint=checkpoint))
 
 
 def _run_in_worker(job: MatteJob, tell: Callable[[Event], None], folder: str | None) -> int:
     from maggie_api.client.worker import find_or_start
-    from maggie_api.errors import SOME_FAILED, WorkerError
+    from maggie_api.errors import SOME_FAILED, Cancelled, WorkerError
 
     with find_or_start(folder, name="maggie-node farm task") as worker:
         running = worker.submit(job)
@@ -176,7 +190,7 @@ def _run_in_worker(job: MatteJob, tell: Callable[[Event], None], folder: str | N
             try:
                 with stoppable():
                     return _follow(running, tell)
-            except KeyboardInterrupt:
+            except Cancelled:
                 running.cancel()
                 return _follow(running, tell)
         except WorkerError as error:
@@ -219,7 +233,7 @@ def _generate(
 
     if output is None and not explain:
         raise click.UsageError("name a folder for the files with -o, or ask to --explain only")
-    said = tuple(f"{measure}={'none' if value is None else f'{value:g}'}" for measure, value in limits)
+    said = tuple(f"{measure}={'none' if value is None else f'{value:.15g}'}" for measure, value in limits)
     if limits:
         from maggie_core.qc import limits_with
 

@@ -1,4 +1,4 @@
-"""How guidance is written on the command line, in the order it was written."""
+"""Guidance options of the command line. Their order is kept."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def _split(text: str) -> tuple[str, str | None]:
 
 
 class GuidedCommand(click.Command):
-    """A command that hands its guidance options over as one tuple `guidance`, in the order typed.
+    """A command that receives its guidance options as one tuple `guidance`, in the order typed.
 
-    The order matters twice: it decides who owns a pixel that several masks claim, and `--instance` chooses
-    from the Cryptomatte, layers or id map before it (from the first one, when none came before).
+    The order matters twice. It decides which instance owns a pixel that several masks claim. And `--instance`
+    chooses from the Cryptomatte, layers or id map before it, or from the first one when none came before.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -1,14 +1,16 @@
-"""`maggie-node job`: a job document, run as it is or with a few fields replaced."""
+"""`maggie-node job`: runs a job document, as it is or with a few fields replaced."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import click
 
 from maggie_api.job import read_job
 from maggie_node.cli.commands import debug_option
+from maggie_node.cli.matte import CACHE_VARIABLE
 from maggie_node.cli.running import run_job
 
 
@@ -16,7 +18,11 @@ from maggie_node.cli.running import run_job
 @click.argument("document", metavar="JOB.json", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "--out", metavar="OUT", help="Instead of the job's output.")
 @click.option("--frames", metavar="RANGE", help="Instead of the job's frames, e.g. a farm's chunk.")
-@click.option("--cache", metavar="DIR", help="Instead of the job's cache folder.")
+@click.option(
+    "--cache",
+    metavar="DIR",
+    help="Instead of the job's cache folder; where neither is given, $MAGGIE_CACHE.",
+)
 @click.option("--explain-cache", is_flag=True, help="Tell what was found there, frame by frame.")
 @click.option("--device", metavar="auto|cpu|cuda[:n]|mps", help="Instead of the job's device.")
 @click.option(
@@ -34,9 +40,12 @@ def job(
 
     `maggie-node matte ... --print-job` writes one.
     """
+    chosen = read_job(document)
+    if chosen.cache is None and instead["cache"] is None:
+        instead["cache"] = os.environ.get(CACHE_VARIABLE) or None
     given = {name: value for name, value in instead.items() if value is not None}
     for path in ("output", "cache"):
         if path in given:
             given[path] = str(Path(given[path]).absolute())
-    chosen = dataclasses.replace(read_job(document), **given)
+    chosen = dataclasses.replace(chosen, **given)
     return run_job(chosen, json_events=json_events, explain_cache=explain_cache, worker=worker)

@@ -78,13 +78,17 @@ def pull(model: str) -> None:
 @click.argument("model", default="default")
 @debug_option
 def verify(model: str) -> None:
-    """Read all of MODEL, and compare it with the checksum its config.json has, if it has one."""
+    """Read all of MODEL, check its weights, and compare the file with the checksum in its config.json."""
     facts = _facts(model)
     click.echo(f"{facts['path']} is sound: {facts['parameters']:,} parameters, sha256 {facts['sha256']}")
 
 
 def _facts(model: str) -> dict[str, Any]:
-    """Loads the weights, which fails with one sentence when they are damaged."""
+    """What there is to know about MODEL.
+
+    Raises:
+        ModelError: the weights are damaged or unsound, or the file is not the one of its config.json.
+    """
     from maggie_core.model import find_weights, load_model
 
     path = find_weights(model)
@@ -97,6 +101,7 @@ def _facts(model: str) -> dict[str, Any]:
         "licence": loaded.licence,
         "commercial": loaded.commercial,
         "sha256": loaded.sha256,
+        "digest": loaded.digest,
         "path": str(path),
         "megabytes": round(path.stat().st_size / 1e6, 1),
     }

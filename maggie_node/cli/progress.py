@@ -1,4 +1,4 @@
-"""What a person sees of a running job, on stderr: a bar in a terminal, a line a frame in a log."""
+"""Progress of a running job on stderr: a bar in a terminal, one line for each frame in a log."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _FOUND = {
 
 
 class Narrator:
-    """Tells a job's events to a person; use it as a context, so that the bar ends when the job does.
+    """Prints a job's events for a person. Use it as a context: the bar then ends with the job.
 
-    Failures are told at the end, once for each distinct reason.
+    Failures are printed at the end, once for each distinct reason.
     """
 
     def __init__(self, *, quiet: bool = False, explain: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""`maggie-node qc`: what is wrong with delivered mattes, as far as that can be seen without the truth."""
+"""`maggie-node qc`: check delivered mattes without ground truth."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from maggie_api.errors import QC_EXCEEDED
 from maggie_api.job import Guidance, MatteJob, read_job
-from maggie_node.cli.commands import QC_EXCEEDED, debug_option
+from maggie_node.cli.commands import debug_option
 from maggie_node.cli.guidance import GuidedCommand, guidance_options
 from maggie_node.cli.progress import progress_bar
 from maggie_node.cli.running import stoppable
@@ -57,7 +58,7 @@ class _Segment(click.ParamType):
         return frames
 
 
-@click.command(cls=GuidedCommand, short_help="Check delivered mattes without knowing the truth.")
+@click.command(cls=GuidedCommand, short_help="Check delivered mattes without ground truth.")
 @click.argument("mattes", required=False)
 @click.option(
     "--job",
@@ -67,24 +68,35 @@ class _Segment(click.ParamType):
     help="Take mattes, frames, plate, guidance and segments from a job.",
 )
 @click.option("-o", "--output", "--out", required=True, metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--plate", help="The plate the mattes are of.")
+@click.option("--plate", help="Plate that the mattes belong to.")
 @guidance_options
-@click.option("--frames", metavar="RANGE", help="Frames that should be there; default the plate's.")
-@click.option("--shot-frames", metavar="RANGE", help="Frames the shot consists of; segments count from it.")
+@click.option("--frames", metavar="RANGE", help="Frames that should be there; default: the plate's.")
+@click.option(
+    "--shot-frames", metavar="RANGE", help="Frames of the whole shot; segments are counted from its first."
+)
 @click.option(
     "--segment",
     "segment_frames",
     type=_Segment(),
     metavar="N|whole",
-    help="Frames that share one chain of state; default as the mattes' headers say.",
+    help="Frames that share one chain of state; default: as the mattes' headers say.",
 )
 @click.option("--plate-layer", metavar="LAYER", help="Layer that holds the plate's RGB.")
-@click.option("--ocio", metavar="CONFIG", help="OCIO configuration; default $OCIO, then the built-in one.")
-@click.option("--colorspace", metavar="NAME", help="Of the plate; default by the configuration's file rules.")
+@click.option("--ocio", metavar="CONFIG", help="OCIO configuration; default: $OCIO, then the built-in one.")
 @click.option(
-    "--limit", "limits", multiple=True, type=Limit(), metavar="NAME=VALUE", help="Another limit, or none."
+    "--colorspace",
+    metavar="NAME",
+    help="Colour space of the plate; default: by the configuration's file rules.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The result on stdout as one JSON object.")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    type=Limit(),
+    metavar="NAME=VALUE",
+    help="Limit of a measure, a number from 0 up, or none. Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @debug_option
 def qc(
     *,
@@ -95,15 +107,15 @@ def qc(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Check MATTES, or what JOB.json delivered: complete, readable, alike, steady, without seams.
+    """Check MATTES, or the mattes of JOB.json: complete, readable, alike, steady, no seams.
 
     \b
-    What is found is printed, worst first, and all numbers are in DIR. With plate
-    and guidance more can be measured. Exit code 4: a limit was exceeded.
+    Findings are printed, the worst first; DIR has all numbers and a page. With
+    plate and guidance more is measured. Exit code 4: a limit was exceeded.
       maggie-node qc --job job.json -o qc
       maggie-node qc matte.####.exr --plate plate.####.exr -o qc --limit flicker=1.5
     """
-    from maggie_core.qc import as_data, as_page, as_text, check, find, limits_with, pictures
+    from maggie_core.qc import as_data, as_page, as_text, check, find, limits_with, thumbnails
 
     asked = limits_with(limits)
     subject = _subject_of(mattes, document, given)
@@ -112,7 +124,7 @@ def qc(
     findings = find(checked, asked)
     result = json.dumps(as_data(checked, findings, asked), indent=1, ensure_ascii=False)
     _write(output / RESULT, result + "\n")
-    _write(output / PAGE, as_page(checked, findings, asked, pictures(checked, findings)))
+    _write(output / PAGE, as_page(checked, findings, asked, thumbnails(checked, findings)))
     click.echo(result if as_json else as_text(checked, findings, asked))
     return QC_EXCEEDED if findings else 0
 
@@ -137,7 +149,7 @@ def _subject_of(mattes: str | None, document: Path | None, given: dict[str, Any]
 
 def _of_job(job: MatteJob) -> Subject:
     from maggie_core.color import ColorSettings
-    from maggie_core.qc import MatteFiles, PlatePictures, Subject
+    from maggie_core.qc import MatteFiles, PlateImages, Subject
     from maggie_node.job_inputs import open_shot
 
     shot = open_shot(job, to_write=False)
@@ -147,7 +159,7 @@ def _of_job(job: MatteJob) -> Subject:
         shot.frames,
         shot.shot_frames,
         segment_frames=job.segment_frames,
-        plate=PlatePictures.of(
+        plate=PlateImages.of(
             shot.plate,
             ColorSettings(settings.ocio, settings.colorspace, settings.exposure_ev, settings.highlights),
             layer=settings.plate_layer,
@@ -174,7 +186,7 @@ def _of_files(
     from maggie_core.color import ColorSettings
     from maggie_core.guidance import combine
     from maggie_core.io.frames import compact_frames, open_source, parse_frames
-    from maggie_core.qc import MatteFiles, PlatePictures, Subject
+    from maggie_core.qc import MatteFiles, PlateImages, Subject
     from maggie_node.job_inputs import guidance_source
 
     files = MatteFiles(mattes)
@@ -195,14 +207,14 @@ def _of_files(
         wanted,
         shot,
         segment_frames=segment_frames or "header",
-        plate=PlatePictures.of(source, colour, layer=plate_layer) if source else None,
+        plate=PlateImages.of(source, colour, layer=plate_layer) if source else None,
         guidance=combine([guidance_source(each, shot) for each in guidance]) if guidance else None,
     )
 
 
 @contextmanager
 def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, in a terminal only: the result is what a log needs."""
+    """A progress bar on stderr, in a terminal only: a log needs the result alone."""
     if quiet or not sys.stderr.isatty():
         yield lambda frame: None
         return

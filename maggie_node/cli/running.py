@@ -1,4 +1,4 @@
-"""One job run in this process, told to a person or as JSON lines, and stoppable at any moment."""
+"""Runs one job for the command line. Events are printed for a person or as JSON lines; signals end it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from types import FrameType
 
 import click
 
+from maggie_api.errors import CANCELLED, SOME_FAILED, Cancelled
 from maggie_api.events import Event, Finished, FrameDone, Started, to_line
 from maggie_api.job import MatteJob
 from maggie_node import __version__
-from maggie_node.cli.commands import CANCELLED, SOME_FAILED, complain
+from maggie_node.cli.commands import complain
 from maggie_node.cli.progress import Narrator
 from maggie_node.openmp import settle_waiting
 
@@ -26,7 +27,7 @@ def run_job(
     """Run `job`; returns the exit code. Events go to stdout as JSON lines, or to a person on stderr.
 
     Args:
-        explain_cache: also tell of each frame what was found in the cache, and why not more.
+        explain_cache: print for each frame what was found in the cache, and why not more.
         worker: folder of the worker to run it in, or `auto` for the user's own; None or "" = this process.
     """
     if explain_cache and job.cache is None:
@@ -38,23 +39,23 @@ def run_job(
 
 @dataclass(frozen=True)
 class JobRun:
-    """How a job began and ended."""
+    """Start and end of a job."""
 
     started: Started
     finished: Finished
     seconds: float
-    """Spent on the frames that were computed."""
+    """Time spent on the frames that were computed."""
 
 
 def run_and_keep(job: MatteJob, *, json_events: bool = False, explain: bool = False) -> JobRun:
-    """Run `job`, telling its events; returns the ones that sum it up."""
+    """Run `job` and print its events. Returns its first and last event."""
     settle_waiting()
-    # Imported here, because it brings the network with it and `--help` should not wait for that.
+    # Imported here: it imports the network, and `--help` must not wait for that.
     from maggie_node import runner
 
     began: list[Started] = []
     seconds: list[float] = []
-    with _narrator(json_events, explain) as narrator, stoppable() as stopped:
+    with _narrator(json_events, explain) as narrator, stoppable() as checkpoint:
 
         def emit(event: Event) -> None:
             if isinstance(event, Started):
@@ -65,7 +66,7 @@ def run_and_keep(job: MatteJob, *, json_events: bool = False, explain: bool = Fa
             if json_events:
                 _print_line(to_line(event))
 
-        finished = runner.run(job, emit=emit, cancelled=stopped)
+        finished = runner.run(job, emit=emit, checkpoint=checkpoint)
     return JobRun(began[0], finished, sum(seconds))
 
 
@@ -74,7 +75,9 @@ def _narrator(json_events: bool, explain: bool) -> Narrator:
 
 
 def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool, explain: bool) -> Finished:
-    """Run `job` in the worker of `folder`, telling its events. A stop cancels it there, a second one leaves.
+    """Run `job` in the worker of `folder` and print its events.
+
+    The first signal cancels the job in the worker; the second one leaves without waiting for its end.
 
     Raises:
         WorkerError: the worker cannot be started, the job could not start, or the worker died.
@@ -96,7 +99,7 @@ def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool, explain: bo
                 if json_events:
                     try:
                         _print_line(to_line(event))
-                    except KeyboardInterrupt:  # nobody reads any more
+                    except Cancelled:  # the reader of the events is gone
                         running.cancel()
                 if isinstance(event, Finished):
                     return event
@@ -105,13 +108,13 @@ def _run_in_worker(job: MatteJob, folder: str, *, json_events: bool, explain: bo
 
 @contextmanager
 def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM calls `stop`, and the last events still come; the next one interrupts."""
+    """The first SIGINT or SIGTERM calls `stop`, and the last events still come; the next one cancels."""
     asked = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            raise KeyboardInterrupt
+            raise Cancelled
         asked = True
         stop()
 
@@ -128,10 +131,9 @@ def _print_line(line: str) -> None:
         click.echo(line)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the events is gone, so nobody waits for the rest. Later lines go nowhere, and so does
-        # Python's own flush at the end.
+        # The reader of the events is gone. Later lines, and Python's own flush at exit, go to /dev/null.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise KeyboardInterrupt from None
+        raise Cancelled from None
 
 
 def exit_code(outcome: Finished) -> int:
@@ -142,18 +144,25 @@ def exit_code(outcome: Finished) -> int:
 
 
 @contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt at once; the yielded function tells that one came."""
+def stoppable() -> Iterator[Callable[[], None]]:
+    """SIGINT and SIGTERM raise `Cancelled` at once, and from then on so does the yielded checkpoint.
+
+    The checkpoint is for the exception that Python drops, for example in a destructor.
+    """
     stop = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal stop
         stop = True
-        raise KeyboardInterrupt
+        raise Cancelled
+
+    def checkpoint() -> None:
+        if stop:
+            raise Cancelled
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: stop
+        yield checkpoint
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

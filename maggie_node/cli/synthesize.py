@@ -1,24 +1,24 @@
-"""`maggie-node synthesize`: pictures with known mattes, generated or composed of a user's own."""
+"""`maggie-node synthesize`: images with known mattes, generated or composed of a user's own."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from maggie_node.cli.commands import debug_option
-from maggie_node.cli.synthesize_folders import add_commands
+from maggie_node.cli.synthesize_folders import Progress, add_commands
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _SEVERITIES = click.Choice(["mixed", "good", "typical", "rough"])
 
 
-@click.group(short_help="Make pictures with known mattes.")
+@click.group(short_help="Make images with known mattes.")
 def synthesize() -> None:
-    """Pictures whose mattes are known, to train on and to measure with.
+    """Images whose mattes are known, to train on and to measure with.
 
     bank, samples and sheet generate people; stills and clips compose your own.
     """
@@ -32,17 +32,25 @@ def synthesize() -> None:
 @click.option("--size", "size_px", type=click.IntRange(64), default=384, show_default=True, help="Pixels.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@click.option("--pictures", type=_FOLDER, help="Your photographs: every second background is one of them.")
+@click.option("--images", type=_FOLDER, help="Your photographs: every second background is one of them.")
 @click.option("--cutouts", type=_FOLDER, help="Your RGBA cut-outs: every second figure is one of them.")
 @debug_option
-def bank(*, folder: Path, workers: int, pictures: Path | None, cutouts: Path | None, **plan: Any) -> None:
-    """Draw a bank into DIR: about a third of a second per figure and process. What is there is kept."""
-    from maggie_lab.synthesis import BankPlan
-    from maggie_lab.synthesis.making import make_bank
+def bank(*, folder: Path, workers: int, images: Path | None, cutouts: Path | None, **plan: Any) -> None:
+    """Draw a bank into DIR: about a third of a second per figure and process. What is there is kept.
 
-    own, cut = (str(path.resolve()) if path else "" for path in (pictures, cutouts))
-    made = BankPlan(**plan, pictures=own, cutouts=cut)
-    make_bank(folder, made, workers=workers)
+    A bank that is there is gone on with by the same options; --workers may be another.
+    """
+    from maggie_lab.synthesis import BankPlan, build_bank
+
+    for name, own_folder, kind, count in (
+        ("--images", images, "--backgrounds", plan["backgrounds"]),
+        ("--cutouts", cutouts, "--figures", plan["figures"]),
+    ):
+        if own_folder is not None and count < 2:
+            raise click.UsageError(f"{name} has no effect with {kind} {count}: every second one is yours")
+    own, cut = (str(path.resolve()) if path else "" for path in (images, cutouts))
+    made = BankPlan(**plan, images=own, cutouts=cut)
+    build_bank(folder, made, workers=workers, tell=Progress("items"))
     click.echo(f"{folder}: {made.figures} figures, {made.puppets} puppets, {made.backgrounds} backgrounds")
 
 
@@ -78,31 +86,30 @@ def samples(
 ) -> None:
     """Write samples into DIR: stills as HIM2K (variant "generated"), clips as V-HIM2K5 with masks in xmem.
 
-    A sample depends on the bank, --seed and its number alone. What is there is kept. Without --bank a small
-    bank is drawn into DIR/bank.
+    A sample depends on the bank, the options and its number alone. What is there is kept: more samples may be
+    asked for, other options need another folder. Without --bank a small bank is drawn into DIR/bank.
     """
-    from maggie_lab.synthesis.making import SamplePlan, make_bank, make_samples
+    from maggie_lab.synthesis import build_bank
+    from maggie_lab.synthesis.bank import plan_of
+    from maggie_lab.synthesis.making import SamplePlan, check_continued, make_samples
 
+    bank = bank_folder or folder / "bank"
+    wanted = SamplePlan(bank, folder, frames=_clip_length(clips, frames), **plan)
+    check_continued(wanted)
     if bank_folder is None:
-        bank_folder = folder / "bank"
-        make_bank(bank_folder, _small_bank(plan["count"], plan["seed"]), workers=workers)
-
-    def tell(done: int, of: int) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r{done} of {of} samples", nl=done == of, err=True)
-
-    wanted = SamplePlan(bank_folder, folder, frames=frames if clips else 0, **plan)
-    made = make_samples(wanted, workers=workers, tell=tell)
+        small = plan_of(bank) or _small_bank(plan["count"], plan["seed"])
+        build_bank(bank, small, workers=workers, tell=Progress("items of a small bank"))
+    made = make_samples(wanted, workers=workers, tell=Progress("samples"))
     click.echo(f"{folder}: {made} samples made, {wanted.count - made} were there")
 
 
-@synthesize.command(short_help="A picture of some samples.")
-@click.argument("picture", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.png")
+@synthesize.command(short_help="An image of some samples.")
+@click.argument("image", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.png")
 @_drawn
 @click.option("--size", "size_px", type=click.IntRange(64), default=256, show_default=True, help="Pixels.")
 def sheet(
     *,
-    picture: Path,
+    image: Path,
     bank_folder: Path | None,
     count: int,
     seed: int,
@@ -115,10 +122,18 @@ def sheet(
     from maggie_lab.synthesis.making import contact_sheet, draw_sample, write_sheet
 
     source = Bank(bank_folder) if bank_folder else DrawnBank(_small_bank(count, seed))
-    length = frames if clips else 0
+    length = _clip_length(clips, frames)
     drawn = [draw_sample(source, seed=seed, index=index, frames=length, **look) for index in range(count)]
-    write_sheet(picture, contact_sheet(drawn, columns=2 if clips else 6))
-    click.echo(f"{picture}: {count} samples of seed {seed}")
+    write_sheet(image, contact_sheet(drawn, columns=2 if clips else 6))
+    click.echo(f"{image}: {count} samples of seed {seed}")
+
+
+def _clip_length(clips: bool, frames: int) -> int:
+    """Frames of a clip, 0 for stills."""
+    context = click.get_current_context()
+    if not clips and context.get_parameter_source("frames") is not ParameterSource.DEFAULT:
+        raise click.UsageError("--frames has no effect without --clips: give both, or neither")
+    return frames if clips else 0
 
 
 def _small_bank(count: int, seed: int) -> Any:

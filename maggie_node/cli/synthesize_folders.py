@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from maggie_node.cli.commands import debug_option
+from maggie_node.cli.numbers import FiniteNumber
 
 if TYPE_CHECKING:
     from maggie_lab.recipes import ClipRecipe, Finding, Level, StillRecipe
@@ -34,7 +37,7 @@ class Numbers(click.ParamType):
             numbers = tuple(self._kind(part) for part in str(value).split(self._separator))
         except ValueError:
             numbers = ()
-        if len(numbers) != self._count or min(numbers) < 0 or not any(numbers):
+        if len(numbers) != self._count or not all(0 <= n < math.inf for n in numbers) or not any(numbers):
             self.fail(f"{value!r} is not {self.name}", param, ctx)
         return numbers
 
@@ -85,7 +88,7 @@ def _common(command: Callable[..., Any]) -> Any:
         click.option(
             "--canvas",
             type=Numbers("WIDTHxHEIGHT", "x", int, 2),
-            help="Size of the pictures; the background's own without it.",
+            help="Size of the images; the background's own without it.",
         ),
         click.option("--unmix", is_flag=True, help="Take the old background out of soft edges."),
         click.option("--keep-layers", is_flag=True, help="Keep foregrounds and backgrounds; write PNG."),
@@ -105,11 +108,11 @@ def _common(command: Callable[..., Any]) -> Any:
     type=_RANGE,
     default=(0.5, 0.9),
     show_default="0.5-0.9",
-    help="Person over picture height.",
+    help="Person over image height.",
 )
 @click.option(
     "--most-hidden",
-    type=click.FloatRange(0, 1),
+    type=FiniteNumber(0, 1),
     default=0.3,
     show_default=True,
     help="The most one person may hide of another.",
@@ -125,7 +128,7 @@ def stills(
 ) -> None:
     """Compose stills as I-HIM50K and HIM2K have them.
 
-    FG holds people: RGBA pictures, pictures with NAME_alpha beside them, or clips. BG holds places. --train
+    FG holds people: RGBA images, images with NAME_alpha beside them, or clips. BG holds places. --train
     is written as I-HIM50K; --val and --test as HIM2K with ten variants of masks.
     """
     from maggie_lab.recipes import StillRecipe
@@ -203,20 +206,49 @@ def _make(
     workers: int,
     **plan: Any,
 ) -> None:
-    from maggie_lab.recipes import Plan, make_set
+    from maggie_lab.recipes import SetPlan, make_set
 
     if not train + val + test:
         raise click.UsageError("nothing to make: say how many by --train, --val or --test")
-    wanted = 0
+    progress = Progress("samples")
+    made = make_set(SetPlan(recipe=recipe, counts=(train, val, test), **plan), workers=workers, tell=progress)
+    click.echo(f"{plan['out']}: {made} samples made, {progress.total - made} were there")
 
-    def tell(done: int, of: int) -> None:
-        nonlocal wanted
-        wanted = of
-        if sys.stderr.isatty():
-            click.echo(f"\r{done} of {of} samples", nl=done == of, err=True)
 
-    made = make_set(Plan(recipe=recipe, counts=(train, val, test), **plan), workers=workers, tell=tell)
-    click.echo(f"{plan['out']}: {made} samples made, {wanted - made} were there")
+class Progress:
+    """Tells on stderr how much of a long command is done, from its first second on.
+
+    In a terminal it rewrites one line; elsewhere, as in a log, it writes a line at once, one every
+    `LOG_EVERY_S`, and the last.
+    """
+
+    LOG_EVERY_S = 30.0
+
+    def __init__(self, what: str) -> None:
+        self.total = 0
+        self._what = what
+        self._live = sys.stderr.isatty()
+        self._began: tuple[float, int] | None = None
+        self._told_at = 0.0
+
+    def __call__(self, done: int, of: int) -> None:
+        now = time.monotonic()
+        self.total = of
+        is_first = self._began is None
+        if self._began is None:
+            self._began = now, done
+        if is_first or done == of or self._live or now - self._told_at >= self.LOG_EVERY_S:
+            self._told_at = now
+            line = f"{done} of {of} {self._what}{self._left(now, done, of)}"
+            click.echo(f"\r{line:<50}" if self._live else line, nl=not self._live or done == of, err=True)
+
+    def _left(self, now: float, done: int, of: int) -> str:
+        """How long the rest will take, at the pace of this run."""
+        began, there = self._began or (now, done)
+        if done == there or done == of:
+            return ""
+        seconds = (now - began) / (done - there) * (of - done)
+        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
 
 
 @click.command(short_help="Recompute occlusion, sums of alphas and composites of a set.")

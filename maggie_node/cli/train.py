@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -12,9 +14,19 @@ from typing import Any
 
 import click
 
-from maggie_node.cli.commands import CANCELLED, complain, debug_option
+from maggie_api.errors import CANCELLED
+from maggie_node.cli.commands import complain, debug_option
 
-_LENGTHS = ("minutes", "steps")
+NOT_WITH_SHOT = {
+    **dict.fromkeys(
+        ("recipe", "experiment", "data", "validate"), "recipe, experiment or data: the shot is the data"
+    ),
+    **dict.fromkeys(("licence", "commercial"), "licence: its weights have that of those they start from"),
+}
+"""Options that --shot excludes, and what is said of each."""
+ONLY_WITH_SHOT = ("approved", "frames")
+PLAN_OPTIONS = ("recipe", "data", "validate", "start", "licence", "commercial")
+"""Options of a training that are no settings; they are kept in its checkpoint."""
 
 
 @click.command(short_help="Train weights, or fit them to one shot.")
@@ -55,7 +67,7 @@ _LENGTHS = ("minutes", "steps")
 @click.option("--rate", "learning_rate", type=float, help="Highest learning rate.")
 @click.option("--clip", type=float, help="Largest norm of the gradient.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Of the dense stages.")
-@click.option("--seed", type=int)
+@click.option("--seed", type=int, help="Of all that is random.")
 @click.option("--validate-every", type=int, metavar="STEPS", help="0 is never.")
 @click.option(
     "--set",
@@ -65,31 +77,18 @@ _LENGTHS = ("minutes", "steps")
     help="Any other setting, e.g. ema=0.9995. Repeatable.",
 )
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes that make batches.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Processes that make batches; 0: none beside the training. Default: 1, with --shot 0.",
+)
 @click.option("--licence", metavar="TEXT", help="Of the weights that are made.")
 @click.option(
     "--commercial", is_flag=True, help="Data and start allow commercial work: say so in the weights."
 )
 @debug_option
-def train(
-    *,
-    run: Path,
-    recipe: str | None,
-    experiment: str | None,
-    data: tuple[str, ...],
-    validate: tuple[str, ...],
-    start: str | None,
-    shot: Path | None,
-    approved: tuple[str, ...],
-    frames: str | None,
-    crop_px: int | None,
-    others: tuple[str, ...],
-    device: str,
-    workers: int,
-    licence: str | None,
-    commercial: bool,
-    **settings: Any,
-) -> int:
+@click.pass_context
+def train(ctx: click.Context, *, run: Path, **given: Any) -> int:
     """Train in the folder RUN; run it again to go on where it stopped.
 
     \b
@@ -101,70 +100,91 @@ def train(
       maggie-node train runs/sh010 --from default --shot job.json \\
         --approved ana=ana.####.exr --frames 1001,1010,1020
     """
-    from maggie_lab.training.loop import CHECKPOINT
-    from maggie_lab.training.run import resumed
-    from maggie_lab.training.run import train as train_run
-
-    asked = {name: value for name, value in settings.items() if value is not None} | _others(others)
-    if crop_px is not None:
-        asked["crops"] = ((0.0, crop_px),)
-    if "minutes" in asked and "steps" in asked:
-        raise click.UsageError("--minutes and --steps exclude each other")
-    for one, other in (_LENGTHS, _LENGTHS[::-1]):
-        if one in asked:
-            asked[other] = None
-    if shot is not None:
-        if recipe or experiment or data or validate:
-            raise click.UsageError("--shot takes no recipe, experiment or data: the shot is the data")
-        if licence or commercial:
-            raise click.UsageError("--shot takes no licence: its weights have that of those they start from")
-        return _train_shot(run, shot, approved, frames, start or "default", asked, device)
-    if approved or frames:
-        raise click.UsageError("--approved and --frames belong to --shot")
-    if (run / CHECKPOINT).is_file():
-        options = {"recipe": experiment or recipe, "data": data, "validate": validate, "start": start}
-        plan = resumed(run / CHECKPOINT, asked | {name: x for name, x in options.items() if x})
-    else:
-        plan = _plan(asked, recipe, experiment, data, validate, start, licence, commercial)
-    with stop_asked() as stopped:
-        done = train_run(run, plan, device=device, workers=workers, stopped=stopped, tell=tell)
+    flags = {each.name: each.opts[-1] for each in ctx.command.params if each.name}
+    asked = {name: value for name, value in given.items() if not _is_absent(value)}
+    _check_together(asked, flags)
+    with stop_asked() as stop:
+        say("starting")
+        if "shot" in asked:
+            done = _train_shot(run, asked, flags, stop)
+        else:
+            done = _train(run, asked, flags, stop)
     return _ended(run, done)
 
 
-def _train_shot(
-    run: Path,
-    shot: Path,
-    approved: tuple[str, ...],
-    frames: str | None,
-    start: str,
-    asked: dict[str, Any],
-    device: str,
-) -> int:
+def _is_absent(value: Any) -> bool:
+    """Whether an option without a default was left out; 0 was not."""
+    return value is None or value is False or value == ()
+
+
+def _check_together(asked: Mapping[str, Any], flags: Mapping[str, str]) -> None:
+    """Refuse options that exclude each other, before anything is loaded."""
+    for one, other in (("minutes", "steps"), ("recipe", "experiment")):
+        if one in asked and other in asked:
+            raise click.UsageError(f"{flags[one]} and {flags[other]} exclude each other")
+    if "shot" in asked:
+        for name, why in NOT_WITH_SHOT.items():
+            if name in asked:
+                raise click.UsageError(f"--shot takes no {why}")
+        if not all(name in asked for name in ONLY_WITH_SHOT):
+            raise click.UsageError("--shot needs --approved NAME=SEQUENCE and --frames, e.g. 1001,1010,1020")
+    elif any(name in asked for name in ONLY_WITH_SHOT):
+        raise click.UsageError("--approved and --frames belong to --shot")
+
+
+def _train(run: Path, asked: Mapping[str, Any], flags: Mapping[str, str], stop: Stop) -> bool:
+    from maggie_lab.training import plan as plans
+    from maggie_lab.training.run import train as train_run
+
+    settings, flags = _settings(asked, flags)
+    options = {name: asked[name] for name in PLAN_OPTIONS if name in asked}
+    if "experiment" in asked:
+        options["recipe"] = asked["experiment"]
+    state = plans.begun_training(run)
+    if state is None:
+        plan = _new_plan(settings, options, is_experiment="experiment" in asked)
+        plans.check_effect(plan, {**settings, **options}, flags=flags)
+    else:
+        plan = plans.resumed(run, state, {**settings, **options})
+    return train_run(
+        run, plan, device=asked["device"], workers=asked.get("workers", 1), stopped=stop, tell=tell, say=say
+    )
+
+
+def _train_shot(run: Path, asked: Mapping[str, Any], flags: Mapping[str, str], stop: Stop) -> bool:
     from maggie_api.job import read_job
     from maggie_api.sequences import parse_frames
     from maggie_core.guidance import MaskSequence, combine
     from maggie_core.model import load_model
     from maggie_core.shot.matter import ShotMatter
-    from maggie_lab.training.per_shot import approved_frames, shot_settings
+    from maggie_lab.training.per_shot import approved_frames
     from maggie_lab.training.run import train_shot
     from maggie_node.cli.guidance import parse_mask
     from maggie_node.job_inputs import open_shot
 
-    if not approved or not frames:
-        raise click.UsageError("--shot needs --approved NAME=SEQUENCE and --frames, e.g. 1001,1010,1020")
-    job = read_job(shot)
+    settings, flags = _settings(asked, flags)
+    start = asked.get("start", "default")
+    job = read_job(asked["shot"])
     opened = open_shot(job)
-    masks = [parse_mask(each) for each in approved]
+    masks = [parse_mask(each) for each in asked["approved"]]
     truths = combine([MaskSequence(mask.name, mask.sequence, channel=mask.channel) for mask in masks])
     model = load_model(start, device="cpu")
     matter = ShotMatter(model, opened.plate, opened.guidance, opened.settings, shot_frames=opened.shot_frames)
-    known = approved_frames(matter, truths, parse_frames(frames))
-    settings = shot_settings(**asked)
-    with stop_asked() as stopped:
-        done = train_shot(
-            run, known, start, settings, shot=job.plate, device=device, stopped=stopped, tell=tell
-        )
-    return _ended(run, done)
+    say(f"matting the approved frames with {start}")
+    known = approved_frames(matter, truths, parse_frames(asked["frames"]))
+    return train_shot(
+        run,
+        known,
+        start,
+        settings,
+        shot=job.plate,
+        device=asked["device"],
+        workers=asked.get("workers", 0),
+        stopped=stop,
+        tell=tell,
+        say=say,
+        flags=flags,
+    )
 
 
 def _ended(run: Path, done: bool) -> int:
@@ -173,6 +193,24 @@ def _ended(run: Path, done: bool) -> int:
         return CANCELLED
     click.echo(f"weights are in {run}: {' and '.join(x for x in ('best', 'last') if (run / x).is_dir())}")
     return 0
+
+
+def _settings(asked: Mapping[str, Any], flags: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """Settings among the options by name, and `flags` with how each of them was written."""
+    from dataclasses import fields
+
+    from maggie_lab.training.settings import TrainSettings
+
+    names = {each.name for each in fields(TrainSettings)}
+    settings = {name: value for name, value in asked.items() if name in names}
+    written = dict(flags)
+    if "crop_px" in asked:
+        settings["crops"], written["crops"] = ((0.0, asked["crop_px"]),), flags["crop_px"]
+    for name, value in _others(asked.get("others", ())).items():
+        if name in settings:
+            raise click.UsageError(f"{written[name]} and --set {name} are the same setting: leave one out")
+        settings[name], written[name] = value, f"--set {name}"
+    return settings, written
 
 
 def _others(given: tuple[str, ...]) -> dict[str, Any]:
@@ -185,7 +223,7 @@ def _others(given: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for text in given:
         name, equals, written = text.partition("=")
-        if not equals or name not in defaults or name == "losses":
+        if not equals or name not in defaults or name == "loss_weights":
             raise click.BadParameter(f"{text!r} is not NAME=VALUE of a setting", param_hint="'--set'")
         try:
             value = _tuples(json.loads(written))
@@ -208,59 +246,70 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
 
 
-def _plan(
-    asked: dict[str, Any],
-    recipe: str | None,
-    experiment: str | None,
-    data: tuple[str, ...],
-    validate: tuple[str, ...],
-    start: str | None,
-    licence: str | None,
-    commercial: bool,
-) -> Any:
+def _new_plan(settings: Mapping[str, Any], options: Mapping[str, Any], *, is_experiment: bool) -> Any:
     from dataclasses import replace
 
     from maggie_lab.training.experiments import find_experiment
-    from maggie_lab.training.run import Plan
-    from maggie_lab.training.settings import find_recipe
+    from maggie_lab.training.plan import Plan
+    from maggie_lab.training.settings import find_recipe, with_length
 
-    if recipe and experiment:
-        raise click.UsageError("--recipe and --experiment exclude each other")
-    chosen = find_experiment(experiment).recipe if experiment else find_recipe(recipe or "default")
+    name = options.get("recipe", "default")
+    chosen = find_experiment(name).recipe if is_experiment else find_recipe(name)
     return Plan(
-        replace(chosen.settings, **asked),
-        chosen.widths,
-        data,
-        experiment or recipe or "default",
-        validate,
-        start,
+        replace(chosen.settings, **with_length(settings)),
+        chosen.config,
+        options.get("data", ()),
+        name,
+        options.get("validate", ()),
+        options.get("start"),
         chosen.needs_weights,
-        licence,
-        commercial,
+        options.get("licence"),
+        options.get("commercial", False),
     )
 
 
+def say(line: str) -> None:
+    """A line about what is done, for a person; of several processes only the first says it."""
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(line, err=True)
+
+
 def tell(row: dict[str, float]) -> None:
-    """A line of the log, for a person."""
+    """A line about the steps so far, for a person."""
     parts = [f"step {row['step']:.0f}", f"{row['minutes']:.1f} min", f"loss {row['loss']:.4f}"]
     parts += [f"held-out {name} {row[name]:.2f}" for name in ("MAD", "MSE") if name in row]
+    if row.get("left_min", 0) > 0 and not math.isnan(row["left_min"]):
+        parts.append(f"about {row['left_min']:.1f} min left")
     click.echo("  ".join(parts), err=True)
 
 
-@contextmanager
-def stop_asked() -> Iterator[Callable[[], bool]]:
-    """The first SIGINT or SIGTERM is noted, so that the step under way can end; the next one interrupts."""
-    asked = False
+class Stop:
+    """Whether a signal has asked a training to stop; calling it says so.
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+    A training asks it between steps, so from the first call on the first signal lets the step under way end.
+    Before that, while things are read, and for a second signal, `KeyboardInterrupt` ends everything at once.
+    """
+
+    def __init__(self) -> None:
+        self._asked = self._between_steps = False
+
+    def __call__(self) -> bool:
+        self._between_steps = True
+        return self._asked
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._asked or not self._between_steps:
             raise KeyboardInterrupt
-        asked = True
+        self._asked = True
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+
+@contextmanager
+def stop_asked() -> Iterator[Stop]:
+    """SIGINT and SIGTERM, as long as the context lasts, as `Stop` takes them."""
+    stop = Stop()
+    before = {number: signal.signal(number, stop.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

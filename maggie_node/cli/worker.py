@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from maggie_node.cli.commands import debug_option
+from maggie_node.cli.numbers import FiniteNumber
 
 F = TypeVar("F")
 
@@ -29,7 +30,7 @@ _ROOT = click.option(
     help="Jobs may only name files in here. Repeatable; default anywhere.",
 )
 _IDLE = click.option(
-    "--idle-s", type=click.FloatRange(min=0), metavar="N", help="End after N s without a job; default 900."
+    "--idle-s", type=FiniteNumber(min=0), metavar="N", help="End after N s without a job; default 900."
 )
 _TCP = click.option("--tcp", is_flag=True, help="A loopback port and a token instead of a Unix socket.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="As one JSON object.")

@@ -12,11 +12,11 @@ from maggie_node.farm.shot import Submission, write_text
 
 TEMPLATE, JOB, QC = "template.json", "job.json", "qc"
 NAME_CHARACTERS = 128
-"""What OpenJD allows a job's name."""
+"""Most characters that OpenJD allows in a job's name."""
 GRACE_S = 30
-"""Between the notice of a cancellation and the end; a frame under way is dropped at once."""
+"""Seconds between the notice of a cancellation and the end; a frame under way is dropped at once."""
 IDLE_S = 900
-"""After which a worker ends that nobody told to: its session was killed."""
+"""Idle seconds after which a worker ends by itself, because its session was killed."""
 
 
 def write_openjd(submission: Submission, folder: Path) -> list[Path]:

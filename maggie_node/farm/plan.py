@@ -1,9 +1,9 @@
 """How a shot is cut into tasks, and what each of them costs.
 
-A task mattes its frames from a cold start. It runs the chain of every segment it touches from the warm-up in
-front of the segment to the last frame it delivers, and looks a frame or two ahead. So a task that ends in the
-middle of a segment leaves the next one to run that segment's beginning again, and tasks that end where
-segments end compute nothing that one process for the whole shot would not compute.
+A task mattes its frames from a cold start. It computes the chain of every segment it touches, from the
+warm-up before the segment to one or two frames after the last frame it delivers. So after a task that ends in
+the middle of a segment the next task computes that segment's beginning again. Tasks that end where segments
+end compute nothing that one process for the whole shot would not compute.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from maggie_api import segments
 from maggie_api.segments import SegmentRule
 
 Cut = Callable[[Sequence[int], int], tuple[tuple[int, ...], ...]]
-"""Frames and a chunk size to tasks, as a farm does it."""
+"""Cuts frames into chunks of a size, as a farm does it."""
 
 START_S = 4.0
-"""Seconds from a process's start to its first frame: imports, weights. Measured, `benchmarks.chunking`."""
+"""Seconds from a process's start to its first frame: imports, weights. Measured by `benchmarks.chunking`."""
 SECONDS_PER_FRAME = 2.6
-"""Seconds a delivered frame takes: 2K, three people, default model, two threads; `bench --case e2e-2k`."""
+"""Seconds of a delivered frame: 2K, three people, default model, two threads; `bench --case e2e-2k`."""
 THROWN = 0.6
-"""What a frame that is computed and thrown away costs, of one delivered: it is neither refined nor written.
-Measured, `benchmarks.chunking`."""
+"""Cost of a frame that is computed and thrown away, as a share of a delivered one: it is neither refined nor
+written. Measured by `benchmarks.chunking`."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Which frames the matte of a frame is made from."""
+    """Which frames the matte of a frame depends on."""
 
     segment_frames: int | None
-    """Frames that share one chain, counted from the shot's first; None = the whole shot."""
+    """Frames of a segment, counted from the shot's first; None = the whole shot is one segment."""
     warmup_frames: int
     look_ahead: int
     """Frames after a frame that its matte depends on."""
     temporal: bool = True
-    """False: every frame by itself."""
+    """False: every frame is computed by itself."""
 
     def computed(self, asked: Iterable[int], shot_frames: Sequence[int]) -> int:
-        """Frames one task computes for the frames `asked` of the shot, when nothing is stored yet."""
+        """Number of frames that one task computes to deliver `asked`, when nothing is stored yet."""
         if not self.temporal:
             return len(set(asked))
         place = {frame: index for index, frame in enumerate(shot_frames)}
@@ -59,20 +59,20 @@ class Reach:
 
 @dataclass(frozen=True)
 class Task:
-    """What one machine does in one go."""
+    """Frames that one machine delivers in one process."""
 
     frames: tuple[int, ...]
     computed: int
-    """Frames it runs the network on: its own, those before them in their segment, warm-up, look-ahead."""
+    """Number of frames it computes: its own, those before them in their segment, warm-up, look-ahead."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class TaskPlan:
     """Every task of a shot."""
 
     tasks: tuple[Task, ...]
     in_one_go: int
-    """Frames one process for everything would compute."""
+    """Number of frames that one process for the whole shot would compute."""
 
     @property
     def delivered(self) -> int:
@@ -90,11 +90,11 @@ class Plan:
     def hours(
         self, seconds_per_frame: float, *, machines: int = 1, start_s: float = START_S, warm: bool = False
     ) -> float:
-        """Hours from the first task's start to the last one's end, when each idle machine takes the next.
+        """Hours from the first task's start to the last task's end, when an idle machine takes the next task.
 
         Args:
-            seconds_per_frame: of a frame that is delivered.
-            start_s: what a new process costs.
+            seconds_per_frame: seconds of a delivered frame.
+            start_s: seconds that a new process takes before its first frame.
             warm: a machine starts one process for all its tasks, not one for each.
         """
         free = [start_s if warm else 0.0] * min(machines, len(self.tasks))
@@ -126,10 +126,10 @@ def full(frames: Sequence[int], chunk: int) -> tuple[tuple[int, ...], ...]:
 
 def make_plan(
     frames: Sequence[int], shot_frames: Sequence[int], *, chunk: int, reach: Reach, cut: Cut = even
-) -> Plan:
+) -> TaskPlan:
     """Cut the ascending `frames` of a shot into tasks of `chunk` frames, as `cut` does it."""
     tasks = tuple(Task(part, reach.computed(part, shot_frames)) for part in cut(frames, chunk))
-    return Plan(tasks, reach.computed(frames, shot_frames))
+    return TaskPlan(tasks, reach.computed(frames, shot_frames))
 
 
 def cheapest_chunk(

@@ -1,4 +1,4 @@
-"""A plan as a person reads it: the tasks, what is computed twice, hours, and a cheaper chunk."""
+"""A plan as text: the tasks, what is computed twice, hours, and a cheaper chunk."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
     THROWN,
     Cut,
-    Plan,
     Reach,
+    TaskPlan,
     cheapest_chunk,
     make_plan,
 )
 from maggie_node.farm.shot import FarmShot
 
 LISTED = 12
-"""Tasks that are listed one by one; of more, the first and the last half of these."""
+"""Most tasks that are listed; of more tasks, the first and the last half of this number."""
 
 
 def reach_of(job: MatteJob) -> Reach:
-    """Which frames a matte of `job` is made from; the model says what the job leaves to it.
+    """Which frames a matte of `job` depends on; the model decides what the job leaves to it.
 
     Raises:
         ModelError: no such model, or it cannot be read.
@@ -51,7 +51,7 @@ def explained(
     machines: int,
     warm: bool,
 ) -> str:
-    """The plan of a shot in lines; see `Plan.hours` for `warm`."""
+    """The plan of a shot in lines; see `TaskPlan.hours` for `warm`."""
     plan = make_plan(shot.frames, shot.shot_frames, chunk=chunk, reach=reach, cut=cut)
     lines = [
         f"{_count(len(shot.frames), 'frame')} of a shot of {len(shot.shot_frames)}: "
@@ -92,7 +92,7 @@ def _chains(reach: Reach, length: int) -> str:
     )
 
 
-def _tasks(plan: Plan) -> Iterator[str]:
+def _tasks(plan: TaskPlan) -> Iterator[str]:
     for index, task in enumerate(plan.tasks):
         if len(plan.tasks) > LISTED and index == LISTED // 2:
             yield f"{'...':>6}"
@@ -101,8 +101,8 @@ def _tasks(plan: Plan) -> Iterator[str]:
             yield f"{index + 1:>6}  {frames:<20}{len(task.frames):>9}{task.computed:>9}"
 
 
-def _advice(shot: FarmShot, reach: Reach, plan: Plan, chunk: int, cut: Cut) -> Iterator[str]:
-    def of(size: int) -> Plan:
+def _advice(shot: FarmShot, reach: Reach, plan: TaskPlan, chunk: int, cut: Cut) -> Iterator[str]:
+    def of(size: int) -> TaskPlan:
         return make_plan(shot.frames, shot.shot_frames, chunk=size, reach=reach, cut=cut)
 
     if plan.computed == plan.in_one_go:
@@ -120,11 +120,11 @@ def _advice(shot: FarmShot, reach: Reach, plan: Plan, chunk: int, cut: Cut) -> I
             yield f"At no cost, in whole segments: --chunk {free}, {_cost(of(free))}."
 
 
-def _cost(plan: Plan) -> str:
+def _cost(plan: TaskPlan) -> str:
     return f"{_count(len(plan.tasks), 'task')}, {plan.computed} frames, {_overhead(plan)}"
 
 
-def _overhead(plan: Plan) -> str:
+def _overhead(plan: TaskPlan) -> str:
     return f"{100 * plan.overhead:.0f} % overhead"
 
 

@@ -1,4 +1,4 @@
-"""A job as a farm gets it: paths absolute, and every frame written out."""
+"""A job as a farm gets it: absolute paths, and every frame written out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from maggie_core.io.frames import (
 
 @dataclass(frozen=True)
 class FarmShot:
-    """A job that means the same on every machine, whatever is on disk when a task starts."""
+    """A job that means the same on every machine, whatever files are on disk when a task starts."""
 
     job: MatteJob
     """With `frames` and `shot_frames` written out, so that segments stay where they are."""
@@ -29,24 +29,24 @@ class FarmShot:
     frames: tuple[int, ...]
     """Frames to deliver, ascending."""
     missing: tuple[int, ...]
-    """Frames of the shot whose plate is not there yet."""
+    """Frames of the shot without a plate file yet."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A shot, and how a farm is to work on it."""
+    """A shot, and how a farm computes it."""
 
     shot: FarmShot
     chunk: int
-    """Frames of a task at most."""
+    """Most frames of a task."""
     name: str
     executable: str = "maggie-node"
-    """How the command is called on the farm's machines."""
+    """Name of the command on the farm's machines."""
     limits: tuple[str, ...] = ()
-    """Of the check at the end, beside the usual ones: `NAME=VALUE`."""
+    """Limits of the check at the end that differ from the usual ones: `NAME=VALUE`."""
 
     def check(self, document: str, report: str) -> list[str]:
-        """The arguments that check what was delivered."""
+        """Arguments of the command that checks the delivered mattes."""
         limits = [word for limit in self.limits for word in ("--limit", limit)]
         return ["qc", "--job", document, "-o", report, *limits]
 
@@ -96,7 +96,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _plate(job: MatteJob) -> FrameSource | None:
-    """The plate; None when it is not there but the job says which frames it will have."""
+    """The plate; None when there are no files yet and the job names the frames it will have."""
     try:
         return open_source(job.plate)
     except FrameError as error:

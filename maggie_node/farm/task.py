@@ -1,4 +1,4 @@
-"""One task of a farm: which frames it has, and its events in the lines a farm reads."""
+"""One task of a farm: its frames, and its events as the lines that the farm reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Farm = Literal["openjd", "deadline", "opencue"]
 
 
 def task_job(job: MatteJob, asked: str, *, chunk: int | None = None) -> MatteJob:
-    """The job of one task: those frames of `job` that the farm asks for.
+    """The job of one task: the frames of `job` that the farm asks for.
 
     Args:
         asked: a range; a step may be written as fileseq does, `1-9x2`, or as OpenJD does, `1-9:2`.
@@ -42,10 +42,10 @@ def task_job(job: MatteJob, asked: str, *, chunk: int | None = None) -> MatteJob
 
 
 class Teller:
-    """Tells a task's events to a farm, a line each.
+    """Prints a task's events for a farm, one line each.
 
     Args:
-        say: puts a line on the task's standard output, at once.
+        say: writes a line to the task's standard output, at once.
     """
 
     def __init__(self, farm: Farm, say: Callable[[str], None]) -> None:
@@ -69,7 +69,7 @@ class Teller:
             self._finish(event)
 
     def fail(self, sentence: str) -> None:
-        """Say why the task has failed."""
+        """Report why the task failed."""
         marks = {"openjd": "openjd_fail: ", "deadline": "Error: ", "opencue": "ERROR: "}
         self._say(marks[self._farm] + _one_line(sentence))
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from maggie_api.errors import PathError, SettingsError
 from maggie_api.job import MatteJob
-
-_NUMBER = re.compile(r"#+|@+|%0?\d*d|\$F\d*")
-"""Where a sequence's name has its frame number."""
-
-
-class PathError(Exception):
-    """A path that a job must not name; one line with the field."""
+from maggie_api.sequences import parse_pattern
+from maggie_api.settings import MODEL_NAMES
 
 
 def real_roots(roots: Iterable[str | Path]) -> tuple[str, ...]:
-    """Folders as they are on disk, symbolic links followed.
+    """Folders as they are on disk, with symbolic links followed.
 
     Raises:
-        PathError: one is not there.
+        PathError: one does not exist.
     """
     for root in roots:
         if not os.path.isdir(root):
@@ -30,15 +25,16 @@ def real_roots(roots: Iterable[str | Path]) -> tuple[str, ...]:
 
 
 def check_paths(job: MatteJob, roots: Sequence[str], *, trusted: Iterable[str] = ()) -> None:
-    """See that every path in `job` is absolute and, links followed, in one of `roots` (none: anywhere).
+    """Check that every path in `job` is absolute and, with links followed, in one of `roots`.
 
-    Names of models and of OCIO configurations are no paths. What is a sequence is checked file by file.
+    Names of models and of OCIO configurations are no paths. A sequence is checked file by file.
 
     Args:
-        trusted: paths that are fine wherever they are.
+        roots: allowed folders; empty = anywhere.
+        trusted: paths that are allowed wherever they are.
 
     Raises:
-        PathError: the first path that is not.
+        PathError: the first path that is not allowed.
     """
     for field, path in _paths(job):
         if path in trusted:
@@ -65,6 +61,8 @@ def _paths(job: MatteJob) -> Iterator[tuple[str, str]]:
 
 
 def _is_path(model: str) -> bool:
+    if model in MODEL_NAMES:
+        return False
     return os.path.basename(model) != model or model.startswith("~") or os.path.exists(model)
 
 
@@ -79,21 +77,14 @@ def _check(field: str, path: str, roots: Sequence[str]) -> None:
 
 
 def _files_of(path: str) -> Iterator[str]:
-    """Files of a sequence that are links: each may lead somewhere else."""
-    folder, name = os.path.split(path)
-    number = _NUMBER.search(name)
-    if number is None:
-        return
-    # A range may stand before the number: a.1001-1010#.exr.
-    start, end = name[: number.start()].rstrip("0123456789-,:xy"), name[number.end() :]
+    """Files of a sequence that are symbolic links: each may lead to another folder."""
     try:
-        with os.scandir(folder) as entries:
-            yield from (
-                entry.path
-                for entry in entries
-                if entry.is_symlink() and entry.name.startswith(start) and entry.name.endswith(end)
-            )
-    except OSError:  # not there: the job will say so
+        pattern = parse_pattern(path)
+        if pattern is None:
+            return
+        with os.scandir(pattern.folder) as entries:
+            yield from (entry.path for entry in entries if entry.is_symlink() and pattern.matches(entry.name))
+    except (SettingsError, OSError):  # no name of a sequence, or no such folder: the job ends with the reason
         return
 
 

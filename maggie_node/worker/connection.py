@@ -16,9 +16,9 @@ from typing import Protocol
 from maggie_api.client.rpc import Lines, TooLong
 
 QUEUE_BYTES = 8 << 20
-"""Of lines a client has not read yet, some 20 000 frames. Whoever has more for it waits."""
+"""Most bytes of lines that wait for a client, some 20 000 frames. A job with more events for it waits."""
 STALL_S = 60.0
-"""A client with a full queue that reads nothing for so long is disconnected."""
+"""A client with a full queue that reads nothing for this long is disconnected."""
 READ_BYTES = 1 << 16
 
 
@@ -26,21 +26,21 @@ class Channel(Protocol):
     """Bytes to and from a client."""
 
     def read(self) -> bytes | None:
-        """Some bytes; none at the end; None when nothing came for a while."""
+        """Bytes that came; empty at the end; None when nothing came for a while."""
         ...
 
     def write(self, data: memoryview) -> int:
-        """How many bytes were taken; 0 when none were for a while.
+        """Number of bytes that were taken; 0 when none were for a while.
 
         Raises:
-            OSError: nobody reads any more.
+            OSError: the client is gone.
         """
         ...
 
     def close(self) -> None: ...
 
 
-class Pipes:
+class PipeChannel:
     """Two file descriptors, as a host gives them to its child."""
 
     def __init__(self, source: int, target: int):
@@ -53,10 +53,10 @@ class Pipes:
         return os.write(self._target, data)
 
     def close(self) -> None:
-        """Nothing: closing a pipe that a thread reads from would wait for it."""
+        """Do nothing: closing a pipe that a thread reads from would wait for that thread."""
 
 
-class Connection:
+class SocketChannel:
     """A connected socket."""
 
     def __init__(self, line: socket.socket, *, stall_s: float = STALL_S):
@@ -83,21 +83,21 @@ class Connection:
         self._line.close()
 
 
-class Peer:
-    """A client: what it says goes to `heard` line by line, what it is told waits until it reads.
+class Connection:
+    """The connection to one client. Its lines go to `heard`; lines to it wait in a queue until it reads.
 
     Args:
-        heard: gets every line, in the thread that reads.
-        gone: called once, when the client has nothing more to say or takes nothing more.
-        queue_bytes: of lines not read yet, at most; one line more always fits.
+        heard: called with every line, in the thread that reads.
+        gone: called once, when the client has closed its end or does not read any more.
+        queue_bytes: most bytes of lines in the queue; into an empty queue any line fits.
     """
 
     def __init__(
         self,
         channel: Channel,
         *,
-        heard: Callable[[Peer, bytes | TooLong], None],
-        gone: Callable[[Peer], None],
+        heard: Callable[[Connection, bytes | TooLong], None],
+        gone: Callable[[Connection], None],
         queue_bytes: int = QUEUE_BYTES,
     ):
         self.name = "a client"
@@ -115,7 +115,7 @@ class Peer:
         threading.Thread(target=self._read, daemon=True).start()
 
     def send(self, line: bytes, *, aside: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
-        """Queue a line; waits, inside `aside`, while the queue is full. Lines to who is gone go nowhere."""
+        """Queue a line; waits inside `aside` while the queue is full. A client that is gone gets nothing."""
         with self._change:
             if self._has_room(line):
                 self._put(line)
@@ -125,7 +125,7 @@ class Peer:
             self._put(line)
 
     def end(self, *, at_once: bool = False) -> None:
-        """End the connection when everything queued is written, or at once."""
+        """End the connection, when every queued line is written or at once."""
         with self._change:
             self._ending = True
             if at_once:
@@ -136,7 +136,7 @@ class Peer:
             self._close()
 
     def wait_ended(self, timeout_s: float) -> None:
-        """Until everything queued is written and the connection has ended, or the time is over."""
+        """Wait until every queued line is written and the connection has ended, at most `timeout_s`."""
         with self._change:
             self._change.wait_for(lambda: self._ended, timeout_s)
 
@@ -207,7 +207,7 @@ class Peer:
 
 
 LOG_BYTES = 4 << 20
-"""A log file is emptied when it has grown to this, so that nobody can fill a disk with nonsense."""
+"""A log file is emptied when it has grown to this size, so that no client can fill a disk."""
 
 
 def log(text: str) -> None:
@@ -219,5 +219,5 @@ def log(text: str) -> None:
             os.ftruncate(2, 0)
         sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} worker {os.getpid()}: {shown}\n")
         sys.stderr.flush()
-    except (OSError, ValueError):  # nobody listens
+    except (OSError, ValueError):  # stderr is closed
         pass

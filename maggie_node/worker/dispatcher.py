@@ -1,4 +1,4 @@
-"""What each request does."""
+"""Answers the requests of clients."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Any, Literal
 
 from maggie_api.client import rpc
 from maggie_api.client.rpc import PROTOCOL, Answer, Cancel, Hello, Nothing, Request, Submit, TooLong, Welcome
-from maggie_api.errors import RpcError
+from maggie_api.errors import PathError, RpcError
 from maggie_node import __version__
-from maggie_node.worker.allowed_paths import PathError, check_paths
-from maggie_node.worker.connection import Peer, log
+from maggie_node.worker.allowed_paths import check_paths
+from maggie_node.worker.connection import Connection, log
 from maggie_node.worker.jobs import Jobs
 
 CAPABILITIES = ("submit", "cancel", "status", "shutdown", "interactive", "keep")
 
 
-class Desk:
-    """Answers requests, line by line; whatever they are, the worker lives on.
+class Dispatcher:
+    """Answers requests line by line. No request ends the worker but `shutdown`.
 
     Args:
-        roots: folders the paths of a job have to be in; none = anywhere.
-        token: what `hello` has to bring; None = nothing.
-        trusted: paths that are fine wherever they are.
-        stop: called when a client asks for the end.
-        clients: how many there are now.
+        roots: folders that the paths of a job have to be in; empty = anywhere.
+        token: token that `hello` has to carry; None = none.
+        trusted: paths that are allowed wherever they are.
+        stop: called when a client asks for the end of the worker.
+        clients: returns the number of clients.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Desk:
         self._transport: Literal["stdio", "unix", "tcp"] = transport
         self._token, self._trusted, self._clients = token, trusted, clients
         self._began = time.monotonic()
-        self._methods: dict[str, Callable[[Peer, Request], None]] = {
+        self._methods: dict[str, Callable[[Connection, Request], None]] = {
             "hello": self._hello,
             "submit": self._submit,
             "cancel": self._cancel,
@@ -55,8 +55,8 @@ class Desk:
             "shutdown": self._shutdown,
         }
 
-    def heard(self, peer: Peer, line: bytes | TooLong) -> None:
-        """Do what a line asks for, and answer."""
+    def heard(self, connection: Connection, line: bytes | TooLong) -> None:
+        """Carry out the request in a line, and answer it."""
         asked = None
         try:
             if isinstance(line, TooLong):
@@ -69,30 +69,30 @@ class Desk:
             asked = rpc.parse(line)
             if isinstance(asked, Answer):
                 raise RpcError(rpc.NO_REQUEST, "request: an answer, and nothing was asked", id=asked.id)
-            self._do(peer, asked)
+            self._do(connection, asked)
         except RpcError as said:
-            self._refuse(peer, asked, said)
+            self._refuse(connection, asked, said)
         except Exception as error:
             traceback.print_exception(error, file=sys.stderr)
             said = f"a defect of ours, please report it with the worker's log: {type(error).__name__}"
-            self._refuse(peer, asked, RpcError(rpc.DEFECT, said))
+            self._refuse(connection, asked, RpcError(rpc.DEFECT, said))
 
-    def _do(self, peer: Peer, asked: Request) -> None:
+    def _do(self, connection: Connection, asked: Request) -> None:
         if asked.method not in self._methods:
             known = ", ".join(self._methods)
             raise RpcError(rpc.NO_METHOD, f"no method {_short(asked.method)}: there are {known}")
-        if not peer.welcomed and asked.method != "hello":
+        if not connection.welcomed and asked.method != "hello":
             raise RpcError(rpc.NO_HELLO, f"{asked.method}: say hello first, with the protocol's version")
-        self._methods[asked.method](peer, asked)
+        self._methods[asked.method](connection, asked)
 
-    def _refuse(self, peer: Peer, asked: Request | Answer | None, said: RpcError) -> None:
-        log(f"{peer.name} refused: {said}")
+    def _refuse(self, connection: Connection, asked: Request | Answer | None, said: RpcError) -> None:
+        log(f"{connection.name} refused: {said}")
         if not isinstance(asked, Request) or asked.answered:
-            peer.send(rpc.error(said.id if asked is None else asked.id, said))
-        if self._token is not None and not peer.welcomed:
-            peer.end()  # whoever is not let in gets no second try
+            connection.send(rpc.error(said.id if asked is None else asked.id, said))
+        if self._token is not None and not connection.welcomed:
+            connection.end()  # a client without the token gets no second try
 
-    def _hello(self, peer: Peer, asked: Request) -> None:
+    def _hello(self, connection: Connection, asked: Request) -> None:
         theirs = asked.params.get("protocol")
         if theirs != PROTOCOL or isinstance(theirs, bool):
             raise RpcError(
@@ -105,28 +105,28 @@ class Desk:
             (said.token or "").encode("utf-8", "replace"), self._token.encode()
         ):
             raise RpcError(rpc.WRONG_TOKEN, "hello: the token is wrong or missing: read it in worker.json")
-        peer.name = said.client[:80] or peer.name
-        peer.welcomed = True
+        connection.name = said.client[:80] or connection.name
+        connection.welcomed = True
         welcome = Welcome(
             PROTOCOL, __version__, os.getpid(), self._transport, CAPABILITIES, roots=self._roots
         )
-        self._answer(peer, asked, welcome)
+        self._answer(connection, asked, welcome)
 
-    def _submit(self, peer: Peer, asked: Request) -> None:
+    def _submit(self, connection: Connection, asked: Request) -> None:
         said = rpc.params_of(Submit, asked)
         try:
             check_paths(said.job, self._roots, trusted=self._trusted)
         except PathError as error:
             raise RpcError(rpc.NOT_ALLOWED, str(error)) from None
         number = self._jobs.new_id()
-        self._answer(peer, asked, {"job_id": number})  # before the first event of the job
-        self._jobs.add(number, said, peer)
+        self._answer(connection, asked, {"job_id": number})  # before the first event of the job
+        self._jobs.add(number, said, connection)
 
-    def _cancel(self, peer: Peer, asked: Request) -> None:
+    def _cancel(self, connection: Connection, asked: Request) -> None:
         said = rpc.params_of(Cancel, asked)
-        self._answer(peer, asked, {"cancelled": self._jobs.cancel(said.job_id)})
+        self._answer(connection, asked, {"cancelled": self._jobs.cancel(said.job_id)})
 
-    def _status(self, peer: Peer, asked: Request) -> None:
+    def _status(self, connection: Connection, asked: Request) -> None:
         rpc.params_of(Nothing, asked)
         status = {
             "pid": os.getpid(),
@@ -136,17 +136,17 @@ class Desk:
             "models": self._jobs.models(),
             "jobs": self._jobs.status(),
         }
-        self._answer(peer, asked, status)
+        self._answer(connection, asked, status)
 
-    def _shutdown(self, peer: Peer, asked: Request) -> None:
+    def _shutdown(self, connection: Connection, asked: Request) -> None:
         rpc.params_of(Nothing, asked)
-        log(f"{peer.name} asks for the end")
-        self._answer(peer, asked, {})
+        log(f"{connection.name} asks for the end")
+        self._answer(connection, asked, {})
         self._stop()
 
-    def _answer(self, peer: Peer, asked: Request, value: Any) -> None:
+    def _answer(self, connection: Connection, asked: Request, value: Any) -> None:
         if asked.answered:
-            peer.send(rpc.result(asked.id, value))
+            connection.send(rpc.result(asked.id, value))
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Whose turn it is to compute: one job at a time, handed over between frames."""
+"""Which job computes: one at a time, and the turn passes on between frames."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 BATCHES_BEGUN = 4
-"""Batch jobs that hold frames in memory at once; a further client's waits until one of them ends."""
+"""Most batch jobs under way at once, since each holds frames in memory. Another one waits until one ends."""
 PATIENCE_S = 20.0
-"""A batch that has waited for so long gets one frame, however many interactive jobs there are."""
+"""A batch that has waited this long gets one frame, however many interactive jobs there are."""
 
 
 @dataclass(eq=False)
-class Place:
-    """A job's place among those that want to compute."""
+class Ticket:
+    """The place of a job in the line of those that want to compute."""
 
     client: Hashable
     interactive: bool
     begin: Callable[[], None]
-    """Called once, with the first turn; must not wait."""
+    """Called once, when the first turn comes; must not wait."""
     begun: bool = False
     waiting: bool = True
     cancelled: bool = False
     since: float = field(default=0.0)
-    """When it began to wait."""
+    """Time at which it began to wait, by the scheduler's clock."""
 
 
-class Turns:
-    """Interactive jobs go before batches; clients take turns frame by frame; one client's jobs run in order.
+class FairScheduler:
+    """Gives the turn to one ticket at a time.
 
-    The turn belongs to one place at a time. `pause` is where it changes hands.
+    Interactive jobs go before batches. Clients take turns frame by frame. The jobs of one client run in
+    order. The turn passes on in `pause`.
     """
 
     def __init__(
@@ -44,111 +45,114 @@ class Turns:
     ):
         self._batches_begun, self._patience_s, self._clock = batches_begun, patience_s, clock
         self._change = threading.Condition()
-        self._places: list[Place] = []
-        self._holder: Place | None = None
+        self._tickets: list[Ticket] = []
+        self._holder: Ticket | None = None
         self._served: dict[Hashable, int] = {}
         self._turn = 0
 
-    def join(self, place: Place) -> None:
-        """Stand in line; `place.begin` is called when the first turn comes, which may be at once."""
+    def join(self, ticket: Ticket) -> None:
+        """Add a ticket to the line. `ticket.begin` is called at its first turn, which may be now."""
         with self._change:
-            place.since = self._clock()
-            self._places.append(place)
+            ticket.since = self._clock()
+            self._tickets.append(ticket)
             self._hand_over()
 
-    def pause(self, place: Place) -> bool:
-        """Between two frames: let others go first, and return when it is this one's turn again.
+    def pause(self, ticket: Ticket) -> bool:
+        """Let other jobs compute between two frames; returns when it is this one's turn again.
 
         Returns:
-            Whether the place was cancelled meanwhile; it then has no turn, and computes no more.
+            Whether the ticket was cancelled. It then has no turn and must not compute.
         """
         with self._change:
-            self._give_up(place)
-            self._change.wait_for(lambda: self._holder is place or place.cancelled)
-            return place.cancelled
+            self._give_up(ticket)
+            self._change.wait_for(lambda: self._holder is ticket or ticket.cancelled)
+            if ticket.cancelled:
+                self._give_up(ticket)  # the turn may have come just before
+            return ticket.cancelled
 
     @contextmanager
-    def aside(self, place: Place) -> Iterator[None]:
-        """Others compute while the body waits for something else; afterwards it is this one's turn again."""
+    def aside(self, ticket: Ticket) -> Iterator[None]:
+        """Let others compute while the body waits for something; then wait for this one's turn again."""
         with self._change:
-            place.waiting = False
-            self._holder = None
-            self._hand_over()
+            ticket.waiting = False
+            if self._holder is ticket:  # a cancelled one has lost its turn, and another may compute now
+                self._holder = None
+                self._hand_over()
         try:
             yield
         finally:
-            self.pause(place)
+            self.pause(ticket)
 
-    def cancel(self, place: Place) -> bool:
-        """End the waiting of `place`.
+    def cancel(self, ticket: Ticket) -> bool:
+        """Cancel `ticket`; it waits no longer.
 
         Returns:
-            Whether it was there and has not begun, so that nobody but the caller can tell how it ended.
+            Whether it was in the line and had not begun. The caller then reports how the job ended.
         """
         with self._change:
-            place.cancelled = True
-            place.waiting = False
+            ticket.cancelled = True
+            ticket.waiting = False
             self._change.notify_all()
-            if place.begun or place not in self._places:
+            if ticket.begun or ticket not in self._tickets:
                 return False
-            self._remove(place)
+            self._remove(ticket)
             return True
 
-    def leave(self, place: Place) -> None:
-        """Done, one way or the other."""
+    def leave(self, ticket: Ticket) -> None:
+        """Take `ticket` out of the line: its job has ended."""
         with self._change:
-            self._remove(place)
+            self._remove(ticket)
 
-    def holds(self, place: Place) -> bool:
-        """Whether `place` computes now."""
-        return self._holder is place
+    def holds(self, ticket: Ticket) -> bool:
+        """Whether `ticket` computes now."""
+        return self._holder is ticket
 
-    def _give_up(self, place: Place) -> None:
-        if place.cancelled:
-            place.waiting = False
-        elif not place.waiting:
-            place.waiting, place.since = True, self._clock()
-        if self._holder in (None, place):
+    def _give_up(self, ticket: Ticket) -> None:
+        if ticket.cancelled:
+            ticket.waiting = False
+        elif not ticket.waiting:
+            ticket.waiting, ticket.since = True, self._clock()
+        if self._holder in (None, ticket):
             self._holder = None
             self._hand_over()
 
-    def _remove(self, place: Place) -> None:
-        if place in self._places:
-            self._places.remove(place)
-        if not any(other.client == place.client for other in self._places):
-            self._served.pop(place.client, None)
-        if self._holder is place:
+    def _remove(self, ticket: Ticket) -> None:
+        if ticket in self._tickets:
+            self._tickets.remove(ticket)
+        if not any(other.client == ticket.client for other in self._tickets):
+            self._served.pop(ticket.client, None)
+        if self._holder is ticket:
             self._holder = None
         self._hand_over()
 
     def _hand_over(self) -> None:
         if self._holder is not None:
             return
-        place = self._next()
-        if place is None:
+        ticket = self._next()
+        if ticket is None:
             return
         self._turn += 1
-        self._served[place.client] = self._turn
-        self._holder, place.waiting = place, False
-        if place.begun:
+        self._served[ticket.client] = self._turn
+        self._holder, ticket.waiting = ticket, False
+        if ticket.begun:
             self._change.notify_all()
         else:
-            place.begun = True
-            place.begin()
+            ticket.begun = True
+            ticket.begin()
 
-    def _next(self) -> Place | None:
+    def _next(self) -> Ticket | None:
         interactive = self._first_of_each_client(interactive=True)
         batch = self._first_of_each_client(interactive=False)
-        begun = sum(place.begun and not place.interactive for place in self._places)
+        begun = sum(ticket.begun and not ticket.interactive for ticket in self._tickets)
         if begun >= self._batches_begun:
-            batch = [place for place in batch if place.begun]
-        starved = [place for place in batch if self._clock() - place.since >= self._patience_s]
+            batch = [ticket for ticket in batch if ticket.begun]
+        starved = [ticket for ticket in batch if self._clock() - ticket.since >= self._patience_s]
         line = (starved or interactive or batch) if interactive else batch
-        return min(line, key=lambda place: self._served.get(place.client, 0), default=None)
+        return min(line, key=lambda ticket: self._served.get(ticket.client, 0), default=None)
 
-    def _first_of_each_client(self, *, interactive: bool) -> list[Place]:
-        first: dict[Hashable, Place] = {}
-        for place in self._places:
-            if place.waiting and place.interactive == interactive:
-                first.setdefault(place.client, place)
+    def _first_of_each_client(self, *, interactive: bool) -> list[Ticket]:
+        first: dict[Hashable, Ticket] = {}
+        for ticket in self._tickets:
+            if ticket.waiting and ticket.interactive == interactive:
+                first.setdefault(ticket.client, ticket)
         return list(first.values())

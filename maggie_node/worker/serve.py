@@ -1,4 +1,4 @@
-"""The two ways to run a worker, and what ends it."""
+"""Runs a worker: over stdio for the process that started it, or over a socket for many clients."""
 
 from __future__ import annotations
 
@@ -33,40 +33,44 @@ from maggie_api.errors import FolderError
 from maggie_node import __version__
 from maggie_node.openmp import settle_waiting
 from maggie_node.worker.allowed_paths import real_roots
-from maggie_node.worker.connection import Connection, Peer, Pipes, log
-from maggie_node.worker.dispatcher import Desk
+from maggie_node.worker.connection import Connection, PipeChannel, SocketChannel, log
+from maggie_node.worker.dispatcher import Dispatcher
 from maggie_node.worker.jobs import Jobs
 
 IDLE_S = 900.0
-"""A shared worker without a job for so long ends and frees its memory."""
+"""A shared worker that had no job for this long ends and frees its memory."""
 HELLO_S = 10.0
-"""Who has not said hello by then is disconnected."""
-CLIENTS = 64
+"""A client that has not said hello after this long is disconnected."""
+MAX_CLIENTS = 64
+"""Each client takes two threads and its queue; another one is turned away."""
 LAST_FRAME_S = 60.0
-"""How long the end waits for the frame under way. Files are whole whenever a worker dies."""
+"""Longest wait for the frame under way when the worker ends. Files are whole whenever a worker dies."""
 GOING_S = LAST_FRAME_S + 30
-"""How long a new worker waits for one that is about to end."""
+"""Longest wait of a new worker for one that is about to end."""
 TICK_S = 0.5
+"""Time between two looks at what may end the worker."""
 
 
 def serve_stdio(*, roots: Sequence[str | Path] = ()) -> int:
     """Serve the process that started this one, until it closes our stdin, dies, or asks for the end.
 
-    From here on descriptor 1 is stderr: what a library prints, in Python or in C, is no protocol.
+    From here on descriptor 1 is stderr, so that a print in a library, in Python or in C, does not get into
+    the protocol.
     """
     allowed = real_roots(roots)
     source, target = _take_stdio()
     _prepare()
     stop, jobs, parent = threading.Event(), Jobs(), os.getppid()
-    desk = Desk(jobs, transport="stdio", roots=allowed, stop=stop.set, trusted=_take_ocio())
-    peer = Peer(Pipes(source, target), heard=desk.heard, gone=lambda _: stop.set())
-    peer.name = "the host"
-    peer.start()
+    dispatcher = Dispatcher(jobs, transport="stdio", roots=allowed, stop=stop.set, trusted=_take_ocio())
+    connection = Connection(PipeChannel(source, target), heard=dispatcher.heard, gone=lambda _: stop.set())
+    connection.name = "the host"
+    connection.start()
     with _ending_on_signals():
-        # The pipe's end stays open when the host has given it to another child: so its life is watched too.
+        # The host may have passed its end of the pipe to another child, which keeps it open. So this also
+        # watches whether the host lives.
         while not stop.wait(TICK_S) and os.getppid() == parent:
             pass
-    return _end(jobs, [peer])
+    return _end(jobs, [connection])
 
 
 def serve(
@@ -77,14 +81,14 @@ def serve(
     tcp: bool = False,
     asked_ns: int | None = None,
 ) -> int:
-    """Serve whoever finds the folder, until there was no job for `idle_s`, or somebody asks for the end.
+    """Serve every client that finds the folder, until no job came for `idle_s` or a client asks for the end.
 
-    Returns at once when a worker is there already.
+    Returns at once when the folder has a worker already.
 
     Args:
-        tcp: a loopback port and a token instead of a Unix socket; always so on Windows.
-        asked_ns: when somebody asked for this worker (`time.time_ns`). If another one has listened since, it
-            was found, and this one leaves, also when the other has ended meanwhile.
+        tcp: use a loopback port and a token instead of a Unix socket; always so on Windows.
+        asked_ns: time at which this worker was asked for (`time.time_ns`). If another one has listened since,
+            that one was found; this one then leaves, even when the other has ended meanwhile.
 
     Raises:
         FolderError: the folder is not this user's alone.
@@ -112,24 +116,24 @@ def serve(
 
 
 class _Shared:
-    """A worker that many find; holds the folder's lock."""
+    """A worker for many clients; holds the folder's lock."""
 
     def __init__(self, folder: Path, roots: tuple[str, ...], idle_s: float, tcp: bool):
         self._folder, self._idle_s, self._tcp = folder, idle_s, tcp
         self._stop = threading.Event()
         self._jobs = Jobs()
         self._lock = threading.Lock()
-        self._peers: set[Peer] = set()
+        self._connections: set[Connection] = set()
         self._last_came = time.monotonic()
         self._token = secrets.token_hex(32) if tcp else None
-        self._desk = Desk(
+        self._dispatcher = Dispatcher(
             self._jobs,
             transport="tcp" if tcp else "unix",
             roots=roots,
             stop=self._stop.set,
             token=self._token,
             trusted=_take_ocio(),
-            clients=lambda: len(self._peers),
+            clients=lambda: len(self._connections),
         )
 
     def run(self, lock: BinaryIO) -> int:
@@ -146,10 +150,10 @@ class _Shared:
                 if idle > self._idle_s:
                     log(f"no job for {self._idle_s:g} s")
                     break
-        # Nobody can come any more; the lock is held to the end, so the next worker waits for it.
+        # No client can connect any more. The lock is held to the end, so the next worker waits for it.
         with self._lock:
-            peers = list(self._peers)
-        return _end(self._jobs, peers)
+            connections = list(self._connections)
+        return _end(self._jobs, connections)
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:
@@ -171,7 +175,7 @@ class _Shared:
                 listener.bind(str(path))
                 stack.callback(path.unlink, missing_ok=True)
                 address = Address(os.getpid(), __version__, socket=str(path))
-            listener.listen(CLIENTS)
+            listener.listen(MAX_CLIENTS)
             write_address(self._folder, address)
             stack.callback((self._folder / ADDRESS).unlink, missing_ok=True)
             yield listener
@@ -185,42 +189,42 @@ class _Shared:
                 continue
             except OSError:
                 return
-            peer = Peer(Connection(line), heard=self._desk.heard, gone=self._gone)
+            connection = Connection(SocketChannel(line), heard=self._dispatcher.heard, gone=self._gone)
             with self._lock:
-                full = len(self._peers) >= CLIENTS
+                full = len(self._connections) >= MAX_CLIENTS
                 if not full:
-                    self._peers.add(peer)
+                    self._connections.add(connection)
             if full:
-                log(f"{CLIENTS} clients are here: one more was turned away")
-                peer.end(at_once=True)
+                log(f"{MAX_CLIENTS} clients are here: one more was turned away")
+                connection.end(at_once=True)
                 continue
             self._last_came = time.monotonic()
-            peer.start()
+            connection.start()
 
-    def _gone(self, peer: Peer) -> None:
+    def _gone(self, connection: Connection) -> None:
         with self._lock:
-            self._peers.discard(peer)
-        peer.end(at_once=True)
-        self._jobs.cancel_of(peer)
+            self._connections.discard(connection)
+        connection.end(at_once=True)
+        self._jobs.cancel_of(connection)
 
     def _drop_the_silent(self) -> None:
         with self._lock:
-            peers = list(self._peers)
-        for peer in peers:
-            if not peer.welcomed and time.monotonic() - peer.since > HELLO_S:
+            connections = list(self._connections)
+        for connection in connections:
+            if not connection.welcomed and time.monotonic() - connection.since > HELLO_S:
                 log("a client did not say hello: disconnected")
-                peer.end(at_once=True)
+                connection.end(at_once=True)
 
 
-def _end(jobs: Jobs, peers: Sequence[Peer]) -> int:
-    """Cancel what is there, wait for the frame under way, tell everybody."""
+def _end(jobs: Jobs, connections: Sequence[Connection]) -> int:
+    """Cancel every job, wait for the frame under way, and close every connection."""
     jobs.cancel_all()
     if not jobs.wait_empty(LAST_FRAME_S):
         log(f"the frame under way took more than {LAST_FRAME_S:g} s: it is dropped")
-    for peer in peers:
-        peer.end()
-    for peer in peers:
-        peer.wait_ended(5)
+    for connection in connections:
+        connection.end()
+    for connection in connections:
+        connection.wait_ended(5)
     log("ends")
     return 0
 
@@ -242,7 +246,7 @@ def _take_stdio() -> tuple[int, int]:
 
 
 def _take_ocio() -> tuple[str, ...]:
-    """Forget $OCIO, so that a job means the same in every worker: clients name theirs in the job."""
+    """Remove $OCIO, so that a job means the same in every worker. Clients name theirs in the job."""
     config = os.environ.pop("OCIO", None)
     return () if config is None else (config,)
 
@@ -254,7 +258,7 @@ def _prepare() -> None:
 
 @contextlib.contextmanager
 def _ending_on_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the body, and the worker with it, in good order."""
+    """SIGINT and SIGTERM end the body, so that the worker ends its jobs before itself."""
 
     def on_signal(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -267,5 +271,5 @@ def _ending_on_signals() -> Iterator[None]:
     except KeyboardInterrupt:
         log("asked to end by a signal")
     finally:
-        for number in numbers:  # the next one ends it without order
+        for number in numbers:  # the next signal ends the process at once
             signal.signal(number, signal.SIG_DFL)

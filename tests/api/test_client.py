@@ -292,6 +292,36 @@ def test_the_reason_of_a_worker_that_cannot_start_is_in_the_sentence(tmp_path: P
             worker.capabilities  # noqa: B018 - it waits
 
 
+def long_job(tmp_path: Path) -> MatteJob:
+    """A job whose document takes more than a MiB."""
+    guidance = tuple(MaskGuidance(f"{n}", f"/{'a' * 1000}/{n}.exr") for n in range(1100))
+    return MatteJob(str(tmp_path / "p.exr"), str(tmp_path / "m.exr"), guidance)
+
+
+def test_a_job_document_that_is_too_long_is_refused_before_it_is_sent(child: Worker, tmp_path: Path):
+    running = child.submit(long_job(tmp_path))
+
+    with pytest.raises(WorkerError, match=r"takes 1\.\d MiB and a worker reads 1 MiB: name fewer") as refused:
+        list(running.events())
+
+    assert refused.value.exit_code == 2 and "\n" not in str(refused.value)
+    assert child.status()["jobs"] == []
+
+
+def test_a_worker_that_reads_less_than_the_client_sends_refuses_it_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with start_child() as worker:
+        monkeypatch.setattr(client.rpc, "MAX_LINE", 64 << 20)
+        running = worker.submit(long_job(tmp_path))
+
+        with pytest.raises(WorkerError, match="longer than 1 MiB") as refused:
+            list(running.events())
+
+        assert refused.value.exit_code == 2
+        assert worker.status()["jobs"] == []
+
+
 def test_a_host_gives_its_traps_to_nobody():
     trap = {
         "PYTHONHOME": "/nuke",

@@ -8,6 +8,7 @@ import pytest
 
 from maggie_api.errors import DocumentError
 from maggie_api.events import (
+    EffectiveSettings,
     Event,
     Finished,
     FrameDone,
@@ -15,7 +16,6 @@ from maggie_api.events import (
     InstanceInfo,
     Repairs,
     Started,
-    Terms,
     Warning,
     from_line,
     to_line,
@@ -27,8 +27,12 @@ STARTED = Started(
     device="cpu",
     model="default",
     precision="fp32",
-    asked=Terms(device="auto", precision="auto", working_px=576, detail="working", backend="auto"),
-    effective=Terms(device="cpu", precision="fp32", working_px=540, detail="working", backend="full"),
+    asked=EffectiveSettings(
+        device="auto", precision="auto", working_px=576, detail="working", backend="auto"
+    ),
+    effective=EffectiveSettings(
+        device="cpu", precision="fp32", working_px=540, detail="working", backend="native"
+    ),
     working_size="960x540",
     licence="Apache-2.0",
     colorspace="ACEScg",

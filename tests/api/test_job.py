@@ -168,6 +168,13 @@ def test_a_model_that_lies_beside_the_job_is_taken_as_a_file(tmp_path: Path):
     assert job.model == str(tmp_path / "own.safetensors")
 
 
+def test_a_folder_that_is_called_like_a_model_is_taken_only_as_a_path(tmp_path: Path):
+    (tmp_path / "default").mkdir()
+
+    for model, meant in (("default", "default"), ("./default", str(tmp_path / "default"))):
+        assert dataclasses.replace(PLAIN, model=model).anchored(tmp_path).model == meant
+
+
 def test_an_absolute_path_stays_where_it_is(tmp_path: Path):
     elsewhere = str(tmp_path / "show" / "plate.####.exr")
 

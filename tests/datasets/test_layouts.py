@@ -114,7 +114,7 @@ def test_a_missing_folder_and_an_unknown_set_are_named(tmp_path: Path):
         find_samples("coco", tmp_path)
 
 
-def test_a_picture_without_alphas_is_named(tmp_path: Path):
+def test_an_image_without_alphas_is_named(tmp_path: Path):
     shutil.rmtree(write_him2k(tmp_path) / "alphas" / "comp" / "b")
 
     with pytest.raises(FrameError, match=r"b\.png has no alphas: expected one PNG per instance in .*comp/b"):
@@ -126,6 +126,55 @@ def test_a_frame_without_alphas_is_named(tmp_path: Path):
 
     with pytest.raises(FrameError, match=r"00001\.png has no alphas \(1 of 3 frames"):
         find_samples("v-him2k5", tmp_path)
+
+
+def renumber(clip: Path, name: str) -> None:
+    """Give every frame of a clip, a file or a folder, another name of its number."""
+    for path in sorted(clip.iterdir(), reverse=True):
+        path.rename(clip / (name.format(int(path.stem)) + path.suffix))
+
+
+def test_frames_are_ordered_and_paired_by_number_however_they_are_padded(tmp_path: Path):
+    level = write_clips(tmp_path / "comp_easy", frames=12, masks=True)
+    renumber(level / "fgr" / "00000", "{}")
+    renumber(level / "pha" / "00000", "{:03d}")
+    renumber(level / "xmem" / "00000", "frame.{}")
+
+    (clip,) = find_samples("v-him60", tmp_path)
+
+    assert [path.name for path in clip.frames] == [f"{k}.png" for k in range(12)]
+    assert [row[0].parent.name for row in clip.alphas if row[0]] == [f"{k:03d}" for k in range(12)]
+    assert [row[1].parent.name for row in clip.masks if row[1]] == [f"frame.{k}" for k in range(12)]
+
+
+@pytest.mark.parametrize(
+    "kind, error, said",
+    [
+        ("pha", FrameError, r"00000\.png has no alphas \(1 of 3 frames"),
+        ("xmem", GuidanceError, r"xmem/00000 has files for frame 3, which .*00000 does not have \(0-2\)"),
+    ],
+)
+def test_alphas_and_masks_that_are_one_frame_off_are_refused(
+    tmp_path: Path, kind: str, error: type[InputError], said: str
+):
+    level = write_clips(tmp_path / "comp_easy", masks=True)
+    for path in sorted((level / kind / "00000").iterdir(), reverse=True):
+        path.rename(path.with_name(f"{int(path.name) + 1:05d}"))
+
+    with pytest.raises(error, match=said):
+        find_samples("v-him60", tmp_path)
+
+
+def test_frames_without_a_number_or_with_the_same_one_are_refused(tmp_path: Path):
+    folder = write_clips(tmp_path / "a") / "fgr" / "00000"
+    (folder / "00001.png").rename(folder / "last.png")
+    with pytest.raises(FrameError, match="is no clip: each image needs a name with its frame number"):
+        find_samples("v-him2k5", tmp_path / "a")
+
+    folder = write_clips(tmp_path / "b") / "fgr" / "00000"
+    (folder / "00001.png").rename(folder / "2.png")
+    with pytest.raises(FrameError, match="are both frame 2: keep one of them"):
+        find_samples("v-him2k5", tmp_path / "b")
 
 
 def test_a_missing_mask_is_named(tmp_path: Path):

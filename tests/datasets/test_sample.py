@@ -11,7 +11,7 @@ from PIL import Image
 from support.published_sets import HEIGHT, WIDTH, disc, write_clips, write_him2k, write_ihim50k, write_planes
 
 from maggie_api.errors import FrameError, GuidanceError
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_lab.datasets import find_samples, load_sample
 
 
@@ -95,24 +95,50 @@ def test_alphas_of_another_size_are_refused(tmp_path: Path):
     write_him2k(tmp_path)
     write_planes(tmp_path / "alphas" / "comp" / "a", [disc(0), disc(1, width=40)])
 
-    with pytest.raises(FrameError, match=r"01\.png is 40x24 but its picture .*a\.png is 32x24"):
+    with pytest.raises(FrameError, match=r"01\.png is 40x24 but its image .*a\.png is 32x24"):
         load_sample(find_samples("him2k", tmp_path)[0])
 
 
 def test_frames_of_several_sizes_are_refused(tmp_path: Path):
     write_clips(tmp_path)
-    write_picture(tmp_path / "fgr" / "00000" / "00002.png", np.zeros((10, 10, 3)))
+    write_integer_image(tmp_path / "fgr" / "00000" / "00002.png", np.zeros((10, 10, 3)))
 
     with pytest.raises(FrameError, match=r"00002\.png is 10x10 but 00000\.png is 32x24"):
         load_sample(find_samples("v-him2k5", tmp_path)[0])
 
 
-def test_masks_of_another_picture_are_refused(tmp_path: Path):
+def test_masks_of_another_image_are_refused(tmp_path: Path):
     write_him2k(tmp_path, variants=("0",))
     write_planes(tmp_path / "masks_matched_0" / "comp" / "a", [disc(0), disc(1, width=40)])
 
     with pytest.raises(GuidanceError, match=r"01\.png is 40x24 .* needs the aspect"):
         load_sample(find_samples("him2k", tmp_path)[0])
+
+
+@pytest.mark.parametrize(
+    "height, width, fits",
+    [
+        (24, 32, True),
+        (12, 16, True),
+        (13, 17, True),
+        (48, 64, True),
+        (25, 32, False),
+        (24, 33, False),
+        (12, 20, False),
+    ],
+)
+def test_a_mask_fits_when_one_factor_leads_to_its_size(tmp_path: Path, height: int, width: int, fits: bool):
+    write_him2k(tmp_path, names=("a",), variants=("0",))
+    write_planes(tmp_path / "masks_matched_0" / "comp" / "a", [np.ones((height, width))] * 2)
+    (sample,) = find_samples("him2k", tmp_path)
+
+    if fits:
+        assert load_sample(sample).guidance.all()
+        return
+    with pytest.raises(
+        GuidanceError, match=f"is {width}x{height} but its image .* is 32x24: a mask needs the aspect"
+    ):
+        load_sample(sample)
 
 
 def test_masks_that_are_all_empty_are_refused_and_one_empty_mask_is_not(tmp_path: Path):

@@ -80,7 +80,7 @@ def test_a_baseline_gives_the_same_matte_every_time(name: str, disc: Scene):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (40, 2), (3, 3)])
-def test_a_picture_of_a_few_pixels_has_a_baseline_too(size: tuple[int, int]):
+def test_an_image_of_a_few_pixels_has_a_baseline_too(size: tuple[int, int]):
     mask = np.zeros(size, np.float32)
     mask[0, 0] = 1
 

@@ -16,7 +16,7 @@ from support.command_line import run_command
 from support.published_sets import disc, write_clips, write_him2k
 from support.tiny import write_tiny_model
 
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_lab.datasets import find_samples
 from maggie_lab.evaluation.methods import baseline_methods
 from maggie_lab.evaluation.run import SampleDone, score_samples
@@ -26,10 +26,10 @@ VARIANTS = ("r50_fpn_3x", "x101_fpn_3x")
 
 @pytest.fixture
 def stills(tmp_path: Path) -> Path:
-    """Two pictures of two people, with two sets of masks of which the second is a little off."""
+    """Two images of two people, with two sets of masks of which the second is a little off."""
     root = write_him2k(tmp_path / "HIM2K_M-HIM2K", variants=VARIANTS)
     for path in (root / f"masks_matched_{VARIANTS[1]}").rglob("01.png"):
-        write_picture(path, np.roll(disc(1) > 0.5, 1, axis=1).astype(np.float32))
+        write_integer_image(path, np.roll(disc(1) > 0.5, 1, axis=1).astype(np.float32))
     return root
 
 
@@ -135,7 +135,7 @@ def test_a_second_run_computes_nothing_and_says_the_same(stills: Path, tmp_path:
 def test_a_repainted_mask_is_scored_again_and_nothing_else(stills: Path, tmp_path: Path):
     mattes = write_mattes(stills, tmp_path / "mine")
     evaluated("him2k", stills, mattes, tmp_path / "out")
-    write_picture(mattes / "x101_fpn_3x" / "comp" / "a" / "00.png", np.zeros((24, 32), np.float32))
+    write_integer_image(mattes / "x101_fpn_3x" / "comp" / "a" / "00.png", np.zeros((24, 32), np.float32))
 
     run = evaluated("him2k", stills, mattes, tmp_path / "out")
 
@@ -218,9 +218,9 @@ def test_a_clip_too_short_for_the_release_is_left_out_and_named(clips: Path, tmp
     assert [part["subset"] for part in result(tmp_path)["parts"]] == ["easy"]
 
 
-def test_a_damaged_picture_is_left_out_and_the_others_are_scored(stills: Path, tmp_path: Path):
+def test_a_damaged_image_is_left_out_and_the_others_are_scored(stills: Path, tmp_path: Path):
     mattes = write_mattes(stills, tmp_path / "mine")
-    (stills / "images" / "comp" / "a.png").write_bytes(b"no picture")
+    (stills / "images" / "comp" / "a.png").write_bytes(b"no image")
 
     run = evaluated("him2k", stills, mattes, tmp_path / "out")
 
@@ -229,11 +229,11 @@ def test_a_damaged_picture_is_left_out_and_the_others_are_scored(stills: Path, t
     assert row(tmp_path / "out", "mine")["samples"] == 2
 
 
-def test_a_picture_without_any_guidance_counts_nowhere(stills: Path, tmp_path: Path):
+def test_an_image_without_any_guidance_counts_nowhere(stills: Path, tmp_path: Path):
     mattes = write_mattes(stills, tmp_path / "mine")
     for name in ("00.png", "01.png"):
         path = stills / f"masks_matched_{VARIANTS[0]}" / "comp" / "a" / name
-        write_picture(path, np.zeros((24, 32), np.float32))
+        write_integer_image(path, np.zeros((24, 32), np.float32))
 
     run = evaluated("him2k", stills, mattes, tmp_path / "out", "--variant", VARIANTS[0])
 
@@ -248,8 +248,8 @@ def test_saved_mattes_that_are_missing_superfluous_or_of_another_size_are_counte
     shutil.copytree(clips / "comp_easy" / "pha", mattes / "comp_easy")  # without the folder `pha`
     frame = mattes / "comp_easy" / "00001" / "00000"
     (frame / "01.png").unlink()
-    write_picture(frame / "07.png", np.zeros((24, 32), np.float32))
-    write_picture(frame / "00.png", disc(0, height=48, width=64).astype(np.float32))
+    write_integer_image(frame / "07.png", np.zeros((24, 32), np.float32))
+    write_integer_image(frame / "00.png", disc(0, height=48, width=64).astype(np.float32))
 
     run = evaluated("v-him60", clips, mattes, tmp_path / "out")
 

@@ -39,7 +39,7 @@ def test_the_short_side_becomes_576_and_fractions_of_pixels_are_cut_off(
     assert masks.shape == (1, 2, *expected)
 
 
-def test_pictures_are_resampled_between_neighbours_and_masks_are_picked():
+def test_images_are_resampled_between_neighbours_and_masks_are_picked():
     image = RNG.integers(0, 256, (1, 3, 1152, 1152)).astype(np.float32) / 255
     guidance = (RNG.random((1, 1, 1152, 1152)) > 0.5).astype(np.float32)
 

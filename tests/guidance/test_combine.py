@@ -48,7 +48,7 @@ def test_twenty_people_are_no_problem(tmp_path):
     assert coverage.shape == (20, 32, 80) and (coverage.sum(axis=0) == 1).all()
 
 
-def test_a_mask_of_half_the_plates_size_lands_on_the_same_picture(tmp_path):
+def test_a_mask_of_half_the_plates_size_lands_on_the_same_image(tmp_path):
     write_image(tmp_path / "anna.png", as_bytes(square(4, 8, side=4, size=(16, 24))))
 
     coverage = combine([MaskSequence("anna", tmp_path / "anna.png")]).read(1, GEOMETRY)
@@ -56,7 +56,7 @@ def test_a_mask_of_half_the_plates_size_lands_on_the_same_picture(tmp_path):
     assert np.array_equal(coverage[0] >= 0.5, square(8, 16) == 1)
 
 
-def test_a_mask_of_another_picture_names_the_instance(tmp_path):
+def test_a_mask_of_another_image_names_the_instance(tmp_path):
     write_image(tmp_path / "anna.png", as_bytes(square(0, 0, size=(32, 32))))
 
     with pytest.raises(GuidanceError, match="the mask of anna is 32x32 but the plate is 48x32"):

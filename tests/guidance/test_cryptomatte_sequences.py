@@ -163,7 +163,7 @@ def test_a_damaged_manifest_is_said_in_one_line(tmp_path, manifest):
         read(tmp_path / "c.exr", "anna")
 
 
-def test_a_picture_without_cryptomatte_is_refused(tmp_path):
+def test_a_image_without_cryptomatte_is_refused(tmp_path):
     write_image(tmp_path / "c.exr", square(0, 0), channels=("A",))
 
     with pytest.raises(GuidanceError, match="has no Cryptomatte: give the EXR"):

@@ -1,10 +1,10 @@
-"""One picture whose values say who is there."""
+"""One image whose values say who is there."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.guidance_files import square, write_image
+from support.guidance_files import square, write_grey_png, write_image
 
 from maggie_api.errors import GuidanceError
 from maggie_core.guidance import IdMapSequence
@@ -12,10 +12,10 @@ from maggie_core.guidance import IdMapSequence
 
 def ids_at(*where: tuple[int, int, int], size=(32, 48), dtype=np.uint8) -> np.ndarray:
     """An id map with one square per (id, top, left)."""
-    picture = np.zeros(size, dtype)
+    image = np.zeros(size, dtype)
     for identity, top, left in where:
-        picture[top : top + 8, left : left + 8] = identity
-    return picture
+        image[top : top + 8, left : left + 8] = identity
+    return image
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,18 @@ def test_every_value_above_zero_is_an_instance(tmp_path, suffix, dtype, ids):
         np.array_equal(m.pixels, s)
         for m, s in zip(source.read(1), (square(0, 0), square(16, 20)), strict=True)
     ]
+
+
+@pytest.mark.parametrize(("bits", "ids"), [(1, (1,)), (2, (1, 3)), (4, (1, 2, 15)), (8, (1, 2, 15))])
+def test_a_grey_png_of_few_bits_has_the_ids_it_stores(tmp_path, bits, ids):
+    places = [(n, 10 * k, 12 * k) for k, n in enumerate(ids)]
+    write_grey_png(tmp_path / "ids.png", ids_at(*places), bits=bits)
+
+    source = IdMapSequence(tmp_path / "ids.png")
+
+    assert source.names == tuple(f"id_{n}" for n in ids)
+    for mask, (_, top, left) in zip(source.read(1), places, strict=True):
+        assert np.array_equal(mask.pixels, square(top, left))
 
 
 def test_people_who_come_later_are_known_from_the_first_frame(tmp_path):
@@ -63,10 +75,10 @@ def test_names_choose_and_call_the_instances(tmp_path):
 def test_a_palette_as_annotation_tools_write_it_gives_the_indices(tmp_path):
     # The first entries and the ninth of the palette in the PASCAL VOC development kit.
     voc = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 8: (64, 0, 0)}
-    picture = np.zeros((32, 48, 3), np.uint8)
+    image = np.zeros((32, 48, 3), np.uint8)
     for row, colour in enumerate(voc.values()):
-        picture[row * 8 : row * 8 + 8, :8] = colour
-    write_image(tmp_path / "ids.png", picture)
+        image[row * 8 : row * 8 + 8, :8] = colour
+    write_image(tmp_path / "ids.png", image)
 
     source = IdMapSequence(tmp_path / "ids.png")
 
@@ -81,24 +93,24 @@ def test_grey_stored_as_rgb_is_not_a_palette(tmp_path):
 
 
 def test_nobody_and_minus_one_are_background(tmp_path):
-    picture = ids_at((3, 0, 0), dtype=np.float32)
-    picture[20:, :] = -1
-    picture[0, 40] = np.nan
-    write_image(tmp_path / "ids.exr", picture, channels=("ViewLayer.IndexOB.X",))
+    image = ids_at((3, 0, 0), dtype=np.float32)
+    image[20:, :] = -1
+    image[0, 40] = np.nan
+    write_image(tmp_path / "ids.exr", image, channels=("ViewLayer.IndexOB.X",))
 
     assert IdMapSequence(tmp_path / "ids.exr").names == ("id_3",)
 
 
 @pytest.mark.parametrize(
-    ("picture", "message"),
+    ("image", "message"),
     [
         (ids_at((1, 0, 0), dtype=np.float32) * 0.5, "between whole numbers.*without filtering"),
         (np.arange(32 * 48, dtype=np.float32).reshape(32, 48), "over 256 different values"),
         (ids_at(dtype=np.float32), "nobody is in the id map"),
     ],
 )
-def test_what_is_no_id_map_is_refused_in_one_line(tmp_path, picture, message):
-    write_image(tmp_path / "ids.exr", picture, channels=("Y",))
+def test_what_is_no_id_map_is_refused_in_one_line(tmp_path, image, message):
+    write_image(tmp_path / "ids.exr", image, channels=("Y",))
 
     with pytest.raises(GuidanceError, match=message) as refused:
         _ = IdMapSequence(tmp_path / "ids.exr").names

@@ -32,7 +32,7 @@ def write_channels(path, *channels, metadata=None):
         (("normals.X", "normals.Y", "normals.Z", "anna.alpha", "maggie_residual.alpha"), ["anna"]),
     ],
 )
-def test_layers_and_lone_channels_are_people_and_pictures_are_not(channels, instances):
+def test_layers_and_lone_channels_are_people_and_images_are_not(channels, instances):
     assert list(layered_instances(channels, {})) == instances
 
 
@@ -95,7 +95,7 @@ def test_an_unknown_layer_lists_near_names(tmp_path):
         _ = LayerSequence(tmp_path / "m.exr", instances=["Anne"]).names
 
 
-def test_a_plain_picture_has_no_layers(tmp_path):
+def test_a_plain_image_has_no_layers(tmp_path):
     write_channels(tmp_path / "m.exr", "R", "G", "B", "A")
 
     with pytest.raises(GuidanceError, match="has no layer that could be a mask"):

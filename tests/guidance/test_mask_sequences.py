@@ -51,8 +51,8 @@ def test_the_faint_tail_of_a_soft_mask_is_not_taken_for_full_coverage(tmp_path):
 
 def test_the_alpha_is_the_mask_when_it_says_anything(tmp_path):
     mask = square(4, 4)
-    picture = np.dstack([as_bytes(np.ones_like(mask) * c) for c in (0.9, 0.2, 0.4)] + [as_bytes(mask)])
-    write_image(tmp_path / "anna.png", picture, channels="RGBA")
+    image = np.dstack([as_bytes(np.ones_like(mask) * c) for c in (0.9, 0.2, 0.4)] + [as_bytes(mask)])
+    write_image(tmp_path / "anna.png", image, channels="RGBA")
 
     assert np.array_equal(only(MaskSequence("anna", tmp_path / "anna.png")), mask)
 
@@ -66,11 +66,11 @@ def test_a_full_alpha_gives_way_to_the_colour_and_any_colour_is_white(tmp_path):
 
 
 def test_what_holds_the_mask_does_not_change_from_frame_to_frame(tmp_path):
-    # In frame 2 the person fills the picture: the alpha is 1 everywhere, the colour a picture's.
+    # In frame 2 the person fills the image: the alpha is 1 everywhere, the colour an image's.
     mask = square(4, 4)
     for frame, alpha in ((1, mask), (2, np.ones_like(mask)), (3, mask)):
-        picture = np.dstack([np.full_like(mask, 0.2)] * 3 + [alpha])
-        write_image(tmp_path / f"anna.{frame}.png", as_bytes(picture), channels="RGBA")
+        image = np.dstack([np.full_like(mask, 0.2)] * 3 + [alpha])
+        write_image(tmp_path / f"anna.{frame}.png", as_bytes(image), channels="RGBA")
 
     assert only(MaskSequence("anna", tmp_path / "anna.#.png"), 2).min() == 1
 
@@ -99,7 +99,7 @@ def test_nan_and_infinity_are_nobody_and_everybody(tmp_path):
     assert only(MaskSequence("anna", tmp_path / "mask.exr")).tolist() == [[0, 1, 0, 1, 0, 0.25]]
 
 
-def test_one_picture_serves_every_frame_and_a_sequence_only_its_own(tmp_path):
+def test_one_image_serves_every_frame_and_a_sequence_only_its_own(tmp_path):
     write_image(tmp_path / "still.1001.png", as_bytes(square(0, 0)))
 
     still = MaskSequence("anna", tmp_path / "still.1001.png")

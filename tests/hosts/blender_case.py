@@ -313,7 +313,7 @@ def an_installation(folder: Path) -> dict:
     report["matte"] = said(bpy.ops.maggie.matte_frame)
     preferences.package = str(folder / "nothing.whl")
     report["no such package"] = said(bpy.ops.maggie.install_worker, folder=worker)
-    report["remembered"] = part("maggie_api.client.host").find_python()
+    report["remembered"] = part("maggie_api.client.python").find_python()
     return report
 
 

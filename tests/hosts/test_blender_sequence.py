@@ -74,7 +74,7 @@ def test_a_shot_has_the_numbers_that_the_worker_counts_segments_in(
 ):
     worker = FileSource("plate", {number: Path(f"plate.{number}.exr") for number in files})
 
-    assert sequence.shot_numbers(files) == shot
+    assert sequence.expected_frames(files) == shot
     assert tuple(shot) == worker.expected
 
 

@@ -112,7 +112,7 @@ def test_every_knob_of_the_node_reaches_the_job(tmp_path: Path):
             elif knob.kind == "flag":
                 new = not knob.default
             elif knob.kind in ("whole number", "number"):
-                new = knob.default + 64
+                new = knob.default + (64 if knob.kind == "whole number" else 8)
             else:
                 new = {"compression": "zip", "ocio": "ocio://default"}.get(name, f"a {name}")
             made[name].setValue(new)

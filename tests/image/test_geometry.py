@@ -159,10 +159,10 @@ def test_a_proxy_mask_lands_on_the_same_pixels(factor):
 
     assert np.abs(edge_column(full) - 480).max() < 0.1
     assert np.abs(edge_column(working) - 256).max() < 0.1
-    assert working[:, 0].min() == 1.0  # nothing fades at the picture's own border
+    assert working[:, 0].min() == 1.0  # nothing fades at the image's own border
 
 
-def test_a_png_of_an_offset_display_window_is_laid_over_the_picture():
+def test_a_png_of_an_offset_display_window_is_laid_over_the_image():
     plate = plate_of(Window(1, 1, 400, 300))
     mask = np.random.default_rng(1).random((300, 400), dtype=np.float32)
 
@@ -184,7 +184,7 @@ def test_anamorphic_plates_take_squeezed_and_desqueezed_masks(width, height, pix
     np.testing.assert_allclose(placed, 1.0, atol=1e-6)
 
 
-def test_a_mask_of_another_picture_is_refused_in_one_line():
+def test_a_mask_of_another_image_is_refused_in_one_line():
     square = Window(0, 0, 640, 480)
 
     with pytest.raises(GuidanceError) as refused:
@@ -192,6 +192,64 @@ def test_a_mask_of_another_picture_is_refused_in_one_line():
 
     assert "\n" not in str(refused.value)
     assert "hero is 640x480 but the plate is 1920x1080: reformat" in str(refused.value)
+
+
+OVERSCAN = Window(-70, -40, 2060, 1160)
+"""Data window of a plate that stores more than HD, beside other sizes."""
+
+
+def test_a_mask_of_the_overscans_size_lies_on_the_overscan():
+    plate = Geometry(HD, HD, data=OVERSCAN)
+    mask = np.random.default_rng(3).random((1160, 2060), dtype=np.float32)
+    size = Window(0, 0, 2060, 1160)
+
+    assert np.array_equal(plate.place_full(mask, size, size), mask[40:1120, 70:1990])
+    assert np.array_equal(Geometry(HD, OVERSCAN, data=OVERSCAN).place_full(mask, size, size), mask)
+
+
+def test_a_mask_of_the_display_windows_size_lies_on_it_whatever_the_plate_stores():
+    mask = np.random.default_rng(3).random((1080, 1920), dtype=np.float32)
+
+    placed = Geometry(HD, OVERSCAN, data=OVERSCAN).place_full(mask, HD, HD)
+
+    assert np.array_equal(placed[40:1120, 70:1990], mask)
+    assert placed.sum(dtype=np.float64) == pytest.approx(mask.sum(dtype=np.float64))
+
+
+@pytest.mark.parametrize("size", [(1920, 1088), (1920, 1072), (2048, 1080), (1921, 1080)])
+def test_a_mask_with_one_side_of_the_plate_is_never_scaled(size):
+    window = Window(0, 0, *size)
+
+    with pytest.raises(
+        GuidanceError, match="padded or cropped; crop or pad the mask to 1920x1080"
+    ) as refused:
+        plate_of(HD).place(np.ones(size[::-1], np.float32), window, window, name="hero")
+
+    assert f"hero is {size[0]}x{size[1]} but the plate is 1920x1080" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "size", [(1921, 1081), (1919, 1079), (1936, 1096), (2060, 1160), (960, 544), (1910, 1080)]
+)
+def test_a_mask_of_nearly_the_plates_aspect_is_not_guessed_at(size):
+    window = Window(0, 0, *size)
+
+    with pytest.raises(GuidanceError, match="hero is .* but the plate is 1920x1080"):
+        plate_of(HD).place(np.ones(size[::-1], np.float32), window, window, name="hero")
+
+
+@pytest.mark.parametrize("plate_size", [(1921, 1081), (2047, 857), (4096, 2160)])
+@pytest.mark.parametrize("factor", [0.25, 1 / 3, 0.5, 1.5, 2.0])
+def test_a_proxy_of_any_size_rounded_to_whole_pixels_is_scaled(plate_size, factor):
+    plate = plate_of(Window(0, 0, *plate_size))
+    for rounded in (np.floor, np.ceil):
+        width, height = (int(rounded(side * factor)) for side in plate_size)
+        window = Window(0, 0, width, height)
+
+        placed = plate.place(np.ones((height, width), np.float32), window, window)
+
+        np.testing.assert_allclose(placed, 1.0, atol=1e-6)
 
 
 def test_coverage_stays_between_zero_and_one():
@@ -211,6 +269,11 @@ def test_the_region_follows_the_display_window_unless_overscan_is_asked_for():
     assert geometry_for(frame).region == SMALL
     assert geometry_for(frame, data_window="tight").region == SMALL
     assert geometry_for(frame, data_window="plate").region == Window(-20, -10, 450, 340)
+    later = [Window(-60, 0, 430, 300), Window(0, 0, 400, 333)]
+    everything = geometry_for(frame, data_window="plate", data_windows=later)
+    assert everything.region == Window(-60, -10, 490, 343)
+    assert geometry_for(frame, data_windows=later).region == SMALL
+    assert geometry_for(frame).data == frame.data
     assert geometry_for(frame, working_px=128).working_px == 128
     assert geometry_for(frame).pixel_aspect == 2.0
     with pytest.raises(SettingsError, match="display, tight or plate"):

@@ -10,6 +10,7 @@ import pytest
 
 from maggie_api.errors import FrameError, SettingsError
 from maggie_core.image.window import Window
+from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.frames import file_digest, missing_frames, on_missing_source, open_source
 
 WINDOW = Window(0, 0, 8, 6)
@@ -219,3 +220,32 @@ def test_the_frame_rate_is_read_from_the_header(tmp_path):
 
     assert open_source(tmp_path / "a.####.exr").rate == Fraction(24000, 1001)
     assert open_source(tmp_path / "b.####.exr").rate is None
+
+
+def test_a_held_or_black_frame_has_the_window_of_the_frame_that_stands_in(gappy):
+    for policy in ("hold", "black"):
+        source = on_missing_source(open_source(gappy / "plate.####.exr"), range(1001, 1010), policy)
+
+        assert source.data_window(1007, ("R", "G", "B")) == source.read(1007).data == WINDOW
+
+
+@pytest.mark.parametrize("policy", ["hold", "black"])
+def test_a_damaged_frame_is_one_that_is_missing_until_it_is_repaired(tmp_path, policy):
+    for frame in (1, 2, 3):
+        write_exr(
+            tmp_path / f"p.{frame}.exr",
+            [Part(None, ("R", "G", "B"), np.full((6, 8, 3), frame / 4, np.float32), WINDOW, WINDOW)],
+        )
+    whole = (tmp_path / "p.2.exr").read_bytes()
+    (tmp_path / "p.2.exr").write_bytes(whole[: len(whole) // 2])
+    source = on_missing_source(open_source(tmp_path / "p.#.exr"), (1, 2, 3), policy)
+    healthy = on_missing_source(open_source(tmp_path / "p.#.exr"), (1, 2, 3), policy).digest(1)
+
+    assert source.read(2).pixels.max() == (0.25 if policy == "hold" else 0)
+    damaged = source.digest(2)
+    (tmp_path / "p.2.exr").write_bytes(whole)
+
+    assert source.digest(1) == healthy
+    repaired = on_missing_source(open_source(tmp_path / "p.#.exr"), (1, 2, 3), policy)
+    assert damaged not in (healthy, repaired.digest(2))
+    assert repaired.read(2).pixels.max() == 0.5

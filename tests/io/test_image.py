@@ -4,6 +4,7 @@ import numpy as np
 import OpenEXR
 import OpenImageIO as oiio  # noqa: N813
 import pytest
+from support.guidance_files import write_grey_png
 
 from maggie_api.errors import FrameError
 from maggie_core.image.window import Window
@@ -191,7 +192,7 @@ def test_a_damaged_file_is_one_line(tmp_path, suffix, kept):
     ("name", "sentence"),
     [("missing.exr", "does not exist: check the path"), ("", "is a folder"), ("text.exr", "cannot be read")],
 )
-def test_what_is_no_picture_is_said_in_one_line(tmp_path, name, sentence):
+def test_what_is_no_image_is_said_in_one_line(tmp_path, name, sentence):
     (tmp_path / "text.exr").write_text("hello\n" * 100)
 
     with pytest.raises(FrameError, match=sentence) as refused:
@@ -223,6 +224,18 @@ def test_every_code_value_comes_back(tmp_path, suffix, kind, code_max):
     assert frame.code_max == code_max
     assert np.array_equal(np.rint(frame.pixels * frame.code_max), codes)
     assert (frame.data, frame.display) == (WINDOW, WINDOW)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_every_code_of_few_bits_comes_back(tmp_path, bits):
+    codes = np.arange(48).reshape(6, 8) % 2**bits
+    write_grey_png(tmp_path / "a.png", codes, bits=bits)
+
+    frame = read_image(tmp_path / "a.png")
+
+    assert frame.code_max == 2**bits - 1
+    assert np.array_equal(np.rint(frame.pixels[..., 0] * frame.code_max), codes)
+    assert (frame.pixels.min(), frame.pixels.max()) == (0, 1)
 
 
 def test_ten_bit_dpx_is_read_to_its_last_step(tmp_path):

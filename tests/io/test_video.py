@@ -150,3 +150,13 @@ def test_a_truncated_movie_says_so_and_gives_what_it_has(tmp_path):
 
     assert 1 < len(source.frames) < COUNT
     assert value_at(source, 5) == pytest.approx(code(5), abs=1)
+
+
+def test_every_frame_of_a_movie_has_the_movies_window(tmp_path):
+    write_movie(tmp_path / "a.mkv", "ffv1", "bgr0", count=3)
+    source = open_source(tmp_path / "a.mkv")
+
+    assert source.data_window(3, ("R", "G", "B")) == source.read(1).data
+    with pytest.raises(FrameError, match="no frame 4"):
+        source.data_window(4, ("R", "G", "B"))
+    source.close()

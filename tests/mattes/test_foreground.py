@@ -50,7 +50,7 @@ def test_damaged_pixels_do_not_spread():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2)])
-def test_the_smallest_pictures_work_and_nobody_adds_nothing(size):
+def test_the_smallest_images_work_and_nobody_adds_nothing(size):
     plate = np.full((*size, 3), 0.5, np.float32)
 
     assert np.isfinite(unmixed_foreground(plate, np.full(size, 0.5, np.float32))).all()

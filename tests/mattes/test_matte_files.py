@@ -242,3 +242,34 @@ def test_a_folder_that_cannot_be_written_leaves_nothing_behind(write, tmp_path):
         write()
 
     assert [file.name for file in tmp_path.iterdir()] == ["out.1001.exr"]
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (np.nan, "the matte of ben has 1 values that are NaN or infinite and out.1001.exr was not written"),
+        (np.inf, "the matte of ben has 1 values that are NaN or infinite"),
+        (1.5, r"the matte of ben has values from 0 to 1.5 .* an alpha lies in 0..1"),
+        (-0.25, r"the matte of ben has values from -0.25 to 1 "),
+    ],
+)
+@pytest.mark.parametrize("layout", ["layers", "files", "multipart", "cryptomatte"])
+def test_nothing_but_finite_alphas_between_0_and_1_is_written(
+    write, alphas, tmp_path, layout, value, sentence
+):
+    alphas[1, 3, 5] = value
+
+    with pytest.raises(OutputError, match=sentence) as refused:
+        write(planes=alphas, layout=layout)
+
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_extra_plane_that_is_not_finite_is_not_written_either(write, tmp_path):
+    extra = {"residual": np.full((32, 48), np.nan, np.float32)}
+
+    with pytest.raises(OutputError, match="the matte of residual has 1536 values that are NaN"):
+        write(extra=extra)
+
+    assert not list(tmp_path.iterdir())

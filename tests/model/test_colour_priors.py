@@ -1,4 +1,4 @@
-"""Local colour cues: they find an edge that the guidance missed, and never break where a side is missing."""
+"""Colour priors: they find an edge that the guidance missed, and never break where a side is missing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from scipy.ndimage import binary_dilation, binary_erosion
 from support.tiny import disc
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model import colour_prior_loops as cue_loops
-from maggie_core.model import colour_priors as cues
-from maggie_core.model.colour_priors import CUE_ALPHAS, _box, local_colours
-from maggie_core.model.config import CUE_CHANNELS
+from maggie_core.model import colour_prior_loops, colour_priors
+from maggie_core.model.colour_priors import COLOUR_PRIOR_ALPHAS, _box, local_colours
+from maggie_core.model.config import COLOUR_PRIOR_CHANNELS
 from maggie_core.sparse import Sites
 
 SIZE = (192, 256)
@@ -19,22 +18,22 @@ SIZE = (192, 256)
 
 @pytest.fixture(params=["loops", "torch"])
 def way(request, monkeypatch) -> str:
-    """Both ways of computing cues on a CPU; the second is what a GPU has."""
-    monkeypatch.setattr(cues, "_is_compiled_for", lambda x: request.param == "loops")
+    """Both ways of computing colour priors on a CPU; the second is what a GPU has."""
+    monkeypatch.setattr(colour_priors, "_is_compiled_for", lambda x: request.param == "loops")
     return request.param
 
 
-def everywhere(picture: torch.Tensor, guidance: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W): the cues of every pixel."""
+def everywhere(image: torch.Tensor, guidance: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W): the colour priors of every pixel."""
     count, height, width = guidance.shape
     sites = Sites.where(torch.ones(count, height, width, dtype=torch.bool))
-    rows = local_colours(picture, guidance).at(picture, guidance, sites, torch.arange(count), stride=1)
+    rows = local_colours(image, guidance).at(sites, torch.arange(count), stride=1)
     return rows.view(count, height, width, -1).permute(0, 3, 1, 2)
 
 
 @pytest.fixture(scope="module")
 def scene() -> tuple[torch.Tensor, torch.Tensor]:
-    """A picture (3, H, W) of a person of two colours before a noisy wall, and the true alpha (H, W)."""
+    """An image (3, H, W) of a person of two colours before a noisy wall, and the true alpha (H, W)."""
     generator = torch.Generator().manual_seed(1)
     truth = torch.from_numpy(disc(SIZE[1], SIZE[0], 120, 96, 60))
     person = torch.tensor([0.7, 0.3, 0.2]).view(3, 1, 1).expand(3, *SIZE).clone()
@@ -45,12 +44,12 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize(("grown_px", "channel"), [(3, 6), (7, 8), (14, 10), (-3, 6), (-7, 8), (-14, 10)])
 def test_a_discriminant_finds_the_edge_that_the_guidance_missed(scene, way, grown_px, channel):
-    picture, truth = scene
+    image, truth = scene
     solid = truth.numpy() > 0.5
     change = binary_dilation if grown_px > 0 else binary_erosion
     mask = torch.from_numpy(change(solid, iterations=abs(grown_px))).float()
 
-    found = (everywhere(picture, mask[None])[0, channel] + 1) / 2
+    found = (everywhere(image, mask[None])[0, channel] + 1) / 2
 
     near_edge = torch.from_numpy(
         binary_dilation(solid, iterations=15) & ~binary_erosion(solid, iterations=15)
@@ -59,46 +58,46 @@ def test_a_discriminant_finds_the_edge_that_the_guidance_missed(scene, way, grow
     assert error < 0.35 * before
 
 
-def test_the_coarse_cues_are_the_fine_ones_made_small(scene, way):
-    picture, truth = scene
+def test_the_coarse_priors_are_the_fine_ones_made_small(scene, way):
+    image, truth = scene
     mask = (truth > 0.5).float()[None]
 
-    fine = F.avg_pool2d(everywhere(picture, mask), 8)
-    coarse = local_colours(picture, mask).coarse
+    fine = F.avg_pool2d(everywhere(image, mask), 8)
+    coarse = local_colours(image, mask).coarse
 
-    assert coarse.shape == fine.shape == (1, CUE_CHANNELS, SIZE[0] // 8, SIZE[1] // 8)
-    for channel in CUE_ALPHAS:
+    assert coarse.shape == fine.shape == (1, COLOUR_PRIOR_CHANNELS, SIZE[0] // 8, SIZE[1] // 8)
+    for channel in COLOUR_PRIOR_ALPHAS:
         assert (coarse - fine)[:, channel].abs().mean() < 0.06
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_where_a_side_is_missing_the_guidance_stands(scene, way, value):
-    picture, _ = scene
+    image, _ = scene
 
-    cues = everywhere(picture, torch.full((2, *SIZE), value))
+    priors = everywhere(image, torch.full((2, *SIZE), value))
 
-    assert cues.isfinite().all()
-    for channel in CUE_ALPHAS[1:]:
-        assert torch.allclose(cues[:, channel], torch.tensor(2 * value - 1), atol=1e-4)
+    assert priors.isfinite().all()
+    for channel in COLOUR_PRIOR_ALPHAS[1:]:
+        assert torch.allclose(priors[:, channel], torch.tensor(2 * value - 1), atol=1e-4)
 
 
 def test_instances_do_not_see_each_other(scene, way):
-    picture, truth = scene
+    image, truth = scene
     one, other = (truth > 0.5).float(), (truth < 0.1).float()
 
-    together = everywhere(picture, torch.stack([one, other]))
+    together = everywhere(image, torch.stack([one, other]))
 
-    assert torch.allclose(together[:1], everywhere(picture, one[None]), atol=1e-5)
-    assert torch.allclose(together[1:], everywhere(picture, other[None]), atol=1e-5)
+    assert torch.allclose(together[:1], everywhere(image, one[None]), atol=1e-5)
+    assert torch.allclose(together[1:], everywhere(image, other[None]), atol=1e-5)
 
 
-def test_cues_asked_for_near_the_guidance_are_those_of_the_whole_picture(way):
+def test_priors_asked_for_near_the_guidance_are_those_of_the_whole_image(way):
     generator = torch.Generator().manual_seed(4)
-    picture = torch.rand(3, 384, 640, generator=generator)
+    image = torch.rand(3, 384, 640, generator=generator)
     guidance = torch.zeros(2, 384, 640)
     guidance[0, 8:40, 16:40] = guidance[1, 100:110, 300:310] = 1
 
-    everywhere, near = (local_colours(picture, guidance, around_px=px) for px in (None, 30))
+    everywhere, near = (local_colours(image, guidance, around_px=px) for px in (None, 30))
 
     looked_at = F.max_pool2d(guidance, 61, stride=1, padding=30)
     rows = F.max_pool2d(looked_at, 4).bool().flatten()
@@ -110,7 +109,7 @@ def test_cues_asked_for_near_the_guidance_are_those_of_the_whole_picture(way):
 
 @pytest.mark.parametrize("around_px", [None, 24])
 def test_compiled_loops_compute_what_the_formulas_say(scene, monkeypatch, around_px):
-    picture, truth = scene
+    image, truth = scene
     guidance = torch.stack([truth > 0.5, truth < 0.1, torch.zeros_like(truth) > 0, truth > -1]).float()
     guidance[1, :, :200] = 0
     alone = torch.zeros_like(guidance[0])
@@ -120,16 +119,16 @@ def test_compiled_loops_compute_what_the_formulas_say(scene, monkeypatch, around
     ids = torch.arange(len(guidance))
 
     def computed(kind: torch.dtype) -> list[torch.Tensor]:
-        shown, given = picture.to(kind), guidance.to(kind)
+        shown, given = image.to(kind), guidance.to(kind)
         colours = local_colours(shown, given, around_px=around_px)
         rows = [colours.coarse.permute(0, 2, 3, 1)[F.max_pool2d(near, 8).bool()]]
         for stride in (1, 2, 4):
             sites = Sites.where(F.max_pool2d(near, stride).bool())
-            rows.append(colours.at(shown, given, sites, ids, stride=stride))
+            rows.append(colours.at(sites, ids, stride=stride))
         return rows
 
     by_loops = computed(torch.float32)
-    monkeypatch.setattr(cues, "_is_compiled_for", lambda x: False)
+    monkeypatch.setattr(colour_priors, "_is_compiled_for", lambda x: False)
     by_formulas = computed(torch.float64)
 
     assert all(found.dtype == torch.float32 for found in by_loops)
@@ -141,7 +140,7 @@ def test_compiled_loops_compute_what_the_formulas_say(scene, monkeypatch, around
 def test_the_compiled_box_is_the_same(radius):
     x = torch.rand(20, 33, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
-    found = cue_loops._box(x.numpy(), radius)
+    found = colour_prior_loops._box(x.numpy(), radius)
 
     assert torch.allclose(torch.from_numpy(found).permute(2, 0, 1), _box(x.permute(2, 0, 1), radius))
 

@@ -62,10 +62,10 @@ def test_coarse_mattes_in_their_boxes_are_those_of_the_whole_picture(level: floa
 
 def test_mattes_are_the_same_whether_all_maps_are_asked_for_or_not():
     generator = torch.Generator().manual_seed(8)
-    model, picture = tiny_model(), torch.rand(3, 3, HEIGHT, WIDTH, generator=generator)
+    model, image = tiny_model(), torch.rand(3, 3, HEIGHT, WIDTH, generator=generator)
     guidance = (soft_discs((100, 160, 30), (500, 160, 140), (900, 200, 22)) > 0.5).float()
 
-    frames = [model.encode(frame, guidance) for frame in picture]
+    frames = [model.encode(frame, guidance) for frame in image]
     all_maps, mattes_alone = (model.window(frames, maps=maps) for maps in (True, False))
 
     assert undecided(all_maps.alpha).any()

@@ -1,4 +1,4 @@
-"""Loading and running a model: any widths, any number of people and frames, and weights that are not ours."""
+"""Loading and running a model: any configuration, any number of people and frames, foreign weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from support.tiny import WIDTHS, tiny_model, tiny_state
 
 from maggie_api.errors import ModelError
 from maggie_core.model import from_state_dict, load_model
-from maggie_core.model.config import Widths, infer_widths
+from maggie_core.model.config import NetworkConfig, infer_config
+from maggie_core.model.matte_model import TemporalState
 from maggie_core.model.temporal import may_take_over
 
 
@@ -26,15 +27,15 @@ def clip(frames: int, people: int, *, height: int = 64, width: int = 96) -> tupl
     return image, guidance
 
 
-def test_the_published_widths_are_read_from_the_published_tensors():
-    assert infer_widths(state("image")) == Widths()
-    assert infer_widths(state("video")) == Widths(temporal=True)
+def test_the_published_configuration_is_read_from_the_published_tensors():
+    assert infer_config(state("image")) == NetworkConfig()
+    assert infer_config(state("video")) == NetworkConfig(temporal=True)
 
 
 def test_a_narrower_network_loads_through_the_same_code():
     model = from_state_dict(tiny_state())
 
-    assert model._network.widths == WIDTHS
+    assert model._network.config == WIDTHS
     assert model.is_video
     assert model.info.parameters < 200_000
 
@@ -69,18 +70,18 @@ def test_a_clip_of_any_length_gives_a_matte_for_each_frame(frames: int, temporal
     assert alphas.isfinite().all()
 
 
-def test_what_is_left_of_a_frame_that_has_passed_is_all_a_window_takes_of_its_first():
+def test_what_is_left_of_a_frame_whose_matte_is_made_is_all_a_window_takes_of_its_first():
     image, guidance = clip(4, 2)
     model = tiny_model()
     whole = [model.encode(*pair) for pair in zip(image[1:], guidance[1:], strict=True)]
     previous = model.predict_window(image[:3], guidance[:3]).alpha[1]
-    how = {"previous": previous, "skip_first": True, "skip_last": True}
+    state = TemporalState(previous)
 
-    result = model.window([model.passed(whole[0]), *whole[1:]], **how)
+    result = model.window([model.release_fine(whole[0]), *whole[1:]], state=state, wanted="middle")
 
-    assert torch.equal(result.alpha, model.window(whole, **how).alpha)
+    assert torch.equal(result.alpha, model.window(whole, state=state, wanted="middle").alpha)
     with pytest.raises(ValueError, match="all of its features"):
-        model.window([model.passed(frame) for frame in whole])
+        model.window([model.release_fine(frame) for frame in whole])
 
 
 def test_a_middle_matte_is_the_same_whether_or_not_the_frame_after_is_asked_for():
@@ -90,9 +91,10 @@ def test_a_middle_matte_is_the_same_whether_or_not_the_frame_after_is_asked_for(
     own = model.window(frames, maps=True).single
     # Everything the frame after says has been said before, and somewhere it hardly differs.
     previous = own[2].clone()
-    how = {"previous": previous, "skip_first": True}
+    state = TemporalState(previous)
 
-    skipped, whole = model.window(frames, **how, skip_last=True), model.window(frames, **how)
+    skipped = model.window(frames, state=state, wanted="middle")
+    whole = model.window(frames, state=state, wanted="after first")
 
     alike = (own[1] != previous) & (previous > 0) & (own[1] < 1 / 255) & (previous < 1 / 255)
     assert alike.any()

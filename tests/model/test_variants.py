@@ -11,7 +11,7 @@ from support.tiny import WIDTHS, tiny_model, tiny_state
 
 from maggie_api.errors import ModelError
 from maggie_core.model import MatteModel, from_state_dict, load_model, save_weights
-from maggie_core.model.config import Widths, infer_widths, unseen
+from maggie_core.model.config import NetworkConfig, infer_config
 from maggie_core.model.encoder import StackedGuidance
 from maggie_core.model.matte_model import WindowResult
 from maggie_core.model.network import Network
@@ -35,8 +35,8 @@ VARIANTS = {
 
 
 def variant(**fields: object) -> MatteModel:
-    widths = replace(WIDTHS, **fields)
-    return from_state_dict(tiny_state(widths), said=unseen(widths))
+    config = replace(WIDTHS, **fields)
+    return from_state_dict(tiny_state(config), metadata=config.metadata)
 
 
 def clip(frames: int, people: int, *, height: int = 64, width: int = 96) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,27 +64,27 @@ def test_a_saved_variant_loads_by_its_path_alone_and_mattes_as_before(tmp_path: 
     save_weights(network, tmp_path / "variant.safetensors")
     loaded = load_model(str(tmp_path / "variant.safetensors"), device="cpu")
 
-    found = loaded._network.widths
+    found = loaded._network.config
     assert {name: getattr(found, name) for name in fields} == fields
-    assert loaded.is_video == network.widths.temporal
-    before = from_state_dict(state, said=unseen(network.widths)).predict_clip(*clip(3, 2))
+    assert loaded.is_video == network.config.temporal
+    before = from_state_dict(state, metadata=network.config.metadata).predict_clip(*clip(3, 2))
     assert torch.equal(loaded.predict_clip(*clip(3, 2)), before)
     assert before.shape == (3, 2, 64, 96)
     assert before.isfinite().all()
 
 
 def test_the_published_network_needs_no_word_beside_its_tensors():
-    image = replace(WIDTHS, temporal=False, change=Widths().change)
+    image = replace(WIDTHS, temporal=False, change=NetworkConfig().change)
 
-    for widths in (WIDTHS, image, replace(WIDTHS, guidance="stacked")):
-        assert infer_widths(tiny_state(widths)) == widths
+    for config in (WIDTHS, image, replace(WIDTHS, guidance="stacked")):
+        assert infer_config(tiny_state(config)) == config
 
 
 def test_a_variant_of_an_unknown_name_is_said():
     with pytest.raises(ModelError, match="gru is triple: known are none, single, both"):
-        Widths(gru="triple")  # pyright: ignore[reportArgumentType]
+        NetworkConfig(gru="triple")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ModelError, match="fusion is sideways: known are none, forward, backward, both"):
-        from_state_dict(tiny_state(), said={"kind": "video", "fusion": "sideways"})
+        from_state_dict(tiny_state(), metadata={"kind": "video", "fusion": "sideways"})
 
 
 def test_an_embedding_that_is_lost_is_missing_and_not_a_stacked_network():
@@ -107,7 +107,7 @@ def test_stacked_masks_keep_apart_and_meet_only_in_a_shared_slot():
 
 
 def test_fixed_queries_are_a_last_layer_with_one_plane_per_slot():
-    net = variant(guidance="stacked", queries="fixed", prior=0, cues=0, gru="none")._network
+    net = variant(guidance="stacked", queries="fixed", coarse_prior=0, colour_priors=0, gru="none")._network
     d8, cells = torch.rand(1, WIDTHS.s8, 4, 6), torch.ones(1, 3, 4, 6, dtype=torch.bool)
     slots = torch.tensor([7, 0, 3])
 
@@ -150,11 +150,11 @@ def test_fusion_takes_over_from_the_neighbours_of_its_directions():
 
 def test_without_fusion_a_frame_keeps_its_own_matte():
     def matted(fusion) -> WindowResult:
-        widths = replace(WIDTHS, fusion=fusion)
-        state = tiny_state(widths)
-        if widths.fuses:
+        config = replace(WIDTHS, fusion=fusion)
+        state = tiny_state(config)
+        if config.fuses:
             state["decoder.diff_module.6.weight"].zero_()  # nothing ever seems to change
-        model = from_state_dict(state, said=unseen(widths))
+        model = from_state_dict(state, metadata=config.metadata)
         return model.predict_window(*clip(3, 2), previous=torch.full((2, 64, 96), 0.3))
 
     kept, fused = matted("none"), matted("forward")
@@ -175,8 +175,8 @@ def test_the_temporal_state_may_be_carried_or_absent():
 
 @pytest.mark.parametrize("temporal", [True, False])
 def test_one_instance_alone_is_one_instance_together(temporal: bool):
-    widths = replace(WIDTHS, temporal=temporal)
-    together, alone = (from_state_dict(tiny_state(widths), instances=i) for i in ("together", "alone"))
+    config = replace(WIDTHS, temporal=temporal)
+    together, alone = (from_state_dict(tiny_state(config), instances=i) for i in ("together", "alone"))
     image, guidance = clip(4, 1)
 
     assert torch.equal(together.predict_clip(image, guidance), alone.predict_clip(image, guidance))

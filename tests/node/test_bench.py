@@ -18,7 +18,7 @@ from maggie_node.bench.weights import fitted_weights
 
 ASKED = (
     "video-576x1024-n5", "image-576x1024-n1", "video-576x1024-n2", "video-576x1024-n10", "video-576x1024-n20",
-    "video-1080x1920-n5", "video-576x1024-n5-wide", "native-4096x2160-n3", "long-1000", "e2e-2k",
+    "video-1080x1920-n5", "video-576x1024-n5-wide", "full-4096x2160-n3", "long-1000", "e2e-2k",
 )  # fmt: skip
 
 
@@ -58,11 +58,11 @@ def test_growth_is_of_the_video_network_unless_the_image_one_is_named():
 
 
 def test_a_scene_is_the_same_every_time_and_goes_back_and_forth():
-    picture, guidance = scene(120, 200, 3, frames=3)
-    frames = Frames(picture, guidance)
+    image, guidance = scene(120, 200, 3, frames=3)
+    frames = Frames(image, guidance)
 
-    assert picture.shape == (3, 3, 128, 256) and guidance.shape == (3, 3, 128, 256)
-    assert (scene(120, 200, 3, frames=3)[0] == picture).all()
+    assert image.shape == (3, 3, 128, 256) and guidance.shape == (3, 3, 128, 256)
+    assert (scene(120, 200, 3, frames=3)[0] == image).all()
     assert guidance.any(axis=(2, 3)).all()
     order = [int((frames[k][0] * 255).sum().round()) for k in range(6)]
     assert order[:5] == [order[k] for k in (0, 1, 2, 1, 0)] and order[5] == order[1]
@@ -70,12 +70,12 @@ def test_a_scene_is_the_same_every_time_and_goes_back_and_forth():
 
 @pytest.mark.slow
 def test_fitted_weights_leave_as_much_undecided_as_asked_for_in_both_paths():
-    picture, guidance = (torch.from_numpy(planes).float() for planes in scene(256, 448, 2))
-    picture = picture / 255
+    image, guidance = (torch.from_numpy(planes).float() for planes in scene(256, 448, 2))
+    image = image / 255
 
-    state, share = fitted_weights(picture[[0, 3, 5]], guidance[[0, 3, 5]], video=True, band=0.06)
-    literal = LiteralModel(state).predict(picture[1:4], guidance[1:4])
-    fast = from_state_dict(state).predict_window(picture[1:4], guidance[1:4])
+    state, share = fitted_weights(image[[0, 3, 5]], guidance[[0, 3, 5]], video=True, band=0.06)
+    literal = LiteralModel(state).predict(image[1:4], guidance[1:4])
+    fast = from_state_dict(state).predict_window(image[1:4], guidance[1:4])
 
     assert share == pytest.approx(0.06, rel=0.05)
     assert float(literal.undecided.float().mean()) == pytest.approx(0.06, rel=0.4)
@@ -139,17 +139,17 @@ def test_more_and_more_instances_are_measured_both_ways(command: Command):
         assert list(found["ratio_to_n1"][way]) == ["n1", "n5", "n10", "n20"]
         assert found["ratio_to_n1"][way]["n1"] == 1
         assert min(found["seconds"][way].values()) > 0
-    # So small a picture is all people; still everybody has about as much to decide.
+    # So small a image is all people; still everybody has about as much to decide.
     assert max(found["undecided_share"].values()) < 3 * min(found["undecided_share"].values())
 
 
 @pytest.mark.slow
 def test_queries_are_fitted_to_both_passes_of_twenty_people():
-    picture, guidance = (torch.from_numpy(planes).float() for planes in scene(256, 448, 12))
-    picture = picture / 255
+    image, guidance = (torch.from_numpy(planes).float() for planes in scene(256, 448, 12))
+    image = image / 255
 
-    state, share = fitted_weights(picture[[0, 3, 5]], guidance[[0, 3, 5]], video=True, band=0.06)
-    fast = from_state_dict(state).predict_window(picture[1:4], guidance[1:4])
+    state, share = fitted_weights(image[[0, 3, 5]], guidance[[0, 3, 5]], video=True, band=0.06)
+    fast = from_state_dict(state).predict_window(image[1:4], guidance[1:4])
 
     undecided = fast.undecided[1].float().mean(dim=(1, 2))
     assert share == pytest.approx(0.06, rel=0.05)

@@ -1,4 +1,4 @@
-"""The demo: its job, its figures, its picture. A small shot stands in for the shipped one where it can."""
+"""The demo: its job, its figures, its sheet. A small shot stands in for the shipped one where it can."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_perfect_mattes_score_zero_and_the_raw_mask_does_not(stand_in: Path, per
 
 
 def test_the_sheet_shows_each_person_in_rows_of_frames_and_details(stand_in: Path, perfect_mattes: Path):
-    picture = sheet(perfect_mattes, subtitle="four frames", shot=stand_in)
+    image = sheet(perfect_mattes, subtitle="four frames", shot=stand_in)
 
-    pixels = np.asarray(picture)
-    assert picture.width > 5 * 400
-    assert picture.height > (4 + 2) * 225
+    pixels = np.asarray(image)
+    assert image.width > 5 * 400
+    assert image.height > (4 + 2) * 225
     assert tuple(pixels[2, 2]) == (24, 25, 27)
     assert pixels.max() == 255
 

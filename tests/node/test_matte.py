@@ -308,7 +308,7 @@ def test_missing_plate_frames_are_listed_unless_the_job_says_what_stands_in(
     assert frames_written(tmp_path) == [1001, 1002, 1003, 1004, 1005]
 
 
-def test_a_broken_frame_fails_alone_with_those_that_look_at_it(
+def test_a_broken_frame_fails_alone_and_its_neighbours_say_so(
     command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path
 ):
     (shot.folder / "plate.1005.exr").write_bytes(b"no picture")
@@ -321,10 +321,33 @@ def test_a_broken_frame_fails_alone_with_those_that_look_at_it(
     events = events_of(result.stdout)
     failed = [event.frame for event in events if isinstance(event, FrameFailed)]
     assert result.exit_code == 3
-    assert failed == [1003, 1004, 1005]
-    assert frames_written(tmp_path) == [1001, 1002]
-    assert events[-1] == Finished(done=2, skipped=0, failed=3)
-    assert "frames 1003-1005 failed: " in result.stderr
+    assert failed == [1005]
+    assert frames_written(tmp_path) == [1001, 1002, 1003, 1004]
+    assert events[-1] == Finished(done=4, skipped=0, failed=1)
+    assert "frame 1005 failed: " in result.stderr
+    (warning,) = [event for event in events if isinstance(event, Warning)]
+    assert (warning.code, "without frame 1005" in warning.text) == ("unreadable-frames", True)
+    assert explain(tmp_path / "m.1004.exr")["without"] == [1005]
+    assert explain(tmp_path / "m.1002.exr")["without"] == []
+
+
+def test_a_frame_that_was_repaired_is_made_with_those_that_were_matted_without_it(
+    command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    options = ("--model", tiny_model, "--segment", "2", "--warmup", "0", "--json")
+    ask = ("matte", shot.plate, "-o", tmp_path / "m.####.exr", *shot.guidance, *options)
+    plate = shot.folder / "plate.1005.exr"
+    whole = plate.read_bytes()
+    command(*ask)
+    plate.write_bytes(whole[: len(whole) // 2])
+    damaged = {e.frame: e.cached for e in events_of(command(*ask).stdout) if isinstance(e, FrameDone)}
+    again = {e.frame: e.cached for e in events_of(command(*ask).stdout) if isinstance(e, FrameDone)}
+    plate.write_bytes(whole)
+    repaired = {e.frame: e.cached for e in events_of(command(*ask).stdout) if isinstance(e, FrameDone)}
+
+    assert damaged == {1001: True, 1002: True, 1003: False, 1004: False}
+    assert again == {1001: True, 1002: True, 1003: True, 1004: True}
+    assert repaired == {1001: True, 1002: True, 1003: False, 1004: False, 1005: False}
 
 
 def test_nan_in_the_plate_is_mended_for_the_network_and_reported(

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from support.command_line import Command
-from support.tiny import write_tiny_model
+from support.shots import TinyShot
+from support.tiny import WIDTHS, tiny_state, write_tiny_model
+
+from maggie_api.events import FrameDone, FrameFailed, from_line
+from maggie_core.model import save_weights
+from maggie_core.model.checkpoint import build_network
+from maggie_core.model.network import Network
 
 
 def test_the_known_models_are_listed_with_their_licences(command: Command):
@@ -67,3 +77,83 @@ def test_doctor_names_what_is_wrong_and_goes_on(command: Command, monkeypatch, t
     assert "PROBLEM  color: " in result.stdout
     assert "gone.ocio" in result.stdout
     assert "writes and reads" in result.stdout
+
+
+DAMAGED = {
+    "NaN": (lambda x: x * torch.nan, "weights hold NaN or infinity"),
+    "infinity": (lambda x: torch.full_like(x, torch.inf), "weights hold NaN or infinity"),
+    "zero": (torch.zeros_like, "weights are all zero"),
+    "whole numbers": (lambda x: (100 * x).to(torch.int64), "is int64"),
+    "times ten thousand": (lambda x: x * 1e4, "weights are too large"),
+}
+
+
+@pytest.mark.parametrize(("damage", "sentence"), DAMAGED.values(), ids=DAMAGED.keys())
+def test_damaged_weights_are_not_called_sound_and_matte_nothing(
+    command: Command, kept_shot: TinyShot, tmp_path: Path, damage, sentence: str
+):
+    model = write_tiny_model(tmp_path / "model")
+    weights = load_file(model / "tiny.safetensors")
+    save_file({name: damage(tensor.float()) for name, tensor in weights.items()}, model / "tiny.safetensors")
+
+    verified = command("models", "verify", model)
+    matted = command(
+        "matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance, "--model", model
+    )
+
+    for result in (verified, matted):
+        assert result.exit_code == 2
+        assert sentence in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("*.exr"))
+
+
+def test_a_frame_whose_matte_is_not_finite_fails_and_the_others_are_written(
+    command: Command, kept_shot: TinyShot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = replace(WIDTHS, temporal=False)
+    save_weights(build_network(tiny_state(config)), tmp_path / "image.safetensors")
+    whole, seen = Network.features, []
+
+    def features(self: Network, image: torch.Tensor, *args, **options):
+        shortcuts, d8 = whole(self, image, *args, **options)
+        seen.append(image)
+        return shortcuts, torch.full_like(d8, torch.nan) if len(seen) == 3 else d8
+
+    monkeypatch.setattr(Network, "features", features)
+
+    result = command(
+        "matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance, "--json",
+        "--model", tmp_path / "image.safetensors",
+    )  # fmt: skip
+
+    events = [from_line(line) for line in result.stdout.splitlines()]
+    failed = [event for event in events if isinstance(event, FrameFailed)]
+    assert result.exit_code == 3
+    assert [event.frame for event in failed] == [1003]
+    assert "matte of this frame is not finite" in failed[0].error
+    assert sorted(path.name for path in tmp_path.glob("m.*.exr")) == [
+        f"m.{frame}.exr" for frame in (1001, 1002, 1004, 1005)
+    ]
+
+
+def test_mattes_stay_when_the_same_weights_are_written_anew(
+    command: Command, kept_shot: TinyShot, tmp_path: Path
+):
+    model = write_tiny_model(tmp_path / "model")
+    args = ["matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance, "--model", model]
+    assert command(*args).exit_code == 0
+    before = (model / "tiny.safetensors").read_bytes()
+
+    weights = load_file(model / "tiny.safetensors")
+    save_file(
+        weights, model / "tiny.safetensors", metadata={"kind": "video", "gru": "both", "fusion": "both"}
+    )
+    again = [from_line(line) for line in command(*args, "--json").stdout.splitlines()]
+    weights["decoder.layer3.0.weight"][0] += 0.1
+    save_file(weights, model / "tiny.safetensors")
+    other = [from_line(line) for line in command(*args, "--json").stdout.splitlines()]
+
+    assert before != (model / "tiny.safetensors").read_bytes()
+    assert [event.reused for event in again if isinstance(event, FrameDone)] == ["file"] * 5
+    assert [event.reused for event in other if isinstance(event, FrameDone)] == ["nothing"] * 5

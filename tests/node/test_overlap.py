@@ -11,6 +11,7 @@ import pytest
 from support.shots import TinyShot
 from support.tiny import write_shot as write_larger_shot
 
+from maggie_api.errors import Cancelled
 from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.mattes import read_mattes
@@ -23,9 +24,9 @@ def job_of(shot: TinyShot, model: Path, out: Path, **more) -> MatteJob:
     return replace(asked, **more)
 
 
-def events_of(job: MatteJob, *, overlap: bool = True, cancelled: Callable[[], bool] = lambda: False):
+def events_of(job: MatteJob, *, overlap: bool = True, checkpoint: Callable[[], None] = lambda: None):
     events: list[Event] = []
-    runner.run(job, emit=events.append, cancelled=cancelled, overlap=overlap)
+    runner.run(job, emit=events.append, checkpoint=checkpoint, overlap=overlap)
     return events
 
 
@@ -87,13 +88,12 @@ def test_a_frame_is_told_of_before_anyone_may_make_the_job_wait_and_all_in_the_c
         told.append(event)
         threads.add(threading.current_thread())
 
-    def cancelled() -> bool:
+    def checkpoint() -> None:
         threads.add(threading.current_thread())
         there = {str(path) for path in tmp_path.glob("m.*.exr")}
         untold.append(there - {event.path for event in told if isinstance(event, FrameDone)})
-        return False
 
-    runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=emit, cancelled=cancelled)
+    runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=emit, checkpoint=checkpoint)
 
     assert len(untold) >= 5
     assert not any(untold)
@@ -118,10 +118,11 @@ def test_a_job_ended_in_the_middle_tells_of_every_file_and_leaves_no_thread(
 ):
     before, events = set(threading.enumerate()), []
 
-    def cancelled() -> bool:
-        return len(frames(events, FrameDone)) >= 2
+    def checkpoint() -> None:
+        if len(frames(events, FrameDone)) >= 2:
+            raise Cancelled
 
-    finished = runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=events.append, cancelled=cancelled)
+    finished = runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=events.append, checkpoint=checkpoint)
 
     files = sorted(tmp_path.iterdir())
     assert finished.cancelled
@@ -158,3 +159,18 @@ def test_what_a_listener_raises_comes_out_and_no_thread_stays(
         runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=emit)
 
     assert not {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}
+
+
+def test_ctrl_c_in_a_python_program_ends_a_job_as_a_cancellation_does(
+    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    events: list[Event] = []
+
+    def checkpoint() -> None:
+        if frames(events, FrameDone):
+            raise KeyboardInterrupt
+
+    finished = runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=events.append, checkpoint=checkpoint)
+
+    assert finished.cancelled and events[-1] == finished
+    assert finished.done == len(list(tmp_path.glob("*.exr"))) < 5

@@ -15,6 +15,7 @@ from support.command_line import Command
 from support.shots import TinyShot, write_shot
 
 from maggie_api.events import Event, FrameDone, Warning, from_line
+from maggie_api.job import MaskGuidance, MatteJob, write_job
 from maggie_core.io.image import read_image
 from maggie_core.mattes import explain, read_mattes
 
@@ -149,6 +150,27 @@ def test_the_cache_folder_may_come_from_the_environment(
 
     assert ran.exit_code == 0, ran.stderr
     assert (tmp_path / "cache" / "CACHEDIR.TAG").exists()
+
+
+@pytest.mark.parametrize(
+    ("document", "option", "used"),
+    [(None, None, "variable"), ("document", None, "document"), ("document", "option", "option")],
+)
+def test_a_job_s_cache_is_the_option_s_else_the_document_s_else_the_environment_s(
+    kept_shot, tiny_model, command, tmp_path, monkeypatch, document: str | None, option: str | None, used: str
+):
+    monkeypatch.setenv("MAGGIE_CACHE", str(tmp_path / "variable"))
+    guidance = tuple(MaskGuidance(name, kept_shot.mask(name)) for name in kept_shot.names)
+    written = MatteJob(
+        kept_shot.plate, "m.####.exr", guidance, model=str(tiny_model), frames="1001", cache=document
+    )
+    write_job(written, tmp_path / "job.json")
+
+    ran = command("job", tmp_path / "job.json", *(["--cache", tmp_path / option] if option else []))
+
+    assert ran.exit_code == 0, ran.stderr
+    there = {name for name in ("variable", "document", "option") if (tmp_path / name).exists()}
+    assert there == {used}
 
 
 def test_a_cache_that_cannot_be_written_is_a_note_and_every_frame_is_there(

@@ -10,9 +10,10 @@ from support.shots import TinyShot
 from support.workers import child, job_of
 
 from maggie_api.client import rpc
+from maggie_api.errors import PathError
 from maggie_api.job import MaskGuidance, MatteJob, Pin
 from maggie_api.serialization import to_data
-from maggie_node.worker.allowed_paths import PathError, check_paths, real_roots
+from maggie_node.worker.allowed_paths import check_paths, real_roots
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_pins_have_to_be_inside(show: Path):
 
 
 def test_no_other_field_of_a_job_is_a_path():
-    """Whoever adds a field that names a file tells `roots.py` of it, and this test."""
+    """A new field that names a file has to be added to `allowed_paths.py` and to this test."""
     types = {field.name: str(field.type) for field in dataclasses.fields(MatteJob)}
     paths = {"plate", "output", "cache", "model", "ocio"}
     others = {"frames", "shot_frames", "plate_layer", "device", "colorspace", "compression"}
@@ -91,6 +92,13 @@ def test_a_link_to_a_folder_outside_is_outside(show: Path):
     said = refusal(dataclasses.replace(job_in(show), plate=str(show / "linked" / "plate.####.exr")), show)
 
     assert f"which is {show.parent / 'secret'}" in said
+
+
+def test_a_folder_called_like_a_model_is_not_the_model(show: Path, monkeypatch: pytest.MonkeyPatch):
+    (show.parent / "default").mkdir()
+    monkeypatch.chdir(show.parent)
+
+    check_paths(dataclasses.replace(job_in(show), model="default"), real_roots([show]))
 
 
 @pytest.mark.parametrize("name", ["plate.####.exr", "plate.%04d.exr", "plate.1-3####.exr", "plate.0003.exr"])

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from maggie_node.worker.connection import Connection, Peer
+from maggie_node.worker.connection import Connection, SocketChannel
 
 LINE = b"x" * 99 + b"\n"
 LIMIT = 1000
 
 
 class Line:
-    """A peer of a small queue, and the client's end of it."""
+    """A connection of a small queue, and the client's end of it."""
 
     def __init__(self, *, stall_s: float = 60.0):
         ours, self.client = socket.socketpair()
@@ -25,15 +25,15 @@ class Line:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the system's smallest
             end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         self.client.settimeout(20)
-        self.gone: queue.Queue[Peer] = queue.Queue()
+        self.gone: queue.Queue[Connection] = queue.Queue()
         self.heard: queue.Queue[object] = queue.Queue()
-        self.peer = Peer(
-            Connection(ours, stall_s=stall_s),
+        self.connection = Connection(
+            SocketChannel(ours, stall_s=stall_s),
             heard=lambda _, line: self.heard.put(line),
             gone=self.gone.put,
             queue_bytes=LIMIT,
         )
-        self.peer.start()
+        self.connection.start()
         self.aside = threading.Event()
 
     @contextmanager
@@ -46,7 +46,7 @@ class Line:
 
         def run() -> None:
             for _ in range(count):
-                self.peer.send(LINE, aside=self.noted)
+                self.connection.send(LINE, aside=self.noted)
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -57,7 +57,7 @@ class Line:
 def line() -> Iterator[Line]:
     line = Line()
     yield line
-    line.peer.end(at_once=True)
+    line.connection.end(at_once=True)
     line.client.close()
 
 
@@ -77,7 +77,7 @@ def test_a_client_that_reads_nothing_for_long_is_disconnected():
 
     sender = line.send(500)
 
-    assert line.gone.get(timeout=20) is line.peer
+    assert line.gone.get(timeout=20) is line.connection
     sender.join(20)
     assert not sender.is_alive()
     line.client.close()
@@ -89,8 +89,8 @@ def test_the_end_of_a_client_lets_everybody_go(line: Line):
 
     line.client.close()
 
-    assert line.gone.get(timeout=20) is line.peer
-    line.peer.end(at_once=True)
+    assert line.gone.get(timeout=20) is line.connection
+    line.connection.end(at_once=True)
     sender.join(20)
     assert not sender.is_alive()
     assert line.gone.empty()
@@ -100,10 +100,10 @@ def test_what_is_queued_is_written_before_a_connection_ends(line: Line):
     sender = line.send(8)
     sender.join(20)
 
-    line.peer.end()
+    line.connection.end()
 
     assert line.client.makefile("rb").read() == LINE * 8
-    line.peer.wait_ended(20)
+    line.connection.wait_ended(20)
 
 
 def test_lines_are_heard_in_order(line: Line):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from maggie_node.worker.scheduler import Place, Turns
+from maggie_node.worker.scheduler import FairScheduler, Ticket
 
 
 class Show:
@@ -18,11 +18,11 @@ class Show:
     def __init__(self, **options: float | int):
         self.now = 0.0
         self.order: list[str] = []
-        self.turns = Turns(clock=lambda: self.now, **options)  # type: ignore[arg-type]
+        self.scheduler = FairScheduler(clock=lambda: self.now, **options)  # type: ignore[arg-type]
         self._ends: queue.Queue[str] = queue.Queue()
         self._jobs = 0
-        self._gate = Place("the test", True, lambda: None)
-        self.turns.join(self._gate)  # nobody begins before everybody stands in line
+        self._gate = Ticket("the test", True, lambda: None)
+        self.scheduler.join(self._gate)  # nobody begins before everybody stands in line
 
     def job(
         self,
@@ -31,24 +31,24 @@ class Show:
         frames: int = 3,
         interactive: bool = False,
         at: Callable[[int], None] | None = None,
-    ) -> Place:
+    ) -> Ticket:
         """A job of the client that `name` begins with."""
 
         def run() -> None:
             for frame in range(frames):
-                if frame and self.turns.pause(place):
+                if frame and self.scheduler.pause(ticket):
                     break
                 self.order.append(name)
                 self.now += 1
                 if at is not None:
                     at(frame)
-            self.turns.leave(place)
+            self.scheduler.leave(ticket)
             self._ends.put(name)
 
         self._jobs += 1
-        place = Place(name[0], interactive, threading.Thread(target=run).start)
-        self.turns.join(place)
-        return place
+        ticket = Ticket(name[0], interactive, threading.Thread(target=run).start)
+        self.scheduler.join(ticket)
+        return ticket
 
     def forget(self) -> None:
         """One job will never begin."""
@@ -56,7 +56,7 @@ class Show:
 
     def play(self) -> str:
         """Let them; returns the order."""
-        self.turns.leave(self._gate)
+        self.scheduler.leave(self._gate)
         while self._jobs:
             self._ends.get(timeout=20)
             self._jobs -= 1
@@ -114,7 +114,7 @@ def test_a_cancelled_job_that_waits_hears_of_it_and_computes_no_more():
 
     def cancel(frame: int) -> None:
         if frame == 1:
-            show.turns.cancel(waiting)
+            show.scheduler.cancel(waiting)
 
     show.job("a1", at=cancel)
 
@@ -123,10 +123,10 @@ def test_a_cancelled_job_that_waits_hears_of_it_and_computes_no_more():
 
 def test_a_job_cancelled_before_it_began_never_begins():
     show = Show()
-    place = show.job("a1")
+    ticket = show.job("a1")
 
-    assert show.turns.cancel(place)
-    assert not show.turns.cancel(place)
+    assert show.scheduler.cancel(ticket)
+    assert not show.scheduler.cancel(ticket)
 
     show.job("b1")
     show.forget()
@@ -139,7 +139,7 @@ def test_whoever_waits_for_something_else_lets_others_compute():
 
     def wait(frame: int) -> None:
         if frame == 0:
-            with show.turns.aside(slow):
+            with show.scheduler.aside(slow):
                 assert other_is_done.wait(20)
 
     def tell(frame: int) -> None:
@@ -152,32 +152,60 @@ def test_whoever_waits_for_something_else_lets_others_compute():
     assert show.play() == "a1 b1 b1 a1"
 
 
+def test_a_cancelled_job_that_waits_for_something_else_leaves_the_turn_of_another_alone():
+    scheduler = FairScheduler()
+    cancelled, computes, waits = (Ticket(name, False, lambda: None) for name in "abc")
+    for ticket in (cancelled, computes, waits):
+        scheduler.join(ticket)
+    scheduler.cancel(cancelled)
+    assert scheduler.pause(cancelled)
+    assert scheduler.holds(computes)
+
+    with scheduler.aside(cancelled):  # as when its client reads no events
+        assert scheduler.holds(computes)
+    assert scheduler.holds(computes)
+    assert not waits.begun
+
+
+def test_a_turn_that_comes_to_a_cancelled_job_goes_on_to_the_next():
+    scheduler = FairScheduler()
+    first, second = (Ticket(name, False, lambda: None) for name in "ab")
+    scheduler.join(first)
+    scheduler.join(second)
+    scheduler.cancel(first)
+
+    assert scheduler.pause(first)
+    assert scheduler.holds(second)
+    assert scheduler.pause(first)
+    assert scheduler.holds(second)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_one_computes_at_a_time_whatever_happens(seed: int):
     chance = random.Random(seed)
-    turns = Turns(patience_s=0.001)
+    scheduler = FairScheduler(patience_s=0.001)
     alone = threading.Lock()
     ended: queue.Queue[bool] = queue.Queue()
-    places: list[Place] = []
+    tickets: list[Ticket] = []
     never_begun = 0
 
-    def compute(place: Place, frames: int) -> None:
+    def compute(ticket: Ticket, frames: int) -> None:
         was_alone = True
         for frame in range(frames):
-            if frame and turns.pause(place):
+            if frame and scheduler.pause(ticket):
                 break
             was_alone = was_alone and alone.acquire(blocking=False)
             if was_alone:
                 alone.release()
-        turns.leave(place)
+        scheduler.leave(ticket)
         ended.put(was_alone)
 
     for _ in range(40):
-        place = Place(chance.randrange(5), chance.random() < 0.3, lambda: None)
-        place.begin = threading.Thread(target=compute, args=(place, chance.randrange(1, 9))).start
-        places.append(place)
-        turns.join(place)
+        ticket = Ticket(chance.randrange(5), chance.random() < 0.3, lambda: None)
+        ticket.begin = threading.Thread(target=compute, args=(ticket, chance.randrange(1, 9))).start
+        tickets.append(ticket)
+        scheduler.join(ticket)
         if chance.random() < 0.3:
-            never_begun += turns.cancel(chance.choice(places))
+            never_begun += scheduler.cancel(chance.choice(tickets))
 
-    assert all(ended.get(timeout=20) for _ in range(len(places) - never_begun))
+    assert all(ended.get(timeout=20) for _ in range(len(tickets) - never_begun))

@@ -13,7 +13,7 @@ EPS, TRUST = 1e-5, 2e-3
 
 
 def told(unknown: np.ndarray, *, eps: float = EPS, trust: float = TRUST) -> tuple[np.ndarray, np.ndarray]:
-    """Alphas of the unknown pixels of a random picture, ours and by a factorisation."""
+    """Alphas of the unknown pixels of a random image, ours and by a factorisation."""
     rng = np.random.default_rng(8)
     colour, before = rng.random((*unknown.shape, 3)), rng.random(unknown.shape)
     given = (rng.random(unknown.shape) > 0.5).astype(np.float64)
@@ -48,7 +48,7 @@ def test_unknown_pixels_may_lie_at_the_border(where):
     assert np.abs(ours - exact).max() < 1e-6
 
 
-def test_the_picture_may_say_nothing():
+def test_the_image_may_say_nothing():
     flat = np.full((12, 12, 3), 0.5)
     unknown = np.zeros((12, 12), bool)
     unknown[4:8, 4:8] = True

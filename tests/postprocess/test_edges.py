@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter, shift
+from support.moving_people import moving_person
 from support.tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
@@ -18,12 +19,12 @@ HOW = ["guided", "closed-form"]
 
 @pytest.fixture(scope="module")
 def soft_edge() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A red disc with a soft edge on blue: picture, truth, and an alpha whose edge is blurred too far."""
+    """A red disc with a soft edge on blue: image, truth, and an alpha whose edge is blurred too far."""
     rng = np.random.default_rng(3)
     truth = gaussian_filter(disc(330, 300, 160, 150, 80), 1.0)
     red, blue = np.float32([0.8, 0.2, 0.1])[:, None, None], np.float32([0.1, 0.3, 0.7])[:, None, None]
-    picture = truth * red + (1 - truth) * blue + rng.normal(0, 0.004, (3, 300, 330)).astype(np.float32)
-    return picture.clip(0, 1), truth, gaussian_filter(truth, 3.0)
+    image = truth * red + (1 - truth) * blue + rng.normal(0, 0.004, (3, 300, 330)).astype(np.float32)
+    return image.clip(0, 1), truth, gaussian_filter(truth, 3.0)
 
 
 def far_off(alpha: np.ndarray) -> np.ndarray:
@@ -33,18 +34,41 @@ def far_off(alpha: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("how", "share"), [("guided", 0.9), ("closed-form", 0.3)])
 def test_a_blurred_edge_comes_nearer_to_the_truth(soft_edge, how, share):
-    picture, truth, blurred = soft_edge
+    image, truth, blurred = soft_edge
 
-    refined = refine_edges(blurred[None], picture, far_off(blurred), how)[0]
+    refined = refine_edges(blurred[None], image, far_off(blurred), how)[0]
 
     assert np.abs(refined - truth).mean() < share * np.abs(blurred - truth).mean()
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_decided_pixels_stay_as_they_are(soft_edge, how):
-    picture, _, blurred = soft_edge
+@pytest.mark.parametrize("soft_px", [0.0, 1.5])
+@pytest.mark.parametrize("contrast", [1.0, 0.3])
+def test_an_exact_alpha_with_its_own_guidance_stays_as_it_is(how, contrast, soft_px):
+    (image,), (truth,) = moving_person("walk", contrast=contrast, soft_px=soft_px, frames=1)
 
-    refined = refine_edges(blurred[None], picture, far_off(blurred), how)[0]
+    refined = refine_edges(truth, image, (truth > 0.5).astype(np.float32), how)
+
+    assert 1000 * np.abs(refined - truth).mean() <= 0.02  # MAD
+    assert np.array_equal(refined, truth)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_an_alpha_with_another_outline_than_its_guidance_is_refined(soft_edge, how):
+    image, truth, blurred = soft_edge
+    guidance = (truth > 0.5).astype(np.float32)
+    wide = np.clip(shift(blurred, (1, 0), order=1), 0, 1).astype(np.float32)
+
+    refined = refine_edges(wide[None], image, guidance[None], how)[0]
+
+    assert np.abs(refined - truth).mean() < 0.7 * np.abs(wide - truth).mean()
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_decided_pixels_stay_as_they_are(soft_edge, how):
+    image, _, blurred = soft_edge
+
+    refined = refine_edges(blurred[None], image, far_off(blurred), how)[0]
 
     away = ~undecided_band(blurred)
     assert away.any()
@@ -54,12 +78,12 @@ def test_decided_pixels_stay_as_they_are(soft_edge, how):
 
 @pytest.mark.parametrize("how", HOW)
 def test_it_is_the_same_every_time_and_leaves_its_input_alone(soft_edge, how):
-    picture, _, blurred = soft_edge
+    image, _, blurred = soft_edge
     alphas = np.stack([blurred, 1 - blurred])
     before = alphas.copy()
 
-    masks = (alphas > 0.5).astype(np.float32)
-    first, again = (refine_edges(alphas, picture, masks, how) for _ in range(2))
+    masks = np.concatenate([far_off(alpha) for alpha in alphas])
+    first, again = (refine_edges(alphas, image, masks, how) for _ in range(2))
 
     assert np.array_equal(first, again)
     assert np.array_equal(alphas, before)
@@ -70,7 +94,7 @@ def test_it_is_the_same_every_time_and_leaves_its_input_alone(soft_edge, how):
 
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-def test_flat_alphas_and_tiny_pictures_pass(how, value):
+def test_flat_alphas_and_tiny_images_pass(how, value):
     for shape in ((1, 1), (2, 9), (40, 40)):
         alphas = np.full((1, *shape), value, np.float32)
         masks = (alphas > 0.5).astype(np.float32)
@@ -79,12 +103,12 @@ def test_flat_alphas_and_tiny_pictures_pass(how, value):
 
 
 def test_good_guidance_is_taken_at_its_word_and_poor_guidance_is_not(soft_edge):
-    picture, truth, _ = soft_edge
+    image, truth, _ = soft_edge
     good = (truth > 0.5).astype(np.float32)
     hazy = np.clip(0.1 + 0.8 * truth, 0, 1).astype(np.float32)  # agrees with it, but is unsure of itself
 
-    believed = refine_edges(hazy[None], picture, good[None], "closed-form")[0]
-    alone = refine_edges(hazy[None], picture, far_off(truth), "closed-form")[0]
+    believed = refine_edges(hazy[None], image, good[None], "closed-form")[0]
+    alone = refine_edges(hazy[None], image, far_off(truth), "closed-form")[0]
 
     assert np.abs(believed - truth).mean() < 0.6 * np.abs(alone - truth).mean()
 

@@ -19,11 +19,11 @@ from maggie_core.guidance.instances import make_instances
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.frames import open_source
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.mattes import MatteFile, write_mattes
-from maggie_core.qc import Finding, MatteFiles, PlatePictures, Subject, check, find, limits_with
+from maggie_core.qc import Finding, MatteFiles, PlateImages, Subject, check, find, limits_with
 
 WIDTH, HEIGHT, RADIUS = 128, 96, 24.0
 HEADER = {"version": "1.0", "model": "tiny", "weights_sha256": "ab" * 32, "settings": {"working_px": 576}}
@@ -97,16 +97,19 @@ class Delivery:
             write_exr(
                 self.folder / f"plate.{frame:04d}.exr", [Part(None, ("R", "G", "B"), pixels, window, window)]
             )
-            write_picture(self.folder / f"ana.{frame:04d}.png", (alpha[..., 0] > 0.5).astype(np.float32))
+            write_integer_image(
+                self.folder / f"ana.{frame:04d}.png", (alpha[..., 0] > 0.5).astype(np.float32)
+            )
         return self
 
-    def subject(self, *, plate: bool = False, guidance: bool = False, **fields: Any) -> Subject:
-        source = open_source(self.plate) if plate else None
+    def subject(self, *, plate: bool | PlateImages = False, guidance: bool = False, **fields: Any) -> Subject:
+        if plate is True:
+            plate = PlateImages.of(open_source(self.plate), ColorSettings(BUILT_IN_CONFIG, "lin_rec709"))
         subject = Subject(
             MatteFiles(self.pattern),
             self.frames,
             self.frames,
-            plate=PlatePictures.of(source, ColorSettings(BUILT_IN_CONFIG, "lin_rec709")) if source else None,
+            plate=plate or None,
             guidance=combine([MaskSequence("ana", self.mask("ana"))]) if guidance else None,
         )
         return dataclasses.replace(subject, **fields)

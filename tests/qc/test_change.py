@@ -1,4 +1,4 @@
-"""What changes from frame to frame, and what of it the picture explains."""
+"""What changes from frame to frame, and how much of it the image explains."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.tiny import disc
 
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.qc import check
 from maggie_core.qc.change import change_px, outline_px
 
@@ -31,7 +31,7 @@ def test_change_is_the_mean_motion_of_the_outline():
     assert change_px(np.zeros_like(small), np.zeros_like(small)) is None
 
 
-def test_an_alpha_that_moves_with_its_picture_changes_and_hardly_flickers(shot):
+def test_an_alpha_that_moves_with_its_image_changes_and_hardly_flickers(shot):
     numbers = check(shot.film().deliver().subject(plate=True)).numbers
     change, flicker = (np.mean(list(numbers.of(name, "ana").values())) for name in ("change", "flicker"))
 
@@ -40,7 +40,7 @@ def test_an_alpha_that_moves_with_its_picture_changes_and_hardly_flickers(shot):
     assert flicker < 0.45 * change
 
 
-def test_an_alpha_that_pulses_on_a_picture_flickers_by_as_much(shot):
+def test_an_alpha_that_pulses_on_an_image_flickers_by_as_much(shot):
     for index, frame in enumerate(shot.frames):
         x, y = 40.0 + 2 * index, 48.0
         shot.alphas[frame] = {"ana": disc(WIDTH, HEIGHT, x, y, 24 + 1.5 * (-1) ** index)}
@@ -58,7 +58,7 @@ def test_a_frame_copied_for_the_next_is_stuck(shot, given: str):
     assert [(f.measure, f.frames) for f in findings] == [("stuck", (1005,))]
 
 
-def test_alphas_may_stand_still_on_a_picture_that_does(shot):
+def test_alphas_may_stand_still_on_an_image_that_does(shot):
     shot.film()
     for frame in shot.frames:
         shot.alphas[frame] = shot.alphas[1001]
@@ -76,7 +76,7 @@ def test_a_lost_half_is_a_jump_of_the_area_and_guidance_that_shares_it_explains_
     alone = check(shot.subject()).numbers.of("area_jump", "ana")
     guided = check(shot.subject(guidance=True)).numbers.of("area_jump", "ana")
 
-    write_picture(shot.folder / "ana.1005.png", (half > 0.5).astype(np.float32))
+    write_integer_image(shot.folder / "ana.1005.png", (half > 0.5).astype(np.float32))
     shared = check(shot.subject(guidance=True)).numbers.of("area_jump", "ana")
 
     assert alone[1005] == pytest.approx(50, abs=3) and guided[1005] == pytest.approx(50, abs=3)
@@ -84,7 +84,7 @@ def test_a_lost_half_is_a_jump_of_the_area_and_guidance_that_shares_it_explains_
     assert shared[1005] == pytest.approx(0, abs=3)
 
 
-def test_who_walks_out_of_the_picture_does_not_jump(shot):
+def test_who_walks_out_of_the_image_does_not_jump(shot):
     for index, frame in enumerate(shot.frames):
         shot.alphas[frame] = {"ana": disc(WIDTH, HEIGHT, 95 + 9 * index, 48, 24)}
     jumps = check(shot.deliver().subject()).numbers.of("area_jump", "ana")

@@ -69,7 +69,7 @@ def test_a_limit_that_is_exceeded_ends_in_four_and_one_sentence(matted, tmp_path
     result = run_command("qc", "--job", job, "-o", tmp_path, *ONLY_FILES, "--limit", "area=0.5")
 
     assert result.exit_code == 4
-    assert re.search(r"ana, frames .* covered area \S+ % of the picture, the limit is 0.5", result.stdout)
+    assert re.search(r"ana, frames .* covered area \S+ % of the image, the limit is 0.5", result.stdout)
 
 
 def test_mattes_alone_can_be_checked_and_plate_and_guidance_add_to_it(matted, mattes: str, tmp_path: Path):
@@ -129,6 +129,9 @@ def test_qc_writes_nothing_beside_the_mattes(matted, tmp_path: Path):
         (["MATTES", "--job", "JOB"], "drop mattes, or drop --job"),
         (["MATTES", "--limit", "flickr=1"], "did you mean flicker"),
         (["MATTES", "--limit", "flicker"], "is not NAME=VALUE"),
+        (["MATTES", "--limit", "flicker=nan"], "the limit of flicker is nan"),
+        (["MATTES", "--limit", "flicker=inf"], "the limit of flicker is inf"),
+        (["MATTES", "--limit", "flicker=-1"], "the limit of flicker is -1"),
         (["MATTES", "--segment", "0"], "neither a number of frames nor 'whole'"),
         (["MATTES", "--plate", "nowhere.####.exr"], "nowhere"),
         (["MATTES", "--frames", "1001-1009", "--shot-frames", "1001-1005"], "outside the shot"),
@@ -158,6 +161,25 @@ def test_the_page_stands_alone_and_no_name_can_break_it(matted, tmp_path: Path):
     assert "<script" not in page and "http" not in page and "@import" not in page
     assert "<polyline" in page and "data:image/jpeg;base64," in page
     assert page.count("seam before") >= 2
+
+
+def test_a_damaged_mask_is_a_finding_of_its_frame_and_the_others_are_checked(matted, tmp_path: Path):
+    shot, _, job = matted
+    data = json.loads(job.read_text(encoding="utf-8"))
+    for frame in shot.frames:
+        mask = Path(shot.mask("ana").replace("####", f"{frame:04d}"))
+        content = mask.read_bytes()
+        (tmp_path / f"ana.{frame:04d}{mask.suffix}").write_bytes(content[:40] if frame == 1003 else content)
+    data["guidance"][0]["sequence"] = str(tmp_path / f"ana.####{Path(shot.mask('ana')).suffix}")
+    (tmp_path / "job.json").write_text(json.dumps(data), encoding="utf-8")
+
+    result = run_command("qc", "--job", tmp_path / "job.json", "-o", tmp_path / "qc", *ONLY_FILES)
+
+    assert result.exit_code == 4
+    assert "frame 1003: plate or mask that cannot be used" in result.stdout
+    assert "ana.1003" in (tmp_path / "qc" / "qc.html").read_text(encoding="utf-8")
+    values = json.loads((tmp_path / "qc" / "qc.json").read_text(encoding="utf-8"))["values"]
+    assert [value is None for value in values["iou"]["ana"]] == [False, False, True, False, False]
 
 
 @pytest.mark.parametrize("layout", ["multipart", "files", "cryptomatte"])

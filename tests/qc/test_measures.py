@@ -26,6 +26,12 @@ def test_a_limit_of_an_unknown_measure_is_refused_with_the_nearest_name():
         limits_with([("hole", 1)])
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), -1.0])
+def test_a_limit_that_nothing_can_exceed_or_everything_does_is_refused(value: float):
+    with pytest.raises(SettingsError, match="the limit of flicker is .*: give a number from 0 up, or none"):
+        limits_with([("flicker", value)])
+
+
 def test_a_drift_counts_either_way_and_an_overlap_from_below():
     drift, overlap = MEASURES["area_drift"], MEASURES["iou"]
 

@@ -64,7 +64,7 @@ def test_a_large_hole_is_the_arms_own_unless_the_guidance_has_none_there():
     assert looked_at(alpha, mask=full).hole_count == 1
 
 
-def test_what_is_open_to_the_pictures_border_is_no_hole():
+def test_what_is_open_to_the_images_border_is_no_hole():
     alpha = np.ones((HEIGHT, WIDTH), np.float32)
     alpha[:40, 100:140] = 0
 

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from support.tiny import disc
 
-from maggie_core.qc import check
+from maggie_core.color import BUILT_IN_CONFIG, ColorSettings
+from maggie_core.io.frames import open_source
+from maggie_core.io.integer_image import write_integer_image
+from maggie_core.qc import PlateImages, check, find, limits_with, thumbnails
 from maggie_core.qc.planes import agreement, cleaned, outside
 
 WIDTH, HEIGHT = 128, 96
@@ -127,3 +130,47 @@ def test_a_frame_without_its_plate_is_noted_and_the_others_are_compared(shot):
 
     assert set(checked.numbers.of("flicker", "ana")) == set(shot.frames) - {1001, 1004, 1005}
     assert any("1004" in note for note in checked.notes)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "another shape"])
+def test_a_mask_that_cannot_be_used_is_a_finding_of_its_frame_and_the_others_are_compared(shot, damage: str):
+    shot.film().deliver()
+    mask = shot.folder / "ana.1003.png"
+    if damage == "cut short":
+        mask.write_bytes(mask.read_bytes()[:40])
+    else:
+        write_integer_image(mask, np.ones((20, 90), np.float32))
+    checked = check(shot.subject(plate=True, guidance=True))
+    (finding,) = find(checked, limits_with())
+
+    assert (finding.measure, finding.frames) == ("unusable_input", (1003,))
+    assert "mask" in finding.text and len(finding.text.splitlines()) == 1
+    assert set(checked.numbers.of("iou", "ana")) == set(shot.frames) - {1003}
+    assert set(checked.numbers.of("flicker", "ana")) == set(shot.frames) - {1001}
+    assert len(list(thumbnails(checked, [finding]))) == 1
+
+
+@pytest.mark.parametrize("exposure", [0.0, "auto"])
+def test_a_plate_that_cannot_be_read_is_a_finding_of_its_frame_and_the_others_are_compared(shot, exposure):
+    shot.film().deliver()
+    plate = shot.folder / "plate.1001.exr"
+    plate.write_bytes(plate.read_bytes()[:400])
+    colour = ColorSettings(BUILT_IN_CONFIG, "lin_rec709", exposure_ev=exposure)
+    images = PlateImages.of(open_source(shot.plate), colour)
+    checked = check(shot.subject(plate=images, guidance=True))
+    (finding,) = find(checked, limits_with())
+
+    assert (finding.measure, finding.frames) == ("unusable_input", (1001,))
+    assert "plate.1001.exr" in finding.text
+    assert set(checked.numbers.of("flicker", "ana")) == set(shot.frames) - {1001, 1002}
+    assert checked.notes == ()
+
+
+def test_a_plate_and_a_mask_of_one_frame_are_both_named(shot):
+    shot.film().deliver()
+    (shot.folder / "ana.1005.png").write_bytes(b"no image")
+    (shot.folder / "plate.1005.exr").write_bytes(b"no image")
+    (finding,) = shot.findings(plate=True, guidance=True)
+
+    assert (finding.measure, finding.frames, finding.value) == ("unusable_input", (1005,), 2)
+    assert "ana.1005.png" in finding.text and "plate.1005.exr" in finding.text

@@ -51,6 +51,6 @@ def test_a_composite_is_the_sum_of_its_layers_and_background():
 
     shares = made.alphas / 255
     expected = (shares[..., None] * made.colours).sum(0) + (1 - shares.sum(0))[..., None] * background
-    assert np.abs(made.picture - expected).max() <= 0.51
-    assert np.array_equal(recompose(background, made.colours, made.alphas), made.picture)
+    assert np.abs(made.image - expected).max() <= 0.51
+    assert np.array_equal(recompose(background, made.colours, made.alphas), made.image)
     assert not made.whole[0, :, 8:].any()

@@ -12,28 +12,28 @@ import pytest
 from support.footage_folders import person, write_clips_of_people, write_stills
 
 from maggie_api.errors import InputError, SettingsError
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 from maggie_lab.datasets import find_samples, load_sample
-from maggie_lab.recipes import LEVELS, ClipRecipe, Plan, StillRecipe, make_set, verify_set
+from maggie_lab.recipes import LEVELS, ClipRecipe, SetPlan, StillRecipe, make_set, verify_set
+from maggie_lab.recipes.composition import Person
 from maggie_lab.recipes.footage import OpenFootage, find_foregrounds
 from maggie_lab.recipes.pools import split_sources
-from maggie_lab.recipes.scene import Person
 from maggie_lab.recipes.writer import clip_name
 from maggie_lab.srgb import to_encoded
 
 
 @pytest.fixture(scope="module")
-def stills(tmp_path_factory) -> Plan:
+def stills(tmp_path_factory) -> SetPlan:
     root = tmp_path_factory.mktemp("stills")
-    plan = Plan(*write_stills(root), root / "set", StillRecipe(), (3, 0, 1), (60, 0, 40), keep_layers=True)
+    plan = SetPlan(*write_stills(root), root / "set", StillRecipe(), (3, 0, 1), (60, 0, 40), keep_layers=True)
     make_set(plan)
     return plan
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory) -> Plan:
+def clips(tmp_path_factory) -> SetPlan:
     root = tmp_path_factory.mktemp("clips")
-    plan = Plan(*write_clips_of_people(root), root / "set", ClipRecipe(frames=4), (1, 0, 1), (50, 0, 50))
+    plan = SetPlan(*write_clips_of_people(root), root / "set", ClipRecipe(frames=4), (1, 0, 1), (50, 0, 50))
     make_set(plan)
     return plan
 
@@ -42,7 +42,7 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_stills_are_found_as_the_published_sets_are(stills: Plan):
+def test_stills_are_found_as_the_published_sets_are(stills: SetPlan):
     train = find_samples("i-him50k", stills.out, split="train")
     test = find_samples("him2k", stills.out, split="test")
 
@@ -55,7 +55,7 @@ def test_stills_are_found_as_the_published_sets_are(stills: Plan):
         assert each.guidance.any((2, 3)).all()
 
 
-def test_clips_are_found_as_the_published_sets_are(clips: Plan):
+def test_clips_are_found_as_the_published_sets_are(clips: SetPlan):
     train = find_samples("v-him2k5", clips.out, split="train")
     test = find_samples("v-him60", clips.out, split="test")
 
@@ -72,7 +72,7 @@ def test_clips_are_found_as_the_published_sets_are(clips: Plan):
     assert not np.array_equal(arrays.guidance[0], arrays.guidance[1])
 
 
-def test_every_clip_is_of_its_level_and_every_composite_adds_up(stills: Plan, clips: Plan):
+def test_every_clip_is_of_its_level_and_every_composite_adds_up(stills: SetPlan, clips: SetPlan):
     findings = [*verify_set(stills.out), *verify_set(clips.out)]
 
     assert [finding.problems for finding in findings] == [()] * 10
@@ -81,7 +81,7 @@ def test_every_clip_is_of_its_level_and_every_composite_adds_up(stills: Plan, cl
     assert max(finding.excess for finding in findings) == 0
 
 
-def test_no_person_and_no_place_is_in_two_splits(stills: Plan, clips: Plan):
+def test_no_person_and_no_place_is_in_two_splits(stills: SetPlan, clips: SetPlan):
     for plan in (stills, clips):
         sources: dict[str, set[str]] = {"train": set(), "test": set()}
         for split in sources:
@@ -95,7 +95,7 @@ def test_no_person_and_no_place_is_in_two_splits(stills: Plan, clips: Plan):
 
 
 def test_a_set_is_the_same_for_any_number_of_processes_and_after_an_interruption(
-    stills: Plan, tmp_path: Path
+    stills: SetPlan, tmp_path: Path
 ):
     expected = contents(stills.out)
 
@@ -111,7 +111,7 @@ def test_a_set_is_the_same_for_any_number_of_processes_and_after_an_interruption
     assert contents(tmp_path / "stopped") == expected
 
 
-def test_a_set_can_grow_and_what_is_there_stays(clips: Plan, tmp_path: Path):
+def test_a_set_can_grow_and_what_is_there_stays(clips: SetPlan, tmp_path: Path):
     shutil.copytree(clips.out, tmp_path / "set")
 
     made = make_set(replace(clips, out=tmp_path / "set", counts=(2, 0, 0), levels=("easy",)))
@@ -122,7 +122,7 @@ def test_a_set_can_grow_and_what_is_there_stays(clips: Plan, tmp_path: Path):
     assert (tmp_path / "set" / "train" / "fgr" / "00001" / "00003.jpg").is_file()
 
 
-def test_pictures_stay_apart_from_other_seeds(stills: Plan, tmp_path: Path):
+def test_images_stay_apart_from_other_seeds(stills: SetPlan, tmp_path: Path):
     make_set(replace(stills, out=tmp_path, seed=1, counts=(1, 0, 0)))
 
     assert (tmp_path / "train" / "images" / "00000.png").read_bytes() != (
@@ -130,17 +130,20 @@ def test_pictures_stay_apart_from_other_seeds(stills: Plan, tmp_path: Path):
     ).read_bytes()
 
 
-def test_another_recipe_does_not_go_into_the_same_folder(stills: Plan, tmp_path: Path):
-    with pytest.raises(SettingsError, match="was made with another recipe"):
+def test_another_recipe_does_not_go_into_the_same_folder(stills: SetPlan, tmp_path: Path):
+    with pytest.raises(SettingsError, match=r"was made with another most hidden \(0\.3, not 0\.1\)"):
         make_set(replace(stills, recipe=StillRecipe(most_hidden=0.1)))
-    with pytest.raises(SettingsError, match="was made with another seed"):
+    with pytest.raises(
+        SettingsError,
+        match=r"was made with another seed \(0, not 5\): give the options of then, or an empty folder",
+    ):
         make_set(replace(stills, seed=5))
     (tmp_path / "holiday.jpg").write_bytes(b"")
     with pytest.raises(SettingsError, match="holds something else: choose an empty folder"):
         make_set(replace(stills, out=tmp_path))
 
 
-def test_a_canvas_of_its_own_is_filled_by_the_background(stills: Plan, tmp_path: Path):
+def test_a_canvas_of_its_own_is_filled_by_the_background(stills: SetPlan, tmp_path: Path):
     make_set(replace(stills, out=tmp_path, recipe=StillRecipe(canvas=(50, 60)), counts=(1, 0, 0)))
 
     image = load_sample(find_samples("i-him50k", tmp_path, split="train")[0]).image
@@ -152,7 +155,7 @@ def test_unmixing_takes_the_old_background_out_of_soft_edges(tmp_path: Path):
     planes = person(0)
     alpha, red, green = planes[..., 3:], np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
     mixed = to_encoded(alpha * red + (1 - alpha) * green)
-    write_picture(tmp_path / "ana.png", np.concatenate([mixed, alpha], 2))
+    write_integer_image(tmp_path / "ana.png", np.concatenate([mixed, alpha], 2))
     (ana,) = find_foregrounds(tmp_path)
 
     as_shot, unmixed = (Person(ana, OpenFootage(ana), [0], unmix=unmix) for unmix in (False, True))
@@ -162,7 +165,7 @@ def test_unmixing_takes_the_old_background_out_of_soft_edges(tmp_path: Path):
     assert unmixed.colour(0, 24, 32)[soft, 1].mean() < 50
 
 
-def test_what_cannot_be_drawn_is_said(clips: Plan, stills: Plan, tmp_path: Path):
+def test_what_cannot_be_drawn_is_said(clips: SetPlan, stills: SetPlan, tmp_path: Path):
     with pytest.raises(SettingsError, match=r"test gets . foreground sources and . backgrounds but needs 8"):
         make_set(replace(stills, out=tmp_path / "a", recipe=StillRecipe(people=(8, 8)), counts=(0, 0, 1)))
     with pytest.raises(SettingsError, match="holds stills only: clips need folders of frames"):

@@ -13,8 +13,8 @@ from support.footage_folders import write_clips_of_people, write_stills
 from support.published_sets import HEIGHT, WIDTH, disc, write_him2k, write_planes
 
 from maggie_api.errors import FrameError
-from maggie_core.io.eight_bit import write_picture
-from maggie_lab.recipes import ClipRecipe, Plan, make_set, verify_set
+from maggie_core.io.integer_image import write_integer_image
+from maggie_lab.recipes import ClipRecipe, SetPlan, make_set, verify_set
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def clips(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("clips")
     footage = write_clips_of_people(root, people=4)
     recipe = ClipRecipe(people=(2, 2), frames=2)
-    make_set(Plan(*footage, root / "set", recipe, (0, 0, 1), (0, 0, 1), keep_layers=True))
+    make_set(SetPlan(*footage, root / "set", recipe, (0, 0, 1), (0, 0, 1), keep_layers=True))
     return root / "set"
 
 
@@ -51,13 +51,13 @@ def test_alphas_that_sum_to_more_than_one_are_found_in_any_published_set(tmp_pat
     assert bad.problems == ("alphas sum to 1.400",)
 
 
-def test_a_picture_that_is_not_its_layers_is_found(clips: Path, tmp_path: Path):
+def test_an_image_that_is_not_its_layers_is_found(clips: Path, tmp_path: Path):
     shutil.copytree(clips, tmp_path / "set")
-    write_picture(tmp_path / "set/test/comp_easy/fgr/00000/00001.png", np.zeros((72, 96, 3), np.uint8))
+    write_integer_image(tmp_path / "set/test/comp_easy/fgr/00000/00001.png", np.zeros((72, 96, 3), np.uint8))
 
     first, *others = verify_set(tmp_path / "set")
 
-    assert "the picture differs from its layers by" in first.problems[0]
+    assert "the image differs from its layers by" in first.problems[0]
     assert not any(other.problems for other in others)
 
 

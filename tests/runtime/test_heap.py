@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maggie_core.runtime.heap import give_back
+from maggie_core.runtime.heap import trim_heap
 
 
 def resident_mb() -> float:
@@ -20,7 +20,7 @@ def test_holes_between_live_blocks_are_given_back():
     full = resident_mb()
     del blocks
 
-    give_back()
+    trim_heap()
 
     assert resident_mb() < full - 50
     assert all(block[0] == 1 for block in kept)

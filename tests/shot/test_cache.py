@@ -61,12 +61,12 @@ def test_records_come_back_and_the_last_one_counts(tmp_path: Path):
 
 
 def test_a_key_changes_with_the_step_and_with_each_part():
-    parts = {"weights": "w", "frames": [{"plate": "p"}]}
+    inputs = {"weights": "w", "frames": [{"plate": "p"}]}
 
-    keys = {key_of("a", parts), key_of("b", parts), key_of("a", {**parts, "frames": [{"plate": "q"}]})}
+    keys = {key_of("a", inputs), key_of("b", inputs), key_of("a", {**inputs, "frames": [{"plate": "q"}]})}
 
     assert len(keys) == 3
-    assert key_of("a", dict(reversed(list(parts.items())))) in keys
+    assert key_of("a", dict(reversed(list(inputs.items())))) in keys
 
 
 @pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "foreign", "pickle"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,12 +62,13 @@ def test_nothing_of_a_chain_stays_when_it_is_done(tmp_path, broken):
     engine = matter(shot, segment_frames=2, warmup_frames=0)
     looked: list[weakref.ref[np.ndarray]] = []
 
-    def look(frame: int) -> FrameInput:
-        found = original(frame)
-        looked.append(weakref.ref(found.picture))
+    def read(frame: int, *more: Any) -> tuple[FrameInput, ...]:
+        found = original(frame, *more)
+        looked.append(weakref.ref(found[0].image))
         return found
 
-    original, engine._look = engine._look, look  # type: ignore[method-assign]
+    reader = engine._reader
+    original, reader.inputs = reader.inputs, read  # type: ignore[method-assign]
     gc.collect()
     gc.disable()
     try:
@@ -127,17 +129,55 @@ def test_influence_is_bounded_and_true(shot, tmp_path: Path):
 
 
 @pytest.mark.parametrize("broken", ["plate.1005.exr", "ana.1005.png"])
-def test_an_unreadable_frame_fails_those_it_influences_and_no_other(tmp_path: Path, broken: str):
+def test_an_unreadable_frame_fails_alone(shot, tmp_path: Path, broken: str):
+    straight = mattes(matter(shot, segment_frames=3, warmup_frames=1))
+    damaged = write_shot(tmp_path, frames=FRAMES)
+    (tmp_path / broken).write_bytes(b"no picture")
+    engine = matter(damaged, segment_frames=3, warmup_frames=1)
+
+    results = {result.frame: result for result in engine.run()}
+    found = {frame: result for frame, result in results.items() if isinstance(result, MatteResult)}
+
+    assert list(results) == list(FRAMES)
+    assert set(FRAMES) - set(found) == {1005}
+    without = {frame for frame, result in found.items() if result.without}
+    assert without == {frame for frame in FRAMES if 1005 in engine.influence(frame)} - {1005}
+    assert all(result.without in ((), (1005,)) for result in found.values())
+    assert all(np.array_equal(found[frame].alphas, straight[frame]) for frame in set(found) - without)
+
+
+@pytest.mark.parametrize("broken", ["plate.1005.exr", "ben.1004.png"])
+def test_the_neighbours_of_an_unreadable_frame_are_the_same_in_any_order(tmp_path: Path, broken: str):
     shot = write_shot(tmp_path, frames=FRAMES)
     (tmp_path / broken).write_bytes(b"no picture")
-    engine = matter(shot, segment_frames=3, warmup_frames=0)
+    frames = [frame for frame in FRAMES if str(frame) not in broken]
+    straight = mattes(matter(shot, segment_frames=4, warmup_frames=2), frames)
 
-    results = list(engine.run())
+    for frame in reversed(frames):
+        alone = mattes(matter(shot, segment_frames=4, warmup_frames=2), [frame])
+        assert np.array_equal(alone[frame], straight[frame])
 
-    failed = {result.frame for result in results if isinstance(result, FrameFailure)}
-    assert [result.frame for result in results] == list(FRAMES)
-    assert failed == {frame for frame in FRAMES if 1005 in engine.influence(frame)}
-    assert 1001 not in failed and 1009 not in failed
+
+def test_a_frame_that_is_repainted_under_way_is_told_as_it_was_read(tmp_path: Path):
+    shot = write_shot(tmp_path, frames=FRAMES)
+    engine = matter(shot, segment_frames="whole")
+    before = engine.files(1004)
+    results = {}
+
+    for result in engine.run():
+        assert isinstance(result, MatteResult)
+        results[result.frame] = result
+        if result.frame == 1003:
+            (tmp_path / "ana.1004.png").write_bytes((tmp_path / "ben.1006.png").read_bytes())
+
+    now = engine.files(1004)
+    assert now != before
+    told = {frame: result.inputs[1004] for frame, result in results.items() if 1004 in result.inputs}
+    assert told[1003] == before
+    after = mattes(matter(shot, segment_frames="whole"))
+    for frame, digests in told.items():
+        if digests == now:
+            assert np.array_equal(results[frame].alphas, after[frame])
 
 
 def test_frames_outside_the_shot_are_named(shot):

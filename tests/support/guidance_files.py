@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -39,6 +41,23 @@ def write_image(
     assert output and output.open(str(path), spec), oiio.geterror()
     assert output.write_image(pixels.reshape(spec.height, spec.width, spec.nchannels)), output.geterror()
     output.close()
+    return path
+
+
+def write_grey_png(path: Path, codes: np.ndarray, *, bits: int) -> Path:
+    """Write (H, W) codes as a grey PNG of so many bits, by the PNG specification, clauses 5 and 11."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    planes = np.unpackbits(codes.astype(np.uint8)[..., None], axis=-1)[..., 8 - bits :]
+    lines = np.packbits(planes.reshape(len(codes), -1), axis=-1)
+    header = struct.pack(">IIBBBBB", codes.shape[1], codes.shape[0], bits, 0, 0, 0, 0)
+    image = zlib.compress(b"".join(b"\0" + line.tobytes() for line in lines))
+    chunks = chunk(b"IHDR", header), chunk(b"IDAT", image), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     return path
 
 

@@ -9,12 +9,14 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core import ShotMatter
+from maggie_core.shot.inputs import InputAccount
 
 
 def seen(engine: ShotMatter, frames: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures (T, 3, H, W) and guidance (T, N, H, W) as the network gets them."""
-    looks = [engine._look(frame) for frame in frames]
-    planes = (np.stack([getattr(look, what) for look in looks]) for what in ("picture", "guidance"))
+    """Images (T, 3, H, W) and guidance (T, N, H, W) as the network gets them."""
+    account = InputAccount()
+    inputs = [engine._reader.inputs(frame, engine.passes(frame), account)[0] for frame in frames]
+    planes = (np.stack([getattr(each, what) for each in inputs]) for what in ("image", "guidance"))
     image, guidance = (grown(p) for p in planes)
     return image, guidance
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maggie_core.io.eight_bit import write_picture
+from maggie_core.io.integer_image import write_integer_image
 
 HEIGHT, WIDTH = 24, 32
 
@@ -20,13 +20,15 @@ def disc(k: float, *, height: int = HEIGHT, width: int = WIDTH, radius: float = 
 
 def write_planes(folder: Path, planes: list[np.ndarray], *, digits: int = 2) -> None:
     for k, plane in enumerate(planes):
-        write_picture(folder / f"{k:0{digits}d}.png", plane)
+        write_integer_image(folder / f"{k:0{digits}d}.png", plane)
 
 
 def write_him2k(root: Path, *, names: tuple[str, ...] = ("a", "b"), variants: tuple[str, ...] = ()) -> Path:
-    """Composition pictures with two people each, and their masks in every variant."""
+    """Composition images with two people each, and their masks in every variant."""
     for number, name in enumerate(names):
-        write_picture(root / "images" / "comp" / f"{name}.png", np.full((HEIGHT, WIDTH, 3), 0.1 * number))
+        write_integer_image(
+            root / "images" / "comp" / f"{name}.png", np.full((HEIGHT, WIDTH, 3), 0.1 * number)
+        )
         write_planes(root / "alphas" / "comp" / name, [disc(0), disc(1)])
         for variant in variants:
             write_planes(root / f"masks_matched_{variant}" / "comp" / name, [disc(0) > 0.5, disc(1) > 0.5])
@@ -35,7 +37,7 @@ def write_him2k(root: Path, *, names: tuple[str, ...] = ("a", "b"), variants: tu
 
 def write_ihim50k(root: Path, *, names: tuple[str, ...] = ("0", "1")) -> Path:
     for name in names:
-        write_picture(root / "images" / f"{name}.png", np.full((HEIGHT, WIDTH, 3), 0.5))
+        write_integer_image(root / "images" / f"{name}.png", np.full((HEIGHT, WIDTH, 3), 0.5))
         write_planes(root / "alphas" / name, [disc(0), disc(1)], digits=1)
     return root
 
@@ -46,7 +48,7 @@ def write_clips(
     """Clips in the layout of V-HIM2K5; with masks, of one level of V-HIM60."""
     for name in names:
         for t in range(frames):
-            write_picture(root / "fgr" / name / f"{t:05d}.png", np.full((HEIGHT, WIDTH, 3), 0.1 * t))
+            write_integer_image(root / "fgr" / name / f"{t:05d}.png", np.full((HEIGHT, WIDTH, 3), 0.1 * t))
             write_planes(root / "pha" / name / f"{t:05d}", [disc(0), disc(1)])
             if masks:
                 write_planes(root / "xmem" / name / f"{t:05d}", [disc(0) > 0.5, disc(1) > 0.5])

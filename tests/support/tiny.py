@@ -11,21 +11,21 @@ import torch
 from safetensors.torch import save_file
 
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.exr import Part, write_exr
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel, from_state_dict
-from maggie_core.model.config import CUE_CHANNELS, Widths
+from maggie_core.model.config import COLOUR_PRIOR_CHANNELS, NetworkConfig
 from maggie_core.model.network import Network
 
-WIDTHS = Widths(
+WIDTHS = NetworkConfig(
     detail=4, s2=8, s4=8, s8=16, s16=16, s32=24, aspp=8,
     attention=16, attention_hidden=16, query=8, query_hidden=8,
     sparse4=8, gate=8, smooth4=8, head4=4, sparse2=8, smooth2=8, sparse1=4, smooth1=4, head1=4,
-    cues=CUE_CHANNELS, prior=4, temporal=True, change=(8, 4),
+    colour_priors=COLOUR_PRIOR_CHANNELS, coarse_prior=4, temporal=True, change=(8, 4),
 )  # fmt: skip
 
 
-def tiny_state(widths: Widths = WIDTHS, *, seed: int = 0) -> dict[str, torch.Tensor]:
+def tiny_state(widths: NetworkConfig = WIDTHS, *, seed: int = 0) -> dict[str, torch.Tensor]:
     """Weights of a tiny network; the same for the same seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -35,7 +35,7 @@ def tiny_state(widths: Widths = WIDTHS, *, seed: int = 0) -> dict[str, torch.Ten
 
 @cache
 def tiny_model(*, temporal: bool = True) -> MatteModel:
-    widths = WIDTHS if temporal else Widths(**{**WIDTHS.__dict__, "temporal": False})
+    widths = WIDTHS if temporal else NetworkConfig(**{**WIDTHS.__dict__, "temporal": False})
     return from_state_dict(tiny_state(widths))
 
 
@@ -77,6 +77,6 @@ def write_shot(
         write_exr(folder / f"plate.{frame:04d}.exr", [Part(None, ("R", "G", "B"), pixels, whole, whole)])
         if index == 1:
             ben = np.zeros_like(ben)
-        write_picture(folder / f"ana.{frame:04d}.png", (ana > 0.5).astype(np.float32))
-        write_picture(folder / f"ben.{frame:04d}.png", (ben > 0.5).astype(np.float32))
+        write_integer_image(folder / f"ana.{frame:04d}.png", (ana > 0.5).astype(np.float32))
+        write_integer_image(folder / f"ben.{frame:04d}.png", (ben > 0.5).astype(np.float32))
     return str(folder / "plate.####.exr"), {name: str(folder / f"{name}.####.png") for name in ("ana", "ben")}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maggie_lab.synthesis.camera import Camera, draw_camera, spoil
+from maggie_lab.synthesis.camera import Camera, add_defects, draw_camera
 from maggie_lab.synthesis.fields import disc_blur, gaussian_blur
 
 PLAIN = Camera((1.0, 1.0, 1.0), 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -36,7 +36,7 @@ def frame(height: int = 72, width: int = 80) -> np.ndarray:
         {"codes": True},
     ],
 )
-def test_every_fault_shows_and_leaves_the_picture_recognisable(fault: dict):
+def test_every_fault_shows_and_leaves_the_image_recognisable(fault: dict):
     plate = frame()
 
     shot = replace(PLAIN, **fault).shoot(plate, np.random.default_rng(1))
@@ -55,7 +55,7 @@ def test_a_camera_without_faults_changes_nothing():
 
 
 def test_cameras_have_every_fault_in_the_shares_they_should():
-    cameras = [spoil(rng, draw_camera(rng)) for rng in map(np.random.default_rng, range(400))]
+    cameras = [add_defects(rng, draw_camera(rng)) for rng in map(np.random.default_rng, range(400))]
 
     def share(which) -> float:
         return float(np.mean([bool(which(camera)) for camera in cameras]))

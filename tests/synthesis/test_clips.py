@@ -12,7 +12,7 @@ from maggie_lab.srgb import to_linear
 from maggie_lab.synthesis import DrawnBank, compose_clip, sample_generator
 from maggie_lab.synthesis.flow import flow_between
 from maggie_lab.synthesis.motion import Pendulum, Wave, draw_gestures
-from maggie_lab.synthesis.scene_sampling import Brief, crop_scene, enrich
+from maggie_lab.synthesis.scene_sampling import SceneSpec, crop_scene, enrich
 
 CLIPS = range(4)
 
@@ -76,8 +76,8 @@ def test_a_jump_rings_and_comes_to_rest():
 
 def test_motion_blur_is_the_mean_of_what_the_shutter_sees(bank: DrawnBank):
     rng, more = np.random.default_rng(3), np.random.default_rng(4)
-    brief = Brief(bank, 64, "mixed", False, True, 1.0, more)
-    scene = enrich(more, crop_scene(rng, brief, (2, 2))[0], brief)
+    spec = SceneSpec(bank, 64, "mixed", False, True, 1.0, more)
+    scene = enrich(more, crop_scene(rng, spec, (2, 2))[0], spec)
     scene.moments, scene.shutter = 5, 0.8
 
     blurred = scene.expose(1.0)
@@ -130,7 +130,7 @@ def test_what_only_drifts_flows_as_it_drifts(bank: DrawnBank):
 
 def still_scene(bank: DrawnBank):
     """One flat figure that neither sways nor shakes."""
-    plan = Brief(bank, 64, "good", False, False, 0.0, np.random.default_rng(0))
+    plan = SceneSpec(bank, 64, "good", False, False, 0.0, np.random.default_rng(0))
     scene, _ = crop_scene(np.random.default_rng(9), plan, (1, 1))
     scene.actors = [actor for actor in scene.actors if actor.instance == 0]
     actor = scene.actors[0]

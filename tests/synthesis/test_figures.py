@@ -40,19 +40,19 @@ def test_the_same_seed_draws_the_same_figure_and_background():
 
 @pytest.mark.parametrize("maker", [*backgrounds.TRAINING, *backgrounds.HELD_OUT])
 def test_every_background_fills_its_canvas_with_something(maker):
-    picture = maker(np.random.default_rng(4), SIZE)
+    image = maker(np.random.default_rng(4), SIZE)
 
-    assert picture.shape == (SIZE, SIZE, 3)
-    assert np.isfinite(picture).all()
-    assert picture.std() > 0.003
+    assert image.shape == (SIZE, SIZE, 3)
+    assert np.isfinite(image).all()
+    assert image.std() > 0.003
 
 
 def test_backgrounds_are_colours_in_range():
     for seed in range(6):
-        picture = make_background(seed, SIZE, held_out=seed % 2 == 1)
+        image = make_background(seed, SIZE, held_out=seed % 2 == 1)
 
-        assert picture.dtype == np.float32
-        assert 0 <= picture.min() and picture.max() <= 1
+        assert image.dtype == np.float32
+        assert 0 <= image.min() and image.max() <= 1
 
 
 def test_nothing_held_out_is_drawn_in_training():

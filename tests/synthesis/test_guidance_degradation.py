@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maggie_lab.synthesis import degrade
-from maggie_lab.synthesis import guidance_degradation as faults
-from maggie_lab.synthesis.guidance_degradation import SEVERITIES, draw_fault, subject_size
+from maggie_lab.synthesis import degrade, guidance_degradation
+from maggie_lab.synthesis.guidance_degradation import SEVERITIES, draw_degradation, subject_size
 from maggie_lab.synthesis.outlines import filled, outline, trace
 
 
@@ -80,10 +79,10 @@ def test_a_full_crop_stays_nearly_full():
 
 def test_a_fault_wanders_with_time_but_stays_the_same_fault():
     alpha = body(128)
-    fault = draw_fault(np.random.default_rng(5), "typical", subject_px=subject_size(alpha))
+    degradation = draw_degradation(np.random.default_rng(5), "typical", subject_px=subject_size(alpha))
     rng = np.random.default_rng(0)
 
-    first, second, late = (fault.apply(alpha, rng, time=time) for time in (0.0, 1.0, 6.0))
+    first, second, late = (degradation.apply(alpha, rng, time=time) for time in (0.0, 1.0, 6.0))
 
     near = np.abs(first - second).mean()
     assert 0 < near < np.abs(first - late).mean()
@@ -93,14 +92,16 @@ def test_held_out_families_are_not_drawn_in_training():
     def names(table: dict[str, dict[str, float]]) -> set[str]:
         return {name for families in table.values() for name in families}
 
-    assert not names(faults.SEVERITIES) & names(faults.HELD_OUT)
+    assert not names(guidance_degradation.SEVERITIES) & names(guidance_degradation.HELD_OUT)
 
 
-ALL = sorted({name for families in SEVERITIES.values() for name in families} | set(faults.CRUDE))
+ALL = sorted(
+    {name for families in SEVERITIES.values() for name in families} | set(guidance_degradation.CRUDE)
+)
 
 
 def mask_of(family: str, alpha: np.ndarray, seed: int = 3) -> np.ndarray:
-    drawn = draw_fault(np.random.default_rng(seed), "typical", subject_px=subject_size(alpha))
+    drawn = draw_degradation(np.random.default_rng(seed), "typical", subject_px=subject_size(alpha))
     name = family.removesuffix("_rough")
     return replace(drawn, family=name).apply(alpha, np.random.default_rng(seed), time=0.0)
 
@@ -154,9 +155,9 @@ def test_the_border_of_a_square_is_its_pixel_edges():
 def test_between_key_frames_an_outline_is_carried_along():
     alpha = body(160)
     moved = np.roll(alpha, 20, axis=1)
-    fault = draw_fault(np.random.default_rng(2), "rough", subject_px=100)
+    degradation = draw_degradation(np.random.default_rng(2), "rough", subject_px=100)
 
-    masks = [fault.outline_between(alpha, moved, share, keys=(3, 4)) for share in (0.0, 0.5, 1.0)]
+    masks = [degradation.outline_between(alpha, moved, share, keys=(3, 4)) for share in (0.0, 0.5, 1.0)]
 
     centres = [(mask * np.arange(160)).sum() / mask.sum() for mask in masks]
     assert centres[0] < centres[1] - 2 < centres[2] - 4

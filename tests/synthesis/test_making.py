@@ -9,8 +9,8 @@ from support.command_line import run_command
 
 from maggie_api.errors import InputError
 from maggie_lab.datasets import find_samples, load_sample
-from maggie_lab.synthesis import Bank, BankPlan
-from maggie_lab.synthesis.making import SamplePlan, draw_sample, make_bank, make_samples
+from maggie_lab.synthesis import Bank, BankPlan, build_bank
+from maggie_lab.synthesis.making import SamplePlan, draw_sample, make_samples
 
 PLAN = BankPlan(figures=6, backgrounds=4, size_px=96, seed=2, puppets=3)
 
@@ -18,7 +18,7 @@ PLAN = BankPlan(figures=6, backgrounds=4, size_px=96, seed=2, puppets=3)
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bank")
-    make_bank(folder, PLAN)
+    build_bank(folder, PLAN)
     return folder
 
 
@@ -67,7 +67,7 @@ def test_what_is_there_is_not_made_again(drawn: Path, tmp_path: Path):
     assert make_samples(SamplePlan(drawn, tmp_path, count=3, size_px=64)) == 1
 
 
-def test_a_bank_takes_pictures_and_cut_outs_of_the_user(tmp_path: Path):
+def test_a_bank_takes_images_and_cut_outs_of_the_user(tmp_path: Path):
     (tmp_path / "own").mkdir()
     red = np.zeros((40, 30, 4), np.uint8)
     red[8:, 5:25] = (200, 20, 20, 255)
@@ -75,9 +75,9 @@ def test_a_bank_takes_pictures_and_cut_outs_of_the_user(tmp_path: Path):
     Image.fromarray(np.full((50, 70, 3), 90, np.uint8)).save(tmp_path / "own" / "wall.jpg", quality=100)
     (tmp_path / "cut").mkdir()
     (tmp_path / "own" / "red.png").rename(tmp_path / "cut" / "red.png")
-    plan = BankPlan(2, 2, 64, pictures=str(tmp_path / "own"), cutouts=str(tmp_path / "cut"))
+    plan = BankPlan(2, 2, 64, images=str(tmp_path / "own"), cutouts=str(tmp_path / "cut"))
 
-    make_bank(tmp_path / "bank", plan)
+    build_bank(tmp_path / "bank", plan)
     bank = Bank(tmp_path / "bank")
 
     assert np.abs(bank.background(1).astype(int) - 90).max() <= 2
@@ -90,7 +90,7 @@ def test_a_cut_out_without_alpha_is_refused(tmp_path: Path):
     Image.fromarray(np.full((20, 20, 3), 90, np.uint8)).save(tmp_path / "flat.png")
 
     with pytest.raises(InputError, match=r"flat.png: its alpha is the same everywhere"):
-        make_bank(tmp_path / "bank", BankPlan(2, 1, 32, cutouts=str(tmp_path)))
+        build_bank(tmp_path / "bank", BankPlan(2, 1, 32, cutouts=str(tmp_path)))
 
 
 def test_the_commands_draw_a_bank_samples_and_a_sheet(tmp_path: Path):
@@ -104,7 +104,8 @@ def test_the_commands_draw_a_bank_samples_and_a_sheet(tmp_path: Path):
     )
 
     assert [result.exit_code for result in (made, written, sheet)] == [0, 0, 0]
+    assert made.stderr.splitlines() == ["0 of 9 items", "9 of 9 items"]
     assert "2 samples made" in written.output
     assert len(find_samples("him2k", out)) == 2
-    with Image.open(tmp_path / "s.jpg") as picture:
-        assert picture.size == (2 * 3 * 64, 3 * 64)
+    with Image.open(tmp_path / "s.jpg") as image:
+        assert image.size == (2 * 3 * 64, 3 * 64)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from maggie_lab.synthesis import DrawnBank
-from maggie_lab.synthesis.layer import Place
+from maggie_lab.synthesis.layer import Placement
 from maggie_lab.synthesis.puppet import REST, Bend, Puppet
 
 SIZE = 192
 
 
 def drawn(puppet: Puppet, bend: Bend = REST) -> np.ndarray:
-    place = Place((SIZE / 2, SIZE / 2), (SIZE / 2, SIZE / 2), 0.7)
-    return puppet.draw(place, SIZE, bend=bend, shade=lambda colour, _: colour)
+    placement = Placement((SIZE / 2, SIZE / 2), (SIZE / 2, SIZE / 2), 0.7)
+    return puppet.draw(placement, SIZE, bend=bend, shade=lambda colour, _: colour)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_a_turned_arm_moves_and_the_rest_stays(puppets: list[Puppet]):
 
         rest, turned = (
             puppet.draw(
-                Place((0, 0), (0, 0), 1.0),
+                Placement((0, 0), (0, 0), 1.0),
                 SIZE,
                 bend=b,
                 shade=lambda c, _: c,

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from support.tiny import disc
 
-from maggie_lab.datasets import guidance_noise as perturb
+from maggie_lab.datasets import guidance_noise
 from maggie_lab.synthesis import sample_generator
 from maggie_lab.training import augment, transitions
 from maggie_lab.training.augment import Codes, augmented
 
 
 def clip(frames: int = 1, *, height: int = 150, width: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures and alphas of two discs, one moving."""
+    """Images and alphas of two discs, one moving."""
     alphas = np.stack(
         [
             np.stack([disc(width, height, 60 + 4 * t, 80, 35), disc(width, height, 150, 70, 30)])
@@ -54,13 +54,13 @@ def test_samples_have_the_crops_size_binary_guidance_and_alphas_in_range():
         assert not ((sample["alphas"] > 0) & (sample["alphas"] < 4.9 / 255)).any()
 
 
-def test_nobody_in_the_picture_is_no_sample():
+def test_nobody_in_the_image_is_no_sample():
     image, alphas = clip()
 
     assert augmented(image, alphas * 0, sample_generator(0, 0), crop_px=96) is None
 
 
-def test_a_picture_is_scaled_to_its_short_side_and_grown_with_zeros_to_a_multiple_of_64():
+def test_an_image_is_scaled_to_its_short_side_and_grown_with_zeros_to_a_multiple_of_64():
     scaled = augment.scaled(codes(), 108)
 
     assert scaled.image.shape[1:3] == (128, 192)
@@ -89,7 +89,7 @@ def test_gamma_leaves_black_and_white_and_noise_is_grey():
     assert np.array_equal(grain[..., 0], grain[..., 1]) and grain.std() < 9 and grain.std() > 0
 
 
-def test_jpeg_changes_a_picture_a_little():
+def test_jpeg_changes_an_image_a_little():
     image = codes(2).image
 
     stored = augment.compressed(image, np.random.default_rng(0))
@@ -108,14 +108,14 @@ def test_motion_blur_takes_the_alphas_along_and_keeps_their_sum():
     assert alphas.sum() == pytest.approx(before.alphas.sum(), rel=0.02)
 
 
-def test_a_warp_moves_picture_and_alphas_together():
+def test_a_warp_moves_image_and_alphas_together():
     alphas = codes().alphas
     image = alphas.max(1)[..., None].repeat(3, -1)
 
-    picture, mattes = augment.warped(image, alphas, np.random.default_rng(4))
+    moved, mattes = augment.warped(image, alphas, np.random.default_rng(4))
 
     assert not np.array_equal(mattes, alphas)
-    overlap = np.minimum(picture[..., 0] > 127, mattes.max(1) > 127).sum()
+    overlap = np.minimum(moved[..., 0] > 127, mattes.max(1) > 127).sum()
     assert overlap > 0.97 * (mattes.max(1) > 127).sum()
 
 
@@ -123,7 +123,7 @@ def test_guidance_goes_wrong_by_itself_in_every_frame_but_not_by_much():
     _, alphas = clip()
     still = np.repeat(alphas, 8, 0)
 
-    masks = perturb.perturbed(still, np.random.default_rng(0))
+    masks = guidance_noise.noisy_guidance(still, np.random.default_rng(0))
 
     truth = still > 0.5
     shares = (masks & truth).sum((2, 3)) / (masks | truth).sum((2, 3))
@@ -136,7 +136,7 @@ def test_a_cut_moves_mask_within_or_between_instances(seed: int):
     _, alphas = clip()
     masks = alphas[0] > 0.5
 
-    after = perturb.cut(masks, np.random.default_rng(seed))
+    after = guidance_noise.patches_moved(masks, np.random.default_rng(seed))
 
     assert after.shape == masks.shape and after.dtype == bool
     assert (after != masks).mean() < 0.15
@@ -146,7 +146,7 @@ def test_drop_out_takes_small_patches_from_at_most_half_of_a_clips_masks():
     masks = np.repeat(clip()[1] > 0.5, 4, 0)
 
     changed = [
-        (perturb.dropped_out(masks, np.random.default_rng(seed)) != masks).any((2, 3)).sum()
+        (guidance_noise.patches_dropped(masks, np.random.default_rng(seed)) != masks).any((2, 3)).sum()
         for seed in range(20)
     ]
 
@@ -156,7 +156,7 @@ def test_drop_out_takes_small_patches_from_at_most_half_of_a_clips_masks():
 def test_blocky_guidance_says_what_its_cells_top_left_pixel_says():
     masks = np.random.default_rng(0).random((2, 24, 32)) > 0.5
 
-    cells = perturb.blocky(masks)
+    cells = guidance_noise.block_sampled(masks)
 
     assert np.array_equal(cells[:, ::8, ::8], masks[:, ::8, ::8])
     assert np.array_equal(cells[:, 7::8, 7::8], masks[:, ::8, ::8])

@@ -11,11 +11,11 @@ from support.command_line import Command
 from support.tiny import WIDTHS
 
 from maggie_api.errors import SettingsError
-from maggie_core.model.config import Widths
+from maggie_core.model.config import NetworkConfig
 from maggie_core.model.network import Network
 from maggie_lab.training.experiments import EXPERIMENTS, Experiment, experiment_tables, find_experiment
 from maggie_lab.training.forward import TrainingBatch, predict
-from maggie_lab.training.losses import objective
+from maggie_lab.training.losses import training_loss
 
 PAGE = Path(__file__).parents[2] / "docs" / "experiments.md"
 VARIANTS = ("embed", "guidance", "queries", "temporal", "gru", "fusion")
@@ -23,10 +23,10 @@ VARIANTS = ("embed", "guidance", "queries", "temporal", "gru", "fusion")
 
 def tiny(experiment: Experiment) -> Network:
     """The experiment's network at the tests' widths, without the extras that the paper does not have."""
-    published = experiment.recipe.widths
+    published = experiment.recipe.config
     torch.manual_seed(0)
     variant = {name: getattr(published, name) for name in VARIANTS}
-    return Network(replace(WIDTHS, cues=0, prior=0, **variant)).train()
+    return Network(replace(WIDTHS, colour_priors=0, coarse_prior=0, **variant)).train()
 
 
 def batch(frames: int) -> TrainingBatch:
@@ -50,30 +50,30 @@ def test_an_experiment_takes_a_step_forwards_and_backwards(experiment: Experimen
     net, sample = tiny(experiment), batch(3 if experiment.is_video else 1)
 
     prediction = predict(net, sample, guide_by_truth=True)
-    terms = objective(prediction, sample, experiment.recipe.settings)
+    terms = training_loss(prediction, sample, experiment.recipe.settings)
     torch.stack(list(terms.values())).sum().backward()
 
-    widths, losses = experiment.recipe.widths, experiment.recipe.settings.losses
+    config, losses = experiment.recipe.config, experiment.recipe.settings.loss_weights
     assert all(term.isfinite() for term in terms.values())
-    assert ("attention" in terms) == (losses.attention > 0 and widths.queries == "attended")
-    assert ("temporal" in terms) == widths.fuses
+    assert ("attention" in terms) == (losses.attention > 0 and config.queries == "attended")
+    assert ("temporal" in terms) == config.fuses
     without = {name for name, p in net.named_parameters() if p.requires_grad and p.grad is None}
     assert not without
 
 
 def test_the_rows_of_a_table_differ_only_in_what_the_table_is_about():
-    def alike(prefix: str, *fields: str) -> set[Widths]:
-        published = Widths()
+    def alike(prefix: str, *fields: str) -> set[NetworkConfig]:
+        published = NetworkConfig()
         reset = {name: getattr(published, name) for name in fields}
-        rows = [e.recipe.widths for name, e in EXPERIMENTS.items() if name.startswith(prefix)]
+        rows = [e.recipe.config for name, e in EXPERIMENTS.items() if name.startswith(prefix)]
         assert len(set(rows)) == len(rows) or not fields
-        return {replace(widths, **reset) for widths in rows}
+        return {replace(config, **reset) for config in rows}
 
-    assert alike("table3", "embed", "guidance") == {Widths()}
-    assert alike("table4") == {Widths()}
-    assert alike("table6", "gru", "fusion") == {Widths(temporal=True)}
+    assert alike("table3", "embed", "guidance") == {NetworkConfig()}
+    assert alike("table4") == {NetworkConfig()}
+    assert alike("table6", "gru", "fusion") == {NetworkConfig(temporal=True)}
     settings = {name: e.recipe.settings for name, e in EXPERIMENTS.items() if name.startswith("table4")}
-    switches = {name: (s.losses.attention, s.losses.coarse_edges) for name, s in settings.items()}
+    switches = {name: (s.loss_weights.attention, s.loss_weights.coarse_edges) for name, s in settings.items()}
     assert switches == {
         "table4-no-latt-no-w8": (0.0, False),
         "table4-no-latt-w8": (0.0, True),
@@ -89,7 +89,7 @@ def test_an_unknown_experiment_is_said_with_those_there_are():
     message = str(caught.value)
     assert message.startswith("no experiment called table3-embedded-c4: known are table3-stacked, ")
     assert "table6-gru-bi-fusion-both" in message and "\n" not in message
-    assert find_experiment("mgm-stacked").recipe.widths.queries == "fixed"
+    assert find_experiment("mgm-stacked").recipe.config.queries == "fixed"
 
 
 def test_an_experiment_does_not_start_from_another_network(

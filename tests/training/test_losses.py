@@ -1,4 +1,4 @@
-"""Every term of the published objective against numbers of the original program."""
+"""Every term of the published loss against numbers of the original program."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from support.golden_data import FOLDER
 from torch import Tensor
 
-from maggie_lab.training import terms as losses
-from maggie_lab.training.losses import over_scales, published_sum
+from maggie_lab.training import terms
+from maggie_lab.training.losses import over_scales, weighted_by
 from maggie_lab.training.settings import LossWeights
 
 RELATIVE = 1e-5
@@ -28,13 +28,13 @@ def maps(name: str) -> Tensor:
 
 def weights() -> tuple[Tensor, Tensor, Tensor]:
     """(T, N, H, W) weights of the scales 1, 4 and 8."""
-    return tensor("w1"), tensor("w4"), losses.coarse_weights(tensor("a8_u8"), tensor("gt_u8"))
+    return tensor("w1"), tensor("w4"), terms.coarse_weights(tensor("a8_u8"), tensor("gt_u8"))
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
 @pytest.mark.parametrize("scale", [0, 1, 2], ids=["os1", "os4", "os8"])
 @pytest.mark.parametrize(
-    ("term", "name"), [(losses.l1, "rec"), (losses.laplacian, "lap"), (losses.gradient, "grad")]
+    ("term", "name"), [(terms.l1, "rec"), (terms.laplacian, "lap"), (terms.gradient, "grad")]
 )
 def test_a_term_at_a_scale_is_as_published(kind: str, scale: int, term, name: str):
     prediction, os = (("a1_u8", "os1"), ("a4_u8", "os4"), ("a8_u8", "os8"))[scale]
@@ -48,7 +48,7 @@ def test_a_term_at_a_scale_is_as_published(kind: str, scale: int, term, name: st
 def test_dtssd_at_a_scale_is_as_published(scale: int):
     prediction, os = (("a1_u8", "os1"), ("a4_u8", "os4"), ("a8_u8", "os8"))[scale]
 
-    value = losses.dtssd(tensor(prediction), tensor("gt_u8"), weights()[scale])
+    value = terms.dtssd(tensor(prediction), tensor("gt_u8"), weights()[scale])
 
     assert float(value) == pytest.approx(float(GOLDEN[f"video_loss_dtSSD_{os}"]), rel=RELATIVE)
 
@@ -58,17 +58,17 @@ def test_scales_and_terms_add_up_to_the_published_total(kind: str, frames: int):
     alphas = tuple(tensor(name).unsqueeze(0) for name in ("a1_u8", "a4_u8", "a8_u8"))
     scales = [(a, w.unsqueeze(0)) for a, w in zip(alphas, weights(), strict=True)]
     truth = tensor("gt_u8").unsqueeze(0)
-    if frames == 1:  # the image objective sees the same maps as stills
+    if frames == 1:  # the image loss sees the same maps as stills
         scales = [(a.transpose(0, 1), w.transpose(0, 1)) for a, w in scales]
         truth = truth.transpose(0, 1)
 
-    terms = over_scales(scales, truth)
+    found = over_scales(scales, truth)
 
     names = {"l1": "rec", "laplacian": "lap", "gradient": "grad"} | ({"dtssd": "dtSSD"} if frames > 1 else {})
-    assert set(terms) == set(names)
+    assert set(found) == set(names)
     for name, theirs in names.items():
-        assert float(terms[name]) == pytest.approx(float(GOLDEN[f"{kind}_loss_{theirs}"]), rel=RELATIVE)
-    total = sum(published_sum(terms, LossWeights()).values())
+        assert float(found[name]) == pytest.approx(float(GOLDEN[f"{kind}_loss_{theirs}"]), rel=RELATIVE)
+    total = sum(weighted_by(found, LossWeights()).values())
     assert float(total) == pytest.approx(float(GOLDEN[f"{kind}_total"]), rel=RELATIVE)
 
 
@@ -77,9 +77,9 @@ def test_the_change_heads_losses_are_as_published():
     change = tensor("delta_gt")
 
     values = {
-        "temp_bce": losses.change_likelihood(ahead, behind, change),
-        "temp_dtssd": losses.change_steadiness(ahead, behind, change),
-        "temp": losses.temporal(ahead, behind, change),
+        "temp_bce": terms.change_likelihood(ahead, behind, change),
+        "temp_dtssd": terms.change_steadiness(ahead, behind, change),
+        "temp": terms.temporal(ahead, behind, change),
     }
 
     for name, value in values.items():
@@ -87,12 +87,12 @@ def test_the_change_heads_losses_are_as_published():
 
 
 def test_the_attention_loss_of_a_layer_is_as_published():
-    value = losses.attention(tensor("att_weight"), tensor("att_mask") > 0, frames=3)
+    value = terms.attention(tensor("att_weight"), tensor("att_mask") > 0, frames=3)
 
     assert float(value) == pytest.approx(float(GOLDEN["att_loss_one_layer"]), rel=RELATIVE)
 
 
-def test_pyramids_of_pictures_that_are_not_square_have_a_loss():
+def test_pyramids_of_images_that_are_not_square_have_a_loss():
     a, g = torch.rand(2, 48, 80, generator=torch.Generator().manual_seed(1)), torch.zeros(2, 48, 80)
 
-    assert 0 < float(losses.laplacian(a, g, torch.ones_like(a))) < 10
+    assert 0 < float(terms.laplacian(a, g, torch.ones_like(a))) < 10

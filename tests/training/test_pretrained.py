@@ -82,7 +82,7 @@ def test_the_first_layer_sees_the_picture_as_its_weights_expect_it_and_no_mask(s
     encoder = network.encoder
     picture = torch.rand(1, 3, 32, 32)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
-    masks = torch.rand(1, network.widths.guidance_channels, 32, 32)
+    masks = torch.rand(1, network.config.guidance_channels, 32, 32)
     entering = torch.cat([(picture - mean) / std, masks], dim=1)
 
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_folding_for_inference_changes_nothing_but_rounding(started):
     encoder = network.encoder
     settle(encoder)
     folded = fold(copy.deepcopy(encoder))
-    x = torch.randn(1, 3 + network.widths.guidance_channels, 64, 96)
+    x = torch.randn(1, 3 + network.config.guidance_channels, 64, 96)
 
     with torch.no_grad():
         (features, deepest), (theirs, their_deepest) = folded(x), encoder(x)
@@ -143,7 +143,7 @@ def test_a_training_of_the_lite_recipe_starts_from_the_installed_weights(tmp_pat
     recipe = find_recipe("lite")
     settings = replace(recipe.settings, steps=1, minutes=None)
 
-    network = _network(Plan(settings, recipe.widths, ("bank:none",), "lite"), None)
+    network = _network(Plan(settings, recipe.config, ("bank:none",), "lite"), None)
 
     found = network.state_dict()["encoder.stages.0.0.narrow.weight"]
     assert torch.equal(found, stored["_blocks.0._project_conv.weight"])

@@ -57,7 +57,11 @@ def test_the_recipes_have_the_published_values():
 
     assert (image.steps, image.batch, image.learning_rate, image.clip) == (52_000, 12, 1.5e-4, 0.01)
     assert (video.steps, video.clip_batch, video.clip_frames, video.learning_rate) == (10_000, 4, 8, 5e-5)
-    assert (image.losses.laplacian, image.losses.gradient, image.losses.attention) == (0.05, 0.05, 5.0)
+    assert (image.loss_weights.laplacian, image.loss_weights.gradient, image.loss_weights.attention) == (
+        0.05,
+        0.05,
+        5.0,
+    )
     assert RECIPES["paper-video"].needs_weights
 
 

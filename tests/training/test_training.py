@@ -1,4 +1,4 @@
-"""The step, the feed and the weights a training starts from."""
+"""The step, the batches and the weights a training starts from."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from support.tiny import WIDTHS, tiny_state
 from maggie_api.errors import ModelError, SettingsError
 from maggie_core.model import load_model
 from maggie_core.model.network import Network
-from maggie_lab.training.dataset import BankSource, Feed, Share, batches
+from maggie_lab.training.dataset import BankSource, ProcessShard, TrainingDataset, batches
 from maggie_lab.training.folders import FolderSource, find_training_samples, held_out, set_apart
 from maggie_lab.training.forward import TrainingBatch, predict
 from maggie_lab.training.initial import publish_start
 from maggie_lab.training.log import draw_log
 from maggie_lab.training.loop import Trainer
-from maggie_lab.training.losses import TERMS, published_objective
+from maggie_lab.training.losses import TERMS, published_loss
 from maggie_lab.training.settings import LossWeights, TrainSettings, find_recipe
 from maggie_lab.training.validation import validation
 from maggie_lab.training.weights import export, start_from, with_temporal
@@ -39,14 +39,14 @@ def tiny_network(**changes: object) -> Network:
     return Network(replace(WIDTHS, **changes))  # type: ignore[arg-type]
 
 
-def feed_of(folder: Path, settings: TrainSettings, share: Share | None = None) -> Feed:
+def dataset_of(folder: Path, settings: TrainSettings, shard: ProcessShard | None = None) -> TrainingDataset:
     kind = "v-him2k5" if (folder / "fgr").is_dir() else "i-him50k"
     samples = find_training_samples(kind, folder)
-    return Feed(FolderSource(samples, seed=settings.seed), settings, share or Share())
+    return TrainingDataset([FolderSource(samples, seed=settings.seed)], settings, shard or ProcessShard())
 
 
 def first_batch(folder: Path, settings: TrainSettings) -> TrainingBatch:
-    return next(batches(feed_of(folder, settings), workers=0))
+    return next(batches(dataset_of(folder, settings), workers=0))
 
 
 def equal(a: TrainingBatch, b: TrainingBatch) -> bool:
@@ -56,11 +56,11 @@ def equal(a: TrainingBatch, b: TrainingBatch) -> bool:
 
 
 def test_workers_and_processes_do_not_change_what_a_batch_holds(stills: Path):
-    whole = list(itertools.islice(batches(feed_of(stills, FAST), workers=0), 4))
+    whole = list(itertools.islice(batches(dataset_of(stills, FAST), workers=0), 4))
 
-    by_workers = list(itertools.islice(batches(feed_of(stills, FAST), workers=2), 4))
-    second = list(itertools.islice(batches(feed_of(stills, FAST, Share(1, 2)), workers=0), 2))
-    later = next(batches(feed_of(stills, FAST, Share(step=3)), workers=0))
+    by_workers = list(itertools.islice(batches(dataset_of(stills, FAST), workers=2), 4))
+    second = list(itertools.islice(batches(dataset_of(stills, FAST, ProcessShard(1, 2)), workers=0), 2))
+    later = next(batches(dataset_of(stills, FAST, ProcessShard(step=3)), workers=0))
 
     assert all(equal(a, b) for a, b in zip(whole, by_workers, strict=True))
     assert equal(second[0], whole[1]) and equal(second[1], whole[3])
@@ -68,7 +68,7 @@ def test_workers_and_processes_do_not_change_what_a_batch_holds(stills: Path):
 
 
 def test_instances_play_random_ones_of_ten_slots(stills: Path):
-    slots = [batch.slots for batch in itertools.islice(batches(feed_of(stills, FAST), workers=0), 20)]
+    slots = [batch.slots for batch in itertools.islice(batches(dataset_of(stills, FAST), workers=0), 20)]
 
     used = torch.cat([rows.flatten() for rows in slots])
     assert set(used.tolist()) == set(range(10))
@@ -79,7 +79,7 @@ def test_clips_follow_stills_at_the_progress_the_settings_name(clips: Path):
     settings = replace(FAST, video_from=0.5, clip_stride=2)
 
     frames = [
-        batch.image.shape[1] for batch in itertools.islice(batches(feed_of(clips, settings), workers=0), 4)
+        batch.image.shape[1] for batch in itertools.islice(batches(dataset_of(clips, settings), workers=0), 4)
     ]
 
     assert frames == [1, 1, 3, 3]
@@ -90,7 +90,7 @@ def test_scenes_of_a_bank_are_batches_too(tmp_path: Path):
 
     build_bank(tmp_path, BankPlan(figures=2, backgrounds=2, size_px=96, seed=1))
 
-    batch = next(batches(Feed(BankSource(tmp_path), FAST, Share()), workers=0))
+    batch = next(batches(TrainingDataset([BankSource(tmp_path)], FAST, ProcessShard()), workers=0))
 
     assert batch.image.shape == (2, 1, 3, 64, 64)
     assert batch.present.any(dim=2).all()
@@ -107,14 +107,12 @@ def test_every_fiftieth_sample_is_held_out_and_the_same_ones_always(stills: Path
         set_apart(samples[:1])
 
 
-def test_the_published_objective_teaches_every_weight_of_the_image_network(stills: Path):
+def test_the_published_loss_teaches_every_weight_of_the_image_network(stills: Path):
     batch = first_batch(stills, PUBLISHED)
-    net = tiny_network(cues=0, prior=0, temporal=False).train()
+    net = tiny_network(colour_priors=0, coarse_prior=0, temporal=False).train()
     torch.manual_seed(1)
 
-    terms = published_objective(
-        predict(net, batch, guide_by_truth=True, faults_guide=False), batch, LossWeights()
-    )
+    terms = published_loss(predict(net, batch, guide_by_truth=True, faults_guide=False), batch, LossWeights())
     sum(terms.values()).backward()
 
     assert set(terms) == {"l1", "laplacian", "gradient", "attention"}
@@ -123,11 +121,11 @@ def test_the_published_objective_teaches_every_weight_of_the_image_network(still
     assert [name for name in still if "in_proj_bias" not in name] == []
 
 
-def test_the_published_video_objective_adds_the_terms_over_time(clips: Path):
+def test_the_published_video_loss_adds_the_terms_over_time(clips: Path):
     batch = first_batch(clips, replace(PUBLISHED, video_from=0.0))
-    net = tiny_network(cues=0, prior=0).train()
+    net = tiny_network(colour_priors=0, coarse_prior=0).train()
 
-    terms = published_objective(predict(net, batch, guide_by_truth=False), batch, LossWeights())
+    terms = published_loss(predict(net, batch, guide_by_truth=False), batch, LossWeights())
 
     assert set(terms) == {"l1", "laplacian", "gradient", "attention", "dtssd", "temporal"}
     assert all(torch.isfinite(term) for term in terms.values())
@@ -140,7 +138,7 @@ def test_instances_that_do_not_count_add_nothing(stills: Path):
     net = tiny_network().train()
 
     with torch.no_grad():
-        terms = published_objective(predict(net, nobody, guide_by_truth=True), nobody, LossWeights())
+        terms = published_loss(predict(net, nobody, guide_by_truth=True), nobody, LossWeights())
 
     assert float(terms["l1"]) < 1e-6 and float(terms["laplacian"]) < 1e-6
 
@@ -248,7 +246,7 @@ def test_a_checkpoint_of_the_first_version_is_a_start(tmp_path: Path):
 
     start = start_from(str(tmp_path / "checkpoint.pt"))
 
-    assert start.network.widths == WIDTHS
+    assert start.network.config == WIDTHS
     assert torch.equal(start.network.aspp.aspp1.weight, state["aspp.aspp1.weight"])
 
 
@@ -260,7 +258,7 @@ def test_exported_weights_are_the_networks_and_a_start_again(tmp_path: Path):
     info = load_model(str(tmp_path / "mine"), device="cpu").info
     assert (info.name, info.licence, info.commercial, info.kind) == ("mine", "in-house", True, "video")
     again = start_from(str(tmp_path / "mine"))
-    assert (again.licence, again.commercial, again.network.widths) == ("in-house", True, WIDTHS)
+    assert (again.licence, again.commercial, again.network.config) == ("in-house", True, WIDTHS)
     assert torch.allclose(again.network.aspp.aspp1.weight, net.aspp.aspp1.weight, atol=1e-3)
 
 
@@ -287,7 +285,7 @@ def test_held_out_errors_are_zero_for_a_network_that_is_never_wrong(stills: Path
     assert real["MAD"] > real["MSE"] > 0
 
 
-def test_a_picture_of_the_log_needs_no_window(tmp_path: Path):
+def test_a_plot_of_the_log_needs_no_window(tmp_path: Path):
     rows = [
         {"step": float(k), "minutes": 0.0, "loss": 1 / k, "norm": 1.0, "rate": 0.1, "MAD": 3.0}
         for k in (1, 2)
@@ -297,5 +295,5 @@ def test_a_picture_of_the_log_needs_no_window(tmp_path: Path):
 
     from PIL import Image
 
-    with Image.open(tmp_path / "log.png") as picture:
-        assert np.asarray(picture).std() > 5
+    with Image.open(tmp_path / "log.png") as plot:
+        assert np.asarray(plot).std() > 5

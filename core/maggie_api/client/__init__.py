@@ -1,1 +1,1 @@
-"""The other end of a worker process: find or start it, send it jobs, follow them."""
+"""The client of a worker process: finds or starts it, sends it jobs, follows them."""

@@ -1,4 +1,4 @@
-"""Where a shared worker is found: a folder of the user's own with its address, its lock and its log.
+"""The folder of a shared worker: it is private to the user and holds address, lock and log.
 
 Standard library only, Python 3.9: hosts import this.
 """
@@ -23,12 +23,12 @@ from ..errors import DocumentError, FolderError
 
 ADDRESS, LOCK, LOG, SOCKET = "worker.json", "worker.lock", "worker.log", "worker.sock"
 SOCKET_PATH_BYTES = 100
-"""Of a Unix socket's path: 108 on Linux and 104 on a Mac, with its end."""
+"""Longest path of a Unix socket: the systems allow 108 bytes on Linux and 104 on macOS, with the final 0."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """How to reach the worker of a folder: a socket, or a port and a token."""
+    """Address of a folder's worker: a socket, or a port and a token."""
 
     pid: int
     version: str
@@ -40,7 +40,7 @@ class Address:
 
 
 def default_folder() -> Path:
-    """The folder for a worker of this user: in the session's own, else in the temporary one."""
+    """The folder for a worker of this user: in the session's runtime folder, else in the temporary folder."""
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA") or tempfile.gettempdir()
         return Path(local) / "maggie-node"
@@ -51,10 +51,10 @@ def default_folder() -> Path:
 
 
 def private_folder(folder: Path) -> Path:
-    """`folder`, made if it is not there, and known to be this user's alone.
+    """`folder`, made if it does not exist, and checked to be private to this user.
 
     Raises:
-        FolderError: it cannot be made, is no folder, or others may enter it.
+        FolderError: it cannot be made, is no folder, or other users may enter it.
     """
     folder = folder.absolute()
     try:
@@ -78,7 +78,7 @@ def private_folder(folder: Path) -> Path:
 
 
 def write_address(folder: Path, address: Address) -> None:
-    """Write the address file for this user's eyes, whole or not at all."""
+    """Write the address file, readable by this user only, whole or not at all."""
     temporary = folder / f".{ADDRESS}.{os.getpid()}.tmp"
     temporary.unlink(missing_ok=True)
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -97,9 +97,7 @@ def read_address(folder: Path) -> Optional[Address]:
 
 
 def connect(folder: Path, *, timeout_s: float) -> Optional[tuple[socket.socket, Address]]:
-    """A connection to the worker of `folder`; None when none listens there.
-
-    The other side has not said who it is: say hello.
+    """A connection to the worker of `folder`, before hello; None when none listens there.
 
     Raises:
         FolderError: the folder is not this user's alone.
@@ -108,7 +106,7 @@ def connect(folder: Path, *, timeout_s: float) -> Optional[tuple[socket.socket, 
         return None
     folder = private_folder(folder)
     address = read_address(folder)
-    # A worker that was killed leaves its address behind, and by now a stranger may have its port.
+    # A worker that was killed leaves its address behind; by now another program may have its port.
     if address is None or not is_locked(folder):
         return None
     try:
@@ -131,27 +129,27 @@ def connect(folder: Path, *, timeout_s: float) -> Optional[tuple[socket.socket, 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[Optional[BinaryIO]]:
-    """Hold the folder's lock, if nobody else does: yields its file, else None. It ends with the process."""
+    """Take the folder's lock, until the process ends: yields its file, or None when another has it."""
     with open(folder / LOCK, "a+b") as file:
         yield file if _lock(file) else None
 
 
 def note_listening(lock: BinaryIO) -> None:
-    """Write down that a worker listens from now on."""
+    """Record that a worker listens from now on."""
     lock.truncate(0)
     lock.write(str(time.time_ns()).encode())
     lock.flush()
 
 
 def last_listening(lock: BinaryIO) -> int:
-    """When a worker of the folder began to listen, the last time (`time.time_ns`); 0 = never."""
+    """Time at which a worker of the folder last began to listen (`time.time_ns`); 0 = never."""
     lock.seek(0)
     said = lock.read(32)
     return int(said) if said.isdigit() else 0
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a worker lives in `folder`."""
+    """Whether a worker holds the lock of `folder`."""
     try:
         with open(folder / LOCK, "ab") as file:
             return not _lock(file, shared=True)

@@ -1,4 +1,4 @@
-"""Which Python interpreter has maggie-node: found, checked, remembered for every host of this user.
+"""The Python interpreter that has maggie-node: found, checked, and remembered for the hosts of this user.
 
 Standard library only, Python 3.9: hosts import this.
 """
@@ -11,18 +11,21 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Optional
 
 from ..errors import HostError
 from .transport import clean_environment
 
 VERSION_S = 60.0
-"""How long an interpreter may take to tell its version: from a cold network disk it needs some."""
+"""Longest time for an interpreter to print its version; it may come from a cold network disk."""
 INSTALL = "install maggie-node (pip install maggie-node) and name its python here, or in $MAGGIE_PYTHON"
 
 
 def find_python(configured: str = "") -> str:
-    """The interpreter that has maggie-node: the configured one, $MAGGIE_PYTHON, the remembered one, or that
-    beside the `maggie-node` command on PATH.
+    """Absolute path of the interpreter that has maggie-node.
+
+    It is the configured one, $MAGGIE_PYTHON, the remembered one, or the one beside the `maggie-node` command
+    on PATH. Each may be a path or the name of a command on PATH.
 
     Raises:
         HostError: there is none, or the one that was named is not there.
@@ -33,14 +36,16 @@ def find_python(configured: str = "") -> str:
         (_remembered(), str(_settings_file())),
     ):
         if named:
-            if not _runs(named):
+            found = located(named)
+            if found is None:
                 raise HostError(f"{place} names the python {named}, which is not there: {INSTALL}")
-            return named
+            return found
     command = shutil.which("maggie-node")
     beside = Path(command).resolve().parent if command else Path()
     for name in ("python.exe", "python3", "python"):
-        if command and _runs(str(beside / name)):
-            return str(beside / name)
+        found = located(str(beside / name)) if command else None
+        if found is not None:
+            return found
     raise HostError(f"no python with maggie-node is known: {INSTALL}")
 
 
@@ -101,5 +106,10 @@ def _remembered() -> str:
         return ""
 
 
-def _runs(path: str) -> bool:
-    return shutil.which(path) is not None
+def located(named: str) -> Optional[str]:
+    """Absolute path of a program that is named by a path or as a command on PATH; None when it is not there.
+
+    A worker is started in another folder and with another environment, where the name may mean nothing.
+    """
+    found = shutil.which(os.path.expanduser(named))
+    return None if found is None else os.path.abspath(found)

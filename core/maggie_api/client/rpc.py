@@ -1,4 +1,4 @@
-"""How client and worker speak: JSON-RPC 2.0, one object a line, paths and small values only.
+"""Messages between client and worker: JSON-RPC 2.0, one object a line. They hold paths, never pixels.
 
 Standard library only, Python 3.9: hosts import this. The messages are described in docs/worker.md.
 """
@@ -16,10 +16,11 @@ from ..errors import DocumentError, RpcError
 from ..job import MatteJob
 
 PROTOCOL = 1
-"""Raised when a client of before could not work with a worker of now. Within a number fields are only added:
-receivers of answers and events ignore those they do not know, requests with unknown fields are refused."""
+"""Version of the messages. It is raised when an older client could not work with a newer worker. Within a
+version fields are only added: a client ignores unknown fields of answers and events, a worker refuses a
+request with unknown fields."""
 MAX_LINE = 1 << 20
-"""Bytes of a request, without its line break."""
+"""Most bytes of a request, without its line break."""
 
 NOT_JSON, NO_REQUEST, NO_METHOD, BAD_PARAMS, DEFECT = -32700, -32600, -32601, -32602, -32603
 OTHER_PROTOCOL, NO_HELLO, WRONG_TOKEN, NOT_ALLOWED, NO_JOB, BUSY = (-32000 - n for n in range(1, 7))
@@ -30,7 +31,7 @@ Priority = Literal["batch", "interactive"]
 
 @dataclass(frozen=True)
 class Request:
-    """A request, or a notification when nobody waits for an answer."""
+    """A request; a notification when `answered` is False."""
 
     method: str
     params: dict[str, Any]
@@ -40,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a request: a result or an error."""
+    """The answer to a request: a result or an error."""
 
     id: Id
     result: Any = None
@@ -49,13 +50,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Hello:
-    """The first request of every conversation."""
+    """The first request of every connection."""
 
     protocol: int
     client: str = ""
-    """Who asks, for the log and for `status`, e.g. `Nuke 15.1 of ana`."""
+    """Name of the client for the log and for `status`, e.g. `Nuke 15.1 of ana`."""
     token: Optional[str] = None
-    """What the worker's address file says; needed over TCP."""
+    """Token of the worker's address file; needed over TCP."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ class Welcome:
 
     protocol: int
     version: str
-    """Of maggie-node."""
+    """Version of maggie-node."""
     pid: int
     transport: Literal["stdio", "unix", "tcp"]
     capabilities: tuple[str, ...]
     roots: tuple[str, ...] = ()
-    """Folders that the paths of a job have to be in; none = no restriction."""
+    """Folders that the paths of a job have to be in; empty = no restriction."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Submit:
     priority: Priority = "batch"
     """Interactive jobs go ahead of a batch at its next frame."""
     keep: bool = False
-    """Go on when the client is gone; otherwise its jobs are cancelled."""
+    """Continue when the client is gone; otherwise the job is cancelled."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,17 @@ class Nothing:
 
 
 class TooLong:
-    """Stands for a line of more than MAX_LINE bytes; the line itself is gone."""
+    """Stands for a line of more than MAX_LINE bytes; its content is dropped."""
 
 
 class Lines:
-    """Bytes as they come, as lines; never holds more than one line of MAX_LINE bytes and what was fed."""
+    """Splits a stream of bytes into lines; holds at most one line of `limit` bytes and what was fed last."""
 
     def __init__(self, limit: Optional[int] = MAX_LINE):
         self._limit, self._rest, self._skipping = limit, bytearray(), False
 
     def feed(self, data: bytes) -> list[Union[bytes, TooLong]]:
-        """Lines that are complete now, without their breaks."""
+        """The lines that are complete now, without their line breaks."""
         found: list[Union[bytes, TooLong]] = []
         *ends, rest = data.split(b"\n")
         for end in ends:
@@ -146,7 +147,7 @@ def parse(line: bytes) -> Union[Request, Answer]:
     """The message in a line.
 
     Raises:
-        RpcError: it is none of JSON-RPC 2.0; with the request's id as far as that can be told.
+        RpcError: the line is no message of JSON-RPC 2.0; it has the request's id where that can be read.
     """
     try:
         data = serialization.parse(line.decode("utf-8"), "request")
@@ -185,7 +186,7 @@ def params_of(cls: type, asked: Request) -> Any:
 
 
 def lenient(cls: type, data: Any, what: str) -> Any:
-    """An instance of `cls` from what a worker said; fields that a later version added are left out.
+    """An instance of `cls` from a worker's data; fields that a later version added are left out.
 
     Raises:
         DocumentError: a field is missing or of a wrong type.

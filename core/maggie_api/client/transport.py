@@ -25,12 +25,13 @@ from .address import LOG, default_folder, private_folder
 from .rpc import PROTOCOL, Answer, Hello, Lines, Request, Welcome
 
 GOING_S = 90.0
-"""How long a child may take to end: a little longer than it allows itself."""
+"""Longest time for a child to end; a little longer than its own limit."""
 READ_BYTES = 1 << 16
 _TRAPS = ("PYTHON", "LD_", "DYLD_", "QT_", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
-"""What a host sets for its own Python, libraries and windows begins so; a worker must not see it."""
+"""Beginnings of variables that a host sets for its own Python, libraries and windows."""
 _CHILDREN = itertools.count(1)
 _LOG_DAYS = 7
+"""Days that the log of a child that died is kept."""
 
 
 class Transport(ABC):
@@ -42,7 +43,7 @@ class Transport(ABC):
 
     @abstractmethod
     def read(self) -> bytes:
-        """What has come, waiting for it; empty when the other side has ended."""
+        """The next bytes; waits for them. Empty when the worker has ended."""
 
     @abstractmethod
     def write(self, data: bytes) -> None:
@@ -50,17 +51,17 @@ class Transport(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the worker."""
+        """End the connection."""
 
     @abstractmethod
     def epitaph(self) -> WorkerError:
-        """What to say of a worker that is gone."""
+        """The error of a worker that is gone."""
 
     def next(self) -> Union[Answer, Request, None]:
-        """The next message; None when the other side has ended.
+        """The next message; None when the worker has ended.
 
         Raises:
-            RpcError: it speaks no protocol.
+            RpcError: a line is no message of the protocol.
         """
         while not self._ready:
             try:
@@ -74,12 +75,12 @@ class Transport(ABC):
         return rpc.parse(line if isinstance(line, bytes) else b"")
 
     def greet(self, name: str, token: Optional[str] = None) -> Optional[Welcome]:
-        """Say hello; None when the other side ended instead.
+        """Say hello; None when the worker ended instead.
 
         Raises:
-            RpcError: it refuses us, or speaks no protocol.
+            RpcError: it refuses the client, or its answer is no message of the protocol.
         """
-        with contextlib.suppress(OSError):  # what it said before it ended may tell why
+        with contextlib.suppress(OSError):  # its last lines may tell the reason
             self.write(rpc.request("hello", Hello(PROTOCOL, name, token), 0))
         said = self.next()
         if said is None:
@@ -92,7 +93,7 @@ class Transport(ABC):
 
 
 class Pipes(Transport):
-    """To a child of ours."""
+    """The pipes of a child process."""
 
     def __init__(self, command: list[str], env: Mapping[str, str]):
         super().__init__()
@@ -137,7 +138,7 @@ class Pipes(Transport):
         )
 
     def no_start(self) -> WorkerError:
-        """What to say when it ended before it said hello."""
+        """The error of a child that ended before it answered hello."""
         self._from.close()
         self._to.close()
         code = self._process.wait()
@@ -153,7 +154,7 @@ class Pipes(Transport):
 
 
 class Socket(Transport):
-    """To a shared worker."""
+    """A connection to a shared worker."""
 
     def __init__(self, line: socket.socket, folder: Path):
         super().__init__()
@@ -178,7 +179,7 @@ class Socket(Transport):
 
 
 def clean_environment(env: Optional[Mapping[str, str]] = None) -> dict[str, str]:
-    """`env` (None: ours) without what a host sets for its own Python, libraries and windows."""
+    """`env`, or the own one, without the variables of a host's own Python, libraries and windows."""
     given = os.environ if env is None else env
     return {name: value for name, value in given.items() if not name.upper().startswith(_TRAPS)}
 
@@ -186,7 +187,7 @@ def clean_environment(env: Optional[Mapping[str, str]] = None) -> dict[str, str]
 def spawn(
     command: list[str], env: Mapping[str, str], folder: Path, log: Path, *, stdin: int, stdout: int
 ) -> subprocess.Popen[bytes]:
-    """Start a process in `folder`, apart from our own group, with its stderr in `log`."""
+    """Start a process in `folder`, in a process group of its own, with its stderr in `log`."""
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -209,7 +210,7 @@ def spawn(
                 f"{command[0]}: {reason}: name the Python that has maggie-node, e.g. in $MAGGIE_PYTHON",
                 BAD_INPUT,
             ) from None
-    # So that nothing is left of it in the table of processes, however long we live.
+    # Waits for its end, so that no zombie is left in a host that runs for long.
     threading.Thread(target=process.wait, name="maggie worker's end", daemon=True).start()
     return process
 
@@ -222,7 +223,7 @@ def own_folder(folder: Path) -> Path:
 
 
 def _forget_old_logs(folder: Path) -> None:
-    """Logs of children that died are kept for a while."""
+    """Remove logs of children that are older than `_LOG_DAYS`."""
     for path in folder.glob("child-*.log"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _LOG_DAYS * 86400:
@@ -237,7 +238,7 @@ def file_size(path: Path) -> int:
 
 
 def last_line(log: Path, start: int = 0) -> str:
-    """`, which said: ...` with the last line of a log; nothing when it has none."""
+    """`, its last words: ...` with the last line of a log; empty when it has none."""
     try:
         with open(log, "rb") as file:
             file.seek(max(start, file_size(log) - 4096))
@@ -249,7 +250,7 @@ def last_line(log: Path, start: int = 0) -> str:
 
 
 def how_it_ended(code: Optional[int]) -> str:
-    """How a process ended."""
+    """How a process ended, as part of a sentence; `code` None = it still runs."""
     if code is None:
         return "does not answer any more"
     if code >= 0:

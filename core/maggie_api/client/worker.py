@@ -1,7 +1,7 @@
 """Jobs for a worker in another process: start or find it, submit, follow, cancel.
 
-Standard library only, Python 3.9: hosts import this. Nothing here waits for the worker but what says so, so a
-host may call it from a timer of its window; threads of ours only move lines and fill queues.
+Standard library only, Python 3.9: hosts import this. A function waits for the worker only where its text says
+so, so a host may call the others from a timer of its window. The threads here only move lines between queues.
 
     worker = start_child(python="/opt/maggie/bin/python")
     running = worker.submit(job)
@@ -33,6 +33,7 @@ from ..events import Event, Finished, FrameDone, FrameFailed, Started, Warning
 from ..job import MatteJob
 from . import address, rpc
 from .address import LOG, default_folder
+from .python import located
 from .rpc import Answer, Cancel, Nothing, Request, Submit, Welcome
 from .transport import (
     Pipes,
@@ -47,10 +48,11 @@ from .transport import (
 )
 
 START_S = 120.0
-"""How long a worker may take to answer its first hello: Python from a cold network disk."""
+"""Longest time to the answer of a worker's first hello; Python may come from a cold network disk."""
 STARTS = 5
-"""Times a worker is started that ends at once, as it does when another one was there at that moment."""
+"""Most starts in a row. A worker ends at once when it finds another one, which may itself end then."""
 ANSWER_S = 10.0
+"""Longest time to an answer of a worker that runs; its requests are answered beside the computing."""
 
 
 def start_child(
@@ -60,13 +62,13 @@ def start_child(
     roots: Iterable[Union[str, Path]] = (),
     name: str = "",
 ) -> Worker:
-    """A worker of our own: a child process that ends when this one does. Does not wait for it.
+    """A worker as a child process, which ends when this process does. Does not wait for it.
 
     Args:
         python: the interpreter that has maggie-node; None = $MAGGIE_PYTHON, else this one.
-        env: its environment; None = ours, cleaned (`clean_environment`).
-        roots: folders the paths of a job have to be in; none = anywhere.
-        name: who we are, for the worker's log.
+        env: its environment; None = the own one, cleaned (`clean_environment`).
+        roots: folders that the paths of a job have to be in; empty = anywhere.
+        name: name of the client for the worker's log.
     """
     command = [_python(python), "-m", "maggie_node", "worker", "--stdio", *_root_options(roots)]
     environment = clean_environment() if env is None else dict(env)
@@ -83,14 +85,14 @@ def find_or_start(
     tcp: bool = False,
     name: str = "",
 ) -> Worker:
-    """The shared worker of `folder`; started if there is none. Does not wait for it.
+    """The shared worker of `folder`, started if there is none. Does not wait for it.
 
     Args:
-        folder: where it is met; None = the user's own (`address.default_folder`).
+        folder: folder of the worker; None = the user's own (`address.default_folder`).
         python, env, name: as for `start_child`.
-        idle_s: without a job for so long it ends; None = its own choice. This, `roots` and `tcp` only count
-            when it is started here.
-        roots: folders the paths of a job have to be in; none = anywhere.
+        idle_s: seconds without a job after which it ends; None = its default. This, `roots` and `tcp` only
+            count when the worker is started here.
+        roots: folders that the paths of a job have to be in; empty = anywhere.
         tcp: a loopback port and a token instead of a Unix socket.
     """
     place = Path(folder).absolute() if folder is not None else default_folder()
@@ -102,10 +104,10 @@ def find_or_start(
 
 
 def find(folder: Union[str, Path, None] = None, *, name: str = "") -> Optional[Worker]:
-    """The shared worker of `folder`; None when there is none. Waits for its answer, a few seconds at most.
+    """The shared worker of `folder`; None when there is none. Waits for its answer, at most a few seconds.
 
     Raises:
-        WorkerError: it speaks another protocol, or the folder is not ours alone.
+        WorkerError: it speaks another protocol, or other users may enter the folder.
     """
     place = Path(folder).absolute() if folder is not None else default_folder()
     there = [_find(place, name)]
@@ -122,11 +124,11 @@ def find(folder: Union[str, Path, None] = None, *, name: str = "") -> Optional[W
 
 
 class RunningJob:
-    """A submitted job: its events, as they come."""
+    """A submitted job and its events."""
 
     def __init__(self, asked: Submit):
         self.id: Optional[int] = None
-        """The worker's number for it; None until it was taken."""
+        """The worker's number of the job; None until the worker has taken it."""
         self._asked = asked
         self._heard: queue.SimpleQueue[Union[Event, WorkerError]] = queue.SimpleQueue()
         self._error: Optional[WorkerError] = None
@@ -135,27 +137,27 @@ class RunningJob:
 
     @property
     def over(self) -> bool:
-        """Whether its last event, or its error, was handed out."""
+        """Whether its last event, or its error, has been handed out."""
         return self._over
 
     def events(self) -> Iterator[Event]:
-        """Every event not handed out yet; waits for the next one, ends after `Finished`.
+        """Every event that has not been handed out. Waits for the next one; ends after `Finished`.
 
         Raises:
             WorkerError: the job could not start, or the worker died.
         """
         while not self._over:
-            event = self._next(timeout_s=0.5)  # a wait without an end hears no ctrl-C on Windows
+            event = self._next(timeout_s=0.5)  # on Windows a wait without an end is not interrupted by ctrl-C
             if event is not None:
                 yield event
             elif self._error is not None:
                 self._raise()
 
     def poll(self) -> list[Event]:
-        """Events that came since; never waits.
+        """Events that came since the last call; never waits.
 
         Raises:
-            WorkerError: as `events`, once everything that came before it was handed out.
+            WorkerError: as `events`, when every event before it has been handed out.
         """
         found: list[Event] = []
         while not self._over:
@@ -168,12 +170,12 @@ class RunningJob:
         return found
 
     def cancel(self) -> None:
-        """Ask for the end; frames that exist are whole, and `Finished` will say `cancelled`. Never waits."""
+        """Ask for the end of the job; frames that exist are whole. `Finished` has `cancelled`. No wait."""
         self._cancel_asked = True
         self._send_cancel()
 
     def _next(self, *, timeout_s: float) -> Optional[Event]:
-        """The next event; None when there is none in time, or no more because of an error."""
+        """The next event; None when none came in time, or when there was an error."""
         if self._error is not None:
             return None
         try:
@@ -191,7 +193,7 @@ class RunningJob:
         assert self._error is not None
         raise self._error
 
-    # What follows is called by the threads of a link.
+    # The threads of a link call the following methods.
 
     def _taken(self, number: int) -> None:
         self.id = number
@@ -199,7 +201,7 @@ class RunningJob:
             self._send_cancel()
 
     def _send_cancel(self) -> None:
-        # No lock, so that a signal handler may come here: at worst it is said twice.
+        # Without a lock, so that a signal handler may call it. At worst the request is sent twice.
         if self.id is not None and self._link is not None:
             self._link.send(rpc.notification("cancel", Cancel(self.id)))
 
@@ -208,7 +210,7 @@ class RunningJob:
 
 
 class Worker:
-    """A worker, from `start_child`, `find_or_start` or `find`; a new one for the next job when it died."""
+    """A worker, from `start_child`, `find_or_start` or `find`. After it died, the next job starts one."""
 
     def __init__(self, start: Callable[[], tuple[Transport, Welcome]]):
         self._start = start
@@ -224,7 +226,7 @@ class Worker:
 
     @property
     def capabilities(self) -> Welcome:
-        """What the worker said of itself; waits until it has.
+        """The worker's answer to hello; waits for it.
 
         Raises:
             WorkerError: it cannot be started, or speaks another protocol.
@@ -232,12 +234,12 @@ class Worker:
         return _result(self._living().welcome, START_S, "the worker did not say hello")
 
     def submit(self, job: MatteJob, *, priority: rpc.Priority = "batch", keep: bool = False) -> RunningJob:
-        """Put a job in the worker's queue. Never waits; whatever goes wrong comes out of the job's events.
+        """Put a job in the worker's queue. Never waits; an error is raised by the job's events.
 
         Args:
-            job: with absolute paths. Where it names no OCIO configuration it gets our $OCIO.
+            job: a job with absolute paths. If it names no OCIO configuration it gets $OCIO.
             priority: an interactive job goes ahead of batches, also of those under way.
-            keep: a shared worker goes on with it when we are gone.
+            keep: a shared worker continues the job when this client is gone.
         """
         config = os.environ.get("OCIO")
         if job.ocio is None and config:
@@ -247,7 +249,7 @@ class Worker:
         return running
 
     def status(self, *, timeout_s: float = ANSWER_S) -> dict[str, Any]:
-        """What the worker does now (docs/worker.md); waits for its answer.
+        """What the worker does now, as docs/worker.md describes; waits for its answer.
 
         Raises:
             WorkerError: it does not answer.
@@ -255,7 +257,7 @@ class Worker:
         return _result(self._living().ask("status", Nothing()), timeout_s, "the worker does not answer")
 
     def shutdown(self, *, timeout_s: float = START_S) -> None:
-        """End the worker, also a shared one, with all its jobs; waits until it is gone.
+        """End the worker, also a shared one, with all its jobs; waits until it has ended.
 
         Raises:
             WorkerError: it does not end.
@@ -266,7 +268,7 @@ class Worker:
             raise WorkerError("the worker does not end: it may be in a long frame")
 
     def close(self) -> None:
-        """Let go: a child ends, a shared worker lives on, without our jobs. Never waits."""
+        """Leave the worker: a child ends, a shared worker cancels this client's jobs. Never waits."""
         with self._lock:
             self._closed = True
             self._link.close()
@@ -285,7 +287,7 @@ class Worker:
 
 
 class _Link:
-    """One conversation with one worker process, in two threads; over when either side ends it."""
+    """One connection to one worker process, in two threads. Either side may end it."""
 
     def __init__(self, start: Callable[[], tuple[Transport, Welcome]], again: Callable[[RunningJob], None]):
         self.welcome: Future[Welcome] = Future()
@@ -304,7 +306,7 @@ class _Link:
         self._out.put(line)
 
     def ask(self, method: str, params: Any) -> Future[Any]:
-        """Send a request; the future gets its result."""
+        """Send a request; the future receives its result."""
         reply: Future[Any] = Future()
         number = next(self._numbers)
         with self._lock:
@@ -318,6 +320,10 @@ class _Link:
     def submit(self, running: RunningJob) -> None:
         """Send a job."""
         number = next(self._numbers)
+        line = rpc.request("submit", running._asked, number)
+        if len(line) - 1 > rpc.MAX_LINE:  # without its line break
+            running._hear(_too_long(len(line)))
+            return
         running._link = self
         with self._lock:
             over = self._over
@@ -326,10 +332,10 @@ class _Link:
         if over is not None:
             running._hear(over)
         else:
-            self.send(rpc.request("submit", running._asked, number))
+            self.send(line)
 
     def close(self) -> None:
-        """End the conversation when everything queued is sent."""
+        """End the connection when every queued line is sent."""
         self._out.put(None)
 
     def _run(self) -> None:
@@ -339,7 +345,7 @@ class _Link:
         except WorkerError as error:
             self._end(error)
             return
-        except Exception as error:  # a host must not lose its thread's last words
+        except Exception as error:  # an error in this thread has to reach the host
             self._end(WorkerError(f"the worker cannot be started: {error}", BAD_INPUT))
             return
         self.welcome.set_result(welcome)
@@ -361,12 +367,15 @@ class _Link:
             while (line := self._out.get()) is not None:
                 transport.write(line)
         except OSError:
-            pass  # the thread that reads hears of it too
+            pass  # the thread that reads gets an error too
         transport.close()
 
     def _take(self, message: Union[Answer, Request]) -> None:
         if isinstance(message, Request):
             self._notice(message)
+            return
+        if message.id is None and message.error is not None:
+            self._refuse_all(_refusal(message.error))
             return
         waiting = self._asked.get(message.id)
         if isinstance(waiting, Future):
@@ -382,6 +391,16 @@ class _Link:
             waiting._taken(number)
         with self._lock:
             self._asked.pop(message.id, None)
+
+    def _refuse_all(self, error: WorkerError) -> None:
+        """End every request without an answer: the worker could not read one, so it cannot say which."""
+        with self._lock:
+            waiting, self._asked = list(self._asked.values()), {}
+        for each in waiting:
+            if isinstance(each, Future):
+                each.set_exception(error)
+            else:
+                each._hear(error)
 
     def _notice(self, said: Request) -> None:
         number = said.params.get("job_id")
@@ -414,7 +433,7 @@ class _Link:
             if isinstance(each, Future):
                 each.set_exception(error)
             elif begun and not each._sent_again:
-                # The worker went before it took the job, as one does that was idle for long: try a new one.
+                # The worker ended before it took the job, for example after a long idle time: try a new one.
                 each._sent_again = True
                 self._again(each)
             else:
@@ -422,7 +441,7 @@ class _Link:
 
 
 def _child(command: list[str], env: Mapping[str, str], name: str) -> tuple[Transport, Welcome]:
-    """A child that has said hello."""
+    """A child process, after hello."""
     line = Pipes(command, env)
     try:
         welcome = line.greet(name)
@@ -435,7 +454,7 @@ def _child(command: list[str], env: Mapping[str, str], name: str) -> tuple[Trans
 
 
 def _find(folder: Path, name: str) -> Optional[tuple[Transport, Welcome]]:
-    """The worker of `folder` that has said hello, if there is one."""
+    """The worker of `folder`, after hello; None when there is none."""
     try:
         found = address.connect(folder, timeout_s=ANSWER_S)
     except FolderError as error:
@@ -448,7 +467,7 @@ def _find(folder: Path, name: str) -> Optional[tuple[Transport, Welcome]]:
     except (RpcError, DocumentError) as said:
         line.close()
         if isinstance(said, RpcError) and said.code == rpc.WRONG_TOKEN:
-            return None  # the address was that of a worker before
+            return None  # the address is that of an earlier worker
         raise WorkerError(_sentence(said), BAD_INPUT) from None
     if welcome is None:
         line.close()
@@ -460,7 +479,7 @@ def _find(folder: Path, name: str) -> Optional[tuple[Transport, Welcome]]:
 def _find_or_start(
     folder: Path, command: list[str], env: Mapping[str, str], name: str
 ) -> tuple[Transport, Welcome]:
-    """The worker of `folder` that has said hello. Whoever comes second to start one finds the first."""
+    """The worker of `folder`, after hello. Of two clients that start one at once, both get the same."""
     own = own_folder(folder)
     deadline = time.monotonic() + START_S
     process, log_end, starts = None, 0, 0
@@ -469,7 +488,7 @@ def _find_or_start(
         if found is not None:
             return found
         code = None if process is None else process.poll()
-        if process is None or (code == 0 and starts < STARTS):  # the other one that was there is gone again
+        if process is None or (code == 0 and starts < STARTS):  # another worker was there and has ended
             starts += 1
             log_end = file_size(own / LOG)
             asked = [*command, "--asked-ns", str(time.time_ns())]
@@ -485,13 +504,14 @@ def _find_or_start(
 
 
 def _no_sigpipe() -> None:
-    """A write to a worker that died is an error here, also in a host that left SIGPIPE as it was."""
+    """Make a write to a dead worker an error in this thread, also in a host with the default SIGPIPE."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
 
 
 def _python(given: Optional[str]) -> str:
-    return os.path.abspath(given) if given else os.environ.get("MAGGIE_PYTHON") or sys.executable
+    named = given or os.environ.get("MAGGIE_PYTHON") or sys.executable
+    return located(named) or os.path.abspath(named)  # what is not there is told when it is started
 
 
 def _root_options(roots: Iterable[Union[str, Path]]) -> list[str]:
@@ -500,6 +520,15 @@ def _root_options(roots: Iterable[Union[str, Path]]) -> list[str]:
 
 def _refusal(said: RpcError) -> WorkerError:
     return WorkerError(str(said), 1 if said.code == rpc.DEFECT else BAD_INPUT)
+
+
+def _too_long(size: int) -> WorkerError:
+    mib = size / (1 << 20)
+    return WorkerError(
+        f"the job document takes {mib:.1f} MiB and a worker reads {rpc.MAX_LINE >> 20} MiB: "
+        "name fewer instances or pins, or run the job without a worker",
+        BAD_INPUT,
+    )
 
 
 def _sentence(said: Union[RpcError, DocumentError]) -> str:

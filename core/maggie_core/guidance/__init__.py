@@ -1,4 +1,4 @@
-"""Guidance: who is in the shot and where, roughly, in the many forms artists have it."""
+"""Guidance: the instances of a shot and their rough masks, in every form that can be read."""
 
 from maggie_core.guidance.combine import Guidance, combine
 from maggie_core.guidance.cryptomatte import CryptomatteSequence

@@ -1,4 +1,4 @@
-"""Which channel of a file is whose mask.
+"""Finds the channels of a file that are masks, and the instance each belongs to.
 
 A channel is named `layer.channel`, or only `channel` in the unnamed layer; the last dot parts the two.
 """
@@ -13,8 +13,8 @@ from maggie_core.guidance.names import listing, near
 ALPHA = frozenset(("a", "alpha"))
 _RED, _GREEN, _BLUE = frozenset(("r", "red")), frozenset(("g", "green")), frozenset(("b", "blue"))
 _DEPTH = frozenset(("z", "zback", "znear"))
-_PICTURE = _RED | _GREEN | _BLUE | _DEPTH | frozenset(("x", "y", "u", "v", "w", "ry", "by"))
-"""Channel names of pictures and vectors; several of them in one layer are no instances."""
+_IMAGE = _RED | _GREEN | _BLUE | _DEPTH | frozenset(("x", "y", "u", "v", "w", "ry", "by"))
+"""Channel names of images and vectors; several of them in one layer are no instances."""
 _BEAUTY = frozenset(("", "rgb", "rgba", "beauty", "combined", "main", "color", "image"))
 _UTILITY = frozenset(
     (
@@ -93,7 +93,7 @@ def _spelling(short: str) -> str:
 
 
 def mask_channels(channels: Sequence[str]) -> tuple[str, ...]:
-    """Channels that may hold the mask when none was named: a lone one, else the first RGBA picture's."""
+    """Channels that may hold the mask when none was named: a lone one, else the first RGBA image's."""
     if len(channels) == 1:
         return tuple(channels)
     layers = by_layer(channels)
@@ -132,6 +132,6 @@ def instance_channels(channels: Sequence[str], *, ignore: Sequence[str] = ()) ->
         if last.lower() not in _BEAUTY and (alpha or lone):
             found.append((last, layer, alpha or members[0]))
         else:
-            found += [(split(m)[1], m, m) for m in members if split(m)[1].lower() not in _PICTURE | ALPHA]
+            found += [(split(m)[1], m, m) for m in members if split(m)[1].lower() not in _IMAGE | ALPHA]
     shorts = [short for short, _, _ in found]
     return {short if shorts.count(short) == 1 else long: channel for short, long, channel in found}

@@ -1,4 +1,4 @@
-"""All guidance of a shot together: one list of instances, one picture of coverage per frame."""
+"""All guidance of a shot together: one list of instances, and coverage planes for each frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GuidanceMissing = Literal["error", "empty", "hold"]
 
 
 class Guidance:
-    """Every instance of the shot and where it roughly is.
+    """The instances of a shot and their masks at any frame.
 
     Instances come in the order of the sources and, in each, in its own order: they, their slugs and
     their order are the same whatever frame is read.
@@ -33,7 +33,7 @@ class Guidance:
         self._index = {instance.name: i for i, instance in enumerate(self.instances)}
 
     def missing(self, frames: Iterable[int]) -> tuple[int, ...]:
-        """Those of `frames` for which a source has no file, whatever the policy makes of them."""
+        """Frames among `frames` for which a source has no file, under any policy for missing files."""
         return tuple(f for f in frames if any(not _has(source, f) for source in self._sources))
 
     def check(self, frames: Iterable[int]) -> None:
@@ -63,9 +63,13 @@ class Guidance:
         Raises:
             GuidanceError: a file is missing or unreadable, or is of another picture's shape.
         """
+        return self.placed(self.masks(frame), geometry)
+
+    def placed(self, masks: Iterable[Mask], geometry: Geometry) -> np.ndarray:
+        """Masks of one frame as coverage on the working grid; as `read`."""
         width, height = geometry.working_size
         coverage = np.zeros((len(self.instances), height, width), np.float32)
-        for mask in self.masks(frame):
+        for mask in masks:
             placed = geometry.place(
                 mask.pixels,
                 mask.data,
@@ -78,7 +82,7 @@ class Guidance:
         return coverage
 
     def digest(self, frame: int) -> str:
-        """Changes whenever what `read(frame, ...)` returns may change."""
+        """Text that changes whenever the result of `read(frame, ...)` may change."""
         state = hashlib.blake2b(digest_size=16)
         for source in self._sources:
             file_frame = self._file_frame(source, frame)
@@ -87,7 +91,7 @@ class Guidance:
         return state.hexdigest()
 
     def _file_frame(self, source: GuidanceSource, frame: int) -> int | None:
-        """Frame whose file serves `frame`, or None for no mask at all."""
+        """Number of the frame whose file is used for `frame`; None where there is no mask."""
         if _has(source, frame):
             return frame
         if self._missing == "error":
@@ -103,7 +107,7 @@ def combine(sources: Sequence[GuidanceSource], *, missing: GuidanceMissing = "er
     """One guidance out of several sources.
 
     `missing` says what a frame without a file is: an error, a frame with nobody in it (`empty`), or
-    the last picture before it, else the first there is (`hold`).
+    the last image before it, else the first there is (`hold`).
 
     Raises:
         GuidanceError: nobody is in any of them, or two sources name the same instance.

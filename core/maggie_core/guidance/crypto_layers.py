@@ -1,4 +1,4 @@
-"""What a file says about its Cryptomattes: layers, ranks, manifests.
+"""The Cryptomattes of a file by its header: layers, ranks, manifests.
 
 Source: Cryptomatte specification 1.2 (Psyop). A layer called L has the ranks L00, L01, ..., each with
 two pairs of id and coverage: (R, G) and (B, A). The metadata `cryptomatte/<key>/name` is L; the
@@ -29,7 +29,7 @@ class CryptoLayer:
     """(id channel, coverage channel) pairs, most covering first."""
     manifest_json: str | None
     manifest_file: str | None
-    """Sidecar with the manifest, relative to the picture's folder."""
+    """Sidecar with the manifest, relative to the image's folder."""
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def _guess(channels: Sequence[str]) -> list[str]:
 
 
 def rank_layers(channels: Sequence[str], metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Layers that hold ids and coverages, and the preview of each: nobody's mask by themselves."""
+    """Layers that hold ids and coverages, and the preview layer of each. None of them is a mask."""
     layers = by_layer(channels)
     names = crypto_layers(channels, metadata)
     return tuple(

@@ -22,7 +22,7 @@ class CryptomatteSequence:
     """Objects of a Cryptomatte, by the names of its manifest.
 
     Asked for by name, an object must be in a manifest of the sequence, or, where there is none, its
-    id must be in the picture at some frame. Without names, everything is an instance that covers at
+    id must be in the image at some frame. Without names, everything is an instance that covers at
     least half of some pixel of the shot: less can guide nothing, and a manifest lists the whole
     scene. An object without coverage at a frame is absent there: zeros.
     """
@@ -60,16 +60,16 @@ class CryptomatteSequence:
     def read(self, frame: int) -> list[Mask]:
         layer = self._layer_at(frame)
         wanted = self._ids
-        picture = self._files.read(frame, channels=layer.channels)
-        place = {channel: i for i, channel in enumerate(picture.channels)}
-        planes = {name: np.zeros(picture.pixels.shape[:2], np.float32) for name in wanted}
+        image = self._files.read(frame, channels=layer.channels)
+        place = {channel: i for i, channel in enumerate(image.channels)}
+        planes = {name: np.zeros(image.pixels.shape[:2], np.float32) for name in wanted}
         for id_channel, coverage_channel in layer.ranks:
-            ids = ids_in(picture.pixels[..., place[id_channel]])
-            coverage = picture.pixels[..., place[coverage_channel]]
+            ids = ids_in(image.pixels[..., place[id_channel]])
+            coverage = image.pixels[..., place[coverage_channel]]
             for name, identity in wanted.items():
                 np.add(planes[name], coverage, out=planes[name], where=ids == identity)
         return [
-            Mask(name, coverage_of(plane), picture.data, picture.display, picture.pixel_aspect)
+            Mask(name, coverage_of(plane), image.data, image.display, image.pixel_aspect)
             for name, plane in planes.items()
         ]
 
@@ -81,8 +81,8 @@ class CryptomatteSequence:
         """Wanted objects by name, in the order asked for, else in the manifests' order."""
         manifest = self._manifest
         if self._wanted is None:
-            # Pairs are sorted by coverage, so who has half of a pixel is in the first, or in the second
-            # where two have a half each.
+            # Pairs are sorted by coverage, so an object with half of a pixel is in the first pair, or in the
+            # second where two objects have half each.
             seen = self._ids_of_shot(pairs=2, least=CLAIM)
             known = {name: identity for name, identity in manifest.items() if identity in seen}
             nameless = sorted(seen - set(known.values()))
@@ -130,9 +130,9 @@ class CryptomatteSequence:
         found: set[int] = set()
         for frame in self._files.among(self._shot):
             for id_channel, coverage_channel in self._layer_at(frame).ranks[:pairs]:
-                picture = self._files.read(frame, channels=(id_channel, coverage_channel))
-                covered = picture.pixels[..., 1] >= least
-                found |= set(np.unique(ids_in(picture.pixels[..., 0])[covered]).tolist())
+                image = self._files.read(frame, channels=(id_channel, coverage_channel))
+                covered = image.pixels[..., 1] >= least
+                found |= set(np.unique(ids_in(image.pixels[..., 0])[covered]).tolist())
         return found - {0}
 
     @cached_property
@@ -191,6 +191,6 @@ def _named(wanted: str, layers: dict[str, CryptoLayer]) -> str:
 
 
 def _is_hex_name(name: str) -> bool:
-    """Whether it is a name we give objects that no manifest names."""
+    """Whether `name` has the form `id_<8 hex digits>`, which objects without a manifest entry get."""
     digits = name.removeprefix("id_")
     return name.startswith("id_") and len(digits) == 8 and all(d in "0123456789abcdef" for d in digits)

@@ -1,4 +1,4 @@
-"""The files of one guidance: a sequence, a movie, or one picture for every frame."""
+"""The files of one guidance: a sequence, a movie, or one image for every frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maggie_core.io.image import list_parts
 
 
 class GuidanceFiles:
-    """Pictures by frame number. What goes wrong with a mask is a `GuidanceError`."""
+    """Images by frame number. Every error in reading one is a `GuidanceError`."""
 
     def __init__(self, pattern: str | Path) -> None:
         with _as_guidance():
@@ -24,7 +24,7 @@ class GuidanceFiles:
 
     @property
     def frames(self) -> tuple[int, ...] | None:
-        """Frames there are files for; None when one picture serves every frame."""
+        """Frames there are files for; None when one image serves every frame."""
         return None if self.still else self._source.frames
 
     @property
@@ -58,12 +58,12 @@ class GuidanceFiles:
         return {c: kind for part in parts for c, kind in zip(part.channels, part.types, strict=True)}
 
     def read(self, frame: int, *, channels: Sequence[str] | None = None) -> Frame:
-        """Picture that serves `frame`."""
+        """Image that serves `frame`."""
         with _as_guidance():
             return self._source.read(self._stored(frame), channels=channels)
 
     def digest(self, frame: int) -> str:
-        """Changes with the file that serves `frame`."""
+        """Text that changes with the content of the file used for `frame`."""
         with _as_guidance():
             return self._source.digest(self._stored(frame))
 

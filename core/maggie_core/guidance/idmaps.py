@@ -1,4 +1,4 @@
-"""Guidance as an id map: one picture whose pixel values say who is there."""
+"""Guidance as an id map: one image whose pixel values are the ids of instances."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from maggie_core.guidance.source import Mask
 from maggie_core.image.frame import Frame
 
 MOST_IDS = 256
-"""More different values than this are a picture, or ids that a lossy format has blurred."""
+"""More different values than this are an image, or ids that a lossy format has blurred."""
 _WHOLE = 1e-2
 """How far a stored float may be from the whole number it means."""
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the files of a sequence hold."""
+    """Contents of a sequence of id maps."""
 
     coloured: bool
     ids: tuple[int, ...]
 
 
 class IdMapSequence:
-    """Every value above zero is an instance; zero and below is nobody.
+    """An instance for every value above zero; zero and below is background.
 
     Values are the integers that 8 and 16 bit files store, or the whole numbers of a float EXR. A
     map in colour, as a file with a palette reads, is decoded by the PASCAL VOC palette that
@@ -70,11 +70,11 @@ class IdMapSequence:
         return self._files.frames
 
     def read(self, frame: int) -> list[Mask]:
-        picture = self._files.read(frame)
-        ids = self._decode(picture, frame, coloured=self._seen.coloured)
+        image = self._files.read(frame)
+        ids = self._decode(image, frame, coloured=self._seen.coloured)
         here = set(np.unique(ids).tolist())
         return [
-            Mask(name, (ids == n).astype(np.float32), picture.data, picture.display, picture.pixel_aspect)
+            Mask(name, (ids == n).astype(np.float32), image.data, image.display, image.pixel_aspect)
             for n, name in self._ids.items()
             if n in here
         ]
@@ -95,16 +95,16 @@ class IdMapSequence:
 
     @cached_property
     def _seen(self) -> _Seen:
-        """Read once through the shot: who comes later must be known from the first frame on."""
+        """Ids of the whole shot, read once: the list of instances is the same at every frame."""
         coloured, grey, colour = False, set[int](), set[int]()
         for frame in self._files.among(self._shot):
-            picture = self._files.read(frame)
-            planes = self._planes(picture)
+            image = self._files.read(frame)
+            planes = self._planes(image)
             has_colour = bool((planes != planes[..., :1]).any())
             if not has_colour:
-                grey |= set(np.unique(self._decode(picture, frame, coloured=False)).tolist())
+                grey |= set(np.unique(self._decode(image, frame, coloured=False)).tolist())
             if planes.shape[-1] == 3:
-                colour |= set(np.unique(self._decode(picture, frame, coloured=True)).tolist())
+                colour |= set(np.unique(self._decode(image, frame, coloured=True)).tolist())
             coloured = coloured or has_colour
             found = {n for n in (colour if coloured else grey) if n > 0}
             if len(found) > MOST_IDS:
@@ -114,11 +114,11 @@ class IdMapSequence:
                 )
         return _Seen(coloured, tuple(sorted(n for n in (colour if coloured else grey) if n > 0)))
 
-    def _decode(self, picture: Frame, frame: int, *, coloured: bool) -> np.ndarray:
+    def _decode(self, image: Frame, frame: int, *, coloured: bool) -> np.ndarray:
         """Ids as (h0, w0) int64."""
-        values = self._planes(picture).astype(np.float64)
-        if picture.code_max is not None:
-            values = values * picture.code_max
+        values = self._planes(image).astype(np.float64)
+        if image.code_max is not None:
+            values = values * image.code_max
         whole = np.rint(values)
         if (np.abs(values - whole) > _WHOLE).any():
             raise GuidanceError(
@@ -128,16 +128,16 @@ class IdMapSequence:
         ids = whole.astype(np.int64)
         return _voc_index(ids) if coloured and ids.shape[-1] == 3 else ids[..., 0]
 
-    def _planes(self, picture: Frame) -> np.ndarray:
+    def _planes(self, image: Frame) -> np.ndarray:
         """(h0, w0, 1 or 3) values as stored, without alpha; NaN is 0."""
         if self._channel is None:
-            wanted = mask_channels(picture.channels)
+            wanted = mask_channels(image.channels)
         else:
-            wanted = named_channels(picture.channels, self._channel)
+            wanted = named_channels(image.channels, self._channel)
         if len(wanted) > 1:
             alpha = alpha_index(wanted)
             wanted = tuple(c for i, c in enumerate(wanted) if i != alpha)
-        planes = picture.pixels[..., [picture.channels.index(c) for c in wanted]]
+        planes = image.pixels[..., [image.channels.index(c) for c in wanted]]
         return np.nan_to_num(planes, nan=0.0, posinf=0.0, neginf=0.0)
 
 

@@ -1,4 +1,4 @@
-"""Who is in the shot: one instance per person or object, with names that survive every host."""
+"""Instances: the people and objects of a shot, with names that are valid in every host."""
 
 from __future__ import annotations
 

@@ -113,15 +113,15 @@ class LayerSequence:
         here = {name: channels[name] for name in self.names if name in channels}
         if not here:
             return []
-        picture = self._files.read(frame, channels=tuple(here.values()))
-        place = {channel: i for i, channel in enumerate(picture.channels)}
+        image = self._files.read(frame, channels=tuple(here.values()))
+        place = {channel: i for i, channel in enumerate(image.channels)}
         return [
             Mask(
                 name,
-                coverage_of(picture.pixels[..., place[channel]]),
-                picture.data,
-                picture.display,
-                picture.pixel_aspect,
+                coverage_of(image.pixels[..., place[channel]]),
+                image.data,
+                image.display,
+                image.pixel_aspect,
             )
             for name, channel in here.items()
         ]

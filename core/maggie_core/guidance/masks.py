@@ -27,13 +27,23 @@ class MaskSequence:
     has no say in it.
     """
 
-    def __init__(self, name: str, pattern: str | Path, *, channel: str | None = None) -> None:
+    def __init__(
+        self, name: str, pattern: str | Path, *, channel: str | None = None, exact: bool = False
+    ) -> None:
         """
+        Args:
+            name: of the instance.
+            pattern: a sequence, a movie or one file.
+            channel: the channel that is the mask; None finds it.
+            exact: the files are alphas, not rough masks: integers are scaled by their type alone, so code 1
+                of 8 bits is 1/255 even where no code is larger.
+
         Raises:
             GuidanceError: there is no such file.
         """
         self._name = name
         self._channel = channel
+        self._exact = exact
         self._files = GuidanceFiles(pattern)
 
     @property
@@ -51,30 +61,30 @@ class MaskSequence:
 
     def read(self, frame: int) -> list[Mask]:
         uses_alpha, full = self._coding
-        picture = self._files.read(frame)
-        plane = self._plane(picture, uses_alpha=uses_alpha)
+        image = self._files.read(frame)
+        plane = self._plane(image, uses_alpha=uses_alpha)
         plane = plane if full == 1.0 else plane / full
-        return [Mask(self._name, coverage_of(plane), picture.data, picture.display, picture.pixel_aspect)]
+        return [Mask(self._name, coverage_of(plane), image.data, image.display, image.pixel_aspect)]
 
     def digest(self, frame: int) -> str:
         return f"mask:{self._channel}:{self._coding}:{self._files.digest(frame)}"
 
-    def _plane(self, picture: Frame, *, uses_alpha: bool) -> np.ndarray:
+    def _plane(self, image: Frame, *, uses_alpha: bool) -> np.ndarray:
         """The mask as stored: (h0, w0)."""
-        pixels, channels = self._candidates(picture)
+        pixels, channels = self._candidates(image)
         alpha = alpha_index(channels)
         if alpha is not None and len(channels) > 1:
             pixels = pixels[..., alpha, None] if uses_alpha else np.delete(pixels, alpha, axis=-1)
         return pixels[..., 0] if pixels.shape[-1] == 1 else pixels.max(axis=-1)
 
-    def _candidates(self, picture: Frame) -> tuple[np.ndarray, tuple[str, ...]]:
+    def _candidates(self, image: Frame) -> tuple[np.ndarray, tuple[str, ...]]:
         if self._channel is None:
-            wanted = mask_channels(picture.channels)
+            wanted = mask_channels(image.channels)
         else:
-            wanted = named_channels(picture.channels, self._channel)
-        if wanted == picture.channels:
-            return picture.pixels, wanted
-        return picture.pixels[..., [picture.channels.index(c) for c in wanted]], wanted
+            wanted = named_channels(image.channels, self._channel)
+        if wanted == image.channels:
+            return image.pixels, wanted
+        return image.pixels[..., [image.channels.index(c) for c in wanted]], wanted
 
     @cached_property
     def _coding(self) -> tuple[bool, float]:
@@ -87,15 +97,15 @@ class MaskSequence:
             if looked_at >= _LEARNT_FROM and peak > 0:
                 break
             try:
-                picture = self._files.read(frame)
+                image = self._files.read(frame)
             except (InputError, OSError):  # said by the frames that need it
                 continue
             looked_at += 1
-            pixels, channels = self._candidates(picture)
+            pixels, channels = self._candidates(image)
             alpha = alpha_index(channels)
             if alpha is not None and len(channels) > 1:
                 uses_alpha = uses_alpha or bool((pixels[..., alpha] != 1.0).any())
-            smallest_code = 1 / picture.code_max if picture.code_max else None
-            peak = max(peak, float(coverage_of(self._plane(picture, uses_alpha=uses_alpha)).max()))
+            smallest_code = 1 / image.code_max if image.code_max else None
+            peak = max(peak, float(coverage_of(self._plane(image, uses_alpha=uses_alpha)).max()))
         holds_0_and_1 = smallest_code is not None and abs(peak / smallest_code - 1) < 1e-3
-        return uses_alpha, smallest_code if smallest_code and holds_0_and_1 else 1.0
+        return uses_alpha, smallest_code if smallest_code and holds_0_and_1 and not self._exact else 1.0

@@ -1,4 +1,4 @@
-"""Who owns a pixel that several masks claim."""
+"""Overlapping masks: which instance owns a pixel that several masks claim."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alphas the artist is content with: delivered as they are, and what the frames beside them go on from."""
+"""Pins: alphas the artist approved. They are delivered as they are; neighbouring frames start from them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Pins:
             self._sources[places[name]] = source
 
     def working(self, frame: int, geometry: Geometry, count: int) -> np.ndarray | None:
-        """(N, h, w) float32 alphas on the working grid, NaN for who is not pinned; None if nobody is."""
+        """(N, h, w) float32 alphas on the working grid, NaN for instances without one; None without pins."""
         found = self._read(frame, geometry)
         if not found:
             return None
@@ -76,11 +76,11 @@ class Pins:
         }
 
     def names(self, frame: int) -> list[str]:
-        """Who is pinned in `frame`."""
+        """Names of the instances pinned in `frame`."""
         return [source.names[0] for source in self._sources.values() if frame in source.stored]
 
     def digest(self, frame: int) -> str:
-        """Changes whenever what is pinned in `frame` may change; empty if nothing is."""
+        """Text that changes whenever a pin of `frame` may change; empty where nothing is pinned."""
         return ";".join(
             f"{place}:{source.digest(frame)}"
             for place, source in self._sources.items()

@@ -1,4 +1,4 @@
-"""What every kind of guidance offers: who is in it, and their masks at a frame."""
+"""The interface of every kind of guidance: its instances, and their masks at a frame."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class GuidanceSource(Protocol):
 
     @property
     def frames(self) -> tuple[int, ...] | None:
-        """Frames there are masks for; None when one picture serves every frame."""
+        """Frames there are masks for; None when one image serves every frame."""
         ...
 
     def read(self, frame: int) -> list[Mask]:
@@ -44,7 +44,7 @@ class GuidanceSource(Protocol):
         ...
 
     def digest(self, frame: int) -> str:
-        """Changes whenever what `read(frame)` returns may change."""
+        """Text that changes whenever the result of `read(frame)` may change."""
         ...
 
 

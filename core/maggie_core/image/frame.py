@@ -1,4 +1,4 @@
-"""One picture in memory, with everything a file says about where its pixels are."""
+"""One image in memory, with everything a file says about where its pixels are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Frame:
     metadata: dict[str, Any] = field(default_factory=dict)
     """Header attributes by OpenImageIO's names, e.g. `smpte:TimeCode`, `FramesPerSecond`."""
     code_max: float | None = None
-    """Code value that `pixels` shows as 1.0 where the file stores integers (255, 65535), else None.
+    """Code value that `pixels` shows as 1.0 where the file stores integers (1, 15, 255, 65535), else None.
 
     Multiplying by it and rounding gives back the stored numbers, e.g. the ids of an id map. 32-bit integers
     are ids and never scaled.

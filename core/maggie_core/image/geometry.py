@@ -1,33 +1,32 @@
-"""Where pixels are: windows in pixel coordinates, pixel aspect, the network's working size.
+"""Geometry of a shot: windows in pixel coordinates, pixel aspect, the network's working size.
 
 Coordinates follow OpenEXR and OpenImageIO: x to the right, y down, integers name pixels, and the
 centre of pixel (0, 0) lies at (0.5, 0.5). Resampling is by pixel centres, so an edge stays where it was.
 
 Three grids appear, always in this order:
 
-    data window     what a file stores; may be smaller than the picture, larger, or beside it
+    data window     what a file stores; may be smaller than the image, larger, or beside it
     region          the pixels that are matted; the plate's display window unless asked otherwise
     working grid    the region in square pixels at the size the network looks at
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
 from maggie_api.errors import GuidanceError, InputError, SettingsError
+from maggie_api.settings import DataWindow
+from maggie_core.image.frame import Frame
 from maggie_core.image.resample import resample_axis
 from maggie_core.image.window import Window, reframe
 
-if TYPE_CHECKING:
-    from maggie_core.image.frame import Frame
-
-ASPECT_TOLERANCE = 0.01
-"""How far two pictures' aspects may differ and still be the same picture at another scale: a 2K proxy of an
-odd-sized plate is rounded to whole pixels."""
+BORDER = (0.8, 1.25)
+"""Factors between these are a border that was cut off or added, not a scale. Overscan takes 5 to 20 %, and
+nobody makes a proxy of nine tenths."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,15 @@ class Geometry:
     """The region of one shot and the grid the network sees it on. The same for every frame of the shot."""
 
     display: Window
-    """The plate's display window: the picture."""
+    """The plate's display window: the image."""
     region: Window
     """The pixels that are matted and written."""
     pixel_aspect: float = 1.0
     """Width of a plate pixel over its height."""
     working_px: int = 576
     """Short side of the working grid, in square pixels; a smaller region is never enlarged."""
+    data: Window | None = None
+    """The plate's data window, where it is known: a mask of its size lies on it."""
     scale: float | None = None
     """Working pixels for a square pixel of the plate, above 1 where the region is enlarged; None takes the
     scale from `working_px`."""
@@ -102,7 +103,7 @@ class Geometry:
         return grown.float().numpy() if is_array else grown.float()
 
     def tiles(self, side_px: int) -> Iterator[Window]:
-        """The region in squares of `side_px`, row by row; what is left over is narrower."""
+        """The region as squares of `side_px`, row by row; the last ones of a row or column may be smaller."""
         region = self.region
         for y in range(region.y, region.bottom, side_px):
             for x in range(region.x, region.right, side_px):
@@ -114,7 +115,7 @@ class Geometry:
         return slice(rows.low, rows.high), slice(columns.low, columns.high)
 
     def part_from_working(self, planes: np.ndarray, part: Window) -> np.ndarray:
-        """As `from_working`, for a part of the region alone; the same wherever the region is cut.
+        """As `from_working`, for a part of the region; a pixel's value does not depend on the part.
 
         Args:
             planes: (h, w, C) float32 on the working grid.
@@ -146,22 +147,30 @@ class Geometry:
     ) -> np.ndarray:
         """Put a mask where it belongs on the working grid.
 
-        A mask whose display window has the plate's size is placed by pixel coordinates; one of another size
-        but the same picture aspect is a proxy, scaled so that both display windows coincide. What the mask's
-        file does not store is 0.
+        The size of the mask's display window says which pixels of the plate it covers:
+
+            the plate's display size        the plate's display window, pixel by pixel
+            the plate's data size           the plate's data window, pixel by pixel
+            both sides scaled by one        the plate's display window: a proxy, a desqueezed mask, or both
+            factor, to whole pixels,
+            and not by nearly 1 (`BORDER`)
+            any other size                  refused
+
+        Coordinates count from the corner of the mask's own display window. What the mask's file does not
+        store is 0.
 
         Args:
             mask: (h0, w0) coverage in [0, 1] over `data`.
             data: the mask's data window, in its own pixels.
             display: the mask's display window, in its own pixels.
-            pixel_aspect: of the mask's file.
+            pixel_aspect: of the mask's file. A desqueezed mask has square pixels, of a plate with others.
             name: how the artist knows this mask, for the message.
 
         Returns:
             (h, w) float32 coverage in [0, 1].
 
         Raises:
-            GuidanceError: the mask shows another picture: its aspect differs by more than 1 %.
+            GuidanceError: the mask has another size than those above.
         """
         return self._placed(mask, data, display, self.working_size, pixel_aspect=pixel_aspect, name=name)
 
@@ -188,7 +197,7 @@ class Geometry:
         pixel_aspect: float,
         name: str,
     ) -> np.ndarray:
-        self._check_same_picture(display, pixel_aspect, name)
+        covered = self._covered(display, pixel_aspect, name)
         if mask.shape != (data.height, data.width):
             raise GuidanceError(
                 f"{name} is {mask.shape[1]}x{mask.shape[0]}, its window {data.width}x{data.height}"
@@ -196,8 +205,8 @@ class Geometry:
         width, height = size
         placed = np.asarray(mask, dtype=np.float32)
         axes = (
-            (0, height, self.region.y, self.region.height, self.display.y, self.display.height, data.y),
-            (1, width, self.region.x, self.region.width, self.display.x, self.display.width, data.x),
+            (0, height, self.region.y, self.region.height, covered.y, covered.height, data.y),
+            (1, width, self.region.x, self.region.width, covered.x, covered.width, data.x),
         )
         for axis, count, start, length, plate_start, plate_length, stored_from in axes:
             mask_start = display.y if axis == 0 else display.x
@@ -208,18 +217,38 @@ class Geometry:
             )
         return np.clip(placed, 0.0, 1.0)  # sums of weights are 1 only to rounding
 
-    def _check_same_picture(self, display: Window, pixel_aspect: float, name: str) -> None:
-        mine = (self.display.width, self.display.height)
-        theirs = (display.width, display.height)
-        stored = (theirs[0] / theirs[1]) / (mine[0] / mine[1])
-        # A PNG knows no pixel aspect: a squeezed proxy has the aspect of the stored plate, a desqueezed one
-        # that of the shown plate.
-        shown = stored * pixel_aspect / self.pixel_aspect
-        if min(abs(stored - 1), abs(shown - 1)) > ASPECT_TOLERANCE:
+    def _covered(self, mask: Window, pixel_aspect: float, name: str) -> Window:
+        """The plate pixels that a mask covers with this display window; see `place`."""
+        size, plate = (mask.width, mask.height), (self.display.width, self.display.height)
+        if size == plate:
+            return self.display
+        if self.data is not None and size == (self.data.width, self.data.height):
+            return self.data
+        factors = _factors(size, plate)
+        if factors is not None and (factors[1] < BORDER[0] or factors[0] > BORDER[1]):
+            return self.display
+        # A PNG knows no pixel aspect: a mask of a squeezed plate may be desqueezed and not say so.
+        squeeze = self.pixel_aspect / pixel_aspect
+        if squeeze != 1 and _factors(size, (plate[0] * squeeze, plate[1])) is not None:
+            return self.display
+        what = f"{name} is {size[0]}x{size[1]} but the plate is {plate[0]}x{plate[1]}"
+        if size[0] == plate[0] or size[1] == plate[1]:
             raise GuidanceError(
-                f"{name} is {theirs[0]}x{theirs[1]} but the plate is {mine[0]}x{mine[1]}: "
-                "reformat the mask to the plate's format, or to a proxy of the same aspect"
+                f"{what}: one of them is padded or cropped; crop or pad the mask to {plate[0]}x{plate[1]}"
             )
+        raise GuidanceError(
+            f"{what}: reformat the mask to the plate's format, or to a proxy of the same aspect"
+        )
+
+
+def _factors(size: tuple[int, int], plate: tuple[float, float]) -> tuple[float, float] | None:
+    """Least and largest factor by which `size` can be the plate's, each side rounded to a whole pixel.
+
+    None where the two sides are scaled differently.
+    """
+    least = max((side - 1) / length for side, length in zip(size, plate, strict=True))
+    most = min((side + 1) / length for side, length in zip(size, plate, strict=True))
+    return (least, most) if least < most else None
 
 
 @dataclass(frozen=True)
@@ -247,17 +276,25 @@ def geometry_for(
     frame: Frame,
     *,
     working_px: int = 576,
-    data_window: Literal["display", "tight", "plate"] = "display",
+    data_window: DataWindow = "display",
+    data_windows: Iterable[Window] = (),
 ) -> Geometry:
-    """The geometry of the shot `frame` is the first frame of.
+    """The geometry of a shot.
 
-    `data_window` "plate" mattes what the plate stores beyond its display window too; "display" and "tight"
-    matte the display window ("tight" only crops what is written).
+    Args:
+        frame: the shot's first frame.
+        working_px: short side of the working grid.
+        data_window: "plate" mattes what the plate stores beyond its display window too; "display" and
+            "tight" matte the display window ("tight" only crops what is written).
+        data_windows: for "plate", the data windows of the shot's other frames; the region holds them all.
 
     Raises:
         SettingsError: `data_window` is none of the three.
     """
     if data_window not in ("display", "tight", "plate"):
         raise SettingsError(f"data window is '{data_window}': it is display, tight or plate")
-    region = frame.display.union(frame.data) if data_window == "plate" else frame.display
-    return Geometry(frame.display, region, frame.pixel_aspect, working_px)
+    region = frame.display
+    if data_window == "plate":
+        for stored in (frame.data, *data_windows):
+            region = region.union(stored)
+    return Geometry(frame.display, region, frame.pixel_aspect, working_px, data=frame.data)

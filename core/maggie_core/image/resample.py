@@ -24,7 +24,7 @@ def resample_axis(
         step: old pixels per new pixel.
         first: where the first new pixel begins, in old pixels; may lie outside.
         pad_zero: old pixels beyond the stored ones are 0 instead of repeating the outermost one. Only what
-            lies inside the new stretch counts: the filter pulls no zeros in over the picture's border.
+            lies inside the new stretch counts: the filter pulls no zeros in over the image's border.
 
     Returns:
         float32 of the same rank, with `count` pixels along `axis`.

@@ -13,7 +13,7 @@ from maggie_api.errors import OutputError
 
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
-    """Write a file so that whoever sees `path` sees all of it.
+    """Write a file that appears under `path` only when it is complete.
 
     The folder is created. The body writes to the temporary path it is given, in the same folder and without
     the file's extension, so that no sequence search takes it for a frame. When the body ends well the file is
@@ -43,7 +43,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 
 
 def cannot_write(path: Path, reason: str) -> OutputError:
-    """The one sentence for a file that could not be written, with what to do about it."""
+    """The error for a file that could not be written: one sentence with the remedy."""
     low = reason.lower()
     todo = "check the folder and try again"
     if any(word in low for word in ("space", "quota", "too large")):

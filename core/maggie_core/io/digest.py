@@ -1,4 +1,4 @@
-"""What a file holds, as a short text to compare."""
+"""Digests of file contents, remembered while a file does not change."""
 
 from __future__ import annotations
 

@@ -50,11 +50,11 @@ class Part:
     """`half` or `float`, for all channels or one for each."""
     compression: str = "zips"
     colorspace: str | None = "Raw"
-    """What the header says of the colour; "Raw" is data (alpha). None says nothing."""
+    """Colour space in the header; "Raw" is data (alpha). None leaves the attribute out."""
 
 
 def carried_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a plate's metadata that is true of a file made from it: timecode, rate, camera, ...
+    """Metadata of a plate that also holds for a file made from it: timecode, rate, camera, ...
 
     Left behind is what describes the plate's own file: compression, parts, hashes, Cryptomatte manifests, the
     time it was written.

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 
 from maggie_api.errors import FrameError, SettingsError
-from maggie_api.sequences import compact_frames, expand_output, frame_of_file, parse_frames, parse_pattern
+from maggie_api.sequences import (
+    compact_frames,
+    expand_output,
+    expected_frames,
+    frame_of_file,
+    parse_frames,
+    parse_pattern,
+)
 from maggie_core.image.frame import Frame
+from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
-from maggie_core.io.image import list_parts, read_image
+from maggie_core.io.image import list_parts, read_image, stored_window
 from maggie_core.io.video import MOVIE_SUFFIXES, MovieSource
+
+V = TypeVar("V")
 
 __all__ = [
     "FileSource",
@@ -31,7 +41,7 @@ __all__ = [
 ]
 
 OnMissing = Literal["error", "hold", "black", "skip"]
-"""What to do about a frame that is not there: stop, show the last one before it, show black, leave it out."""
+"""Policy for a missing frame: stop, repeat the last one before it, use black, leave it out."""
 
 
 class FrameSource(Protocol):
@@ -68,6 +78,14 @@ class FrameSource(Protocol):
 
     def channels(self, frame: int) -> tuple[str, ...]:
         """Channel names of one frame, from its header alone."""
+        ...
+
+    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
+        """Where the file stores pixels of these channels of one frame, from its header alone.
+
+        Raises:
+            FrameError: no such frame or channel, or the file cannot be read.
+        """
         ...
 
     def digest(self, frame: int) -> str:
@@ -134,10 +152,7 @@ class FileSource:
     def expected(self) -> tuple[int, ...]:
         if self._expected is not None:
             return self._expected
-        frames = self.frames
-        steps = {after - before for before, after in zip(frames, frames[1:], strict=False)}
-        step = steps.pop() if len(steps) == 1 else 1
-        return tuple(range(frames[0], frames[-1] + 1, step))
+        return tuple(expected_frames(self.frames))
 
     @property
     def rate(self) -> Fraction | None:
@@ -160,6 +175,9 @@ class FileSource:
     def channels(self, frame: int) -> tuple[str, ...]:
         return tuple(name for part in list_parts(self.path(frame)) for name in part.channels)
 
+    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
+        return stored_window(self.path(frame), channels)
+
     def digest(self, frame: int) -> str:
         return file_digest(self.path(frame))
 
@@ -177,7 +195,7 @@ def _rate(metadata: dict[str, object]) -> Fraction | None:
 
 
 def missing_frames(source: FrameSource, wanted: Iterable[int]) -> tuple[int, ...]:
-    """Those of the wanted frames that the source does not have, ascending."""
+    """Frames among the wanted ones that the source does not have, ascending."""
     return tuple(sorted(set(wanted) - set(source.frames)))
 
 
@@ -192,7 +210,7 @@ def on_missing_source(source: FrameSource, frames: Iterable[int], policy: OnMiss
         raise SettingsError(f"on-missing is '{policy}': it is one of {', '.join(get_args(OnMissing))}")
     wanted = tuple(sorted(set(frames)))
     missing = missing_frames(source, wanted)
-    if not missing:
+    if not missing and policy in ("error", "skip"):
         return source
     if policy == "error":
         first = source.colorspace_hint
@@ -238,14 +256,33 @@ class _GapSource:
         """The frame whose file answers for `frame`: itself, the last before it, else the first after it."""
         if frame not in self._missing or self._policy == "skip":
             return frame
-        before = [each for each in self._source.frames if each < frame]
-        return before[-1] if before else self._source.frames[0]
+        there = [each for each in self._source.frames if each not in self._missing]
+        before = [each for each in there if each < frame]
+        return before[-1] if before else there[0]
+
+    def _leave_out(self, damaged: int) -> bool:
+        """Take a file that cannot be read for missing from now on; False where nothing can stand in."""
+        there = [each for each in self._source.frames if each not in self._missing and each != damaged]
+        if self._policy == "skip" or not there:
+            return False
+        self._missing |= {damaged}
+        return True
 
     def _is_black(self, frame: int) -> bool:
         return self._policy == "black" and frame in self._missing
 
+    def _asked(self, frame: int, ask: Callable[[int], V]) -> V:
+        """What `ask` gives for the file that answers for `frame`; a damaged one is left out from now on."""
+        while True:
+            stand_in = self._stand_in(frame)
+            try:
+                return ask(stand_in)
+            except FrameError:
+                if not self._leave_out(stand_in):
+                    raise
+
     def read(self, frame: int, *, channels: Sequence[str] | None = None) -> Frame:
-        stand_in = self._source.read(self._stand_in(frame), channels=channels)
+        stand_in = self._asked(frame, lambda each: self._source.read(each, channels=channels))
         if not self._is_black(frame):
             return stand_in
         return Frame(
@@ -259,10 +296,16 @@ class _GapSource:
         )
 
     def channels(self, frame: int) -> tuple[str, ...]:
-        return self._source.channels(self._stand_in(frame))
+        return self._asked(frame, self._source.channels)
+
+    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
+        return self._source.data_window(self._stand_in(frame), channels)
 
     def digest(self, frame: int) -> str:
         stored = self._source.digest(self._stand_in(frame))
+        if frame in self._missing and frame in self._source.frames:  # damaged: repaired it is another frame
+            both = f"{stored} for {self._source.digest(frame)}"
+            stored = hashlib.blake2b(both.encode(), digest_size=16).hexdigest()
         if not self._is_black(frame):
             return stored
         return hashlib.blake2b(f"black {stored}".encode(), digest_size=16).hexdigest()

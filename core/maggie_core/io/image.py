@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ STANDARD_NAMES = {"framesPerSecond": "FramesPerSecond"}
 
 @dataclass(frozen=True)
 class PartInfo:
-    """What the header of one part (or of a plain image) says."""
+    """The header of one part, or of a plain image."""
 
     index: int
     name: str
@@ -97,6 +98,18 @@ def read_image(
     return _assemble(parts, wanted, planes)
 
 
+def stored_window(path: str | Path, channels: Sequence[str]) -> Window:
+    """The data window that `read_image` would give for these channels, from the header alone.
+
+    Raises:
+        FrameError: the file is missing, unreadable or deep, or has no such channel.
+    """
+    parts = list_parts(path)
+    wanted = set(_chosen_channels(parts, channels, Path(path)))
+    windows = [part.data for part in parts if wanted & set(part.channels)]
+    return reduce(Window.union, windows)
+
+
 def _open(path: Path) -> Any:
     if path.is_dir():
         raise FrameError(f"{path} is a folder: give a file, or a sequence such as plate.####.exr")
@@ -126,19 +139,20 @@ def _parts(image: Any, path: Path) -> tuple[PartInfo, ...]:
     while image.seek_subimage(len(specs), 0):
         specs.append(image.spec().copy())
         if image.format_name() != "openexr":
-            break  # pages and thumbnails of other formats are other pictures
+            break  # pages and thumbnails of other formats are other images
     image.geterror()  # the question for the part after the last one leaves a message
     if not specs:
         raise _unreadable(path, "it holds no image")
     if any(spec.deep for spec in specs):
         raise FrameError(f"{path} holds deep data: flatten it (Nuke: DeepToImage) and pass the flat EXR")
+    few_bits = _few_bits(specs[0], image.format_name(), path)
     parts: list[PartInfo] = []
     taken: set[str] = set()
     for index, spec in enumerate(specs):
         name = spec.get_string_attribute("oiio:subimagename") or spec.get_string_attribute("name")
         names = _full_names(spec.channelnames, name if len(specs) > 1 else "", taken)
         taken.update(names)
-        parts.append(_part_info(index, name, names, spec))
+        parts.append(_part_info(index, name, names, spec, few_bits))
     return tuple(parts)
 
 
@@ -152,7 +166,22 @@ def _full_names(own: Sequence[str], part: str, taken: set[str]) -> tuple[str, ..
     return tuple(names)
 
 
-def _part_info(index: int, name: str, names: tuple[str, ...], spec: Any) -> PartInfo:
+def _few_bits(spec: Any, kind: str, path: Path) -> int | None:
+    """Bits of a code in a grey file whose codes have fewer than 8, else None.
+
+    The library stretches such codes over 8 bits: 2 of 4 bits reads as 34 of 255.
+    """
+    if spec.nchannels > 2 or str(spec.format) != "uint8":
+        return None
+    if kind == "png":  # the library does not tell; the header does (PNG specification, 11.2.1)
+        with path.open("rb") as file:
+            bits = file.read(25)[24:]
+        return bits[0] if bits and bits[0] < 8 else None
+    bits = spec.get_int_attribute("oiio:BitsPerSample", 8)
+    return bits if 0 < bits < 8 else None
+
+
+def _part_info(index: int, name: str, names: tuple[str, ...], spec: Any, few_bits: int | None) -> PartInfo:
     data = Window(spec.x, spec.y, spec.width, spec.height)
     display = data
     if spec.full_width > 0 and spec.full_height > 0:
@@ -172,7 +201,7 @@ def _part_info(index: int, name: str, names: tuple[str, ...], spec: Any) -> Part
             for each in spec.extra_attribs
             if _is_plain(each.value)
         },
-        code_max={"uint8": 255.0, "uint16": 65535.0}.get(str(spec.format)),
+        code_max=2.0**few_bits - 1 if few_bits else {"uint8": 255.0, "uint16": 65535.0}.get(str(spec.format)),
         tiled=spec.tile_width > 0,
         own_channels=tuple(spec.channelnames),
     )

@@ -1,8 +1,8 @@
-"""The plate's picture among the channels of its file."""
+"""The plate's image among the channels of its file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import numpy as np
 
 from maggie_api.errors import FrameError
 from maggie_core.image.frame import Frame
+from maggie_core.image.window import Window
 from maggie_core.io.frames import FrameSource
 
 _COLOURS = {"r": 0, "red": 0, "g": 1, "green": 1, "b": 2, "blue": 2}
 _GREYS = ("y", "l", "luminance", "grey", "gray", "i")
 _BEAUTY = ("", "rgba", "rgb", "beauty", "combined", "main", "color", "colour")
-"""Layers the picture is looked for in first, in this order; renderers agree on no single name."""
+"""Layers the image is looked for in first, in this order; renderers agree on no single name."""
 
 
 def rgb_channels(
@@ -30,10 +31,10 @@ def rgb_channels(
         path: for the message.
 
     Returns:
-        Three names, or one where the picture is grey.
+        Three names, or one where the image is grey.
 
     Raises:
-        FrameError: no such layer, or no picture at all.
+        FrameError: no such layer, or no image at all.
     """
     layers: dict[str, dict[int, str]] = {}
     for name in names:
@@ -80,7 +81,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def read_plate(source: FrameSource, frame: int, *, layer: str | None = None) -> Frame:
-    """Read the picture of one frame: (H, W, 3) as stored, a grey one three times over.
+    """Read the image of one frame: (H, W, 3) as stored, a grey one three times over.
 
     Only the channels needed are read. `layer` is as in `rgb_channels`.
 
@@ -88,7 +89,27 @@ def read_plate(source: FrameSource, frame: int, *, layer: str | None = None) -> 
         FrameError: no such frame or layer, or the file cannot be read.
     """
     names = rgb_channels(source.channels(frame), layer=layer, path=source.path(frame))
-    picture = source.read(frame, channels=names)
+    image = source.read(frame, channels=names)
     if len(names) == 3:
-        return picture
-    return replace(picture, pixels=np.repeat(picture.pixels, 3, axis=2), channels=picture.channels * 3)
+        return image
+    return replace(image, pixels=np.repeat(image.pixels, 3, axis=2), channels=image.channels * 3)
+
+
+def plate_windows(
+    source: FrameSource, frames: Iterable[int], *, layer: str | None = None
+) -> Iterator[Window]:
+    """Data windows of a plate's image over a shot, in the order of `frames`.
+
+    One header is read for each frame and no pixels. Frames that are missing or cannot be read are left out:
+    they are reported where they are matted.
+
+    Args:
+        layer: as in `rgb_channels`.
+    """
+    names: tuple[str, ...] = ()
+    for frame in frames:
+        try:
+            names = names or rgb_channels(source.channels(frame), layer=layer, path=source.path(frame))
+            yield source.data_window(frame, names)
+        except FrameError:
+            continue

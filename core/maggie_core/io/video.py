@@ -36,8 +36,8 @@ _AHEAD = 48
 class MovieSource:
     """The frames of a movie's first video stream, numbered from 1 in the order they are shown.
 
-    Frame n is the n-th picture whatever is read before it. Opening reads the file's packets once, without
-    decoding, to learn when each picture is shown. Safe to use from several threads; they take turns.
+    Frame n is the n-th image whatever is read before it. Opening reads the file's packets once, without
+    decoding, to learn when each image is shown. Safe to use from several threads; they take turns.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -50,6 +50,7 @@ class MovieSource:
         self._container: Any = None
         self._decoder: Iterator[Any] | None = None
         self._next = 0
+        self._window: Window | None = None
         if not self._path.is_file():
             raise FrameError(f"{self._path} does not exist: check the path of the movie")
         try:
@@ -85,6 +86,13 @@ class MovieSource:
         self._position(frame)
         return self._channels
 
+    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
+        """The whole image; all frames of a movie share one size, which is looked up once."""
+        self._position(frame)
+        if self._window is None:
+            self._window = self.read(frame, channels=channels).data
+        return self._window
+
     def digest(self, frame: int) -> str:
         self._position(frame)
         text = f"{file_digest(self._path)} frame {frame}"
@@ -99,11 +107,11 @@ class MovieSource:
         position = self._position(frame)
         with self._lock:
             try:
-                picture = self._decode(position)
+                image = self._decode(position)
             except FFmpegError as error:
                 self._close()
                 raise self._unreadable(error, f" at frame {frame}") from error
-        return self._as_frame(picture, channels)
+        return self._as_frame(image, channels)
 
     def close(self) -> None:
         with self._lock:
@@ -138,7 +146,7 @@ class MovieSource:
         return self._container.streams.video[0]
 
     def _scan(self) -> tuple[list[int], bool]:
-        """When each picture is shown, in the stream's time base, and whether the file says so at all."""
+        """When each image is shown, in the stream's time base, and whether the file says so at all."""
         stream = self._stream()
         self._rate = Fraction(stream.average_rate) if stream.average_rate else None
         aspect = stream.sample_aspect_ratio
@@ -157,17 +165,17 @@ class MovieSource:
         ahead = position - self._next
         if self._decoder is None or ahead < 0 or ahead > _AHEAD:
             self._seek(position)
-        picture = self._advance(position)
-        if picture is None and self._is_timed:
+        image = self._advance(position)
+        if image is None and self._is_timed:
             # Some containers land after the key frame they were asked for: begin at the beginning.
             self._close()
             self._seek(0)
-            picture = self._advance(position)
-        if picture is None:
+            image = self._advance(position)
+        if image is None:
             raise FrameError(
                 f"{self._path} has no picture for frame {position + 1}: the movie is damaged there"
             )
-        return picture
+        return image
 
     def _seek(self, position: int) -> None:
         stream = self._stream()
@@ -180,26 +188,26 @@ class MovieSource:
         self._next = 0
 
     def _advance(self, position: int) -> Any:
-        """Decode up to the wanted picture; None when the stream goes past it or ends."""
+        """Decode up to the wanted image; None when the stream goes past it or ends."""
         assert self._decoder is not None
-        for picture in self._decoder:
-            shown = self._shown(picture)
+        for image in self._decoder:
+            shown = self._shown(image)
             self._next = shown + 1
             if shown == position:
-                return picture
+                return image
             if shown > position:
                 return None
         self._decoder = None
         return None
 
-    def _shown(self, picture: Any) -> int:
-        if not self._is_timed or picture.pts is None:
+    def _shown(self, image: Any) -> int:
+        if not self._is_timed or image.pts is None:
             return self._next
-        return bisect_left(self._times, picture.pts)
+        return bisect_left(self._times, image.pts)
 
-    def _as_frame(self, picture: Any, channels: Sequence[str] | None) -> Frame:
-        pixels = _rgb(picture, len(self._channels) == 4)
-        turns = round((picture.rotation or 0) / 90) % 4
+    def _as_frame(self, image: Any, channels: Sequence[str] | None) -> Frame:
+        pixels = _rgb(image, len(self._channels) == 4)
+        turns = round((image.rotation or 0) / 90) % 4
         aspect = 1 / self._pixel_aspect if turns % 2 else self._pixel_aspect
         pixels = np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
         names = self._channels if channels is None else self._named(channels)
@@ -209,7 +217,7 @@ class MovieSource:
         metadata: dict[str, Any] = {}
         if self._rate is not None:
             metadata["FramesPerSecond"] = (self._rate.numerator, self._rate.denominator)
-        return Frame(pixels, names, window, window, aspect, metadata, code_max=_code_max(picture))
+        return Frame(pixels, names, window, window, aspect, metadata, code_max=_code_max(image))
 
     def _named(self, channels: Sequence[str]) -> tuple[str, ...]:
         names = tuple(name.upper() for name in channels)
@@ -219,31 +227,31 @@ class MovieSource:
         return names
 
 
-def _code_max(picture: Any) -> float:
-    return 255.0 if _bits(picture) <= 8 else 65535.0
+def _code_max(image: Any) -> float:
+    return 255.0 if _bits(image) <= 8 else 65535.0
 
 
-def _bits(picture: Any) -> int:
-    return max(part.bits for part in picture.format.components)
+def _bits(image: Any) -> int:
+    return max(part.bits for part in image.format.components)
 
 
-def _rgb(picture: Any, with_alpha: bool) -> np.ndarray:
+def _rgb(image: Any, with_alpha: bool) -> np.ndarray:
     """(H, W, 3 or 4) float32 in [0, 1]. YUV becomes RGB in 16 bits, so that no step is lost on the way."""
-    if picture.format.is_rgb and _bits(picture) <= 8:
+    if image.format.is_rgb and _bits(image) <= 8:
         target, top = ("rgba" if with_alpha else "rgb24"), 255.0
     else:
         target, top = ("rgba64le" if with_alpha else "rgb48le"), 65535.0
-    if not picture.format.is_rgb:
+    if not image.format.is_rgb:
         # A stream that does not say so is read as every player does: HD is BT.709, smaller is BT.601.
-        if picture.colorspace == _UNKNOWN_MATRIX:
-            picture.colorspace = _BT709 if max(picture.width, 16 * picture.height // 9) >= 1280 else _BT601
-        if picture.color_range not in (_LIMITED, _FULL):
-            picture.color_range = _FULL if picture.format.name.startswith("yuvj") else _LIMITED
+        if image.colorspace == _UNKNOWN_MATRIX:
+            image.colorspace = _BT709 if max(image.width, 16 * image.height // 9) >= 1280 else _BT601
+        if image.color_range not in (_LIMITED, _FULL):
+            image.color_range = _FULL if image.format.name.startswith("yuvj") else _LIMITED
     exact = (
         Interpolation.BICUBIC
         | Interpolation.ACCURATE_RND
         | Interpolation.FULL_CHR_H_INT
         | Interpolation.BITEXACT
     )
-    converted = picture.reformat(format=target, interpolation=exact, dst_color_range=_FULL)
+    converted = image.reformat(format=target, interpolation=exact, dst_color_range=_FULL)
     return converted.to_ndarray().astype(np.float32) / np.float32(top)

@@ -1,4 +1,4 @@
-"""Mattes on disk: what is written, how it was made, and how to read it back."""
+"""Mattes on disk: writing them, their provenance, and reading them back."""
 
 from maggie_api.settings import MatteFile
 from maggie_core.mattes.provenance import explain, is_complete, recipe_digest

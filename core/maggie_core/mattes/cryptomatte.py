@@ -41,7 +41,7 @@ def encode(alphas: np.ndarray, instances: Sequence[Instance]) -> np.ndarray:
     for top in range(0, height, _BLOCK_ROWS):
         rows = slice(top, top + _BLOCK_ROWS)
         somebody = alphas[:, rows].any(axis=0)
-        claims = alphas[:, rows][:, somebody].T  # (pixels, N); most of a picture is nobody
+        claims = alphas[:, rows][:, somebody].T  # (pixels, N); most of an image is nobody
         order = np.argsort(-claims, axis=-1, kind="stable")
         pairs = np.zeros((len(claims), ranks.shape[-1]), np.float32)
         coverage = pairs[:, 1 : 2 * count : 2] = np.take_along_axis(claims, order, axis=-1)

@@ -11,7 +11,7 @@ MARGIN_PX = 32
 
 
 def unmixed_foreground(scene_linear: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """What the person alone adds to each pixel: their colour times their alpha.
+    """A person's share of each pixel: their own colour times their alpha.
 
     Colour is estimated where the pixel is mixed and is the plate's own where alpha is 1, bit for bit.
     Values above 1 and below 0 survive. NaN is read as 0, infinity as the largest value near the person.
@@ -49,7 +49,7 @@ def _estimate(plate: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
 
     # The estimator clips colours to [0, 1]. Mixing is linear and its smoothness term scales with the
-    # picture, so it may work on the plate mapped into that range and the answer is mapped back.
+    # image, so it may work on the plate mapped into that range and the answer is mapped back.
     low = min(float(plate.min()), 0.0)
     high = max(float(plate.max()) - low, 1e-6)
     scaled = np.ascontiguousarray((plate - low) / high, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Where in which file a plane goes: names of files, parts and channels."""
+"""File, part and channel of every plane, for each layout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLOUR = ("R", "G", "B")
 
 @dataclass(frozen=True)
 class Place:
-    """Where one plane is stored."""
+    """File, part and layer that one plane is stored in."""
 
     path: Path
     part: str | None
@@ -35,7 +35,7 @@ class Place:
 
 
 def places(path: Path, slugs: Sequence[str], layout: str) -> dict[str, Place]:
-    """Where the plane of every slug is stored: instances and extras alike."""
+    """Places of the planes by slug, of instances and of extra planes."""
     if layout == "files":
         return {slug: Place(sibling(path, slug), None, None) for slug in slugs}
     layers = {slug: LAYER_PREFIX + slug for slug in slugs}

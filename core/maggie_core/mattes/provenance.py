@@ -1,10 +1,10 @@
-"""How a file was made, in its own header; and whether it is the file that would be made now."""
+"""Provenance: how a file was made, in its header, and whether the same recipe would be used now."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def attributes(provenance: Mapping[str, Any]) -> dict[str, str]:
 
 
 def explain(path: str | Path) -> dict[str, Any]:
-    """What the header of a matte says: how it was made, and what is in it.
+    """Read the header of a matte: its provenance and its contents.
 
     Returns:
         The provenance by its keys (`model`, `settings`, `instances`, ...), and `channels`, `types`,
@@ -56,29 +56,72 @@ def explain(path: str | Path) -> dict[str, Any]:
     }
 
 
-def stored_files(path: str | Path) -> tuple[Path, ...]:
+def stored_files(path: str | Path, layout: str | None = None) -> tuple[Path, ...]:
     """Files that hold the frame at `path`; none when it was never written, or a file lacks its fellows.
 
     In the layout `files` there is nothing at `path` itself: one of its instances' files names the rest.
+
+    Args:
+        layout: look for files of this layout alone; None = for any.
     """
     path = Path(path)
-    if path.is_file():
+    if layout != "files" and path.is_file():
         return (path,)
+    if layout not in (None, "files"):
+        return ()
     for file in siblings(path):
-        try:
-            slugs = explain(file).get("slugs") or []
-        except FrameError:
-            continue
-        files = tuple(sibling(path, slug) for slug in slugs)
+        files = _fellows(file, path)
         if file in files and all(each.is_file() for each in files):
             return files
     return ()
 
 
-def is_complete(path: str | Path, recipe: str) -> bool:
+def is_complete(path: str | Path, recipe: str, layout: str | None = None) -> bool:
     """Whether every file of the frame at `path` exists, is whole, and was made by `recipe`."""
-    files = stored_files(path)
+    files = stored_files(path, layout)
     return bool(files) and all(_made_by(file, recipe) and _is_whole(file) for file in files)
+
+
+def left_out(path: str | Path, layout: str | None = None) -> tuple[int, ...]:
+    """Frames that the matte of the frame at `path` was made without, because they could not be used."""
+    for file in stored_files(path, layout):
+        try:
+            said = explain(file).get("without")
+        except FrameError:
+            return ()
+        if isinstance(said, list) and all(isinstance(each, int) for each in said):
+            return tuple(said)
+    return ()
+
+
+def remove_mattes(path: str | Path, *, but: Collection[Path] = ()) -> None:
+    """Remove what this package wrote for the frame at `path`, in any layout, and nothing else.
+
+    Args:
+        but: files that stay.
+    """
+    path = Path(path)
+    ours = [path] if path.is_file() and _is_ours(path) else []
+    ours += [file for file in siblings(path) if file in _fellows(file, path)]
+    for file in ours:
+        if file not in but:
+            file.unlink(missing_ok=True)
+
+
+def _fellows(file: Path, path: Path) -> tuple[Path, ...]:
+    """Files of the frame at `path` in the layout `files`, as the header of one of them says."""
+    try:
+        slugs = explain(file).get("slugs") or []
+    except FrameError:
+        return ()
+    return tuple(sibling(path, slug) for slug in slugs)
+
+
+def _is_ours(file: Path) -> bool:
+    try:
+        return bool(explain(file))
+    except FrameError:
+        return False
 
 
 def _made_by(path: Path, recipe: str) -> bool:

@@ -1,4 +1,4 @@
-"""Mattes back from disk: ours in every layout, and what Blender and Nuke make of them."""
+"""Read mattes: our files in every layout, and the files Blender and Nuke write from them."""
 
 from __future__ import annotations
 
@@ -37,53 +37,50 @@ def read_mattes(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     files = stored_files(path)
     if files and files[0] != path:
         return _from_files(files)
-    picture = read_image(path)
-    header = _header(picture.metadata)
-    layers = crypto_layers(picture.channels, picture.metadata)
+    image = read_image(path)
+    header = _header(image.metadata)
+    layers = crypto_layers(image.channels, image.metadata)
     if header.get("layout", "cryptomatte") == "cryptomatte" and layers:
-        alphas = _decoded(picture, next(iter(layers.values())), path)
+        alphas = _decoded(image, next(iter(layers.values())), path)
     else:
-        named = layered_instances(picture.channels, picture.metadata)
-        alphas = {name: _plane(picture, channel) for name, channel in named.items()}
-    alphas |= _extras(picture)
+        named = layered_instances(image.channels, image.metadata)
+        alphas = {name: _plane(image, channel) for name, channel in named.items()}
+    alphas |= _extras(image)
     if not alphas:
         raise FrameError(f"{path} has no mattes: give an EXR with one layer per instance, or a Cryptomatte")
     return alphas, header
 
 
 def _from_files(files: tuple[Path, ...]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    pictures = [read_image(file) for file in files]
-    header = _header(pictures[0].metadata)
+    images = [read_image(file) for file in files]
+    header = _header(images[0].metadata)
     names = {row["slug"]: row["name"] for row in header["instances"]}
     alphas = {
-        names.get(slug, slug): _plane(picture, "A")
-        for slug, picture in zip(header["slugs"], pictures, strict=True)
+        names.get(slug, slug): _plane(image, "A") for slug, image in zip(header["slugs"], images, strict=True)
     }
     return alphas, header
 
 
-def _decoded(picture: Frame, layer: CryptoLayer, path: Path) -> dict[str, np.ndarray]:
+def _decoded(image: Frame, layer: CryptoLayer, path: Path) -> dict[str, np.ndarray]:
     alphas = {}
     for name, identity in layer.manifest(path.parent).items():
-        plane = np.zeros(picture.pixels.shape[:2], np.float32)
+        plane = np.zeros(image.pixels.shape[:2], np.float32)
         for id_channel, coverage_channel in layer.ranks:
-            ids = ids_in(picture.pixels[..., picture.channels.index(id_channel)])
-            coverage = picture.pixels[..., picture.channels.index(coverage_channel)]
+            ids = ids_in(image.pixels[..., image.channels.index(id_channel)])
+            coverage = image.pixels[..., image.channels.index(coverage_channel)]
             np.add(plane, coverage, out=plane, where=ids == identity)
-        alphas[name] = reframe(plane, picture.data, picture.display)
+        alphas[name] = reframe(plane, image.data, image.display)
     return alphas
 
 
-def _extras(picture: Frame) -> dict[str, np.ndarray]:
+def _extras(image: Frame) -> dict[str, np.ndarray]:
     names = {extra: f"{LAYER_PREFIX}{extra}.alpha" for extra in EXTRA_LAYERS}
-    return {
-        extra: _plane(picture, channel) for extra, channel in names.items() if channel in picture.channels
-    }
+    return {extra: _plane(image, channel) for extra, channel in names.items() if channel in image.channels}
 
 
-def _plane(picture: Frame, channel: str) -> np.ndarray:
-    plane = picture.pixels[..., picture.channels.index(channel)]
-    return np.ascontiguousarray(reframe(plane, picture.data, picture.display))
+def _plane(image: Frame, channel: str) -> np.ndarray:
+    plane = image.pixels[..., image.channels.index(channel)]
+    return np.ascontiguousarray(reframe(plane, image.data, image.display))
 
 
 def _header(metadata: Mapping[str, Any]) -> dict[str, Any]:

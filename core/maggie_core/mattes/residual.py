@@ -1,4 +1,4 @@
-"""The contract that everything in a pixel belongs to somebody, once."""
+"""The sum-to-one contract: alphas and the residual of a pixel add up to 1."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def sum_to_one(alphas: np.ndarray, *, fixed: Sequence[int] = ()) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Scale the alphas where together they exceed one, and name what is left.
+    """Scale the alphas where their sum exceeds one, and compute the residual.
 
     Args:
         alphas: (N, H, W) coverage in [0, 1].

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maggie_api.errors import SettingsError
+from maggie_api.errors import OutputError, SettingsError
 from maggie_api.settings import MatteFile
 from maggie_core.guidance.instances import Instance
 from maggie_core.image.frame import Frame
@@ -57,16 +57,21 @@ def write_mattes(
         The files written.
 
     Raises:
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written, or a value is not finite or an alpha outside [0, 1]; then no
+            file is written.
         SettingsError: the foreground is wanted and `scene_linear` is not given.
     """
     path, settings, extra = Path(path), settings or MatteFile(), extra or {}
     planes = {instance.slug: plane for instance, plane in zip(instances, alphas, strict=True)} | dict(extra)
+    for slug, plane in planes.items():
+        _check_alpha(plane, slug, path)
     window = _window(settings, geometry, planes)
     where = places(path, tuple(planes), settings.layout)
     framed = {slug: reframe(plane, geometry.region, window) for slug, plane in planes.items()}
     metadata = _metadata(plate, provenance, settings, instances, where)
     colours = _colours(planes, instances, scene_linear) if settings.foreground else {}
+    for slug, colour in colours.items():
+        _check_finite(colour, f"the foreground of {slug}", path)
     colours = {slug: reframe(colour, geometry.region, window) for slug, colour in colours.items()}
     if settings.layout == "cryptomatte":
         files = _cryptomatte(framed, instances, where, path)
@@ -91,6 +96,27 @@ def write_mattes(
         ]
         written.append(write_exr(file, stored))
     return tuple(written)
+
+
+def _check_alpha(plane: np.ndarray, slug: str, path: Path) -> None:
+    """Nothing but finite alphas in [0, 1] is ever written."""
+    low, high = float(plane.min()), float(plane.max())  # NaN where there is one
+    if 0 <= low and high <= 1:
+        return
+    _check_finite(plane, f"the matte of {slug}", path)
+    raise OutputError(
+        f"the matte of {slug} has values from {low:g} to {high:g} and {path.name} was not written: "
+        "an alpha lies in 0..1; check the weights by `maggie-node models verify`"
+    )
+
+
+def _check_finite(pixels: np.ndarray, what: str, path: Path) -> None:
+    broken = int(np.count_nonzero(~np.isfinite(pixels)))
+    if broken:
+        raise OutputError(
+            f"{what} has {broken} values that are NaN or infinite and {path.name} was not written: "
+            "check the weights by `maggie-node models verify`"
+        )
 
 
 def _layered(

@@ -1,12 +1,17 @@
-"""Weights files: names, folders, hub repositories, the checks a damaged file fails, and writing one."""
+"""Weights files: names, folders and hub repositories; reading, building a network from one, and writing one.
+
+A file's way into a model is straight: `find_weights` gives its path, `read_state` and `read_metadata` what it
+holds, `build_network` a checked network that may be trained further, `from_state_dict` that network folded
+for inference. `load_model` does all of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +20,12 @@ from torch import Tensor
 
 from maggie_api.errors import ModelError
 from maggie_core.io.atomic import atomic_file
-from maggie_core.model.config import Widths, infer_widths, recognise, unseen
+from maggie_core.model.config import infer_config
 from maggie_core.model.layers import fold
 from maggie_core.model.matte_model import MatteModel, ModelInfo
 from maggie_core.model.network import Network
-from maggie_core.model.per_instance import OneByOne
+from maggie_core.model.per_instance import PerInstanceModel
+from maggie_core.model.soundness import check_folded, check_types, check_values
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Instances = Literal["together", "alone"]
@@ -56,10 +62,10 @@ def load_model(
             or a pickled checkpoint (read with `weights_only=True`).
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: of the dense stages. `auto` is float32 on a CPU and bfloat16 or float32 elsewhere.
-        instances: all of them in one pass, or each in a pass of its own (`OneByOne`), for comparison.
+        instances: all of them in one pass, or each in a pass of its own (`PerInstanceModel`), for comparison.
 
     Raises:
-        ModelError: unknown name, no such file, damaged file, foreign weights, device not there.
+        ModelError: unknown name, no such file, damaged file, foreign or unsound weights, device not there.
     """
     chosen, kind = choose_device(device), precision
     weights = find_weights(spec)
@@ -67,69 +73,121 @@ def load_model(
         kind = "bf16" if chosen.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     if chosen.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False  # float32 is float32
-    model = from_state_dict(read_state(weights), said=read_said(weights), instances=instances)
-    model.info = replace(model.info, **_about(spec, weights), sha256=_sha256(weights))
+    with ThreadPoolExecutor(1, "file-digest") as pool:  # beside the building, which takes longer
+        checksum = pool.submit(_sha256, weights)
+        model = from_state_dict(read_state(weights), metadata=read_metadata(weights), instances=instances)
+        model.info = replace(model.info, **_about(spec, weights), sha256=checksum.result())
     return model.to(chosen, kind)
 
 
 def from_state_dict(
     state: Mapping[str, Tensor],
     *,
-    said: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
     instances: Instances = "together",
 ) -> MatteModel:
-    """Build the network `state` belongs to: image or video, of whatever widths its tensors have.
+    """Build the model `state` belongs to, folded for inference.
 
     Args:
-        state: the published names; float16 and bfloat16 tensors are read as float32.
-        said: what no tensor says (`widths.unseen`), for a variant of the published video network.
+        state: as in `build_network`.
+        metadata: as in `build_network`.
         instances: as in `load_model`.
 
     Returns:
         A model in evaluation mode, on the CPU, in float32.
 
     Raises:
-        ModelError: names are missing, unknown, or a shape does not fit; all are named in one line.
+        ModelError: as in `build_network`.
     """
-    state = {name: tensor for name, tensor in state.items() if not any(part in name for part in UNUSED)}
-    expected = _shapes(recognise(state, said))
+    network = build_network(state, metadata=metadata).eval().requires_grad_(False)
+    config, learned = network.config, _used(state)
+    info = ModelInfo(
+        "custom",
+        "video" if config.temporal else "image",
+        sum(tensor.numel() for name, tensor in learned.items() if "running_" not in name),
+        digest=digest_tensors(learned, metadata=config.metadata),
+    )
+    del state, learned  # a file's pages, if nobody else has it
+    fold(network)
+    check_folded(network.state_dict().items())
+    return (MatteModel if instances == "together" else PerInstanceModel)(network, info)
+
+
+def build_network(state: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> Network:
+    """Build the network `state` belongs to, image or video, with the channel counts its tensors have.
+
+    Args:
+        state: the published names. Tensors of any floating-point type are read as float32, in copies.
+        metadata: what no tensor says (`NetworkConfig.metadata`), for a variant of the video network.
+
+    Returns:
+        The network on the CPU, in float32, not folded: it may be trained further.
+
+    Raises:
+        ModelError: names are missing or unknown, a shape does not fit, or the values are those of no trained
+            network (`soundness`); one line that names the tensors.
+    """
+    state = _used(state)
+    network = _empty_network(state, metadata)
+    expected = _used(network.state_dict())
     missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     if missing or unknown:
         raise ModelError(
             f"these are not weights of this network: {_names(missing, 'missing')}{_names(unknown, 'unknown')}"
         )
-    try:
-        widths = infer_widths(state, said)
-        expected = _shapes(widths)
-    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
-        raise ModelError(f"these weights have no consistent widths: {str(error).splitlines()[0]}") from error
     wrong = [
-        f"{name} is {list(state[name].shape)}, needs {list(shape)}"
-        for name, shape in expected.items()
-        if tuple(state[name].shape) != shape
+        f"{name} is {list(state[name].shape)}, needs {list(tensor.shape)}"
+        for name, tensor in expected.items()
+        if state[name].shape != tensor.shape
     ]
     if wrong:
         raise ModelError(f"weights of a wrong shape: {'; '.join(wrong[:4])}{_more(len(wrong) - 4)}")
-    with torch.device("meta"):
-        network = Network(widths)
-    network.to_empty(device="cpu")  # every tensor a result depends on is in the state
-    network.load_state_dict(
-        {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()},
-        strict=False,
-        assign=True,
-    )
-    network.eval().requires_grad_(False)
-    parameters = sum(tensor.numel() for name, tensor in state.items() if "running_" not in name)
-    del state  # a file's pages, if nobody else has it
-    fold(network)
-    kind = MatteModel if instances == "together" else OneByOne
-    return kind(network, ModelInfo("custom", "video" if widths.temporal else "image", parameters))
+    check_types(state)
+    values = {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}
+    check_values(values)
+    network.to_empty(device="cpu")
+    for name, buffer in network.named_buffers():
+        if name.endswith("num_batches_tracked"):
+            buffer.zero_()
+    network.load_state_dict(values, strict=False, assign=True)
+    return network
+
+
+def _empty_network(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None) -> Network:
+    """The network that tensors belong to, without memory for its own."""
+    try:
+        config = infer_config(state, metadata)
+        with torch.device("meta"):
+            return Network(config)
+    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
+        raise ModelError(
+            f"these weights have no consistent channel counts: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _used(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors a result depends on."""
+    return {name: tensor for name, tensor in state.items() if not any(part in name for part in UNUSED)}
+
+
+def digest_tensors(state: Mapping[str, Tensor], *, metadata: Mapping[str, str]) -> str:
+    """Hexadecimal sha256 of what decides a network's results, the same in whatever file and order it stands.
+
+    Args:
+        state: names, types, shapes and values count; tensors that no result depends on do not.
+        metadata: of the network that they make (`NetworkConfig.metadata`).
+    """
+    digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
+    for name, tensor in sorted(_used(state).items()):
+        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def save_weights(network: Network, path: Path) -> None:
     """Write a trained network as a `.safetensors` file that `load_model` takes by its path, variant and all.
 
-    Tensors are rounded to float16, which halves the file.
+    Tensors are rounded to float16, which halves the file. The same network always gives the same bytes.
 
     Raises:
         OutputError: the file cannot be written; what was there before is untouched.
@@ -138,11 +196,18 @@ def save_weights(network: Network, path: Path) -> None:
 
     tensors = {
         name: tensor.detach().cpu().half().contiguous()
-        for name, tensor in network.state_dict().items()
-        if not any(part in name for part in UNUSED)
+        for name, tensor in _used(network.state_dict()).items()
     }
     with atomic_file(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata=unseen(network.widths)))
+        temporary.write_bytes(_with_sorted_header(save(tensors, metadata=network.config.metadata)))
+
+
+def _with_sorted_header(weights: bytes) -> bytes:
+    """The bytes of a `.safetensors` file with its header sorted; safetensors gives metadata any order."""
+    size = int.from_bytes(weights[:8], "little")
+    header = json.dumps(json.loads(weights[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # what follows begins at a multiple of eight
+    return len(header).to_bytes(8, "little") + header + weights[8 + size :]
 
 
 def find_weights(spec: str) -> Path:
@@ -215,8 +280,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return loaded
 
 
-def read_said(path: Path) -> dict[str, str]:
-    """What stands beside the tensors of a `.safetensors` file; a pickled checkpoint says nothing."""
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a `.safetensors` file; a pickled checkpoint has none."""
     if path.suffix != ".safetensors":
         return {}
     from safetensors import safe_open
@@ -294,6 +359,7 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
             "refine": about.get("refine", "none"),
             "smooth": about.get("smooth", "none"),
             "first_look": float(about.get("first_look", 0)),
+            "person_px": tuple(about["person_px"]) if "person_px" in about else None,
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
 
@@ -306,17 +372,6 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{path} cannot be read ({_first_line(error)}): fetch or copy the model again"
         ) from error
     return config if isinstance(config, dict) else {}
-
-
-@cache
-def _shapes(widths: Widths) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"):
-        state = Network(widths).state_dict()
-    return {
-        name: tuple(tensor.shape)
-        for name, tensor in state.items()
-        if not any(part in name for part in UNUSED)
-    }
 
 
 def _sha256(path: Path) -> str:

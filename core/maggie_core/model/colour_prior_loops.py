@@ -1,6 +1,6 @@
-"""`cues` for a CPU: the same formulas as compiled loops over the cells of one instance, sums in float64.
+"""`colour_priors` for a CPU: the same formulas as compiled loops over one instance's cells, sums in float64.
 
-Import it where it is used: it brings a compiler along, which takes a second. `cues` is the reference.
+`colour_priors` is the reference. Import this module where it is used: its compiler takes a second to import.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.runtime.jit import compiled
+from maggie_core.runtime.jit import njit_cached
 
 Plane = NDArray[np.float64]
 MOMENTS = 10
 """Of a side: colour, its products in the order rr rg rb gg gb bb, and its weight."""
 
 
-@compiled
+@njit_cached
 def means(colour: Plane, claimed: Plane, radii: tuple[int, int]) -> Any:
     """(h, w, 12): the first of `LocalColours.rows`.
 
@@ -41,9 +41,9 @@ def means(colour: Plane, claimed: Plane, radii: tuple[int, int]) -> Any:
     return out
 
 
-@compiled
+@njit_cached
 def guided_filter(colour: Plane, claimed: Plane, radius: int, eps: float) -> Any:
-    """(h, w, 5): `cues._guided_filter` of colour (h, w, 3) and guidance (h, w)."""
+    """(h, w, 5): `colour_priors._guided_filter` of colour (h, w, 3) and guidance (h, w)."""
     height, width = claimed.shape
     summed = _box(_moments(colour, claimed, 1 - claimed), radius)
     fit = np.zeros((height, width, 5))
@@ -51,7 +51,7 @@ def guided_filter(colour: Plane, claimed: Plane, radius: int, eps: float) -> Any
     for y in range(height):
         for x in range(width):
             part = summed[y, x]
-            seen = 1 / (part[9] + part[19])  # what of the window is inside the picture
+            seen = 1 / (part[9] + part[19])  # what of the window is inside the image
             for k in range(MOMENTS):
                 level[k] = (part[k] + part[MOMENTS + k]) * seen
             r, g, b, cover = level[0], level[1], level[2], part[9] * seen
@@ -66,7 +66,7 @@ def guided_filter(colour: Plane, claimed: Plane, radius: int, eps: float) -> Any
     return _smooth(fit, radius)
 
 
-@compiled
+@njit_cached
 def discriminant(
     colour: Plane,
     claimed: Plane,
@@ -77,7 +77,7 @@ def discriminant(
     rim: float,
     sure: float,
 ) -> Any:
-    """(h, w, 5): `cues._discriminant`.
+    """(h, w, 5): `colour_priors._discriminant`.
 
     Args:
         colour: (h, w, 3).
@@ -105,14 +105,14 @@ def discriminant(
     return fit
 
 
-@compiled
+@njit_cached
 def fill_coarse(
     rows: Any, colour: Any, claimed: Any, top: int, down: int, left: int, across: int, coarse: Any
 ) -> None:
-    """Write `cues._coarse` of rows (h, w, 32), colour (h, w, 3) and guidance (h, w) to (12, h/2, w/2), for
-    the cells from `top` to `down` and from `left` to `across`, which are even.
+    """Write `colour_priors._coarse` of rows (h, w, 32), colour (h, w, 3) and guidance (h, w) to `coarse`
+    (12, h/2, w/2), for the cells from `top` to `down` and from `left` to `across`, which are even.
     """
-    means, level, cues = np.empty(12), np.empty(3), np.empty(12)
+    means, level, priors = np.empty(12), np.empty(3), np.empty(12)
     for y in range(top // 2, down // 2):
         for x in range(left // 2, across // 2):
             means[:] = 0
@@ -124,18 +124,18 @@ def fill_coarse(
                     means[k] += rows[i, j, k] * 0.25
                 for c in range(3):
                     level[c] += colour[i, j, c] * 0.25
-                _fits(rows[i, j], colour[i, j], claimed[i, j], cues)
+                _fits(rows[i, j], colour[i, j], claimed[i, j], priors)
                 for k in range(4, 12):
-                    coarse[k, y, x] += cues[k] * 0.25
-            _lines(means, level, cues)
+                    coarse[k, y, x] += priors[k] * 0.25
+            _lines(means, level, priors)
             for k in range(4):
-                coarse[k, y, x] = cues[k]
+                coarse[k, y, x] = priors[k]
 
 
-@compiled
+@njit_cached
 def fill_sites(
     rows: Any,
-    picture: Any,
+    image: Any,
     guidance: Any,
     which: Any,
     ys: Any,
@@ -144,17 +144,17 @@ def fill_sites(
     scale: float,
     out: Any,
 ) -> None:
-    """Write the cues of sites into `out` (n, 12).
+    """Write the colour priors of sites to `out` (n, 12).
 
     Args:
         rows: (N, h, w, 32).
-        picture: (H, W, 3), of which a site covers `stride` pixels in both directions.
+        image: (H, W, 3), of which a site covers `stride` pixels in both directions.
         guidance: (N, H, W).
         which, ys, xs: (n,) instance and place of each site.
         scale: of a site's place, to find it in `rows`.
     """
     _, height, width, fields = rows.shape
-    local, colour, cues = np.empty(fields), np.empty(3), np.empty(12)
+    local, colour, priors = np.empty(fields), np.empty(3), np.empty(12)
     share = 1 / (stride * stride)
     for n in range(len(which)):
         m = which[n]
@@ -172,15 +172,15 @@ def fill_sites(
         for i in range(ys[n] * stride, (ys[n] + 1) * stride):
             for j in range(xs[n] * stride, (xs[n] + 1) * stride):
                 for c in range(3):
-                    colour[c] += picture[i, j, c] * share
+                    colour[c] += image[i, j, c] * share
                 claimed += guidance[m, i, j] * share
-        _lines(local, colour, cues)
-        _fits(local, colour, claimed, cues)
+        _lines(local, colour, priors)
+        _fits(local, colour, claimed, priors)
         for k in range(12):
-            out[n, k] = cues[k]
+            out[n, k] = priors[k]
 
 
-@compiled
+@njit_cached
 def _moments(colour: Plane, inside: Plane, outside: Plane) -> Any:
     """(h, w, 20): the moments of both sides, weighted by (h, w) each."""
     height, width = inside.shape
@@ -198,11 +198,11 @@ def _moments(colour: Plane, inside: Plane, outside: Plane) -> Any:
     return moments
 
 
-@compiled
+@njit_cached
 def _separated(
     colour: Plane, inside: Plane, outside: Plane, claimed: Plane, radius: int, smoothing: int, eps: float
 ) -> Any:
-    """(h, w, 5): `cues._separated`."""
+    """(h, w, 5): `colour_priors._separated`."""
     height, width = claimed.shape
     summed = _box(_moments(colour, inside, outside), radius)
     fit = np.zeros((height, width, 5))
@@ -229,7 +229,7 @@ def _separated(
     return _smooth(fit, smoothing)
 
 
-@compiled
+@njit_cached
 def _solved(level: Any, right_r: float, right_g: float, right_b: float, eps: float) -> Any:
     """x with (C + eps) x = right, for the covariance C that mean moments (10,) have."""
     r, g, b = level[0], level[1], level[2]
@@ -245,9 +245,9 @@ def _solved(level: Any, right_r: float, right_g: float, right_b: float, eps: flo
     )
 
 
-@compiled
-def _lines(means: Any, colour: Any, cues: Any) -> None:
-    """`cues._lines` of one pixel, to the first four of its cues."""
+@njit_cached
+def _lines(means: Any, colour: Any, priors: Any) -> None:
+    """`colour_priors._lines` of one pixel, to the first four of its priors."""
     for k in range(2):
         along = length2 = 0.0
         for c in range(3):
@@ -255,30 +255,30 @@ def _lines(means: Any, colour: Any, cues: Any) -> None:
             line = means[c * 2 + k] - beyond
             along += (colour[c] - beyond) * line
             length2 += line * line
-        cues[2 * k] = min(max(along / (length2 + 1e-3), -0.5), 1.5) * 2 - 1
-        cues[2 * k + 1] = np.sqrt(max(length2, 1e-8)) * 2 - 1
+        priors[2 * k] = min(max(along / (length2 + 1e-3), -0.5), 1.5) * 2 - 1
+        priors[2 * k + 1] = np.sqrt(max(length2, 1e-8)) * 2 - 1
 
 
-@compiled
-def _fits(fields: Any, colour: Any, claimed: float, cues: Any) -> None:
-    """`cues._fits` of one pixel, to the last eight of its cues."""
-    cues[4] = claimed * 2 - 1
+@njit_cached
+def _fits(fields: Any, colour: Any, claimed: float, priors: Any) -> None:
+    """`colour_priors._fits` of one pixel, to the last eight of its priors."""
+    priors[4] = claimed * 2 - 1
     for k in range(4):
         alpha = fields[24 + k]
         for c in range(3):
             alpha += fields[12 + c * 4 + k] * colour[c]
-        cues[4 + 2 * k if k else 5] = min(max(alpha, 0.0), 1.0) * 2 - 1
+        priors[4 + 2 * k if k else 5] = min(max(alpha, 0.0), 1.0) * 2 - 1
         if k:
-            cues[5 + 2 * k] = fields[28 + k] * 2 - 1
+            priors[5 + 2 * k] = fields[28 + k] * 2 - 1
 
 
-@compiled
+@njit_cached
 def _applied(fit: Any, colour: Any) -> float:
     """Alpha of a colour (3,) under a fit (5,), cut to [0, 1]."""
     return min(max(fit[0] * colour[0] + fit[1] * colour[1] + fit[2] * colour[2] + fit[3], 0.0), 1.0)
 
 
-@compiled
+@njit_cached
 def _lowest(plane: Plane, radius: int) -> Any:
     """(h, w): the lowest value in a square of side 2 `radius` + 1."""
     height, width = plane.shape
@@ -294,9 +294,9 @@ def _lowest(plane: Plane, radius: int) -> Any:
     return lowest
 
 
-@compiled
+@njit_cached
 def _smooth(planes: Plane, radius: int) -> Any:
-    """(h, w, n): mean over a window, of what lies inside the picture."""
+    """(h, w, n): mean over a window, of what lies inside the image."""
     height, width, channels = planes.shape
     out = _box(planes, radius)
     for y in range(height):
@@ -308,7 +308,7 @@ def _smooth(planes: Plane, radius: int) -> Any:
     return out
 
 
-@compiled
+@njit_cached
 def _box(planes: Plane, radius: int) -> Any:
     """(h, w, n): mean over the (2 r + 1)^2 window, counting zeros beyond the border, by sums moved along."""
     height, width, channels = planes.shape

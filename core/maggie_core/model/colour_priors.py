@@ -1,4 +1,4 @@
-"""Parameter-free hints for a small network: what the colours near by say about a pixel.
+"""Colour priors: twelve parameter-free channels that say what the colours near a pixel tell about its alpha.
 
 From guidance-weighted local means of the colour inside (f) and outside (b) an instance, a pixel of colour I
 gets
@@ -13,7 +13,9 @@ Guided Filter", 2015).
 Guidance that was grown or shrunk mixes the two sides beside its edge. So three more alphas come from local
 linear discriminants between the colours well inside and well outside (Fisher, "The Use of Multiple
 Measurements in Taxonomic Problems", 1936), each leaving out a wider rim around the edge and narrowing its
-window in further passes that take their sides from the pass before. The published network takes none of this.
+window in further passes that take their sides from the pass before.
+
+The published network takes no colour priors.
 """
 
 from __future__ import annotations
@@ -26,17 +28,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.config import CUE_CHANNELS
+from maggie_core.model.config import COLOUR_PRIOR_CHANNELS
 from maggie_core.model.crops import Box, bounds, grown
 from maggie_core.runtime.threads import side_by_side
 from maggie_core.sparse.sites import Sites, largest_near
 
 STRIDE = 4
-"""The local means live on a grid four times coarser than the picture."""
+"""Local means and fits stand on a grid four times coarser than the image."""
 MEANS, FIELDS = 12, 32
-"""Channels of a cell's local means, and with those of its fits."""
+"""Channels of a cell's local means, and of means and fits together."""
 BAND = 48
-"""Pixels of a line that are looked at together: what lies in a core's cache."""
+"""Pixels of a line that are processed together: as many as a core's cache holds."""
 RADII = (5, 14)
 """Window half sizes in cells of that grid: about 44 and 116 pixels across."""
 GUIDED_RADIUS = 2
@@ -46,9 +48,9 @@ DISCRIMINANTS = ((1, (5,)), (2, (8, 5)), (4, (14, 8, 5)))
 """Cells left out on both sides of the guidance's edge (4, 8, 16 pixels), and each pass's window half size."""
 DISCRIMINANT_EPS = 1e-4
 LEFT_OUT_WEIGHT = 0.02
-"""What the left-out cells still count, for subjects with nothing deeper inside."""
-CUE_ALPHAS = [5, 6, 8, 10]
-"""Channels that are alphas in [-1, 1]: the guided filter's and the discriminants'."""
+"""Weight of the left-out cells, for subjects that have no other cells inside."""
+COLOUR_PRIOR_ALPHAS = [5, 6, 8, 10]
+"""Colour priors that are alphas in [-1, 1]: the guided filter's and the discriminants'."""
 SURE = 0.6
 """How far an estimate must lean to one side for its pixel to count for that side in the next pass."""
 
@@ -65,80 +67,81 @@ REACH = max(_reach(*each) for each in DISCRIMINANTS)
 class LocalColours:
     """Local means and fits of one frame, for N instances on the h x w grid at stride 4."""
 
+    image: Tensor
+    """(3, H, W) sRGB-encoded [0, 1]."""
+    guidance: Tensor
+    """(N, H, W) binary."""
     colour: Tensor
-    """(3, h, w): the picture's."""
+    """(3, h, w): mean of the image."""
     cover: Tensor
-    """(N, h, w): the guidance's."""
+    """(N, h, w): mean of the guidance."""
     rows: Tensor
     """(N h w, 32), for each cell: the mean colour where the guidance claims the pixels of a window and where
     it does not, each (3, 2 windows); then, of the guided filter and the three discriminants side by side,
     slopes (3, 4), offsets (4,) and how far apart the two sides' mean colours come out, 0..1 (4,).
     """
     coarse: Tensor
-    """(N, 12, H/8, W/8): what `at` gives, on a dense grid at stride 8."""
+    """(N, 12, H/8, W/8): colour priors on a dense grid at stride 8."""
 
-    def at(self, picture: Tensor, guidance: Tensor, sites: Sites, chosen: Tensor, *, stride: int) -> Tensor:
-        """The cues at sites of a grid at `stride` (1, 2 or 4).
+    def at(self, sites: Sites, chosen: Tensor, *, stride: int) -> Tensor:
+        """Colour priors at sites of a grid at `stride` (1, 2 or 4).
 
         Args:
-            picture: (3, H, W) sRGB-encoded [0, 1], at full resolution.
-            guidance: (N, H, W) binary.
             sites: map m is instance `chosen[m]`.
+            chosen: (M,) int64.
 
         Returns:
             (n, 12): t and |f - b| for each window, the guidance, its guided filter, and for each discriminant
             an alpha and how far it separates the sides; all around [-1, 1].
         """
+        image, guidance, scale = self.image, self.guidance, stride / STRIDE
         if stride == STRIDE:
-            picture, guidance, stride = self.colour, self.cover, 1
-            scale = 1.0
-        else:
-            scale = stride / STRIDE
+            image, guidance, stride = self.colour, self.cover, 1
         m, y, x = sites.pixels
         m = chosen[m]
-        if _is_compiled_for(picture):
-            return self._at_by_loops(picture, guidance, (m, y, x), stride, scale)
+        if _is_compiled_for(image):
+            return self._at_by_loops(image, guidance, (m, y, x), stride, scale)
         local = sites.sampled(self.rows, self.cover.shape[1:], scale, chosen)
         places = [(y * stride + dy, x * stride + dx) for dy in range(stride) for dx in range(stride)]
-        colour = torch.stack([picture[:, row, column] for row, column in places]).mean(0)
+        colour = torch.stack([image[:, row, column] for row, column in places]).mean(0)
         cover = torch.stack([guidance[m, row, column] for row, column in places]).mean(0)
-        return _cues(local.t().contiguous(), colour, cover).t()
+        return _colour_priors(local.t().contiguous(), colour, cover).t()
 
     def _at_by_loops(
-        self, picture: Tensor, guidance: Tensor, sites: tuple[Tensor, ...], stride: int, scale: float
+        self, image: Tensor, guidance: Tensor, sites: tuple[Tensor, ...], stride: int, scale: float
     ) -> Tensor:
-        from maggie_core.model import colour_prior_loops as cue_loops
+        from maggie_core.model import colour_prior_loops as loops
 
         which, y, x = (part.contiguous().numpy() for part in sites)
-        out = picture.new_empty(len(which), CUE_CHANNELS)
-        rows, colour = self.rows.view(*self.cover.shape, FIELDS), picture.permute(1, 2, 0)
+        out = image.new_empty(len(which), COLOUR_PRIOR_CHANNELS)
+        rows, colour = self.rows.view(*self.cover.shape, FIELDS), image.permute(1, 2, 0)
         planes = (plane.contiguous().numpy() for plane in (rows, colour, guidance))
-        cue_loops.fill_sites(*planes, which, y, x, stride, scale, out.numpy())
+        loops.fill_sites(*planes, which, y, x, stride, scale, out.numpy())
         return out
 
 
-def local_colours(picture: Tensor, guidance: Tensor, *, around_px: int | None = None) -> LocalColours:
+def local_colours(image: Tensor, guidance: Tensor, *, around_px: int | None = None) -> LocalColours:
     """Local inside and outside colours of one frame.
 
     Args:
-        picture: (3, H, W) sRGB-encoded [0, 1]; H and W multiples of 8.
+        image: (3, H, W) sRGB-encoded [0, 1]; H and W multiples of 8.
         guidance: (N, H, W) binary.
-        around_px: how far from an instance's guidance its cues are asked for, where they may be anything
-            further away; None means everywhere.
+        around_px: distance from an instance's guidance up to which its colour priors are needed. Further away
+            they are undefined. None means everywhere.
     """
-    colour, cover = F.avg_pool2d(picture, STRIDE), F.avg_pool2d(guidance, STRIDE)
+    colour, cover = F.avg_pool2d(image, STRIDE), F.avg_pool2d(guidance, STRIDE)
     count, height, width = cover.shape
     rows = cover.new_zeros(count, height, width, FIELDS)
-    coarse = cover.new_zeros(count, CUE_CHANNELS, height // 2, width // 2)
+    coarse = cover.new_zeros(count, COLOUR_PRIOR_CHANNELS, height // 2, width // 2)
     coarse[:, 4] = F.avg_pool2d(cover, 2) * 2 - 1
     asked = {}
     for m, claimed in enumerate(cover):
         box = (slice(0, height), slice(0, width)) if around_px is None else _box_around(claimed, around_px)
         if box is not None:
             asked[m] = box
-    fill = _fill_by_loops if _is_compiled_for(picture) else _fill
+    fill = _fill_by_loops if _is_compiled_for(image) else _fill
     fill(colour, cover, asked, rows, coarse)
-    return LocalColours(colour, cover, rows.flatten(0, 2), coarse)
+    return LocalColours(image, guidance, colour, cover, rows.flatten(0, 2), coarse)
 
 
 def _is_compiled_for(x: Tensor) -> bool:
@@ -158,7 +161,7 @@ def _box_around(claimed: Tensor, around_px: int) -> Box | None:
 
 
 def _fill(colour: Tensor, cover: Tensor, asked: dict[int, Box], rows: Tensor, coarse: Tensor) -> None:
-    """Write what is `asked` for, per instance, of `LocalColours`."""
+    """Write `rows` and `coarse` of `LocalColours` in the box that is `asked` for of each instance."""
     for m, box in asked.items():
         wide = grown(box, REACH, REACH, cover.shape[1:])
         rows[m, *wide] = _fields(colour[:, *wide], cover[m, *wide]).permute(1, 2, 0)
@@ -170,7 +173,7 @@ def _fill_by_loops(
     colour: Tensor, cover: Tensor, asked: dict[int, Box], rows: Tensor, coarse: Tensor
 ) -> None:
     """`_fill`, compiled."""
-    from maggie_core.model import colour_prior_loops as cue_loops
+    from maggie_core.model import colour_prior_loops as loops
 
     plane, claimed = colour.permute(1, 2, 0).contiguous().numpy(), cover.numpy()
 
@@ -182,18 +185,18 @@ def _fill_by_loops(
         near = (plane[box].astype(np.float64), claimed[m][box].astype(np.float64))
         row = rows[m].numpy()[box]
         if kind:
-            row[..., MEANS + kind :: 4] = cue_loops.discriminant(
+            row[..., MEANS + kind :: 4] = loops.discriminant(
                 *near, left_out, np.array(radii), GUIDED_RADIUS, DISCRIMINANT_EPS, LEFT_OUT_WEIGHT, SURE
             )
         else:
-            row[..., :MEANS] = cue_loops.means(*near, RADII)
-            row[..., MEANS::4] = cue_loops.guided_filter(*near, GUIDED_RADIUS, GUIDED_EPS)
+            row[..., :MEANS] = loops.means(*near, RADII)
+            row[..., MEANS::4] = loops.guided_filter(*near, GUIDED_RADIUS, GUIDED_EPS)
 
     # The longest first, so that no thread is left with one of them at the end.
     side_by_side(fields, [(m, kind) for kind in range(len(DISCRIMINANTS), -1, -1) for m in asked])
     for m, (across, along) in asked.items():
         box = across.start, across.stop, along.start, along.stop
-        cue_loops.fill_coarse(rows[m].numpy(), plane, claimed[m], *box, coarse[m].numpy())
+        loops.fill_coarse(rows[m].numpy(), plane, claimed[m], *box, coarse[m].numpy())
 
 
 def _fields(colour: Tensor, claimed: Tensor) -> Tensor:
@@ -212,18 +215,18 @@ def _fields(colour: Tensor, claimed: Tensor) -> Tensor:
 
 
 def _coarse(fields: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
-    """(12, h/2, w/2): cues at half the size of the maps, which are as in `_cues`."""
+    """(12, h/2, w/2): colour priors at half the size of the maps, which are as in `_colour_priors`."""
     lines = _lines(F.avg_pool2d(fields[:MEANS], 2), F.avg_pool2d(colour, 2))
     return torch.cat([lines, F.avg_pool2d(_fits(fields[MEANS:], colour, cover * 2 - 1), 2)])
 
 
-def _cues(fields: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
-    """(12, n) cues of pixels of a colour (3, n) and guidance (n,), from (32, n) rows of local colours."""
+def _colour_priors(fields: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
+    """(12, n): colour priors of pixels with colour (3, n) and guidance (n,), from local colours (32, n)."""
     return torch.cat([_lines(fields[:MEANS], colour), _fits(fields[MEANS:], colour, cover * 2 - 1)])
 
 
 def _lines(means: Tensor, colour: Tensor) -> Tensor:
-    """(4, ...): where a colour (3, ...) lies between each window's means (12, ...), and how far those are."""
+    """(4, ...): place of a colour (3, ...) between the means (12, ...) of each window, and their distance."""
     f, b = means.unflatten(0, (2, 3, len(RADII)))
     line = f - b
     length2 = (line * line).sum(0)
@@ -315,7 +318,7 @@ def _mean(summed: Tensor) -> Tensor:
 
 
 def _smooth(x: Tensor) -> Tensor:
-    """Mean over the guided filter's window, of what lies inside the picture."""
+    """Mean over the guided filter's window, of what lies inside the image."""
     return _box(x, GUIDED_RADIUS) / _box(torch.ones_like(x[:1]), GUIDED_RADIUS)
 
 
@@ -338,7 +341,7 @@ def _box(x: Tensor, radius: int) -> Tensor:
 def _bands(
     size: int, radius: int, device: torch.device, kind: torch.dtype
 ) -> list[tuple[slice, slice, Tensor]]:
-    """For each block of a line: where it is, the part of the line its means are made of, and their matrix."""
+    """For each block of a line: its place, the part of the line its means come from, and their matrix."""
     bands = []
     for start in range(0, size, BAND):
         to = slice(start, min(start + BAND, size))

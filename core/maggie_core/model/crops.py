@@ -1,4 +1,4 @@
-"""Parts of a picture that instances lie in: boxes, and crops of one size around all that is undecided."""
+"""Parts of an image that instances lie in: boxes, and crops of one size around all that is undecided."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARGIN_PX = 24
 further.
 """
 MOST_PADDING = 1 << 18
-"""Pixels a map may add to the crops of others by being larger; beyond that it is worth steps of its own."""
+"""Pixels that a larger map may add to the crops of the others. Beyond that it gets crops of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Crops:
     height: int
     width: int
     part: Part
-    """The same for the sites of a sparse stage."""
+    """The same places, for the sites of a sparse stage."""
 
     @classmethod
     def around(cls, alpha: Tensor, boxes: Sequence[Box] | None) -> list[Crops]:
@@ -81,7 +81,7 @@ class Crops:
         return cls(maps, tops, lefts, height, width, Part(corner, whole[0], whole[1]))
 
     def of(self, planes: Tensor, *, stride: int = 1) -> Tensor:
-        """(M, H/stride, W/stride) -> (m, height/stride, width/stride), those of these maps."""
+        """(M, H/stride, W/stride) planes of all maps -> (m, height/stride, width/stride) crops of these."""
         return torch.stack([planes[m][box] for m, box in zip(self.maps, self._boxes(stride), strict=True)])
 
     def put(self, planes: Tensor, parts: Tensor) -> None:
@@ -119,7 +119,7 @@ def bounds(mask: Tensor) -> Box | None:
 
 
 def grown(box: Box, before: int, after: int, size: Sequence[int]) -> Box:
-    """The box that is larger on all sides, inside a picture of `size`."""
+    """The box that is larger on all sides, inside an image of `size`."""
     rows, columns = (
         slice(max(side.start - before, 0), min(side.stop + after, length))
         for side, length in zip(box, size, strict=True)
@@ -128,7 +128,7 @@ def grown(box: Box, before: int, after: int, size: Sequence[int]) -> Box:
 
 
 def moved(box: Box, origin: Box) -> Box:
-    """A box in a part of a picture that begins where `origin` does, as a box in the picture."""
+    """A box in a part of an image that begins where `origin` does, as a box in the image."""
     rows, columns = (
         slice(side.start + start.start, side.stop + start.start)
         for side, start in zip(box, origin, strict=True)

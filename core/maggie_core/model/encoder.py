@@ -1,4 +1,4 @@
-"""Picture and guidance to features: residual encoder, shortcuts, ASPP, and the decoder back to stride 8."""
+"""Image and guidance to features: residual encoder, shortcuts, ASPP, and the decoder back to stride 8."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core import sparse
-from maggie_core.model.config import Widths
+from maggie_core.model.config import NetworkConfig
 from maggie_core.model.layers import SLOPE, SpectralConv
 from maggie_core.sparse import Sites
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-"""The statistics the picture is normalised with, in sRGB-encoded [0, 1]."""
+"""Mean and standard deviation that the image is normalised with, in sRGB-encoded [0, 1]."""
 
 
 class EmbeddedGuidance(nn.Module):
@@ -48,7 +48,7 @@ class EmbeddedGuidance(nn.Module):
 
 
 class StackedGuidance(nn.Module):
-    """Every instance in a channel of its own; instances that share an id share its channel."""
+    """Each instance's mask in the channel of its slot; instances with the same id share a channel."""
 
     def __init__(self, slots: int):
         super().__init__()
@@ -112,7 +112,7 @@ class Encoder(_Encoder):
 
     folds = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
-    def __init__(self, w: Widths):
+    def __init__(self, w: NetworkConfig):
         super().__init__()
         inputs = 3 + w.guidance_channels
         self.conv1 = SpectralConv(inputs, w.s2, 3, stride=2)
@@ -138,11 +138,11 @@ class Encoder(_Encoder):
         )
 
     def forward(self, x: Tensor, *, fine: bool = True) -> tuple[list[Tensor], Tensor]:
-        """(F, 3 + E, H, W) normalised picture and guidance, as `mask_embed_layer` gives it.
+        """(F, 3 + E, H, W) normalised image and guidance, as `mask_embed_layer` gives it.
 
         Args:
-            fine: give features of strides 1 and 2. Otherwise what `shortcut_rows` makes them of where they
-                are needed: the input, and what the first layers make of it at stride 2.
+            fine: give features of strides 1 and 2. Otherwise give the inputs of their shortcuts, from which
+                `shortcut_rows` computes them at the sites that need them.
 
         Returns:
             [fea1 .. fea5] at strides 1 to 16, and x5 at stride 32.
@@ -200,7 +200,7 @@ class LiteEncoder(_Encoder):
 
     folds = (("stem", "stem_bn"), ("neck", "neck_bn"))
 
-    def __init__(self, w: Widths):
+    def __init__(self, w: NetworkConfig):
         super().__init__()
         inputs = 3 + w.guidance_channels
         self.stem = nn.Conv2d(inputs, LITE_STEM, 3, stride=2, bias=False)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.config import Widths
+from maggie_core.model.config import NetworkConfig
 from maggie_core.model.layers import SLOPE
 
 
 class Cells(NamedTuple):
-    """Features of cells, each with an embedding of whom it belongs to, without a copy of their sum."""
+    """Sums of the features of cells and the embedding of each cell's instance, without a copy of the sums."""
 
     rows: Tensor
     """(k, C)."""
@@ -121,11 +121,11 @@ class Projection(nn.Module):
 
 
 class InstanceDecoder(nn.Module):
-    """`refine_OS8`: tokens look at the features, the features look at the tokens, twice."""
+    """`refine_OS8`: tokens attend to the features and the features to the tokens, twice."""
 
     blocks = 2
 
-    def __init__(self, w: Widths):
+    def __init__(self, w: NetworkConfig):
         super().__init__()
         dim = w.attention
         self.feat_proj = Projection(w.s8, dim)
@@ -143,7 +143,7 @@ class InstanceDecoder(nn.Module):
     def attend(self, d8: Tensor, cells: Tensor, slots: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Attention over the frames of one window.
 
-        An instance without guidance in the whole window is no key for anybody, but its own token still looks.
+        An instance without guidance in the whole window is no key of any other; its own token still attends.
 
         Args:
             d8: (T, C, h, w) decoder features.
@@ -176,13 +176,13 @@ class InstanceDecoder(nn.Module):
 
 
 class PlaneDecoder(nn.Module):
-    """`refine_OS8` without attention: a query of each slot is the same for every picture.
+    """`refine_OS8` without attention: the query of a slot is the same for every image.
 
     The coarse logits are then a last layer with one plane per slot, as when MGM is widened to take all masks
     stacked and to give all mattes at once (MGM* in the paper). It answers `attend` as `InstanceDecoder` does.
     """
 
-    def __init__(self, w: Widths):
+    def __init__(self, w: NetworkConfig):
         super().__init__()
         self.feat_proj = Projection(w.s8, w.attention)
         self.fixed_queries = nn.Embedding(w.slots, w.query)

@@ -125,7 +125,7 @@ def fold(module: nn.Module) -> nn.Module:
     """Replace, in place, every spectral convolution by a plain one, with the batch norm behind it folded in.
 
     Blocks name their own pairs in `folds`; in a sequential a norm directly behind a convolution is its pair.
-    A norm behind an activation stays what it is. In float64, so that a weight is rounded once.
+    A norm behind an activation is left alone. Products are made in float64, so that a weight is rounded once.
     """
     for child in module.children():
         fold(child)

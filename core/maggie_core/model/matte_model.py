@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -14,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_api.errors import ModelError
+from maggie_core.model.config import Fusion
 from maggie_core.model.crops import CELL, Box, Crops, grown
-from maggie_core.model.network import STRIDE, FrameFeatures, Network
-from maggie_core.model.refinement import REGION_PX, dilate, finest, fuse, fuse4, reach, to_alpha, undecided
+from maggie_core.model.network import STRIDE, CoarseInstances, FrameFeatures, Network, Undecided
+from maggie_core.model.refinement import REGION_PX, dilate, fuse, to_alpha, undecided
 from maggie_core.model.temporal import (
     change_logits,
     coarse_mattes,
@@ -24,7 +23,7 @@ from maggie_core.model.temporal import (
     fuse_window,
     may_take_over,
 )
-from maggie_core.runtime.heap import give_back, keep_freed
+from maggie_core.runtime.heap import keep_freed, trim_heap
 
 if TYPE_CHECKING:
     from maggie_api.settings import Refine, Smooth
@@ -32,9 +31,13 @@ if TYPE_CHECKING:
 WINDOW = 3
 """Frames the video network looks at together."""
 NARROW = 10_000_000
-"""Parameters. The published networks have three times as many, the default one less than half."""
-KEPT = 600 << 20
-"""Bytes; a frame of 576x1024 frees less than that."""
+"""Parameters below which a network is narrow. The published ones have three times as many, the default one
+less than half.
+"""
+KEPT_BYTES = 600 << 20
+"""Freed memory that the C library may keep; a frame of 576x1024 frees less than that."""
+Wanted = Literal["all", "after first", "middle"]
+"""Mattes asked of a window: of every frame, of every frame but the first, or of the second of three."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,38 @@ class ModelInfo:
     licence: str = "unknown"
     commercial: bool = False
     sha256: str = ""
+    """Of the weights file, to tell where the weights are from; the same weights may stand in other files."""
+    digest: str = ""
+    """Of the tensors and the variant (`digest_tensors`): the same for the same weights in any file."""
     refine: Refine = "none"
-    """The last step it was made to end in (`maggie_core.postprocess.edges`)."""
+    """Edge refinement that `auto` takes (`maggie_core.postprocess.edges`)."""
     smooth: Smooth = "none"
-    """And how its frames are made to agree (`maggie_core.postprocess.temporal`)."""
+    """Temporal smoothing that `auto` takes (`maggie_core.postprocess.temporal`)."""
+    person_px: tuple[int, int] | None = None
+    """Heights of people, on the working grid, that it was trained for; None where nobody said."""
     first_look: float = 0.0
     """Size of the first look it was made to begin with (`maggie_core.shot.first_look`); 0 is none."""
 
 
 @dataclass(frozen=True, eq=False)
-class WindowResult:
-    """Mattes of a window and what led to them; coverage in [0, 1], (T, N, H, W) each.
+class TemporalState:
+    """What a window takes from the window before; a first window takes nothing."""
 
-    Only `alpha` and `single` are given unless `window` is asked for all `maps`; T is 0 of the others.
+    matte: Tensor | None = None
+    """(N, H, W) final matte of this window's first frame."""
+    hidden: Tensor | None = None
+    """(C, H/8, W/8) state of the Conv-GRU before the first frame; None means zeros, as published."""
+
+
+NO_STATE = TemporalState()
+
+
+@dataclass(frozen=True, eq=False)
+class WindowResult:
+    """Mattes of a window and the maps that led to them; coverage in [0, 1], (T, N, H, W) each.
+
+    `alpha` is always given, and `single` unless the middle frame alone is asked for. The other maps are empty
+    (T is 0) unless `window` is asked for all `maps`.
     """
 
     alpha: Tensor
@@ -67,9 +89,9 @@ class WindowResult:
     alpha_os4: Tensor
     alpha_os1: Tensor
     undecided: Tensor
-    """bool: where the sparse stage looked."""
+    """bool: pixels of the sparse stage."""
     single: Tensor
-    """The mattes before the temporal fusion, of the last frame alone unless all maps are asked for."""
+    """Mattes before the temporal fusion, of the last frame alone unless all maps are asked for."""
     hidden: Tensor | None = None
     """(T, C, H/8, W/8) forward temporal states; several groups of instances lie side by side in C."""
     change_forward: Tensor | None = None
@@ -86,7 +108,7 @@ class MatteModel:
     """
 
     instances: Literal["together", "alone"] = "together"
-    """`OneByOne` (alone.py) gives every instance a pass of its own."""
+    """`PerInstanceModel` (per_instance.py) gives every instance a pass of its own."""
 
     def __init__(self, network: Network, info: ModelInfo):
         self._network = network
@@ -98,15 +120,15 @@ class MatteModel:
     def is_video(self) -> bool:
         return self.info.kind == "video"
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """Changes with the weights and with how instances are passed."""
-        if self.info.sha256:
-            return f"{self.info.sha256} {self.instances}"
-        state = hashlib.sha256()
-        for name, tensor in self._network.state_dict().items():
-            state.update(name.encode() + tensor.detach().cpu().float().contiguous().numpy().tobytes())
-        return f"{state.hexdigest()} {self.instances}"
+        """Changes with the weights and with how instances are passed; for keys of caches and recipes."""
+        return f"{self.info.digest} {self.instances}"
+
+    @property
+    def most_instances(self) -> int:
+        """Instances that can compete for pixels in one pass."""
+        return self._network.config.slots
 
     def to(
         self, device: torch.device | str, precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -117,15 +139,15 @@ class MatteModel:
         self._network.to(self.device)
         self._network.round({"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32))
         keep_freed(self._kept)
-        give_back()
+        trim_heap()
         return self
 
     @property
     def _kept(self) -> int:
-        """Bytes the C library may keep between the steps of a frame: a narrow network takes a seventh longer
-        without them, and a wide one needs that memory for its weights.
+        """Bytes of freed memory that the C library may keep between the steps of a frame. Without them a
+        narrow network takes a seventh longer; a wide one needs that memory for its weights.
         """
-        return KEPT if self.info.parameters < NARROW else 0
+        return KEPT_BYTES if self.info.parameters < NARROW else 0
 
     @torch.inference_mode()
     def encode(self, image: Tensor, guidance: Tensor) -> FrameFeatures:
@@ -138,11 +160,11 @@ class MatteModel:
         image, guidance = image.to(self.device), guidance.to(self.device, torch.float32)
         ids = torch.cat([torch.arange(len(group)) + 1 for group in self._groups(len(guidance))])
         found = self._network.encode(image, guidance, ids)
-        give_back(beyond=self._kept)
+        trim_heap(beyond=self._kept)
         return found
 
-    def passed(self, features: FrameFeatures) -> FrameFeatures:
-        """What of a frame's features later windows take once its matte is made: most of it is freed."""
+    def release_fine(self, features: FrameFeatures) -> FrameFeatures:
+        """What later windows need of a frame whose matte is made; the rest, most of its memory, is freed."""
         return replace(features, fine=None)
 
     @torch.inference_mode()
@@ -150,109 +172,137 @@ class MatteModel:
         self,
         frames: list[FrameFeatures],
         *,
-        previous: Tensor | None = None,
-        hidden: Tensor | None = None,
-        skip_first: bool = False,
-        skip_last: bool = False,
-        known: Sequence[Tensor | None] = (),
+        state: TemporalState = NO_STATE,
+        wanted: Wanted = "all",
+        fixed_alphas: Sequence[Tensor | None] = (),
         maps: bool = False,
     ) -> WindowResult:
         """Matte a window from its frames' features.
 
         Args:
-            frames: three of a video network, any number of an image network; of a first frame that is left
-                out what is left of it once it has `passed` will do.
-            previous: (N, H, W) final matte of the window's first frame, from the window before.
-            hidden: (C, H/8, W/8) temporal state before the first frame.
-            skip_first: leave the first frame out, whose matte is `previous`.
-            skip_last: give the middle frame's matte alone, as (1, N, H, W), and look at the last frame only
-                where the middle one may take something over from it. `single` is empty then.
-            known: for each frame None, or (N, H, W) alphas that stand instead of the network's wherever they
-                are not NaN, in its neighbours' fusion too.
-            maps: give all maps that led to the mattes; the skipped ones are zeros.
+            frames: three of a video network, any number of an image network. A first frame that is not wanted
+                may have been through `release_fine`.
+            state: from the window before.
+            wanted: `after first` leaves out the first frame, whose matte is `state.matte`. `middle` gives the
+                middle frame's matte alone, as (1, N, H, W), and computes the last frame only where the middle
+                one may take something over from it; `single` is empty then.
+            fixed_alphas: for each frame None, or (N, H, W) alphas that replace the network's wherever they
+                are not NaN, in the fusion of its neighbours too.
+            maps: give all maps that led to the mattes; of frames that are not wanted they are zeros.
+
+        Raises:
+            ModelError: a matte is not finite.
         """
-        fusion = self._network.widths.fusion if self._network.widths.fuses else "none"
-        count, h, w = frames[0].cells.shape
-        shape = count, 8 * h, 8 * w
-        known = known or [None] * len(frames)
-        groups = self._groups(shape[0])
-        carried = [None] * len(groups) if hidden is None else list(hidden.to(self.device).chunk(len(groups)))
-        coarse = [
-            self._coarse(frames, group, state, 1 if skip_first else 0)
-            for group, state in zip(groups, carried, strict=True)
-        ]
-        give_back(beyond=self._kept)
-        found = _Maps.zeros((len(frames) if maps else 0, *shape), self.device)
+        size = [8 * side for side in frames[0].cells.shape[1:]]
+        groups = self._groups(len(frames[0].cells))
+        hidden = [None] * len(groups)
+        if state.hidden is not None:
+            hidden = list(state.hidden.to(self.device).chunk(len(groups)))
+        first = 0 if wanted == "all" else 1
+        coarse = [self._coarse(frames, *each, first) for each in zip(groups, hidden, strict=True)]
+        trim_heap(beyond=self._kept)
+        shape = len(frames) if maps else 0, len(frames[0].cells), *size
+        window = _Window(
+            frames,
+            groups,
+            coarse,
+            None if state.matte is None else state.matte.to(self.device),
+            fixed_alphas or [None] * len(frames),
+            _Maps.zeros(shape, self.device),
+        )
+        result = None
+        if wanted == "middle":
+            result = self._middle(window)
+        if result is None:
+            result = self._fused(window, first)
+            if wanted == "middle":
+                result = replace(result, alpha=result.alpha[1:2], single=result.single[:0])
+        _check_finite(result.alpha, result.single)
+        return result
 
-        def matte(t: int, wanted: Tensor | None = None) -> Tensor:
-            parts = [
-                self._matte(frames[t], group, seen, t - len(frames), found, wanted)
-                for group, seen in zip(groups, coarse, strict=True)
-            ]
-            return _with_known(parts[0] if len(parts) == 1 else torch.cat(parts), known[t])
+    @property
+    def _fusion(self) -> Fusion:
+        return self._network.config.fusion if self._network.config.fuses else "none"
 
-        before = None if previous is None else previous.to(self.device)
-        states = [seen.hidden for seen in coarse if seen.hidden is not None]
-        carry = None if not states else states[0] if len(states) == 1 else torch.cat(states, dim=1)
-        if skip_last and (fusion == "none" or (fusion == "both" and before is not None)):
-            middle = matte(1)
-            if fusion == "both" and before is not None:
-                wanted = may_take_over(middle, before, self._changed(coarse, shape))
-                if wanted.any():
-                    agreed = wanted & (matte(WINDOW - 1, wanted) == before)
-                    middle[agreed] = before[agreed]
-                    middle = _with_known(middle, known[1])
-            return WindowResult(middle[None], *found.all, middle[None][:0], carry)
-        single = torch.empty(len(frames), *shape, device=self.device)
+    def _middle(self, window: _Window) -> WindowResult | None:
+        """The matte of the middle frame without all of the last one; None where fusion needs all of it."""
+        before = window.before
+        if self._fusion not in {"none", "both"} or (self._fusion == "both" and before is None):
+            return None
+        middle = self._single(window, 1)
+        if self._fusion == "both" and before is not None:
+            wanted = may_take_over(middle, before, self._changed(window))
+            if wanted.any():
+                agreed = wanted & (self._single(window, WINDOW - 1, wanted) == before)
+                middle[agreed] = before[agreed]
+                middle = _with_fixed(middle, window.fixed_alphas[1])
+        return WindowResult(middle[None], *window.maps.all, middle[None][:0], window.hidden)
+
+    def _fused(self, window: _Window, first: int) -> WindowResult:
+        """Mattes of all frames, fused in time; frames before `first` have theirs from the window before."""
+        frames, before, all_maps = window.frames, window.before, len(window.maps.region) > 0
+        single = torch.empty(len(frames), *window.shape, device=self.device)
         for t, into in enumerate(single):
-            if not (skip_first and t == 0):
-                into.copy_(matte(t))
+            if t >= first:
+                into.copy_(self._single(window, t))
             elif before is not None:
                 into.copy_(before)
             else:
                 into.zero_()
-            give_back(beyond=self._kept)
-        final, single = single, single.clone() if maps else single[-1:].clone()
+            trim_heap(beyond=self._kept)
+        final, single = single, single.clone() if all_maps else single[-1:].clone()
         forward = backward = None
         if self.is_video:
-            forward, backward = self._changes(coarse, (len(frames), *shape[1:]))
-            if fusion != "none" and len(frames) == WINDOW:
-                for n in range(shape[0]):  # planes of one instance are small beside those of all
-                    earlier = None if before is None else before[n]
-                    own = final[1, n].clone()
-                    final[:, n] = fuse_window(final[:, n], earlier, forward, backward, fusion=fusion)
-                    if fusion == "both" and earlier is not None and not maps:
-                        changed = (forward[1] > 0.5) | (backward[1] > 0.5)
-                        taken = may_take_over(own, earlier, changed)  # as where the last frame is skipped
-                        final[1, n] = torch.where(taken, final[1, n], own)
-                for alphas, values in zip(final, known, strict=True):
-                    alphas.copy_(_with_known(alphas, values))
-        if skip_last:
-            final, single = final[1:2], single[:0]
-        return WindowResult(final, *found.all, single, carry, forward, backward)
+            forward, backward = self._changes(window)
+            if self._fusion != "none" and len(frames) == WINDOW:
+                self._fuse_in_time(final, before, forward, backward, as_skipped=not all_maps)
+                for alphas, fixed in zip(final, window.fixed_alphas, strict=True):
+                    alphas.copy_(_with_fixed(alphas, fixed))
+        return WindowResult(final, *window.maps.all, single, window.hidden, forward, backward)
 
-    def _matte(
-        self,
-        frame: FrameFeatures,
-        group: Tensor,
-        coarse: _Coarse,
-        t: int,
-        maps: _Maps,
-        wanted: Tensor | None,
-    ) -> Tensor:
-        """(n, H, W) mattes of a group of instances in a frame of a window, finer where they are undecided.
+    def _fuse_in_time(
+        self, alphas: Tensor, before: Tensor | None, forward: Tensor, backward: Tensor, *, as_skipped: bool
+    ) -> None:
+        """Replace mattes (3, N, H, W) by the fused ones, one instance after the other for the sake of memory.
 
         Args:
-            t: place of the frame, counted from the window's end.
-            maps: to be filled in, unless they are empty.
-            wanted: (N, H, W) bool: where the matte is asked for. None means everywhere.
+            as_skipped: give the middle frame the matte that `_middle` gives it.
         """
+        for n in range(alphas.shape[1]):
+            earlier = None if before is None else before[n]
+            own = alphas[1, n].clone()
+            alphas[:, n] = fuse_window(alphas[:, n], earlier, forward, backward, fusion=self._fusion)
+            if self._fusion == "both" and earlier is not None and as_skipped:
+                changed = (forward[1] > 0.5) | (backward[1] > 0.5)
+                taken = may_take_over(own, earlier, changed)
+                alphas[1, n] = torch.where(taken, alphas[1, n], own)
+
+    def _single(self, window: _Window, t: int, wanted: Tensor | None = None) -> Tensor:
+        """(N, H, W) mattes of frame t before the temporal fusion, with its fixed alphas.
+
+        Args:
+            wanted: (N, H, W) bool: pixels that are asked for. None means all.
+        """
+        parts = [
+            self._matte(window, group, seen, t, wanted)
+            for group, seen in zip(window.groups, window.coarse, strict=True)
+        ]
+        return _with_fixed(parts[0] if len(parts) == 1 else torch.cat(parts), window.fixed_alphas[t])
+
+    def _matte(
+        self, window: _Window, group: Tensor, coarse: _Coarse, t: int, wanted: Tensor | None
+    ) -> Tensor:
+        """(n, H, W) mattes of a group of instances in frame t, finer where they are undecided.
+
+        The window's maps are filled in, unless they are empty. `wanted` as in `_single`.
+        """
+        frame, maps = window.frames[t], window.maps
         if coarse.logits is None:
-            return torch.zeros(len(group), *(8 * side for side in frame.cells.shape[1:]), device=self.device)
+            return torch.zeros(len(group), *window.shape[1:], device=self.device)
         if frame.fine is None:
             raise ValueError("a frame's own matte needs all of its features")
         mine = slice(int(group[0]), int(group[-1]) + 1)
-        logits = coarse.logits[t]
+        logits = coarse.logits[t - len(window.frames)]  # a first frame that is not wanted has none
         alpha8, boxes = coarse_mattes(logits) if self.is_video else (to_alpha(enlarge(logits)), None)
         places = Crops.around(alpha8, boxes)
         coarse8 = [crops.of(alpha8) for crops in places]
@@ -265,20 +315,17 @@ class MatteModel:
             if boxes is not None:
                 inside = crops.inside(boxes)
                 near8, region = near8 * inside, region & inside
-            looked_at = asked = region
-            if wanted is not None:
-                asked = crops.of(wanted[mine]) & region
-                looked_at = region & reach(asked)
             detail = self._network.detail(
                 frame.fine,
-                group[crops.maps],
-                coarse.f8[t],
-                coarse.queries[crops.maps],
-                logits[crops.maps],
-                crops.of(logits, stride=8),
-                looked_at,
-                crops.part,
-                finest=None if len(maps.region) else partial(_finest, near8, region, asked),
+                coarse.instances(group, crops.maps, t - len(window.frames)),
+                Undecided(
+                    near8,
+                    crops.of(logits, stride=8),
+                    region,
+                    crops.part,
+                    None if wanted is None else crops.of(wanted[mine]),
+                ),
+                whole=len(maps.region) > 0,
             )
             crops.put(alpha8, fuse(near8, detail, region))
             if len(maps.region):
@@ -287,24 +334,24 @@ class MatteModel:
                 crops.put(maps.region[t, mine], region)
         return alpha8
 
-    def _changed(self, coarse: list[_Coarse], shape: tuple[int, ...]) -> Tensor:
+    def _changed(self, window: _Window) -> Tensor:
         """(H, W) bool: where anything changed from the middle frame to one of its neighbours."""
         head = self._network.decoder.diff_module
-        changed = torch.zeros(shape[1:], dtype=torch.bool, device=self.device)
-        for seen in coarse:
+        changed = torch.zeros(window.shape[1:], dtype=torch.bool, device=self.device)
+        for seen in window.coarse:
             if seen.logits is not None and head is not None:
                 pairs = torch.cat([seen.f8[::2], seen.f8[1:2].expand(2, -1, -1, -1)], dim=1)
                 changed |= (enlarge(head(pairs).squeeze(1)) > 0).any(dim=0)
         return changed
 
-    def _changes(self, coarse: list[_Coarse], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    def _changes(self, window: _Window) -> tuple[Tensor, Tensor]:
         """Change maps (T, H, W) of all groups together: changed where any of them changed."""
         head, found = self._network.decoder.diff_module, []
-        for seen in coarse:
+        for seen in window.coarse:
             if seen.logits is not None and head is not None:
                 found.append([torch.sigmoid(enlarge(logits)) for logits in change_logits(head, seen.f8)])
         if not found:
-            still = torch.full(shape, 0.5, device=self.device)
+            still = torch.full((len(window.frames), *window.shape[1:]), 0.5, device=self.device)
             return still, still
         forward, backward = (torch.stack(maps).amax(dim=0) for maps in zip(*found, strict=True))
         return forward, backward
@@ -324,7 +371,8 @@ class MatteModel:
             hidden: (C, H/8, W/8) temporal state before the first frame (video); None as published.
 
         Raises:
-            ModelError: shapes that do not belong together, or a video window that is not three frames long.
+            ModelError: shapes that do not belong together, a video window that is not three frames long, or a
+                matte that is not finite.
         """
         self._check(image, guidance)
         if self.is_video and len(image) != WINDOW:
@@ -338,7 +386,7 @@ class MatteModel:
             previous = F.pad(previous, (0, padded[1] - width, 0, padded[0] - height))
         features = [self.encode(i, g) for i, g in zip(image, guidance, strict=True)]
         if self.is_video:
-            result = self.window(features, previous=previous, hidden=hidden, maps=True)
+            result = self.window(features, state=TemporalState(previous, hidden), maps=True)
         else:
             result = _stack([self.window([frame], maps=True) for frame in features])
         return _crop(result, height, width)
@@ -375,37 +423,37 @@ class MatteModel:
                 yield self.window([self.encode(image, guidance)]).alpha[0]
             return
         frames: deque[FrameFeatures] = deque()
-        previous = hidden = result = None
-        before = None, None
+        state = before = NO_STATE
+        result = None
         seen = 0
         for image, guidance in pairs:
             if len(frames) == WINDOW:
                 frames.popleft()
-                frames[0] = self.passed(frames[0])
+                frames[0] = self.release_fine(frames[0])
             frames.append(self.encode(image, guidance))
             seen += 1
             if len(frames) < WINDOW:
                 continue
-            before = previous, hidden
-            later = previous is not None
+            before = state
             result = self.window(
-                list(frames), previous=previous, hidden=hidden, skip_first=later, skip_last=later
+                list(frames), state=before, wanted="all" if before.matte is None else "middle"
             )
-            if previous is None:
+            if before.matte is None:
                 yield result.alpha[0]
-            previous = result.alpha[0 if later else 1]
-            yield previous
-            hidden = result.hidden[0] if carry_hidden and result.hidden is not None else None
+            matte = result.alpha[1 if before.matte is None else 0]
+            yield matte
+            carried = carry_hidden and result.hidden is not None
+            state = TemporalState(matte, result.hidden[0] if carried and result.hidden is not None else None)
         if result is None:
             padded = list(frames) + [frames[-1]] * (WINDOW - seen) if frames else []
             yield from self.window(padded).alpha[:seen] if padded else []
             return
-        if before[0] is not None:
-            result = self.window(list(frames), previous=before[0], hidden=before[1], skip_first=True)
+        if before.matte is not None:
+            result = self.window(list(frames), state=before, wanted="after first")
         yield result.alpha[2]
 
     def _groups(self, count: int) -> list[Tensor]:
-        slots = self._network.widths.slots
+        slots = self._network.config.slots
         passes = max(1, -(-count // slots))
         return list(torch.arange(count, device=self.device).tensor_split(passes))
 
@@ -417,16 +465,18 @@ class MatteModel:
         cells = torch.stack([frame.cells[group] for frame in frames])
         if not cells.any():
             h, w = cells.shape[-2:]
-            empty = torch.zeros(len(frames), net.widths.attention, h, w, device=self.device)
-            return _Coarse(None, torch.empty(0), empty if net.widths.has_gru else None, torch.empty(0))
+            empty = torch.zeros(len(frames), net.config.attention, h, w, device=self.device)
+            return _Coarse(None, torch.empty(0), empty if net.config.has_gru else None, torch.empty(0))
         slots = torch.arange(len(group), device=self.device)
         features, queries, _ = net.decoder.refine_OS8.attend(
             torch.cat([frame.d8 for frame in frames]), cells, slots
         )
-        cues = None
+        priors = None
         if net.decoder.prior is not None:
-            cues = [frame.cues[group] for frame in frames[first:] if frame.cues is not None]
-        return _Coarse(*net.coarse_logits(features, queries, cues, hidden, first=first), queries)
+            priors = [
+                frame.colour_priors[group] for frame in frames[first:] if frame.colour_priors is not None
+            ]
+        return _Coarse(*net.coarse_logits(features, queries, priors, hidden, first=first), queries)
 
     def _check(self, image: Tensor, guidance: Tensor) -> None:
         if image.ndim != 4 or image.shape[1] != 3:
@@ -448,16 +498,28 @@ class _Coarse:
     """Coarse result of one group; `logits` is None when the whole window has no guidance."""
 
     logits: Tensor | None
+    """(T, n, H/8, W/8), without the first frame where that is not wanted."""
     f8: Tensor
+    """(T, query, H/8, W/8), before temporal fusion."""
     hidden: Tensor | None
+    """(T, C, H/8, W/8)."""
     queries: Tensor
+    """(n, query)."""
+
+    def instances(self, group: Tensor, maps: list[int], t: int) -> CoarseInstances:
+        """Some of the group's instances in frame t, which is counted from the window's end.
+
+        Args:
+            group: (n,) which instances of the frame these are.
+            maps: places in the group.
+        """
+        assert self.logits is not None
+        return CoarseInstances(group[maps], self.queries[maps], self.logits[t, maps], self.f8[t])
 
 
 @dataclass(frozen=True, eq=False)
 class _Maps:
-    """(T, N, H, W) maps of a window while its groups of instances are filled in; T 0 where nobody asked for
-    them.
-    """
+    """(T, N, H, W) maps of a window, filled in group by group; T is 0 where they are not asked for."""
 
     alpha8: Tensor
     alpha4: Tensor
@@ -475,14 +537,51 @@ class _Maps:
         return self.alpha8, self.alpha4, self.alpha1, self.region
 
 
-def _with_known(alphas: Tensor, known: Tensor | None) -> Tensor:
-    """(N, H, W) alphas of one frame, those that are known instead of found."""
-    return alphas if known is None else torch.where(known.isnan().to(alphas.device), alphas, known.to(alphas))
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """A window under way."""
+
+    frames: list[FrameFeatures]
+    groups: list[Tensor]
+    """Instances of each pass."""
+    coarse: list[_Coarse]
+    """Coarse result of each group."""
+    before: Tensor | None
+    """(N, H, W) final matte of the first frame."""
+    fixed_alphas: Sequence[Tensor | None]
+    maps: _Maps
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """N, H, W."""
+        count, h, w = self.frames[0].cells.shape
+        return count, 8 * h, 8 * w
+
+    @property
+    def hidden(self) -> Tensor | None:
+        """(T, C, H/8, W/8) states of all groups, side by side in C."""
+        states = [seen.hidden for seen in self.coarse if seen.hidden is not None]
+        if len(states) < 2:
+            return states[0] if states else None
+        return torch.cat(states, dim=1)
 
 
-def _finest(alpha8: Tensor, region: Tensor, asked: Tensor, alpha4: Tensor) -> Tensor:
-    """Where the mattes of full resolution are looked for, as `Network.detail` asks."""
-    return finest(fuse4(alpha8, alpha4, region), asked)
+def _check_finite(*mattes: Tensor) -> None:
+    """Refuse mattes that hold NaN or infinity: a sum does as soon as one pixel does.
+
+    Raises:
+        ModelError: one of them is not finite.
+    """
+    if not all(bool(torch.isfinite(each.sum())) for each in mattes):
+        raise ModelError(
+            "the network's matte of this frame is not finite, all alphas need to be numbers in 0..1: "
+            "verify the weights (maggie-node models verify), or take --precision fp32"
+        )
+
+
+def _with_fixed(alphas: Tensor, fixed: Tensor | None) -> Tensor:
+    """(N, H, W) alphas of one frame, with the fixed ones in place of the network's."""
+    return alphas if fixed is None else torch.where(fixed.isnan().to(alphas.device), alphas, fixed.to(alphas))
 
 
 def _clear_beyond(boxes: list[Box], planes: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Every instance in a pass of its own: what matting people together is measured against."""
+"""Every instance in a pass of its own, for comparison with matting all of them together."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maggie_core.model.matte_model import CHANGES, MAPS, MatteModel, WindowResult
+from maggie_core.model.matte_model import (
+    CHANGES,
+    MAPS,
+    NO_STATE,
+    MatteModel,
+    TemporalState,
+    Wanted,
+    WindowResult,
+)
 
 
-class OneByOne(MatteModel):
+class PerInstanceModel(MatteModel):
     """A model that never sees two instances at once, encoder included, as MGM runs.
 
     It takes one pass for each instance, so time and the features held grow with their number. With one
@@ -23,36 +31,34 @@ class OneByOne(MatteModel):
 
     def encode(self, image: Tensor, guidance: Tensor) -> Any:
         """Features of one frame: a tuple with those of each instance's pass."""
-        return tuple(super(OneByOne, self).encode(image, only) for only in guidance.split(1))
+        return tuple(super(PerInstanceModel, self).encode(image, only) for only in guidance.split(1))
 
-    def passed(self, features: Any) -> Any:
-        return tuple(super(OneByOne, self).passed(only) for only in features)
+    def release_fine(self, features: Any) -> Any:
+        """As `MatteModel.release_fine`, of each instance's pass."""
+        return tuple(super(PerInstanceModel, self).release_fine(only) for only in features)
 
     def window(
         self,
         frames: list[Any],
         *,
-        previous: Tensor | None = None,
-        hidden: Tensor | None = None,
-        skip_first: bool = False,
-        skip_last: bool = False,
-        known: Sequence[Tensor | None] = (),
+        state: TemporalState = NO_STATE,
+        wanted: Wanted = "all",
+        fixed_alphas: Sequence[Tensor | None] = (),
         maps: bool = False,
     ) -> WindowResult:
-        """As `MatteModel.window`; the change maps are those of all passes, changed where any is."""
+        """As `MatteModel.window`. The change maps are those of all passes: changed where any of them is."""
         passes = list(zip(*frames, strict=True))
-        states = [None] * len(passes) if hidden is None else list(hidden.chunk(len(passes)))
+        hidden = [None] * len(passes) if state.hidden is None else list(state.hidden.chunk(len(passes)))
         results = []
-        for k, (features, state) in enumerate(zip(passes, states, strict=True)):
+        for k, features in enumerate(passes):
+            matte = None if state.matte is None else state.matte[k : k + 1]
             results.append(
                 super().window(
                     list(features),
-                    previous=None if previous is None else previous[k : k + 1],
-                    hidden=state,
-                    skip_first=skip_first,
-                    skip_last=skip_last,
+                    state=TemporalState(matte, hidden[k]),
+                    wanted=wanted,
+                    fixed_alphas=[None if frame is None else frame[k : k + 1] for frame in fixed_alphas],
                     maps=maps,
-                    known=[None if frame is None else frame[k : k + 1] for frame in known],
                 )
             )
         return _side_by_side(results)

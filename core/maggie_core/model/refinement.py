@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.config import Widths
+from maggie_core.model.config import NetworkConfig
 from maggie_core.model.instances import FeedForward
 from maggie_core.model.layers import SLOPE, Pointwise, SparseConv3
 from maggie_core.sparse import Sites
@@ -58,14 +58,12 @@ REACH_PX = 48
 """How far the finer mattes of a pixel may look: 3 pixels at full resolution, 2 of stride 2, 6 of stride 4 and
 the sites below them.
 """
-
-
 REACH1_PX = 3
 """How far the convolutions at full resolution look, together."""
 
 
 def reach(mask: Tensor) -> Tensor:
-    """Everything (M, H, W) that the finer mattes at the pixels of a boolean mask depend on, and some more."""
+    """(M, H, W) bool: all pixels that the finer mattes inside a boolean mask depend on, and some more."""
     tiles = F.max_pool2d(mask.float(), REACH_PX, ceil_mode=True)
     near = F.max_pool2d(tiles, 3, stride=1, padding=1) > 0
     wide = near.repeat_interleave(REACH_PX, dim=1).repeat_interleave(REACH_PX, dim=2)
@@ -77,14 +75,47 @@ def to_alpha(logits: Tensor) -> Tensor:
     return (torch.tanh(logits) + 1) / 2
 
 
-Features = Tensor | Callable[[Sites], Tensor]
-CuesAt = Callable[[Sites, int], Tensor]
-Base = Callable[[Sites, Tensor, int], Tensor]
-"""What the sparse stage starts from, as in `SparseStage.detail_rows`."""
+class SparseInputs(Protocol):
+    """What the sparse stage starts from, for M maps of instances."""
+
+    @property
+    def queries(self) -> Tensor:
+        """(M, query): the query of each map's instance."""
+        ...
+
+    def features(self, sites: Sites, stride: int) -> Tensor:
+        """(n, C) rows at sites of a grid at `stride`: fea1, fea2 and fea3 at 1, 2 and 4, and F8 at 8."""
+        ...
+
+    def colour_priors(self, sites: Sites, stride: int) -> Tensor | None:
+        """(n, 12), for a network that takes them; else None."""
+        ...
+
+    def base(self, sites: Sites, priors: Tensor, stride: int) -> Tensor | None:
+        """(n, 1) logits that the results correct, for a network with a coarse prior; else None."""
+        ...
 
 
-def _at_sites(features: Features) -> Callable[[Sites], Tensor]:
-    return features if callable(features) else partial(Sites.gather, dense=features)
+@dataclass(frozen=True, eq=False)
+class GivenFeatures:
+    """Sparse inputs from features at hand, as training has them."""
+
+    maps: Sequence[Tensor | Callable[[Sites], Tensor]]
+    """fea1, fea2, fea3 and the unfused F8: (F, C, ..) at strides 1, 2, 4, 8, or functions that give rows."""
+    queries: Tensor
+    priors_at: Callable[[Sites, int], Tensor] | None = None
+    base_at: Callable[[Sites, Tensor, int], Tensor] | None = None
+    """As `SparseInputs.colour_priors` and `base`."""
+
+    def features(self, sites: Sites, stride: int) -> Tensor:
+        given = self.maps[(1, 2, 4, 8).index(stride)]
+        return given(sites) if callable(given) else sites.gather(given)
+
+    def colour_priors(self, sites: Sites, stride: int) -> Tensor | None:
+        return None if self.priors_at is None else self.priors_at(sites, stride)
+
+    def base(self, sites: Sites, priors: Tensor, stride: int) -> Tensor | None:
+        return None if self.base_at is None else self.base_at(sites, priors, stride)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +129,7 @@ class Detail:
 class SparseStage(nn.Module):
     """Mixed into the decoder: its children are the published names of the sparse detail stage."""
 
-    def build_sparse_stage(self, w: Widths) -> None:
+    def build_sparse_stage(self, w: NetworkConfig) -> None:
         self.inst_spec_layer = FeedForward(w.query, w.query_hidden, dropout=0.1)
         self.layer3 = nn.Sequential(
             SparseConv3(w.query, w.sparse4, inverse=True),
@@ -112,93 +143,84 @@ class SparseStage(nn.Module):
             nn.LeakyReLU(SLOPE, inplace=True),
             SparseConv3(w.gate, w.s4, bias=True),
         )
-        self.layer3_smooth = _smooth(w.s4 + w.cues, w.smooth4)
+        self.layer3_smooth = _smooth(w.s4 + w.colour_priors, w.smooth4)
         self.layer4 = nn.Sequential(
             SparseConv3(w.smooth4, w.sparse2, inverse=True),
             nn.BatchNorm1d(w.sparse2),
             nn.LeakyReLU(SLOPE, inplace=True),
             Pointwise(w.sparse2, w.sparse2),
         )
-        self.layer4_smooth = _smooth(w.s2 + w.sparse2 + w.cues, w.smooth2)
+        self.layer4_smooth = _smooth(w.s2 + w.sparse2 + w.colour_priors, w.smooth2)
         self.layer5 = nn.Sequential(
             SparseConv3(w.smooth2, w.sparse1, inverse=True),
             nn.BatchNorm1d(w.sparse1),
             nn.LeakyReLU(SLOPE, inplace=True),
             SparseConv3(w.sparse1, w.sparse1),
         )
-        self.layer5_smooth = _smooth(w.detail + w.sparse1 + w.cues, w.smooth1)
+        self.layer5_smooth = _smooth(w.detail + w.sparse1 + w.colour_priors, w.smooth1)
         self.refine_OS4 = _head(w.smooth4, w.head4)
         self.refine_OS1 = _head(w.smooth1, w.head1)
 
     def detail_rows(
         self,
         sites: Sites,
-        features: Sequence[Features],
+        features: Sequence[Tensor | Callable[[Sites], Tensor]],
         queries: Tensor,
         *,
-        cues: CuesAt | None = None,
-        base: Base | None = None,
+        colour_priors: Callable[[Sites, int], Tensor] | None = None,
+        base: Callable[[Sites, Tensor, int], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Sites]:
         """Logits at strides 4 and 1 of the undecided pixels.
 
         Args:
             sites: undecided pixels at full resolution; map m is instance m % N of frame m // N.
-            features: fea1, fea2, fea3 and the unfused F8: (F, C, ..) at strides 1, 2, 4 and 8, or what gives
-                their rows (n, C) at sites.
-            queries: (M, query) the instances' tokens.
-            cues: (sites, stride) -> (n, 12) local colour cues, for a network that takes them.
-            base: (sites, their cues, stride) -> (n, 1) logits that the results correct.
+            features: as `GivenFeatures.maps`.
+            queries: (M, query).
+            colour_priors: (sites, stride) -> (n, 12), for a network that takes them.
+            base: (sites, their colour priors, stride) -> (n, 1) logits that the results correct.
 
         Returns:
             (n4, 1) and (n1, 1) logits, and the sites at stride 4.
         """
+        inputs = GivenFeatures(features, queries, colour_priors, base)
         sites4 = sites.coarse.coarse
-        rows, logit4 = self.rows4(sites4, features[2:], queries, cues=cues, base=base)
-        return logit4, self.rows1(rows, sites4, sites, features[:2], cues=cues, base=base), sites4
+        rows, logit4 = self.rows4(sites4, inputs)
+        return logit4, self.rows1(rows, sites4, sites, inputs), sites4
 
-    def rows4(
-        self,
-        sites: Sites,
-        features: Sequence[Features],
-        queries: Tensor,
-        *,
-        cues: CuesAt | None = None,
-        base: Base | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Features (n4, C) and logits (n4, 1) of sites at stride 4; `features` are fea3 and F8."""
-        fea3, f8 = map(_at_sites, features)
-        hints = [] if cues is None else [cues(sites, 4)]
+    def rows4(self, sites: Sites, inputs: SparseInputs) -> tuple[Tensor, Tensor]:
+        """Features (n4, C) and logits (n4, 1) of sites at stride 4."""
+        priors = inputs.colour_priors(sites, 4)
         sites8 = sites.coarse
-        x = self.inst_spec_layer(f8(sites8) * queries[sites8.coords[:, 0]])
+        x = self.inst_spec_layer(inputs.features(sites8, 8) * inputs.queries[sites8.coords[:, 0]])
         x = _run(self.layer3, x, sites8, sites)
-        d = fea3(sites)
+        d = inputs.features(sites, 4)
         gate = _run(self.guidance_layer, (d, x), sites)
-        x = _run(self.layer3_smooth, (d * torch.sigmoid(gate), *hints), sites)
-        logit = _run(self.refine_OS4, x, sites)
-        return x, logit if base is None else logit + base(sites, hints[0], 4)
+        x = _run(self.layer3_smooth, _beside(priors, d * torch.sigmoid(gate)), sites)
+        return x, _corrected(_run(self.refine_OS4, x, sites), inputs, sites, priors, 4)
 
-    def rows1(
-        self,
-        rows: Tensor,
-        sites4: Sites,
-        sites: Sites,
-        features: Sequence[Features],
-        *,
-        cues: CuesAt | None = None,
-        base: Base | None = None,
-    ) -> Tensor:
-        """Logits (n, 1) of sites at full resolution, from `rows` (n4, C) at all sites below them at stride 4;
-        `features` are fea1 and fea2.
-        """
-        fea1, fea2 = map(_at_sites, features)
+    def rows1(self, rows: Tensor, sites4: Sites, sites: Sites, inputs: SparseInputs) -> Tensor:
+        """Logits (n, 1) of sites at full resolution, from `rows` (n4, C) of all sites at stride 4 below."""
         sites2 = sites.coarse
         x = _run(self.layer4, rows, sites4, sites2)
-        x = _run(self.layer4_smooth, (fea2(sites2), x, *([] if cues is None else [cues(sites2, 2)])), sites2)
+        priors = inputs.colour_priors(sites2, 2)
+        x = _run(self.layer4_smooth, _beside(priors, inputs.features(sites2, 2), x), sites2)
         x = _run(self.layer5, x, sites2, sites)
-        hints = [] if cues is None else [cues(sites, 1)]
-        x = _run(self.layer5_smooth, (fea1(sites), x, *hints), sites)
-        logit = _run(self.refine_OS1, x, sites)
-        return logit if base is None else logit + base(sites, hints[0], 1)
+        priors = inputs.colour_priors(sites, 1)
+        x = _run(self.layer5_smooth, _beside(priors, inputs.features(sites, 1), x), sites)
+        return _corrected(_run(self.refine_OS1, x, sites), inputs, sites, priors, 1)
+
+
+def _beside(priors: Tensor | None, *rows: Tensor) -> tuple[Tensor, ...]:
+    """Rows that stand side by side, the colour priors last if there are any."""
+    return rows if priors is None else (*rows, priors)
+
+
+def _corrected(
+    logit: Tensor, inputs: SparseInputs, sites: Sites, priors: Tensor | None, stride: int
+) -> Tensor:
+    """The base plus its correction; a network without colour priors has no base."""
+    base = None if priors is None else inputs.base(sites, priors, stride)
+    return logit if base is None else logit + base
 
 
 def dense_detail(
@@ -234,11 +256,12 @@ def fuse(alpha8: Tensor, detail: Detail, region: Tensor) -> Tensor:
 
 
 def fuse4(alpha8: Tensor, alpha4: Tensor, region: Tensor) -> Tensor:
+    """The first step of `fuse`: (M, H, W) mattes of stride 8 with those of stride 4 where they are taken."""
     return torch.where(dilate(undecided(alpha8), FUSE4_PX) & region, alpha4, alpha8)
 
 
 def finest(alpha: Tensor, region: Tensor) -> Tensor:
-    """Where mattes that are fused with those of stride 4 take the ones of full resolution."""
+    """(M, H, W) bool: where `fuse` takes mattes of full resolution, given the result of its first step."""
     return dilate(undecided(alpha), FUSE1_PX) & region
 
 

@@ -1,4 +1,4 @@
-"""What the video network adds: a Conv-GRU at stride 8, the change head, and matte fusion."""
+"""Parts of the video network alone: a Conv-GRU at stride 8, the change head, and matte fusion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.config import Fusion, Widths
+from maggie_core.model.config import Fusion, NetworkConfig
 from maggie_core.model.crops import CELL, Box, bounds, grown, moved
 from maggie_core.model.layers import SpectralConv
 from maggie_core.model.refinement import to_alpha
@@ -25,11 +25,16 @@ class ConvGru(nn.Module):
 
     @property
     def _weights(self) -> tuple[Tensor, Tensor]:
-        """Of the gates and of the candidate: (2 C, 2 C, 3, 3) and (C, 2 C, 3, 3)."""
+        """Weights of the gates and of the candidate: (2 C, 2 C, 3, 3) and (C, 2 C, 3, 3)."""
         return self.ih.get_parameter("0.weight"), self.hh.get_parameter("0.weight")
 
     def cell(self, x: Tensor, h: Tensor | None) -> Tensor:
-        """The state after a frame, from `seen` of it and the state before (None means zeros)."""
+        """The state (1, C, h, w) after a frame.
+
+        Args:
+            x: (1, 3 C, h, w), `inputs` of the frame.
+            h: (1, C, h, w) state before; None means zeros.
+        """
         dim = x.shape[1] // 3
         gates, candidate = x[:, : 2 * dim], x[:, 2 * dim :]
         if h is None:
@@ -39,8 +44,8 @@ class ConvGru(nn.Module):
         candidate = _conv(r * h, to_candidate).add_(candidate).tanh_()
         return torch.lerp(h, candidate, z)
 
-    def seen(self, x: Tensor) -> Tensor:
-        """(1, C, h, w) -> (1, 3 C, h, w): what both convolutions take from a frame, once for both ways."""
+    def inputs(self, x: Tensor) -> Tensor:
+        """(1, C, h, w) -> (1, 3 C, h, w): the frame's share of both convolutions, for both directions."""
         weight = torch.cat([weight[:, : x.shape[1]] for weight in self._weights])
         bias = torch.cat([part.get_parameter("0.bias") for part in (self.ih, self.hh)])
         return _conv(x, weight, bias)
@@ -50,12 +55,12 @@ class ConvGru(nn.Module):
 
         Args:
             hidden: (C, h, w) state before the first frame; None means zeros, the published behaviour.
-            first: frame from which on the temporal states are asked for; the forward ones are all there.
+            first: first frame whose temporal state is given; the forward states are given of all frames.
         """
         state = None if hidden is None else hidden.unsqueeze(0).clone(memory_format=torch.channels_last)
         forward, again = [], {}
         for t, frame in enumerate(x.split(1)):
-            again[t] = self.seen(frame)
+            again[t] = self.inputs(frame)
             state = self.cell(again[t], state)
             forward.append(state)
             if not self.bidirectional or not first <= t < len(x) - 1:
@@ -70,11 +75,11 @@ class ConvGru(nn.Module):
 
 
 def _conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """3x3, in the precision of the weight; what goes in and comes out keeps its own."""
+    """3x3 convolution in the precision of the weight; the result has the precision of `x`."""
     return F.conv2d(x.to(weight.dtype), weight, bias, padding=1).to(x.dtype)
 
 
-def change_head(w: Widths) -> nn.Sequential:
+def change_head(w: NetworkConfig) -> nn.Sequential:
     """`diff_module`: two frames' stride-8 features to one logit, high where the matte changed."""
     a, b = w.change
     return nn.Sequential(
@@ -126,7 +131,7 @@ def fuse_window(
 
     The middle frame takes what its neighbours agree on exactly; elsewhere, and wherever something changed, it
     keeps its own matte. With one direction alone that neighbour is believed, and `backward` leaves the last
-    frame, which has none behind it, as it is.
+    frame, which has no frame after it, as it is.
 
     Args:
         alphas: (3, N, H, W) mattes of the single frames.
@@ -170,7 +175,7 @@ def may_take_over(alpha: Tensor, before: Tensor, changed: Tensor) -> Tensor:
 
 
 SOLID = 0.95
-"""Coarse coverage from here on counts as whole (the published test-time rule)."""
+"""Coarse coverage of at least this counts as 1 (the published test-time rule)."""
 BOX_GROWTH_PX = 30
 _ROW = (0.0112972, 0.0196901, 0.0274797, 0.0307091, 0.0274797, 0.0196901, 0.0112972)
 """One row of the 7x7 smoothing kernel; all seven rows are the same, as published (it is no Gaussian)."""
@@ -235,7 +240,7 @@ def _pixels(part: Box) -> Box:
 def _smooth_bounds(plane: Tensor, rows: slice, columns: slice) -> Box | None:
     """Bounds of the smoothed matte (H, W) above 0.1, which lie inside the box.
 
-    Smoothed with zeros beyond the border, the border of 3 pixels cut away, and enlarged to the whole again.
+    The matte is smoothed with zeros beyond the border, its outer 3 pixels are cut, and it is enlarged again.
     """
     height, width = plane.shape
     smooth = _weighed(_weighed(F.pad(plane[rows, columns], (3, 3, 3, 3)), 1, _ROW), 0, (1.0,) * len(_ROW))
@@ -254,7 +259,7 @@ def _weighed(plane: Tensor, dim: int, weights: Sequence[float]) -> Tensor:
 
 
 def _stretched(lines: Tensor, part: slice, whole: int) -> Tensor:
-    """Some lines (n, C) of a picture of `whole` lines, whose outer three are cut before it is stretched to
+    """Some lines (n, C) of an image of `whole` lines, whose outer three are cut before it is stretched to
     the same size, bilinearly by pixel centres; what lies outside the part is as its border.
     """
     at = (torch.arange(part.start, part.stop, device=lines.device) + 0.5) * ((whole - 6) / whole) - 0.5

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.runtime.jit import compiled
+from maggie_core.runtime.jit import njit_cached
 
 Plane = NDArray[np.float64]
 REACH = 2
@@ -53,7 +53,7 @@ def solve(
     return _conjugate_gradients(laplacian, field, places, start, trust, rtol, steps)
 
 
-@compiled
+@njit_cached
 def _laplacian(colour: Any, index: Any, count: int, eps: float) -> Any:
     """(n, 25) entries of the unknown pixels' rows, for the 5 x 5 pixels around each."""
     height, width = index.shape
@@ -107,7 +107,7 @@ def _laplacian(colour: Any, index: Any, count: int, eps: float) -> Any:
     return entries
 
 
-@compiled
+@njit_cached
 def _conjugate_gradients(
     laplacian: Any, field: Any, places: Any, start: Any, trust: float, rtol: float, steps: int
 ) -> Any:
@@ -171,7 +171,7 @@ def _conjugate_gradients(
     return solved * scale
 
 
-@compiled
+@njit_cached
 def _forward(below: Any, flat: Any, places: Any, stride: int, values: Any) -> None:
     """values = (I + E)^-1 values, by way of a field that is 0 at known pixels."""
     for n in range(len(places)):
@@ -184,7 +184,7 @@ def _forward(below: Any, flat: Any, places: Any, stride: int, values: Any) -> No
         flat[place] = values[n]
 
 
-@compiled
+@njit_cached
 def _backward(above: Any, flat: Any, places: Any, stride: int, values: Any) -> None:
     """values = (I + E')^-1 values, likewise."""
     for n in range(len(places) - 1, -1, -1):
@@ -197,14 +197,14 @@ def _backward(above: Any, flat: Any, places: Any, stride: int, values: Any) -> N
         flat[place] = values[n]
 
 
-@compiled
+@njit_cached
 def _put(flat: Any, places: Any, values: Any) -> None:
     flat[:] = 0.0
     for n in range(len(places)):
         flat[places[n]] = values[n]
 
 
-@compiled
+@njit_cached
 def _square(values: Any) -> float:
     total = 0.0
     for n in range(len(values)):

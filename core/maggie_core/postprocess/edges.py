@@ -2,8 +2,9 @@
 
 Only pixels the network left undecided, and a thin rim around them, may change; everything else is returned
 bit for bit. Where the network hardly contradicts the guidance all along a person's outline, the guidance is a
-good one and is taken at its word, but for its edge. Deterministic, one frame at a time, so a matte stays a
-function of its frame.
+good one and is taken at its word, but for its edge. Where the two outlines are the same to a twentieth of a
+pixel nothing is left to decide, and the alpha is returned as it is. Deterministic, one frame at a time, so a
+matte stays a function of its frame.
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ CLOSED_FORM_TRUST = 2e-3
 do not."""
 
 
+AGREED_PX = (0.05, 0.15)
+"""Mean distance in pixels of the guidance's outline from the alpha's, up to which an alpha is left alone, and
+from which it is refined in full. An exact alpha with its own guidance has 0; the default network's have 0.17
+and more, with exact masks too."""
+UNSURE_SHARE = (0.7, 0.95)
+"""Share of the guidance in which an alpha is undecided, from and at which it is refined all the same: such an
+alpha is unsure everywhere, and its outline says nothing."""
 GOOD_SHARE = (0.0024, 0.0045)
 """Mean distance of the guidance's outline from the network's, as a share of the short side, where guidance is
 taken at its word (1.4 pixels at 576) and where not at all (2.6)."""
@@ -40,14 +48,14 @@ GOOD_WEIGHT = 0.6
 """Its weight against the network's alpha: two estimates with errors of their own."""
 
 
-def refine_edges(alphas: Plane, picture: Plane, guidance: Plane, how: Refine) -> Plane:
+def refine_edges(alphas: Plane, image: Plane, guidance: Plane, how: Refine) -> Plane:
     """Refined alphas of one frame.
 
     Args:
         alphas: (N, H, W) in [0, 1].
-        picture: (3, H, W), sRGB-encoded in [0, 1]: what the network saw.
+        image: (3, H, W), sRGB-encoded in [0, 1]: what the network saw.
         guidance: (N, H, W) binary masks that led to `alphas`.
-        how: "none" returns `alphas`; "guided" filters them by the picture; "closed-form" solves for the
+        how: "none" returns `alphas`; "guided" filters them by the image; "closed-form" solves for the
             undecided pixels with everything else known. The first closed form of a process compiles for some
             seconds.
 
@@ -60,23 +68,43 @@ def refine_edges(alphas: Plane, picture: Plane, guidance: Plane, how: Refine) ->
 
     def one(n: int) -> None:
         alpha, mask = refined[n], guidance[n]
+        apart = _outline_distance(alpha, mask)
+        share = (
+            1.0 if apart is None else max(_ramp(apart, AGREED_PX), _ramp(_unsure(alpha, mask), UNSURE_SHARE))
+        )
+        if share == 0:
+            return
         trust = trust_in(alpha, mask)
-        _decide(alpha, picture, how)
+        _decide(alpha, image, how)
         if trust > 0:
-            _take_at_its_word(alpha, mask, picture, trust)
+            _take_at_its_word(alpha, mask, image, trust)
+        if share < 1:
+            alpha[:] = alphas[n] + np.float32(share) * (alpha - alphas[n])
 
     side_by_side(one, range(len(refined)))
     return refined
 
 
-def _decide(alpha: Plane, picture: Plane, how: Refine) -> None:
+def _outline_distance(alpha: Plane, mask: Plane) -> float | None:
+    """Mean distance in pixels of a mask's outline from that of an alpha; None where the mask has none."""
+    outline = np.abs(np.diff(mask, axis=0)).sum() + np.abs(np.diff(mask, axis=1)).sum()
+    return None if outline == 0 else np.abs((alpha > 0.5) - mask).sum() / outline
+
+
+def trust_in(alpha: Plane, mask: Plane) -> float:
+    """How far guidance (H, W) is taken at its word, 0 to 1, by the network's alpha of it."""
+    apart = _outline_distance(alpha, mask)
+    return 0.0 if apart is None else _trust(apart / min(alpha.shape))
+
+
+def _decide(alpha: Plane, image: Plane, how: Refine) -> None:
     """Decide the undecided band of an alpha (H, W) in place."""
     band = undecided_band(alpha)
     if not band.any():
         return
     radius = _reach(GUIDED_RADIUS_SHARE, alpha)
     box = box_around(band, margin=2 * radius + 2)
-    near, inside = picture[:, *box], band[box]
+    near, inside = image[:, *box], band[box]
     if how == "guided":
         better = guided_filter(near, alpha[box], radius_px=radius)
     else:
@@ -84,22 +112,30 @@ def _decide(alpha: Plane, picture: Plane, how: Refine) -> None:
     alpha[box][inside] = better[inside]
 
 
-def trust_in(alpha: Plane, mask: Plane) -> float:
-    """How far guidance (H, W) is to be taken at its word, 0 to 1, by the network's alpha of it."""
-    outline = np.abs(np.diff(mask, axis=0)).sum() + np.abs(np.diff(mask, axis=1)).sum()
-    if outline == 0:
-        return 0.0
-    apart = np.abs((alpha > 0.5) - mask).sum() / outline / min(alpha.shape)
+def _trust(apart_share: float) -> float:
+    """How far guidance is taken at its word, 0 to 1; `apart_share` is as in `GOOD_SHARE`."""
     good, poor = GOOD_SHARE
-    return float(np.clip((poor - apart) / (poor - good), 0, 1))
+    return float(np.clip((poor - apart_share) / (poor - good), 0, 1))
 
 
-def _take_at_its_word(alpha: Plane, mask: Plane, picture: Plane, trust: float) -> None:
+def _unsure(alpha: Plane, mask: Plane) -> float:
+    """Share of a mask's pixels where an alpha is undecided."""
+    low, high = UNDECIDED
+    inside = alpha[mask > 0]
+    return float(((inside > low) & (inside < high)).mean()) if inside.size else 1.0
+
+
+def _ramp(value: float, ends: tuple[float, float]) -> float:
+    """0 up to the first end, 1 from the second, linear between."""
+    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
+
+
+def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: float) -> None:
     """Mix an alpha (H, W) with its guidance, whose edge a guided filter softens, in place."""
     radius = _reach(GOOD_RADIUS_SHARE, alpha)
     y, x = np.gradient(mask) if min(mask.shape) > 1 else (np.zeros_like(mask),) * 2
     box = box_around((y != 0) | (x != 0) | (np.abs(alpha - mask) > 0), margin=4 * radius)
-    filtered = guided_filter(picture[:, *box], mask[box], radius_px=radius)
+    filtered = guided_filter(image[:, *box], mask[box], radius_px=radius)
     alpha[box] += np.float32(trust * GOOD_WEIGHT) * (filtered - alpha[box])
 
 
@@ -113,17 +149,17 @@ def undecided_band(alpha: Plane) -> NDArray[np.bool_]:
 
 
 def closed_form(
-    picture: Plane,
+    image: Plane,
     alpha: Plane,
     unknown: NDArray[np.bool_],
     *,
     trust: float = CLOSED_FORM_TRUST,
     eps: float = CLOSED_FORM_EPS,
 ) -> Plane:
-    """Closed-form matting of the unknown pixels, with an alpha as what is known before.
+    """Closed-form matting of the unknown pixels, with an alpha as the prior.
 
     Args:
-        picture: (3, H, W) sRGB-encoded in [0, 1]; at least 3 x 3.
+        image: (3, H, W) sRGB-encoded in [0, 1]; at least 3 x 3.
         alpha: (H, W) in [0, 1]. Known pixels are taken as they are but for rounding beyond `UNDECIDED`.
         unknown: (H, W).
         trust: weight of `alpha` at unknown pixels; 0 leaves them to the colours alone.
@@ -138,7 +174,7 @@ def closed_form(
     result = alpha.astype(np.float32, copy=True)
     if not unknown.any() or min(alpha.shape) < 3:
         return result
-    colour, before = picture.transpose(1, 2, 0).astype(np.float64), alpha.astype(np.float64)
+    colour, before = image.transpose(1, 2, 0).astype(np.float64), alpha.astype(np.float64)
     low, high = UNDECIDED
     given = np.where(before >= high, 1.0, np.where(before <= low, 0.0, before))
     solved = solve(colour, before, given, unknown, eps=eps, trust=trust, rtol=1e-5, steps=1000)
@@ -151,7 +187,7 @@ def _reach(share: float, plane: Plane) -> int:
 
 
 def box_around(mask: NDArray[np.bool_], *, margin: int) -> tuple[slice, slice]:
-    """The rows and columns around all that is set, `margin` pixels further."""
+    """Rows and columns of the bounding box of a mask, `margin` pixels wider on each side."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (
         slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),

@@ -1,4 +1,4 @@
-"""Edges at the plate's own resolution: what the working grid is too coarse to hold, where it is undecided.
+"""Detail at the plate's own resolution, added to enlarged alphas where they are undecided.
 
 Around an edge alpha is nearly a linear function of colour (Levin et al., "A Closed-Form Solution to Natural
 Image Matting", CVPR 2006). Its slope is found on the working grid, in windows, by the guided filter (He, Sun,
@@ -51,7 +51,7 @@ def has_detail(geometry: Geometry) -> bool:
 def add_detail(
     alphas: Plane,
     slopes: list[Plane | None],
-    picture: Plane,
+    image: Plane,
     *,
     geometry: Geometry,
     see: Callable[[Window], Plane],
@@ -62,11 +62,11 @@ def add_detail(
     Args:
         alphas: (N, H, W) over the region, enlarged from the working grid.
         slopes: of each instance `slope_of` its working alpha, or None where it is to stay as it is.
-        picture: (3, h, w), sRGB-encoded in [0, 1], what the network saw.
-        see: (H', W', 3) the same picture at the plate's size, in a part of the region.
+        image: (3, h, w), sRGB-encoded in [0, 1], what the network saw.
+        see: (H', W', 3) the same image at the plate's size, in a part of the region.
         tile_px: changes nothing but time and memory.
     """
-    coarse = np.ascontiguousarray(picture.transpose(1, 2, 0))
+    coarse = np.ascontiguousarray(image.transpose(1, 2, 0))
     region = geometry.region
 
     def finer(part: Window) -> Plane:
@@ -129,12 +129,12 @@ def _inside(part: Window, whole: Window) -> tuple[slice, slice]:
     return slice(y, y + part.height), slice(x, x + part.width)
 
 
-def slope_of(alpha: Plane, picture: Plane) -> Plane | None:
+def slope_of(alpha: Plane, image: Plane) -> Plane | None:
     """How alpha changes with colour, fading to 0 away from where it is undecided.
 
     Args:
         alpha: (h, w) in [0, 1].
-        picture: (3, h, w), sRGB-encoded in [0, 1].
+        image: (3, h, w), sRGB-encoded in [0, 1].
 
     Returns:
         (h, w, 3); None where nothing is undecided.
@@ -145,5 +145,5 @@ def slope_of(alpha: Plane, picture: Plane) -> Plane | None:
         return None
     near = cv2.dilate(undecided, np.ones((2 * NEAR_PX + 1,) * 2, np.uint8))
     weight = cv2.blur(near, (3, 3), borderType=cv2.BORDER_REPLICATE)
-    slopes, _ = fitted(picture, alpha, radius_px=RADIUS_PX, eps=EPS)
+    slopes, _ = fitted(image, alpha, radius_px=RADIUS_PX, eps=EPS)
     return np.stack([box_mean(slope, RADIUS_PX) for slope in slopes], axis=-1) * weight[..., None]

@@ -17,20 +17,20 @@ GUIDED_EPS = 1e-4
 """Regularisation of the guided filter; colours within 0.01 of each other count as one surface."""
 
 
-def guided_filter(picture: Plane, alpha: Plane, *, radius_px: int, eps: float = GUIDED_EPS) -> Plane:
-    """An alpha (or mask) pulled to the edges of the picture.
+def guided_filter(image: Plane, alpha: Plane, *, radius_px: int, eps: float = GUIDED_EPS) -> Plane:
+    """An alpha (or mask) pulled to the edges of the image.
 
     A pixel takes the mean of the functions of all windows that hold it.
 
     Args:
-        picture: (3, H, W) sRGB-encoded in [0, 1].
+        image: (3, H, W) sRGB-encoded in [0, 1].
         alpha: (H, W) in [0, 1].
         radius_px: half side of the window.
 
     Returns:
         (H, W) float32 in [0, 1].
     """
-    colour = picture.astype(np.float64)
+    colour = image.astype(np.float64)
     slopes, offset = fitted(colour, alpha.astype(np.float64), radius_px=radius_px, eps=eps)
     result = box_mean(offset, radius_px)
     for slope, channel in zip(slopes, colour, strict=True):
@@ -38,25 +38,25 @@ def guided_filter(picture: Plane, alpha: Plane, *, radius_px: int, eps: float = 
     return np.clip(result, 0, 1).astype(np.float32)
 
 
-def fitted(picture: Plane, alpha: Plane, *, radius_px: int, eps: float) -> tuple[Sequence[Plane], Plane]:
+def fitted(image: Plane, alpha: Plane, *, radius_px: int, eps: float) -> tuple[Sequence[Plane], Plane]:
     """The function of the window around each pixel.
 
     Args:
-        picture: (3, H, W).
+        image: (3, H, W).
         alpha: (H, W) of the same type, which decides the precision.
 
     Returns:
         Its slopes by channel, (H, W) each, and its offset (H, W).
     """
-    mean = [box_mean(channel, radius_px) for channel in picture]
+    mean = [box_mean(channel, radius_px) for channel in image]
     level = box_mean(alpha, radius_px)
 
     def spread(i: int, j: int) -> Plane:
-        return box_mean(picture[i] * picture[j], radius_px) - mean[i] * mean[j]
+        return box_mean(image[i] * image[j], radius_px) - mean[i] * mean[j]
 
     rr, gg, bb = (spread(k, k) + alpha.dtype.type(eps) for k in range(3))
     rg, rb, gb = spread(0, 1), spread(0, 2), spread(1, 2)
-    together = [box_mean(picture[k] * alpha, radius_px) - mean[k] * level for k in range(3)]
+    together = [box_mean(image[k] * alpha, radius_px) - mean[k] * level for k in range(3)]
     # Cramer's rule: the inverse of a symmetric 3 x 3 matrix by its cofactors.
     first, second, third = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     fourth, fifth, sixth = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg

@@ -1,11 +1,11 @@
-"""Quality control without ground truth: what mattes show by themselves, and how much is too much."""
+"""Quality control without ground truth: measures of delivered mattes, and their limits."""
 
-from maggie_core.qc.check import Checked, PlatePictures, Subject, check
+from maggie_core.qc.check import Checked, PlateImages, Subject, check
 from maggie_core.qc.delivery import MatteFiles
 from maggie_core.qc.findings import Finding, as_data, as_text, find
-from maggie_core.qc.images import pictures
 from maggie_core.qc.measures import MEASURES, Measure, limits_with
 from maggie_core.qc.page import as_page
+from maggie_core.qc.thumbnails import thumbnails
 
 __all__ = [
     "MEASURES",
@@ -13,7 +13,7 @@ __all__ = [
     "Finding",
     "MatteFiles",
     "Measure",
-    "PlatePictures",
+    "PlateImages",
     "Subject",
     "as_data",
     "as_page",
@@ -21,5 +21,5 @@ __all__ = [
     "check",
     "find",
     "limits_with",
-    "pictures",
+    "thumbnails",
 ]

@@ -10,36 +10,36 @@ from maggie_core.postprocess.temporal import LEAST_PX, correspondence, sampled
 Plane = NDArray[np.float32]
 
 LEAST_OUTLINE_PX = 16.0
-"""A shorter outline says nothing of its own motion."""
+"""Motion is not measured on an outline shorter than this."""
 LEAST_SHARE = 0.15
-"""Of the outline, the part along which the motion of the picture must be known."""
-SEEN = 0.02
-"""Mean difference of two frames' sRGB-encoded colours from which a picture has changed to the eye."""
+"""Share of the outline along which the optical flow must be reliable."""
+VISIBLE = 0.02
+"""Mean difference of two frames' sRGB-encoded colours from which the change is visible."""
 
 
 def outline_px(alpha: Plane, weight: Plane | float = 1.0) -> float:
-    """Length of an alpha's outline: its total variation, which for a soft edge is that of a hard one."""
+    """Length of an alpha's outline in pixels: its total variation, whether the edge is soft or hard."""
     y, x = (np.diff(alpha, axis=k, append=alpha.take([-1], axis=k)) for k in (0, 1))
     return float((np.hypot(y, x) * weight).sum(dtype=np.float64))
 
 
 def change_px(alpha: Plane, before: Plane) -> float | None:
-    """How far the outline of an alpha (H, W) moved, on average, in pixels; None where there is none."""
+    """Mean motion of an alpha's (H, W) outline in pixels; None where the outline is too short to say."""
     return _per_outline(np.abs(alpha - before), alpha, before, 1.0)
 
 
 class Motion:
-    """Where a frame's picture (3, H, W), sRGB-encoded in [0, 1], was in the frame before."""
+    """Optical flow from a frame's image (3, H, W), sRGB-encoded in [0, 1], to that of the frame before."""
 
-    def __init__(self, picture: Plane, before: Plane) -> None:
-        self._way = correspondence(picture, before) if min(picture.shape[1:]) >= LEAST_PX else None
-        self._apart = np.abs(picture - before).mean(0)
+    def __init__(self, image: Plane, before: Plane) -> None:
+        self._way = correspondence(image, before) if min(image.shape[1:]) >= LEAST_PX else None
+        self._apart = np.abs(image - before).mean(0)
 
     def flicker_px(self, alpha: Plane, before: Plane) -> float | None:
-        """As `change_px`, less what the motion of the picture explains.
+        """As `change_px`, less what the motion of the image explains.
 
-        The alpha before is carried along the flow. Only pixels count where the pictures agree: what is
-        uncovered or out of the picture had no alpha before. None where too little of the outline is left.
+        The alpha before is carried along the flow. Only pixels where both images agree count: a pixel that
+        was hidden or outside the image has no alpha before. None where too little of the outline is left.
         """
         if self._way is None:
             return None
@@ -49,10 +49,10 @@ class Motion:
             return None
         return _per_outline(np.abs(alpha - moved), alpha, moved, known)
 
-    def is_seen(self, alpha: Plane) -> bool:
-        """Whether the picture changed where the alpha (H, W) is."""
+    def is_visible(self, alpha: Plane) -> bool:
+        """Whether the image changed where the alpha (H, W) is."""
         total = float(alpha.sum())
-        return total > 0 and float((self._apart * alpha).sum()) / total > SEEN
+        return total > 0 and float((self._apart * alpha).sum()) / total > VISIBLE
 
 
 def _per_outline(change: Plane, alpha: Plane, before: Plane, weight: Plane | float) -> float | None:

@@ -1,17 +1,18 @@
-"""Go once through a delivered shot and measure it; what is kept is numbers, one frame and the one before."""
+"""Measure a delivered shot in one pass. Only numbers, one frame and the frame before it are kept."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 
-from maggie_api.errors import FrameError, GuidanceError
+from maggie_api.errors import FrameError, GuidanceError, InputError
 from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_api.settings import Overlap
 from maggie_core.color import ColorSettings, PlateView
@@ -26,43 +27,43 @@ from maggie_core.qc.change import Motion, Plane, change_px
 from maggie_core.qc.delivery import MatteFiles, differences, recipe_of
 from maggie_core.qc.seams import Seams, judge_seams
 
-EVERYBODY = ""
-"""Whose values those are that belong to a frame, not to an instance."""
+WHOLE_FRAME = ""
+"""Stands where an instance's name would, for values that belong to the frame and to no single instance."""
 GAP_FRAMES = 3
-"""Without guidance: so many frames in which somebody is gone between frames in which they are there are
-a fault, not a person behind something."""
+"""Without guidance: an instance that is absent for at most so many frames between frames in which it is
+present is a fault, not a person hidden by something."""
 
 
 @dataclass(frozen=True)
-class PlatePictures:
-    """The plate as the eye sees it."""
+class PlateImages:
+    """The plate as a display shows it, frame by frame."""
 
     source: FrameSource
     view: PlateView
     layer: str | None = None
 
     @classmethod
-    def of(cls, source: FrameSource, colour: ColorSettings, *, layer: str | None = None) -> PlatePictures:
-        """The pictures of `source`, brought to the eye as `colour` says.
+    def of(cls, source: FrameSource, colour: ColorSettings, *, layer: str | None = None) -> PlateImages:
+        """The images of `source`, with the view that `colour` gives.
 
         Raises:
             ColorError: the configuration or the colour space is not there.
         """
-        sample = dict.fromkeys(source.frames[i] for i in (0, len(source.frames) // 2, -1))
+        sample = tuple(dict.fromkeys(source.frames[i] for i in (0, len(source.frames) // 2, -1)))
         view = PlateView(
             colour,
             example_path=source.colorspace_hint,
-            auto_frames=lambda: (read_plate(source, frame, layer=layer).pixels for frame in sample),
+            auto_frames=lambda: _readable(source, sample, layer),
         )
         return cls(source, view, layer)
 
     def read(self, frame: int, geometry: Geometry) -> Plane:
         """(3, h, w) sRGB-encoded in [0, 1], on the working grid."""
         plate = read_plate(self.source, frame, layer=self.layer)
-        picture, _ = self.view.to_model(
+        image, _ = self.view.to_model(
             plate.pixels, geometry=geometry, data=plate.data, code_max=plate.code_max
         )
-        return np.ascontiguousarray(picture.transpose(2, 0, 1))
+        return np.ascontiguousarray(image.transpose(2, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,13 @@ class Subject:
     frames: tuple[int, ...]
     """Frames that should be there, ascending."""
     shot_frames: tuple[int, ...]
-    """The whole shot, of which `frames` may be a part: neighbours and segments are counted in it."""
+    """Frames of the whole shot; `frames` may be a part of them. Neighbours and segments count in these."""
     segment_frames: int | Literal["header", "whole"] = "header"
-    """Frames that share one chain of state; as the mattes' own headers say, or all of them."""
-    plate: PlatePictures | None = None
+    """Frames that share one chain of temporal state; `header`: as the mattes' headers say; `whole`: all."""
+    plate: PlateImages | None = None
     guidance: Guidance | None = None
     overlap: Overlap = "first"
-    """Who owns what several masks claim."""
+    """Which instance owns a pixel that several masks claim."""
     working_px: int = 576
     """Short side of the grid on which alphas are compared with plate, guidance and each other."""
 
@@ -90,13 +91,13 @@ class Numbers:
 
     values: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
     remarks: dict[tuple[str, int], str] = field(default_factory=dict)
-    """What a value means in words, by measure and frame."""
+    """A remark on a value, by measure and frame."""
 
-    def add(self, measure: str, frame: int, value: float | None, who: str = EVERYBODY) -> None:
+    def add(self, measure: str, frame: int, value: float | None, who: str = WHOLE_FRAME) -> None:
         if value is not None:
             self.values.setdefault(measure, {}).setdefault(who, {})[frame] = float(value)
 
-    def of(self, measure: str, who: str = EVERYBODY) -> Mapping[int, float]:
+    def of(self, measure: str, who: str = WHOLE_FRAME) -> Mapping[int, float]:
         return self.values.get(measure, {}).get(who, {})
 
 
@@ -106,30 +107,30 @@ class Checked:
 
     subject: Subject
     instances: tuple[str, ...]
-    """Everybody who is in any frame or in the guidance, by the artists' names."""
+    """Every instance of any frame or of the guidance, by the artists' names."""
     numbers: Numbers
     segment_frames: int | None
-    """Frames in a segment; None where the shot has one chain, or nobody says."""
+    """Frames in a segment; None where the shot has one chain, or its length is unknown."""
     seams: Seams | None
     """None where there is no seam, or too few frames to judge one."""
     notes: tuple[str, ...]
-    """What could not be looked at, and why."""
+    """What could not be measured, and why."""
     header: Mapping[str, Any]
-    """Of the first frame that can be read."""
+    """Header of the first frame that can be read."""
     geometry: Geometry | None
     """None when no frame can be read."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """What the next frame needs of a frame, on the working grid."""
+class _FrameData:
+    """What the comparison with the next frame needs, on the working grid."""
 
     index: int
     """Place in the shot."""
     alphas: dict[str, Plane]
     digests: dict[str, bytes]
-    """Of each alpha as it is in the file."""
-    picture: Plane | None
+    """Digest of each alpha as it is in the file, by instance."""
+    image: Plane | None
     masks: dict[str, Plane]
 
 
@@ -139,8 +140,7 @@ def check(subject: Subject, *, tell: Callable[[int], None] = lambda frame: None)
     Args:
         tell: gets each frame's number when it is done.
 
-    Raises:
-        GuidanceError: a mask is of another picture's shape.
+    A file that cannot be read, be it matte, plate or mask, is a value of that frame; the others go on.
     """
     return _Check(subject, tell).run()
 
@@ -158,7 +158,7 @@ class _Check:
         self._notes: dict[str, list[int]] = {}
 
     def run(self) -> Checked:
-        before: _Seen | None = None
+        before: _FrameData | None = None
         for frame in self._subject.frames:
             here = self._look_at(frame)
             if here is not None:
@@ -166,24 +166,24 @@ class _Check:
                 self._compare(frame, here, before if adjacent else None)
             before = here
             self._tell(frame)
-        everybody = tuple(dict.fromkeys([*self._guided, *(n for each in self._names.values() for n in each)]))
-        self._tell_absent(everybody)
-        self._tell_recipes()
-        self._tell_gaps(everybody)
-        self._tell_jumps(everybody)
+        instances = tuple(dict.fromkeys([*self._guided, *(n for each in self._names.values() for n in each)]))
+        self._note_absent(instances)
+        self._note_recipes()
+        self._note_gaps(instances)
+        self._note_jumps(instances)
         return Checked(
             self._subject,
-            everybody,
+            instances,
             self._numbers,
             self._segment(),
-            self._judge_seams(everybody),
+            self._judge_seams(instances),
             tuple(self._said()),
             self._header,
             self._geometry,
         )
 
-    def _look_at(self, frame: int) -> _Seen | None:
-        """Measure one frame by itself; None when there is nothing to be measured."""
+    def _look_at(self, frame: int) -> _FrameData | None:
+        """Measure one frame by itself; None when there is nothing to measure."""
         mattes, add = self._subject.mattes, self._numbers.add
         copies = mattes.copies(frame)
         add("missing", frame, copies == 0)
@@ -215,7 +215,11 @@ class _Check:
         header = list_parts(parts[0] if parts else self._subject.mattes.path(frame))[0]
         return Geometry(header.display, header.display, header.pixel_aspect, self._subject.working_px)
 
-    def _measured(self, frame: int, stored: dict[str, Plane], geometry: Geometry, *, contract: bool) -> _Seen:
+    def _measured(
+        self, frame: int, stored: dict[str, Plane], geometry: Geometry, *, contract: bool
+    ) -> _FrameData:
+        if self._subject.plate is not None or self._subject.guidance is not None:
+            self._numbers.add("unusable_input", frame, 0)
         alphas: dict[str, Plane] = {}
         for name, plane in stored.items():
             alphas[name], not_finite, beyond = planes.cleaned(plane)
@@ -239,7 +243,7 @@ class _Check:
             name: hashlib.blake2b(np.ascontiguousarray(plane).tobytes(), digest_size=16).digest()
             for name, plane in stored.items()
         }
-        return _Seen(self._place[frame], small, digests, self._picture(frame, geometry), masks)
+        return _FrameData(self._place[frame], small, digests, self._image(frame, geometry), masks)
 
     def _shape(self, frame: int, name: str, alpha: Plane, total: Plane, mask: Plane | None) -> None:
         if planes.area(alpha) < 100 * planes.PRESENT_SHARE:
@@ -262,13 +266,13 @@ class _Check:
             for measure, value in asdict(planes.agreement(alpha, mask)).items():
                 add(measure, frame, value, name)
 
-    def _compare(self, frame: int, here: _Seen, before: _Seen | None) -> None:
+    def _compare(self, frame: int, here: _FrameData, before: _FrameData | None) -> None:
         """Measure what changed since the frame before."""
         if before is None:
             return
         motion = None
-        if here.picture is not None and before.picture is not None:
-            motion = Motion(here.picture, before.picture)
+        if here.image is not None and before.image is not None:
+            motion = Motion(here.image, before.image)
         for name, alpha in here.alphas.items():
             if name not in before.alphas:
                 continue
@@ -281,12 +285,12 @@ class _Check:
                 stuck = moves and here.digests[name] == before.digests[name]
                 self._numbers.add("stuck", frame, stuck, name)
 
-    def _moves(self, name: str, here: _Seen, before: _Seen, motion: Motion | None) -> bool | None:
-        """Whether there is a reason for an alpha to change; None when nobody knows."""
+    def _moves(self, name: str, here: _FrameData, before: _FrameData, motion: Motion | None) -> bool | None:
+        """Whether image or guidance give an alpha a reason to change; None when neither is known."""
         if not here.alphas[name].any():
             return False
         if motion is not None:
-            return motion.is_seen(here.alphas[name])
+            return motion.is_visible(here.alphas[name])
         if name in here.masks and name in before.masks:
             return not np.array_equal(here.masks[name], before.masks[name])
         return None
@@ -300,28 +304,43 @@ class _Check:
         except GuidanceError as error:
             self._notes.setdefault(str(error), []).append(frame)
             return {}
-        coverage = guidance.read(frame, geometry)
+        try:
+            coverage = guidance.read(frame, geometry)
+        except InputError as error:
+            self._note_unusable(frame, error)
+            return {}
         return dict(zip(self._guided, exclusive(coverage, self._subject.overlap), strict=True))
 
-    def _picture(self, frame: int, geometry: Geometry) -> Plane | None:
+    def _image(self, frame: int, geometry: Geometry) -> Plane | None:
         plate = self._subject.plate
         if plate is None:
             return None
+        is_there = frame in plate.source.frames
         try:
             return plate.read(frame, geometry)
-        except FrameError as error:
-            self._notes.setdefault(str(error), []).append(frame)
+        except InputError as error:
+            if is_there:
+                self._note_unusable(frame, error)
+            else:
+                self._notes.setdefault(str(error), []).append(frame)
             return None
 
-    def _tell_absent(self, everybody: tuple[str, ...]) -> None:
+    def _note_unusable(self, frame: int, error: InputError) -> None:
+        """Count an input file of `frame` that is there and cannot be used."""
+        key = ("unusable_input", frame)
+        count, said = self._numbers.of("unusable_input").get(frame, 0), self._numbers.remarks.get(key)
+        self._numbers.add("unusable_input", frame, count + 1)
+        self._numbers.remarks[key] = f"{said}; {error}" if said else str(error)
+
+    def _note_absent(self, instances: tuple[str, ...]) -> None:
         for frame, names in self._names.items():
-            absent = [name for name in everybody if name not in names]
+            absent = [name for name in instances if name not in names]
             self._numbers.add("instances", frame, len(absent))
             if absent:
                 self._numbers.remarks["instances", frame] = ", ".join(absent)
 
-    def _tell_recipes(self) -> None:
-        """Hold every frame's recipe against that of most frames."""
+    def _note_recipes(self) -> None:
+        """Compare every frame's recipe with the most common one."""
         if not self._recipes:
             return
         kinds = Counter(tuple(sorted(recipe.items())) for recipe in self._recipes.values())
@@ -332,9 +351,9 @@ class _Check:
             if differing:
                 self._numbers.remarks["recipe", frame] = ", ".join(differing)
 
-    def _tell_gaps(self, everybody: tuple[str, ...]) -> None:
-        """Without guidance: find frames in which somebody is gone who is there before and after."""
-        for name in everybody:
+    def _note_gaps(self, instances: tuple[str, ...]) -> None:
+        """Without guidance: find frames in which an instance is absent that is present before and after."""
+        for name in instances:
             if name in self._guided:
                 continue
             areas = self._numbers.of("area", name)
@@ -348,15 +367,15 @@ class _Check:
                 for frame in gone if len(gap) <= GAP_FRAMES else ():
                     self._numbers.add("empty", frame, 1, name)
 
-    def _tell_jumps(self, everybody: tuple[str, ...]) -> None:
+    def _note_jumps(self, instances: tuple[str, ...]) -> None:
         """Changes of area that the guidance does not share."""
         shot = self._subject.shot_frames
-        for name in everybody:
+        for name in instances:
             areas, masks = self._numbers.of("area", name), self._numbers.of("guidance_area", name)
             seen = [value for value in areas.values() if value >= 100 * planes.PRESENT_SHARE]
             if not seen:
                 continue
-            usual = float(np.median(seen))  # of who comes in or goes out, the little there is changes fast
+            usual = float(np.median(seen))  # the small area of a person who enters or leaves changes fast
             for before, frame in zip(shot, shot[1:], strict=False):
                 if before not in areas or frame not in areas:
                     continue
@@ -373,14 +392,14 @@ class _Check:
             asked = settings.get("segment_frames") if isinstance(settings, Mapping) else None
         return asked if isinstance(asked, int) and asked > 0 else None
 
-    def _judge_seams(self, everybody: tuple[str, ...]) -> Seams | None:
+    def _judge_seams(self, instances: tuple[str, ...]) -> Seams | None:
         segment = self._segment()
         if segment is None:
             return None
         measure = "flicker" if "flicker" in self._numbers.values else "change"
         frames = self._subject.shot_frames
         series = {
-            name: [self._numbers.of(measure, name).get(frame) for frame in frames] for name in everybody
+            name: [self._numbers.of(measure, name).get(frame) for frame in frames] for name in instances
         }
         seams = judge_seams(series, frames, segment)
         if seams is None:
@@ -394,6 +413,13 @@ class _Check:
     def _said(self) -> Iterator[str]:
         for text, frames in self._notes.items():
             yield text if len(frames) < 2 else f"{text} (and {len(frames) - 1} more)"
+
+
+def _readable(source: FrameSource, frames: Iterable[int], layer: str | None) -> Iterator[np.ndarray]:
+    """Pixels (H, W, 3) of those of `frames` that can be read."""
+    for frame in frames:
+        with suppress(FrameError):
+            yield read_plate(source, frame, layer=layer).pixels
 
 
 def _contract(header: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maggie_api.sequences import compact_frames
-from maggie_core.qc.check import EVERYBODY, Checked
+from maggie_core.qc.check import WHOLE_FRAME, Checked
 from maggie_core.qc.measures import MEASURES, Measure
 
 SCHEMA = "maggie-qc/1"
@@ -58,7 +58,7 @@ def _of_frames(checked: Checked, limits: Limits) -> Iterator[Finding]:
 def _of_shot(checked: Checked, limits: Limits) -> Iterator[Finding]:
     seams, limit = checked.seams, limits["seams"]
     if seams is not None and limit is not None and MEASURES["seams"].exceeds(seams.least, limit):
-        yield _finding(checked, MEASURES["seams"], EVERYBODY, (), None, seams.least, limit)
+        yield _finding(checked, MEASURES["seams"], WHOLE_FRAME, (), None, seams.least, limit)
 
 
 def _finding(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -16,24 +17,24 @@ class Measure:
 
     name: str
     title: str
-    """What a person reads."""
+    """The measure's name as reports print it."""
     unit: str
     about: Literal["file", "frame", "instance", "pair", "seam", "shot"]
-    """What it has a value for: a frame's file, all alphas of a frame, one instance, its change since the
-    frame before, one instance at a segment's border, or all of the shot."""
+    """What one value belongs to: a frame's file, all alphas of a frame, one instance in a frame, an
+    instance's change since the frame before, the border before a segment, or the whole shot."""
     limit: float | None
-    """Beyond this a value is a finding; None reports it only."""
+    """A value beyond it is a finding; None: the measure is reported and never a finding."""
     reason: str
     """Why the limit is where it is."""
     todo: str
     """What to do about a finding."""
     at_least: bool = False
-    """The limit is the least that is fine; else the most."""
+    """True: values below the limit are findings; False: values above it."""
     needs: str = ""
-    """What must be given for it, beside the mattes."""
+    """What the measure needs beside the mattes."""
 
     def gravity(self, value: float) -> float:
-        """Grows as a value gets worse; of a drift either way counts."""
+        """A number that grows as `value` gets worse; a drift counts in either direction."""
         return -value if self.at_least else abs(value)
 
     def exceeds(self, value: float, limit: float) -> bool:
@@ -52,18 +53,24 @@ _ALL = (
         "delete the file and run the job again",
     ),
     Measure(
+        "unusable_input", "plate or mask that cannot be used", "files", "file", 0,
+        "what a frame was made from is needed to check it",
+        "repair or render that file, and matte and check the frame again",
+        needs="plate or guidance",
+    ),
+    Measure(
         "twice", "frame stored more than once", "files", "file", 0,
         "whoever reads the sequence takes one of them, and not always the same",
         "delete the one that is not wanted",
     ),
     Measure(
-        "size", "picture of another size", "files", "file", 0,
+        "size", "image of another size", "files", "file", 0,
         "the frames of a shot share a format",
         "render the frame again from the same plate as the others",
     ),
     Measure(
         "instances", "instances that are absent from the file", "instances", "file", 0,
-        "every instance is in every file, as zeros where it is not in the picture",
+        "every instance is in every file, as zeros where it is not in the image",
         "render the frame again with all of the guidance",
     ),
     Measure(
@@ -82,7 +89,7 @@ _ALL = (
         "clamp the alpha, or find the filter that overshoots",
     ),
     Measure(
-        "area", "covered area", "% of the picture", "instance", None,
+        "area", "covered area", "% of the image", "instance", None,
         "people are as large as they are", "",
     ),
     Measure(
@@ -115,7 +122,7 @@ _ALL = (
         needs="guidance",
     ),
     Measure(
-        "guidance_area", "area of the guidance", "% of the picture", "instance", None,
+        "guidance_area", "area of the guidance", "% of the image", "instance", None,
         "people are as large as they are", "",
         needs="guidance",
     ),
@@ -151,12 +158,12 @@ _ALL = (
     ),
     Measure(
         "area_jump", "jump of the area", "%", "pair", 40,
-        "between two frames nobody grows or shrinks so much, but at the border of the picture",
+        "between two frames nobody grows or shrinks so much, but at the border of the image",
         "compare the frame with the one before: a limb is lost, or something else is in",
     ),
     Measure(
-        "stuck", "alpha that stands still on a picture that moves", "frames", "pair", 0,
-        "no two frames of a moving picture have the same alpha to the last bit",
+        "stuck", "alpha that stands still on an image that moves", "frames", "pair", 0,
+        "no two frames of a moving image have the same alpha to the last bit",
         "render the frame again: a frame was probably copied for another",
         needs="plate or guidance",
     ),
@@ -192,14 +199,14 @@ _ALL = (
     ),
 )  # fmt: skip
 MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in _ALL}
-"""Every measure by its name, the gravest first."""
+"""Every measure by its name; reports list them in this order."""
 
 
 def limits_with(changes: Iterable[tuple[str, float | None]] = ()) -> dict[str, float | None]:
-    """Every measure's limit: its own, or as `changes` say; None is no limit.
+    """Every measure's limit: its own, or the one in `changes`; None is no limit.
 
     Raises:
-        SettingsError: no measure of that name.
+        SettingsError: no measure of that name; or a limit that is negative, infinite or NaN.
     """
     limits = {name: measure.limit for name, measure in MEASURES.items()}
     for name, value in changes:
@@ -207,5 +214,7 @@ def limits_with(changes: Iterable[tuple[str, float | None]] = ()) -> dict[str, f
             near = difflib.get_close_matches(name, MEASURES, n=1)
             known = f"did you mean {near[0]}?" if near else f"known are {', '.join(MEASURES)}"
             raise SettingsError(f"no measure is called {name!r}: {known}")
+        if value is not None and not 0 <= value < math.inf:
+            raise SettingsError(f"the limit of {name} is {value:g}: give a number from 0 up, or none")
         limits[name] = value
     return limits

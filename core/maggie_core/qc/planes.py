@@ -1,4 +1,4 @@
-"""What one frame's alphas tell by themselves, and beside their guidance."""
+"""Measures of one frame's alphas: by themselves, and against their guidance."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from maggie_core.qc.change import LEAST_OUTLINE_PX, Plane, outline_px
 TOLERANCE = 1 / 1024
 """Last digit of a half float just above 1."""
 PRESENT_SHARE = 5e-4
-"""Part of the picture from which a mask says that somebody is there: 0.05 %, 30 x 35 pixels of 1920x1080."""
+"""Share of the image from which a mask counts as present: 0.05 %, 30 x 35 pixels of 1920x1080."""
 EMPTY_SHARE = 0.05
 """Part of the guidance's area below which a matte is empty."""
 TOGETHER = 1.01
 """Sum of alphas from which they exceed one: a percent is rounding and edges."""
 IN = 0.02
-"""Alpha above which a pixel is in at all, and below 1 less which it is not quite."""
+"""A pixel is covered above this alpha, and fully covered above one less it."""
 FAINT = 0.1
-"""Alpha from which a speck is seen."""
+"""Alpha from which a speck is visible."""
 APART_SHARE = 0.005
-"""How far a piece is from the rest to be a speck, as a share of the short side: ends of hair are nearer."""
+"""Distance to the rest from which a piece is a speck, as a share of the short side; hair ends are nearer."""
 SMALL_SHARE = 0.01
-"""Size of a speck or a hole at most, as a share of the largest piece or of the whole."""
+"""Largest size of a speck or a hole, as a share of the largest piece or of the whole."""
 LEAST_HOLE_SHARE = 0.003
-"""Side of a hole at least, as a share of the short side: between strands of hair there are smaller ones."""
+"""Smallest side of a hole, as a share of the short side: the gaps between strands of hair are smaller."""
 REACH_SHARE = 0.06
-"""How far rough guidance may be from the person, as a share of the short side."""
+"""Largest distance of rough guidance from the person, as a share of the short side."""
 
 
 def cleaned(alpha: Plane) -> tuple[Plane, int, int]:
-    """An alpha (H, W) that can be computed with, in [0, 1]; how many of its pixels were not finite, and how
-    many outside [0, 1].
+    """An alpha (H, W) made finite and clamped to [0, 1]; how many pixels were not finite; how many were
+    outside [0, 1].
     """
     broken = ~np.isfinite(alpha)
     not_finite = int(np.count_nonzero(broken))
@@ -46,24 +46,24 @@ def cleaned(alpha: Plane) -> tuple[Plane, int, int]:
 
 
 def area(alpha: Plane) -> float:
-    """Covered part of the picture, in percent."""
+    """Covered part of the image, in percent."""
     return 100 * float(alpha.mean(dtype=np.float64))
 
 
 def above_one(total: Plane) -> float:
-    """Pixels whose alphas exceed one together, in percent of those that are covered at all."""
+    """Pixels where the sum of the alphas exceeds one, in percent of the covered pixels."""
     covered = np.count_nonzero(total > TOLERANCE)
     return 100 * np.count_nonzero(total > TOGETHER) / covered if covered else 0.0
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What an alpha looks like by itself."""
+    """Measures of one alpha's shape."""
 
     undecided: float
-    """Pixels neither in nor out, in percent of those that are in at all."""
+    """Pixels neither fully covered nor free, in percent of the covered pixels."""
     edge_px: float | None
-    """Mean width of its edge; None where it has hardly any."""
+    """Mean width of the edge; None where the outline is too short to say."""
     specks: float
     """Small pieces apart from the rest, in percent of the whole; and how many."""
     speck_count: int
@@ -73,12 +73,12 @@ class Shape:
 
 
 def shape(alpha: Plane, total: Plane, mask: Plane | None = None) -> Shape:
-    """Look at one alpha.
+    """Measure one alpha's shape.
 
     Args:
         alpha: (H, W) in [0, 1].
-        total: (H, W) sum of everybody's alphas: who stands in front makes no hole.
-        mask: (H, W) guidance, binary; with it a hole is one where the guidance has none, however large.
+        total: (H, W) sum of all instances' alphas: a person in front makes no hole.
+        mask: (H, W) guidance, binary; with it, a hole counts where the guidance has none, whatever its size.
     """
     seen = alpha > IN
     covered = int(np.count_nonzero(seen))
@@ -133,14 +133,14 @@ def _mean_in(pieces: np.ndarray, plane: Plane, size: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How an alpha goes with its guidance."""
+    """How an alpha agrees with its guidance."""
 
     iou: float
-    """Area of both over area of either; 1 is the same."""
+    """Intersection over union; 1 is the same."""
     area_drift: float
-    """How much larger than the guidance, in percent; below 0, how much larger the guidance is."""
+    """Percent by which the alpha is larger than the guidance; negative: by which the guidance is larger."""
     centre_drift: float
-    """How far apart their centres are, in percent of the guidance's size (the root of its area)."""
+    """Distance of their centres, in percent of the guidance's size (the root of its area)."""
 
 
 def agreement(alpha: Plane, mask: Plane) -> Agreement:
@@ -164,7 +164,7 @@ def outside(alpha: Plane, mask: Plane) -> float:
 
 
 def far_from(mask: Plane) -> NDArray[np.bool_]:
-    """(H, W): where a mask is not even near."""
+    """(H, W): pixels further than `REACH_SHARE` from a mask."""
     reach = max(1, round(REACH_SHARE * min(mask.shape)))
     return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) == 0
 

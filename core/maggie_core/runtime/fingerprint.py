@@ -1,4 +1,4 @@
-"""What decides the last bits of a computation: device, libraries, and this package's own code."""
+"""Identifies what the last bits of a result depend on: device, threads, libraries and this package's code."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LIBRARIES = (
     "torch",
 )
 APART = ("client", "qc", "weights")
-"""Folders of the core and of maggie_api that no matte depends on; weights are told by their digest."""
+"""Folders of the core and of maggie_api that no matte depends on; weights have a digest of their own."""
 
 
-def backend_class(device: torch.device, precision: str) -> dict[str, str]:
-    """Names of everything under which equal input gives equal bits."""
+def determinism_fingerprint(device: torch.device, precision: str) -> dict[str, str]:
+    """What two runs have to share, by name, so that equal input gives equal bits."""
     return {
         "device": _device(device),
         "threads": str(torch.get_num_threads()),
@@ -57,7 +57,7 @@ def _version(library: str) -> str:
 
 @cache
 def _code() -> str:
-    """Digest of the sources that decide pixels: an update never meets mattes of the version before."""
+    """Digest of the sources that decide pixels, so that an update never takes results of another version."""
     state = hashlib.blake2b(digest_size=16)
     for package in (Path(maggie_api.__file__).parent, Path(maggie_core.__file__).parent):
         for path in sorted(package.rglob("*.py")):

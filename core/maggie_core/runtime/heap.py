@@ -1,4 +1,4 @@
-"""Memory the C library keeps for itself, given back to the system."""
+"""Freed memory: returned to the system, or kept by the C library for the next frame."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from functools import cache
 from typing import Any
 
 
-def give_back(*, beyond: int = 0) -> None:
+def trim_heap(*, beyond: int = 0) -> None:
     """Return freed memory to the system where the C library would keep it (glibc); elsewhere do nothing.
 
     Args:
-        beyond: bytes it may keep, to be used again: every page costs a fault when it comes back.
+        beyond: bytes that it may keep for use again; every returned page costs a page fault later.
 
-    The sparse stage asks for blocks of other sizes in every frame. Left alone, the holes between them grow
-    with the length of the shot.
+    The sparse stage needs blocks of other sizes in every frame. Without this the gaps between them grow with
+    the length of the shot.
     """
     info, trim = _found("mallinfo2"), _found("malloc_trim")
     if info is not None and beyond:
@@ -35,18 +35,19 @@ class _Heap(ctypes.Structure):
 
 
 SMALLEST_APART, LARGEST_SHARED = 12 << 20, 31 << 20
-"""Bytes of a block that goes back to the system by itself, where memory matters more and where time does. A
-page that is given back costs a fault when it is needed again. The C library takes no more than the second.
+"""Bytes from which a freed block goes back to the system at once: the first where memory matters more, the
+second where time does, since a page that is given back costs a page fault when it is needed again. glibc
+accepts no larger value than the second.
 """
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed(most: int) -> None:
-    """Have freed memory kept, up to `most` bytes, to be used again (glibc); elsewhere do nothing.
+    """Let the C library keep up to `most` bytes of freed memory for use again (glibc); elsewhere do nothing.
 
-    Large blocks go back to the system at once all the same: left alone, the C library learns from the first
-    of them to keep those up to 32 MB, and told where they begin it gives back everything else at every
-    chance.
+    Large blocks still go back to the system at once. Both limits have to be set. Without them glibc raises
+    the limit of large blocks by itself, up to 32 MB. With the limit of large blocks alone it returns all
+    other freed memory at every chance.
     """
     mallopt = _found("mallopt")
     if mallopt is not None:

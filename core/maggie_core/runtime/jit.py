@@ -1,4 +1,4 @@
-"""Loops compiled to machine code, kept on disk where there is a place for them."""
+"""Loops compiled to machine code, cached on disk where that is possible."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numba
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` as machine code that runs without the interpreter's lock; its first call ever takes seconds.
+def njit_cached(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` to machine code that runs without the interpreter's lock.
 
-    One thread and the order of operations as written, so equal input gives equal bits.
+    Its first call on a machine takes seconds. It uses one thread and the order of operations as written, so
+    equal input gives equal bits.
     """
     try:
         return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # nowhere to keep it: no home, and a package that is read-only
+    except RuntimeError:  # no place for the cache: no home folder, and the package is read-only
         return numba.njit(nogil=True)(function)

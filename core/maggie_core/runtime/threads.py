@@ -1,4 +1,4 @@
-"""Threads: as many as the network computes with."""
+"""The number of threads: kept as it is, and used for other work."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ V = TypeVar("V")
 
 @contextmanager
 def threads_kept() -> Iterator[None]:
-    """Whatever happens inside, the network goes on with as many threads as before.
+    """Restore the network's number of threads at the end.
 
-    numba starts as many as there are cores and tells the OpenMP they share, whatever was asked for. The
-    network's last bits depend on their number: the first refined frame would change the ones after it.
+    numba starts one thread for each core and sets that number in the OpenMP library that it shares with the
+    network. The last bits of the network's results depend on the number: without this the first refined frame
+    would change the frames after it.
     """
     threads = torch.get_num_threads()
     try:
@@ -28,7 +29,7 @@ def threads_kept() -> Iterator[None]:
 
 
 def side_by_side(work: Callable[[T], V], items: Iterable[T]) -> list[V]:
-    """What `work` makes of every item, on as many threads as the network has."""
+    """`work(item)` for every item, in order, on as many threads as the network has."""
     threads = torch.get_num_threads()
     if threads == 1:
         return [work(item) for item in items]

@@ -1,13 +1,13 @@
-"""What frames' mattes were made of and what was made, kept on disk between runs.
+"""The state cache: results of frames on disk, from run to run.
 
-Two kinds of small files, each under the digest it is asked for by. A *record* says what came of a step, under
-the digest of everything that step depends on. An *array* lies under the digest of its own content. So the key
-of a step may chain the results it starts from: a frame that is made anew and comes out as before changes
-nothing after it.
+It has two kinds of small files. A *record* holds the outcome of a step; its name is the digest of everything
+that the step depends on. An *array* has the digest of its own content as its name. A step's key contains the
+digests of the results it starts from. So a frame that is computed anew and has the same result changes no
+other frame.
 
-Everything read is checked against a digest; what is damaged is dropped, and made again by whoever asked.
-Files appear whole under their names and are never changed, so any number of processes may share a folder;
-nothing is locked. Whatever goes wrong with the folder costs time, never a frame.
+Everything that is read is checked against a digest. A damaged file is removed, and its content is computed
+again. Files appear whole under their names and never change, so any number of processes may share a folder
+without locks. A fault of the folder costs time, never a frame.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from maggie_api.errors import SettingsError
 from maggie_core.mattes.provenance import recipe_digest
 
 FORMAT = "v1"
-"""Folder of this layout; another version's is left alone."""
+"""Subfolder of this layout. Those of other versions are left alone."""
 TAG = "CACHEDIR.TAG"
 TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Temporal state of maggie-node; may be deleted.\n"
 """Tells backups to leave the folder out (https://bford.info/cachedir/)."""
 BLOCK_BYTES = 4096
-"""A file takes at least this on disk."""
-KEPT = 0.9
-"""Share of the limit that is left when room is made, so that it is not made for every file."""
+"""Least size of a file on disk."""
+REDUCED_TO = 0.9
+"""Share of the limit that is left after a removal, so that not every new file needs one."""
 COUNTED_EVERY = 1 / 32
-"""Share of the limit a process writes before it looks what all of them have written."""
+"""Share of the limit that a process writes before it counts the whole folder again."""
 STRAY_S = 3600.0
-"""Age at which an unfinished file is one that nobody will finish."""
+"""Seconds after which an unfinished file is removed: its process has died."""
 
 
 class StateCache:
-    """A folder of records and arrays, bounded in size; what was not used for longest goes first.
+    """A folder of records and arrays of bounded size. The least recently used files are removed first.
 
     Args:
-        folder: made when something is kept.
-        limit_bytes: what all of it may take on disk. Each process that writes into the folder may exceed it
-            by a thirty-second part for a moment.
+        folder: made when the first file is written.
+        limit_bytes: most bytes on disk. Each process that writes into the folder may exceed it by a
+            thirty-second part for a moment.
 
     Raises:
         SettingsError: the limit is not positive.
@@ -60,12 +60,12 @@ class StateCache:
             raise SettingsError(f"the cache may take {limit_bytes} bytes: allow it some, or leave it out")
         self.folder = Path(folder)
         self.trouble = ""
-        """Why nothing can be kept (any more), else empty; what is there is still found."""
+        """Reason why nothing more can be written; else empty. Existing files are still read."""
         self._limit = limit_bytes
-        self._uncounted = limit_bytes  # so that the first file looks what is there
+        self._uncounted = limit_bytes  # so that the first file counts the folder
 
     def recall(self, key: str) -> dict[str, Any] | None:
-        """What was recorded under `key`, or None."""
+        """The record of `key`, or None."""
         path = self._path("records", key)
         content = self._read(path)
         if content is None:
@@ -81,13 +81,13 @@ class StateCache:
         return value
 
     def record(self, key: str, value: Mapping[str, Any]) -> None:
-        """Record `value`, which JSON can hold, under `key`; the last record of a key counts."""
+        """Write `value`, which JSON can hold, as the record of `key`; the last one counts."""
         text = json.dumps(value, sort_keys=True)
         content = f"{_digest(f'{key}{chr(10)}{text}'.encode())}\n{text}"
         self._write(self._path("records", key), content.encode())
 
     def load(self, digest: str) -> np.ndarray | None:
-        """The array whose content has this digest, bit for bit as it was kept; None where there is none."""
+        """The array with this digest, bit for bit; None when it is not there."""
         path = self._path("arrays", digest)
         content = self._read(path)
         if content is None:
@@ -102,7 +102,7 @@ class StateCache:
         return array
 
     def keep(self, array: np.ndarray) -> str:
-        """Keep an array; returns the digest it is found by."""
+        """Write an array; returns its digest."""
         digest = array_digest(array)
         path = self._path("arrays", digest)
         if not _touch(path):
@@ -110,7 +110,7 @@ class StateCache:
         return digest
 
     def size_bytes(self) -> int:
-        """What all of it takes on disk."""
+        """Bytes that the cache takes on disk."""
         return sum(size for _, size, _ in self._entries())
 
     def _path(self, kind: str, name: str) -> Path:
@@ -132,7 +132,7 @@ class StateCache:
             if not path.parent.is_dir():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / TAG).write_text(TAG_TEXT, encoding="ascii")
-            # Not flushed to the disk, as mattes are: what a power cut leaves half written is noticed later.
+            # Not flushed to the disk, as mattes are: a file that a power failure cut short fails its check.
             temporary.write_bytes(content)
             os.replace(temporary, path)
         except OSError as error:
@@ -148,7 +148,7 @@ class StateCache:
     def _make_room(self) -> None:
         entries = sorted(self._entries())
         total = sum(size for _, size, _ in entries)
-        room = self._limit if total <= self._limit else int(self._limit * KEPT)
+        room = self._limit if total <= self._limit else int(self._limit * REDUCED_TO)
         for _, size, path in entries:
             if total <= room:
                 return
@@ -156,7 +156,7 @@ class StateCache:
             total -= size
 
     def _entries(self) -> Iterator[tuple[float, int, Path]]:
-        """(time of last use, bytes on disk, path) of each file; strays are removed on the way."""
+        """(time of last use, bytes on disk, path) of each file; removes old unfinished files."""
         now = time.time()
         for path in (self.folder / FORMAT).glob("*/??/*"):
             try:
@@ -176,9 +176,9 @@ def array_digest(array: np.ndarray) -> str:
     return state.hexdigest()
 
 
-def key_of(step: str, parts: Mapping[str, Any]) -> str:
+def key_of(step: str, inputs: Mapping[str, Any]) -> str:
     """Key of a step's record: the digest of all it depends on."""
-    return recipe_digest({"step": step, **parts})
+    return recipe_digest({"step": step, **inputs})
 
 
 def _digest(content: bytes) -> str:
@@ -202,12 +202,12 @@ def _unpacked(content: bytes) -> np.ndarray:
 
 
 def _touch(path: Path) -> bool:
-    """Note that the file was used now; whether it is there."""
+    """Mark the file as used now; returns whether it exists."""
     try:
         os.utime(path)
     except FileNotFoundError:
         return False
-    except OSError:  # a folder one may only read is of use, too
+    except OSError:  # a read-only folder may still be read
         return path.exists()
     return True
 

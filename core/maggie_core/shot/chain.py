@@ -1,12 +1,12 @@
-"""The mattes of one chain of frames, asked for one by one: made, or found in the state cache.
+"""The mattes of one chain of frames. Each step of a frame is computed, or found in the state cache.
 
-    a frame's pixels    picture and guidance as the network sees them
-    network             its window of three frames, and the network's matte of the frame before
-    refined            network's matte, the frame's pixels
-    matte               refined mattes of the frame and its two neighbours, and their pictures
+    step       depends on
+    network    images and guidance of its window of three frames, and the network's matte of the frame before
+    refined    the network's matte, and the image and guidance of the frame
+    matte      the refined mattes of the frame and its two neighbours, and their images
 
-Each of these steps is remembered under what it depends on, a frame's pixels and earlier results by their
-digests. A mask that is painted anew thus costs the frames that come out different, and no other.
+The cache's key of a step is the digest of what it depends on; images and earlier results count by their own
+digests. So a mask that is painted anew costs only the frames whose results change.
 """
 
 from __future__ import annotations
@@ -22,47 +22,46 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_api.errors import InputError
 from maggie_api.sequences import compact_frames
 from maggie_api.settings import Refine, Smooth
 from maggie_core.color import RepairCount
 from maggie_core.image.frame import Frame
 from maggie_core.model import MatteModel
-from maggie_core.model.matte_model import WINDOW
+from maggie_core.model.matte_model import WINDOW, TemporalState, Wanted
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
-from maggie_core.shot.cache import StateCache, array_digest, key_of
+from maggie_core.shot.cache import StateCache, key_of
 from maggie_core.shot.first_look import better_guidance
-from maggie_core.shot.frame_input import FrameInput
+from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
+from maggie_core.shot.inputs import InputAccount
 from maggie_core.shot.memo import CachedStep, LruCache
 
 PAD_PX = 64
-"""The network sees the working grid grown right and bottom to a multiple of this. The last row and column go
-on, so that a person cut by the picture's border does not seem to end there; published is black."""
+"""For the network the working grid is padded right and bottom to a multiple of this. The last row and column
+are repeated, so that a person cut by the image's border does not seem to end there. The published program
+pads with black."""
 
 Reused = Literal["nothing", "state", "matte"]
-"""What of a frame was found in the cache: nothing, the network's matte, or the finished one."""
-
-PIXELS = ("plate", "guidance", "pins")
-"""What a frame's pixels are of."""
+"""What was found in the cache for a frame: nothing, the network's matte, or the finished one."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides a chain's mattes, beside the pixels of its frames."""
+    """Everything that decides a chain's mattes beside the pixels of its frames."""
 
     refine: Refine
     smooth: Smooth
     carry_hidden: bool = False
-    """Whether a window's temporal state starts from the window before, as the paper says; published is 0."""
+    """Whether temporal state passes from window to window, as the paper says. The published program starts
+    every window from zeros."""
     first_look: float = 0.0
     """Size of the first look at a frame (`shot.first_look`), as a share of the frame's; 0 is none."""
     seeing: dict[str, Any] | None = None
-    """How files become pixels: colour, geometry, instances, ... With a cache only, as all below."""
+    """How files become pixels: colour, geometry, instances, ... Only with a cache, as all fields below."""
     network: dict[str, Any] | None = None
     """Weights and everything that decides the bits of a computation."""
     shot: str = ""
-    """What the shot is called when the cache tells what has changed since last time."""
+    """Identifies the shot, for the reason that is told when a matte was not found."""
 
 
 class Chain:
@@ -70,10 +69,12 @@ class Chain:
 
     Args:
         frames: frame numbers, ascending, warm-up and look-ahead included.
-        look: reads a frame; its InputError is remembered, and raised for every frame that needs this one.
-        files: digests by name of the files a look at a frame depends on.
+        read: reads a frame; raises `UnreadableFrameError` for one whose own files cannot be used, and
+            `InputsChangedError` for one that was another before.
+        files: digests by kind of the files of a frame as they are now.
+        account: what the mattes are made from is noted here.
         size: width and height of the working grid.
-        between: called between two steps of the work, with whether a frame is looked at next.
+        checkpoint: called between two steps of the work, with whether the next one reads a frame.
     """
 
     def __init__(
@@ -82,42 +83,43 @@ class Chain:
         frames: Sequence[int],
         recipe: Recipe,
         *,
-        look: Callable[[int], FrameInput],
+        read: Callable[[int], FrameInput],
         files: Callable[[int], dict[str, str]],
+        account: InputAccount,
         size: tuple[int, int],
         cache: StateCache | None = None,
-        between: Callable[[bool], None] = lambda looks: None,
+        checkpoint: Callable[[bool], None] = lambda reads: None,
     ) -> None:
         self.frames = tuple(frames)
-        self._between = between
+        self._checkpoint = checkpoint
         self._model, self._recipe, self._cache = model, recipe, cache
-        self._read, self._files, (self._width, self._height) = look, files, size
+        self._read, self._files, self._account, self._size = read, files, account, size
+        self._width, self._height = size
         self._last = len(self.frames) - 1
-        self._looks: LruCache[FrameInput] = LruCache(2 * WINDOW)
+        self._frame_inputs: LruCache[FrameInput] = LruCache(2 * WINDOW)
         self._features: LruCache[tuple[bool, Any]] = LruCache(WINDOW)
-        """Of a frame, and whether they are whole."""
+        """Features of a frame, and whether they are whole (see `_encoded`)."""
         self._windows: LruCache[_Window] = LruCache(1)
         self._flows: LruCache[Flows] = LruCache(2)
-        self._noted: dict[int, dict[str, Any]] = {}
-        self._broken: dict[int, InputError | OSError] = {}
-        steps = ("hidden", self._hidden_parts, self._make_hidden), ("network", self._parts, self._make)
+        self._frame_digests: dict[int, FrameDigest] = {}
+        steps = ("hidden", self._hidden_key, self._make_hidden), ("network", self._network_key, self._make)
         self._hidden, self._network = (CachedStep(*step, cache, chained=True) for step in steps)
-        self._refined = CachedStep("refine", self._refine_parts, self._make_refined, cache)
-        self._mattes = CachedStep("smooth", self._smooth_parts, self._make_smoothed, cache)
+        self._refined = CachedStep("refine", self._refine_key, self._make_refined, cache)
+        self._mattes = CachedStep("smooth", self._smooth_key, self._make_smoothed, cache)
 
     def close(self) -> None:
-        """Let go of every array: a chain and its steps hold each other, so nothing else would for long."""
-        for recent in (self._looks, self._features, self._windows, self._flows):
+        """Release every array. A chain and its steps refer to each other, so they are freed late."""
+        for recent in (self._frame_inputs, self._features, self._windows, self._flows):
             recent.keep(())
-        self._broken.clear()  # an error knows the calls it came through, and what they held
         for step in (self._hidden, self._network, self._refined, self._mattes):
             step.close()
 
     def matte(self, frame: int) -> tuple[np.ndarray, Reused, str]:
-        """(N, h, w) float32 alphas of `frame`, what of them was reused, and why not more.
+        """(N, h, w) float32 alphas of `frame` in [0, 1], what was reused, and the reason why not more.
 
         Raises:
-            InputError, OSError: a frame it depends on cannot be read.
+            UnreadableFrameError: the files of a frame it depends on cannot be used.
+            InputsChangedError: those of a frame have changed since they were read.
         """
         i = self.frames.index(frame)
         alphas = self._mattes.array(i)
@@ -127,67 +129,85 @@ class Chain:
         reused: Reused = "matte" if found else "nothing" if i in self._network.made else "state"
         return alphas, reused, self._remember(i, found=found)
 
-    def about(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
-        """Header of a frame (None when it was not read), (N,) bool who is there, and its repairs."""
-        i = self.frames.index(frame)
-        if self._cache is None or self._looks.get(i) is not None:
-            look = self._look(i)
-            return look.header, look.present, look.repairs
-        seen = self._seen(i)
-        present = np.array([there == "1" for there in seen["present"]])
-        return None, present, RepairCount(**seen["repairs"])
+    def without(self, frame: int) -> Chain:
+        """The same chain as if the shot had no such frame; what does not depend on it is taken over.
 
-    def picture(self, frame: int) -> np.ndarray:
-        """(3, h, w) what the network saw of a frame.
+        This chain is closed.
+        """
+        at = self.frames.index(frame)
+        rest = Chain(
+            self._model,
+            (*self.frames[:at], *self.frames[at + 1 :]),
+            self._recipe,
+            read=self._read,
+            files=self._files,
+            account=self._account,
+            size=self._size,
+            cache=self._cache,
+            checkpoint=self._checkpoint,
+        )
+        before = range(at)
+        self._frame_inputs.keep(before)
+        self._features.keep(before)
+        rest._frame_inputs.take(self._frame_inputs)
+        rest._features.take(self._features)
+        rest._frame_digests = {i: digest for i, digest in self._frame_digests.items() if i in before}
+        # The matte of frame i is made of its window; a smoothed one of its neighbours' windows, too.
+        whole = [i for i in before if self._window_of(i) + WINDOW <= at]
+        rest._hidden.take(self._hidden, whole)
+        rest._network.take(self._network, whole)
+        rest._refined.take(self._refined, whole)
+        rest._mattes.take(self._mattes, [i for i in whole if i + 1 in whole])
+        self.close()
+        return rest
+
+    def frame_info(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
+        """Header of a frame (None when it was not read), (N,) bool presence of instances, its repairs."""
+        i = self.frames.index(frame)
+        if self._cache is None or self._frame_inputs.get(i) is not None:
+            frame_input = self._frame_input(i)
+            return frame_input.header, frame_input.present, frame_input.repairs
+        digest = self._frame_digest(i)
+        present = np.array([there == "1" for there in digest.present])
+        return None, present, RepairCount(**digest.repairs)
+
+    def image(self, frame: int) -> np.ndarray:
+        """(3, h, w) float32 image of a frame as the network sees it, sRGB-encoded in [0, 1].
 
         Raises:
-            InputError, OSError: the frame cannot be read.
+            UnreadableFrameError, InputsChangedError: as `matte`.
         """
-        return self._look(self.frames.index(frame)).picture
+        return self._frame_input(self.frames.index(frame)).image
 
-    def _look(self, i: int) -> FrameInput:
-        if i in self._broken:
-            raise self._broken[i]
-        found = self._looks.get(i)
+    def _frame_input(self, i: int) -> FrameInput:
+        found = self._frame_inputs.get(i)
         if found is None:
-            self._between(True)
-            try:
-                found = self._read(self.frames[i])
-            except (InputError, OSError) as error:
-                self._broken[i] = error
-                raise
-            self._looks.put(i, found)
+            self._checkpoint(True)
+            found = self._read(self.frames[i])
+            self._frame_inputs.put(i, found)
         return found
 
-    def _seen(self, i: int) -> dict[str, Any]:
-        """Digests of a frame's pixels, who is there, and repairs."""
-        if i in self._broken:
-            raise self._broken[i]
-        if i not in self._noted:
+    def _frame_digest(self, i: int) -> FrameDigest:
+        """The digests of a frame's input: from the cache by those of its files, else of its arrays."""
+        if i not in self._frame_digests:
             assert self._cache is not None
-            key = key_of("seen", {"how": self._recipe.seeing, "files": self._files(self.frames[i])})
-            found = self._cache.recall(key)
+            frame = self.frames[i]
+            files = self._account.of(frame) or self._files(frame)
+            found = self._cache.recall(self._frame_key(files))
             if found is None:
-                look = self._look(i)
-                found = {
-                    "plate": array_digest(look.picture),
-                    "guidance": array_digest(look.guidance),
-                    "pins": "" if look.pinned is None else array_digest(look.pinned),
-                    "present": "".join("01"[bool(there)] for there in look.present),
-                    "repairs": asdict(look.repairs),
-                }
-                self._cache.record(key, found)
-            self._noted[i] = found
-        return self._noted[i]
+                self._frame_digests[i] = digest_of(self._frame_input(i))
+                self._cache.record(self._frame_key(self._account.of(frame)), asdict(self._frame_digests[i]))
+            else:
+                self._account.note(frame, files)
+                self._frame_digests[i] = FrameDigest(**found)
+        return self._frame_digests[i]
 
-    def _pixels(self, i: int) -> dict[str, str]:
-        """Digests of all the network sees of a frame."""
-        seen = self._seen(i)
-        return {what: seen[what] for what in PIXELS}
+    def _frame_key(self, files: dict[str, str]) -> str:
+        return key_of("frame", {"how": self._recipe.seeing, "files": files})
 
-    # The network: frame 0 comes from the first window, frame i from the one around it. The last frame has no
-    # second neighbour and keeps what its own frame says: published is to carry the matte before it on
-    # wherever nothing seems to change, which leaves a ghost where a change is overlooked.
+    # The network's matte of frame 0 comes from the first window, that of frame i from the window around it.
+    # The last frame has no frame after it and keeps the matte of its own features. The published program
+    # keeps the matte of the frame before wherever nothing seems to change; a change it misses leaves a ghost.
 
     def _window_of(self, i: int) -> int:
         return max(0, min(i - 1, self._last - WINDOW + 1))
@@ -200,14 +220,14 @@ class Chain:
     def _keeps_its_own(self, i: int) -> bool:
         return i == self._last and self._last >= WINDOW - 1
 
-    def _parts(self, i: int) -> dict[str, Any]:
+    def _network_key(self, i: int) -> dict[str, Any]:
         window = self._window_of(i)
         carried = self._recipe.carry_hidden and window > 0
         own = self._keeps_its_own(i)
         return {
             "network": self._recipe.network,
             "place": "own" if own else i - window,
-            "window": [self._pixels(j) for j in self._indices(window)],
+            "window": [self._frame_digest(j).pixels for j in self._indices(window)],
             "before": None if window == 0 or own else self._network.digest(window),
             "hidden": self._hidden.digest(window) if carried else None,
         }
@@ -218,15 +238,15 @@ class Chain:
             return result.own_last[0]
         return result.first if i == 0 else result.second
 
-    def _hidden_parts(self, i: int) -> dict[str, Any]:
+    def _hidden_key(self, i: int) -> dict[str, Any]:
         return {
             "network": self._recipe.network,
-            "window": [self._pixels(j) for j in self._indices(i - 1)] if i else None,
+            "window": [self._frame_digest(j).pixels for j in self._indices(i - 1)] if i else None,
             "hidden": self._hidden.digest(i - 1) if i > 1 else None,
         }
 
     def _make_hidden(self, i: int) -> np.ndarray:
-        """State before the window that starts at frame i; before the first there is none."""
+        """Temporal state before the window that starts at frame i; empty before the first window."""
         hidden = self._window(i - 1).hidden if i else None
         return np.zeros(0, np.float32) if hidden is None else hidden
 
@@ -234,23 +254,24 @@ class Chain:
         found = self._windows.get(window)
         if found is not None:
             return found
-        looks = {j: self._look(j) for j in self._indices(window)}
+        inputs = {j: self._frame_input(j) for j in self._indices(window)}
         before = hidden = None
         if window > 0:
             before = torch.from_numpy(self._network.array(window))
             if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
                 hidden = torch.from_numpy(state)
-        known = {j: self._grown(look.pinned) for j, look in looks.items() if look.pinned is not None}
-        self._features.keep(looks)
-        encoded = [self._encoded(j, looks[j], passed=j == window > 0) for j in self._indices(window)]
-        self._between(False)
+        fixed = {j: self._grown(each.pinned) for j, each in inputs.items() if each.pinned is not None}
+        self._features.keep(inputs)
+        encoded = [self._encoded(j, inputs[j], released=j == window > 0) for j in self._indices(window)]
+        self._checkpoint(False)
+        wanted: Wanted = "all"
+        if before is not None:
+            wanted = "middle" if window + WINDOW <= self._last else "after first"
         result = self._model.window(
             encoded,
-            previous=before,
-            hidden=hidden,
-            skip_first=before is not None,
-            skip_last=before is not None and window + WINDOW <= self._last,
-            known=[known.get(j) for j in self._indices(window)],
+            state=TemporalState(before, hidden),
+            wanted=wanted,
+            fixed_alphas=[fixed.get(j) for j in self._indices(window)],
         )
         state = result.hidden[0] if self._recipe.carry_hidden and result.hidden is not None else None
         made = _Window(
@@ -260,80 +281,87 @@ class Chain:
             None if state is None else _array(state),
         )
         self._windows.put(window, made)
-        self._between(False)
+        self._checkpoint(False)
         return made
 
-    def _encoded(self, j: int, look: FrameInput, *, passed: bool) -> Any:
-        """Features of frame j, as far as a window takes them that begins with it or has `passed` it."""
+    def _encoded(self, j: int, frame_input: FrameInput, *, released: bool) -> Any:
+        """Features of frame j; `released` of what only the windows before this one needed."""
         whole, found = self._features.get(j) or (False, None)
-        if found is None or not (whole or passed):
+        if found is None or not (whole or released):
             masks = better_guidance(
-                self._model, look.picture, look.guidance, share=self._recipe.first_look, pad_px=PAD_PX
+                self._model,
+                frame_input.image,
+                frame_input.guidance,
+                share=self._recipe.first_look,
+                pad_px=PAD_PX,
             )
-            found = self._model.encode(self._grown(look.picture), self._grown(masks))
-        if passed:
-            found = self._model.passed(found)
-        self._features.put(j, (not passed, found))
+            found = self._model.encode(self._grown(frame_input.image), self._grown(masks))
+        if released:
+            found = self._model.release_fine(found)
+        self._features.put(j, (not released, found))
         return found
 
     def _grown(self, planes: np.ndarray) -> Tensor:
-        """(C, h, w) with its last column and row repeated."""
+        """(C, h, w) padded to multiples of `PAD_PX` by repeating the last column and row."""
         margin = (0, -self._width % PAD_PX, 0, -self._height % PAD_PX)
         return F.pad(torch.from_numpy(planes).unsqueeze(0), margin, mode="replicate").squeeze(0)
 
     # The last steps.
 
-    def _refine_parts(self, i: int) -> dict[str, Any]:
+    def _refine_key(self, i: int) -> dict[str, Any]:
         return {
             "network": self._recipe.network,
             "how": self._recipe.refine,
             "alphas": self._network.digest(i),
-            "pixels": self._pixels(i),
+            "pixels": self._frame_digest(i).pixels,
         }
 
     def _make_refined(self, i: int) -> np.ndarray:
-        alphas, look = self._network.array(i)[:, : self._height, : self._width], self._look(i)
-        return _with_pins(refine_edges(alphas, look.picture, look.guidance, self._recipe.refine), look)
+        alphas = self._network.array(i)[:, : self._height, : self._width]
+        frame = self._frame_input(i)
+        return _with_pins(
+            refine_edges(alphas, frame.image, frame.guidance, self._recipe.refine), frame.pinned
+        )
 
     def _beside(self, i: int) -> list[int]:
         return [j for j in (i - 1, i + 1) if 0 <= j <= self._last] if self._recipe.smooth != "none" else []
 
-    def _smooth_parts(self, i: int) -> dict[str, Any]:
+    def _smooth_key(self, i: int) -> dict[str, Any]:
         return {
             "network": self._recipe.network,
             "how": self._recipe.smooth,
             "frames": [
-                (self._refined.digest(j), self._seen(j)["plate"], self._seen(j)["present"])
+                (self._refined.digest(j), self._frame_digest(j).plate, self._frame_digest(j).present)
                 for j in (i, *self._beside(i))
             ],
-            "pins": self._seen(i)["pins"],
+            "pins": self._frame_digest(i).pins,
         }
 
     def _make_smoothed(self, i: int) -> np.ndarray:
-        # In ascending order, as the frames come: the network then goes over them once.
+        # In ascending order, so that the network goes over the frames once.
         alphas = {j: self._refined.array(j) for j in sorted((i, *self._beside(i)))}
         beside = [
-            (self._look(j).picture, alphas[j], self._look(j).present, partial(self._ways, i, j))
+            (self._frame_input(j).image, alphas[j], self._frame_input(j).present, partial(self._ways, i, j))
             for j in self._beside(i)
         ]
         if not beside:
             return alphas[i]
-        look = self._look(i)
-        return _with_pins(smoothed(look.picture, alphas[i], beside), look)
+        frame_input = self._frame_input(i)
+        return _with_pins(smoothed(frame_input.image, alphas[i], beside), frame_input.pinned)
 
     def _ways(self, i: int, j: int) -> Flows:
-        """The flows from frame i to the one beside it; both need them."""
+        """The flows between frame i and frame j beside it."""
         first = min(i, j)
         found = self._flows.get(first)
         if found is None:
-            found = flows(self._look(first).picture, self._look(first + 1).picture)
+            found = flows(self._frame_input(first).image, self._frame_input(first + 1).image)
             self._flows.put(first, found)
         return found if first == i else found.turned
 
     # What has changed since last time.
 
     def _remember(self, i: int, *, found: bool) -> str:
-        """Note what the matte of a frame was made from; unless it was `found`, say what is new in that."""
+        """Record what the matte of a frame was made from. Unless it was `found`, return what has changed."""
         assert self._cache is not None
         around = range(max(0, i - 2), min(self._last, i + 2) + 1)
         noted = {
@@ -343,10 +371,12 @@ class Chain:
                 "refine": self._recipe.refine,
                 "smooth": self._recipe.smooth,
             },
-            "frames": {str(self.frames[j]): self._pixels(j) for j in around if j in self._noted},
+            "frames": {
+                str(self.frames[j]): self._frame_digest(j).pixels for j in around if j in self._frame_digests
+            },
             "before": {str(self.frames[j]): self._network.digest(j) for j in (i - 2,) if j >= 0},
         }
-        now = json.loads(json.dumps(noted))  # as it will be recalled
+        now = json.loads(json.dumps(noted))  # in the form in which it is recalled
         key = key_of("last time", {"shot": self._recipe.shot, "frame": self.frames[i]})
         before = self._cache.recall(key)
         if before != now:
@@ -358,12 +388,12 @@ class Chain:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """What is kept of a window's result, on the grown grid: (N, H, W) mattes of its first frames."""
+    """What is kept of a window's result: (N, H, W) mattes of its first frames, on the padded grid."""
 
     first: np.ndarray
     second: np.ndarray
     own_last: np.ndarray
-    """(1, N, H, W) the last frame's matte before the fusion, or none where nobody asks for it."""
+    """(1, N, H, W) matte of the last frame before the fusion; (0, N, H, W) where it is not needed."""
     hidden: np.ndarray | None
 
 
@@ -371,12 +401,12 @@ def _array(planes: Tensor) -> np.ndarray:
     return planes.float().cpu().numpy().copy()
 
 
-def _with_pins(alphas: np.ndarray, look: FrameInput) -> np.ndarray:
-    return alphas if look.pinned is None else np.where(np.isnan(look.pinned), alphas, look.pinned)
+def _with_pins(alphas: np.ndarray, pinned: np.ndarray | None) -> np.ndarray:
+    return alphas if pinned is None else np.where(np.isnan(pinned), alphas, pinned)
 
 
 def _news(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """What differs between two notes of the same frame, in a phrase."""
+    """What differs between two records of the same frame, in a phrase."""
     was, recipe = before["recipe"], now["recipe"]
     changed = [name for name in sorted(recipe.keys() | was.keys()) if recipe.get(name) != was.get(name)]
     if changed:
@@ -385,8 +415,8 @@ def _news(before: dict[str, Any], now: dict[str, Any]) -> str:
     for what in PIXELS:
         frames = [
             frame
-            for frame, seen in now["frames"].items()
-            if frame in before["frames"] and before["frames"][frame][what] != seen[what]
+            for frame, digests in now["frames"].items()
+            if frame in before["frames"] and before["frames"][frame][what] != digests[what]
         ]
         if frames:
             words.append(f"{what} of {compact_frames(map(int, frames))}")

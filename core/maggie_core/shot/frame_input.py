@@ -1,13 +1,17 @@
-"""One frame as the network sees it."""
+"""One frame as the network sees it, and its digests."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from maggie_core.color import RepairCount
 from maggie_core.image.frame import Frame
+from maggie_core.shot.cache import array_digest
+
+PIXELS = ("plate", "guidance", "pins")
+"""Digests of a `FrameDigest` that the network's matte depends on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +21,7 @@ class FrameInput:
     header: Frame
     """The plate's frame without its pixels."""
     repairs: RepairCount
-    picture: np.ndarray
+    image: np.ndarray
     """(3, h, w) float32, sRGB-encoded in [0, 1]."""
     guidance: np.ndarray
     """(N, h, w) float32."""
@@ -29,3 +33,35 @@ class FrameInput:
         """(N,) bool: who has guidance, or a pin."""
         there = np.asarray(self.guidance.any(axis=(1, 2)))
         return there if self.pinned is None else there | ~np.isnan(self.pinned[:, 0, 0])
+
+
+@dataclass(frozen=True)
+class FrameDigest:
+    """What the cache keeps of a `FrameInput`, as JSON can hold it."""
+
+    plate: str
+    """Digest of the image."""
+    guidance: str
+    pins: str
+    """Digest of the pinned alphas; empty where the frame has none."""
+    present: str
+    """`1` for each instance that has guidance or a pin, `0` for the others."""
+    repairs: dict[str, int]
+    """The fields of its `RepairCount`."""
+
+    @property
+    def pixels(self) -> dict[str, str]:
+        """Digests of all that the network sees of the frame."""
+        return {name: getattr(self, name) for name in PIXELS}
+
+
+def digest_of(frame_input: FrameInput) -> FrameDigest:
+    """The digests of a frame's arrays."""
+    pinned = frame_input.pinned
+    return FrameDigest(
+        plate=array_digest(frame_input.image),
+        guidance=array_digest(frame_input.guidance),
+        pins="" if pinned is None else array_digest(pinned),
+        present="".join("01"[bool(there)] for there in frame_input.present),
+        repairs=asdict(frame_input.repairs),
+    )

@@ -1,72 +1,46 @@
-"""One object per shot: frames in, mattes out.
+"""`ShotMatter`: the frames of a shot in, its mattes out.
 
-Temporal state runs in chains. A shot is cut into segments counted from its first frame; each segment's chain
-starts a few warm-up frames earlier and needs one frame more than it delivers. So a matte depends on a bounded
-set of frames that has nothing to do with what was asked for or in which order, and memory does not grow with
-the shot.
+Temporal state runs in chains. A shot is cut into segments counted from its first frame. The chain of a
+segment starts a few warm-up frames before it and needs one frame more than it delivers. So a matte depends on
+a bounded set of frames, whatever frames are asked for and in which order, and memory does not grow with the
+shot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import cached_property
+from typing import Literal
 
-import numpy as np
 import torch
 
 from maggie_api import segments
-from maggie_api.errors import FrameError, InputError, MaggieError
+from maggie_api.errors import FrameError
 from maggie_api.segments import SegmentRule
 from maggie_api.sequences import compact_frames
 from maggie_api.settings import Detail, MatteSettings, Refine, Smooth
 from maggie_core import sparse
-from maggie_core.color import ColorSettings, PlateView, RepairCount
-from maggie_core.guidance import Guidance, Pins, exclusive
+from maggie_core.color import AUTO_EXPOSURE_AT, ColorSettings, PlateView
+from maggie_core.guidance import Guidance, Pins
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry, geometry_for
-from maggie_core.image.window import Window, reframe
 from maggie_core.io.frames import FrameSource
-from maggie_core.io.plate import read_plate
-from maggie_core.mattes import sum_to_one
+from maggie_core.io.plate import plate_windows, read_plate
 from maggie_core.model import MatteModel
-from maggie_core.postprocess.full_resolution import add_detail, has_detail, slope_of
-from maggie_core.runtime.fingerprint import backend_class
-from maggie_core.runtime.heap import give_back
+from maggie_core.postprocess.full_resolution import has_detail
+from maggie_core.runtime.fingerprint import determinism_fingerprint
+from maggie_core.runtime.heap import trim_heap
 from maggie_core.shot.cache import StateCache
-from maggie_core.shot.chain import Chain, Recipe, Reused
-from maggie_core.shot.frame_input import FrameInput
+from maggie_core.shot.chain import Recipe
 from maggie_core.shot.prefetch import Prefetch
+from maggie_core.shot.reading import ShotReader
+from maggie_core.shot.regions import Pass, plan_passes
+from maggie_core.shot.segment import FrameFailure, MatteResult, Segment, SegmentSettings
 
-
-@dataclass(frozen=True, eq=False)
-class MatteResult:
-    """The mattes of one frame."""
-
-    frame: int
-    alphas: np.ndarray
-    """(N, H, W) float32 coverage in [0, 1] over `geometry.region`, in the guidance's order of instances."""
-    geometry: Geometry
-    header: Frame
-    """The plate's frame without its pixels: windows, pixel aspect and metadata."""
-    repairs: RepairCount
-    """What was repaired in the network's copy of the plate."""
-    extra: dict[str, np.ndarray] = field(default_factory=dict)
-    """(H, W) planes by name: `residual` and `contested` under `sum_to_one`."""
-    reused: Reused = "nothing"
-    """What was found in the cache."""
-    why: str = ""
-    """With a cache: why not the finished matte was found."""
-
-
-@dataclass(frozen=True)
-class FrameFailure:
-    """A frame that cannot be matted, and why; other frames are not affected."""
-
-    frame: int
-    error: MaggieError
+__all__ = ["FrameFailure", "MatteResult", "ShotMatter"]
 
 
 class ShotMatter:
@@ -77,13 +51,14 @@ class ShotMatter:
         plate: the input frames.
         guidance: the masks, from `guidance.combine`.
         settings: what changes the pixels.
-        shot_frames: the whole shot's frame numbers, ascending; None means all the plate has. Give it
-            when only a part of the shot is at hand, so that segments stay where they are.
-        pins: alphas that are delivered as they are, and that the frames beside them go on from.
-        cache: keeps what was computed from run to run. It changes no pixel.
-        between: called between two steps of the work, with whether a frame is read for the next one; it may
-            wait, and what it raises ends the run.
+        shot_frames: the whole shot's frame numbers, ascending; None means all the plate has. Give it when
+            only a part of the shot is there, so that segments stay where they are.
+        pins: alphas that are delivered as they are; the network continues from them in the frames beside.
+        cache: keeps results from run to run. It changes no pixel.
+        checkpoint: called between two steps of the work, with whether the next one reads a frame. It may
+            wait; what it raises ends the run, so it raises `Cancelled` to stop.
         overlap: read a frame ahead, in a thread of its own, while others are computed. It changes no pixel.
+        with_scene: results carry the scene-linear plate.
 
     Raises:
         FrameError: the plate lacks frames of the shot.
@@ -102,61 +77,124 @@ class ShotMatter:
         shot_frames: Sequence[int] | None = None,
         pins: Pins | None = None,
         cache: StateCache | None = None,
-        between: Callable[[bool], None] = lambda reads: None,
+        checkpoint: Callable[[bool], None] = lambda reads: None,
         overlap: bool = True,
+        with_scene: bool = False,
     ):
-        sparse.chosen(model.device)  # says now what cannot be had
+        sparse.chosen(model.device)  # raises here, before a frame is read
         self.model, self.plate, self.guidance = model, plate, guidance
         self.settings = settings or MatteSettings()
         self.pins, self.cache = pins, cache
-        self._between, self._overlap = between, overlap
+        self._checkpoint, self._overlap, self._with_scene = checkpoint, overlap, with_scene
+        self._planned: dict[tuple[int, int], tuple[Pass, ...]] = {}
         self.shot_frames = tuple(plate.frames if shot_frames is None else shot_frames)
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
         self._place = {frame: index for index, frame in enumerate(self.shot_frames)}
+
+    @cached_property
+    def effective(self) -> MatteSettings:
+        """The settings as they take effect: every "auto" and every default of elsewhere is resolved.
+
+        `ocio` is the identity of the configuration. `working_px` is what was asked for: `geometry` says the
+        size that a smaller plate gives. An automatic exposure is measured on frames of the plate.
+
+        Raises:
+            FrameError: a frame that this needs cannot be read.
+            ColorError: the colour space or the configuration is not there.
+        """
+        return replace(
+            self.settings,
+            scale=self._scale,
+            detail=self._detail,
+            refine=self._refine,
+            smooth=self._smooth,
+            ocio=self.view.config_id,
+            colorspace=self.view.colorspace,
+            exposure_ev=self.view.exposure_ev,
+        )
+
+    @property
+    def _refine(self) -> Refine:
         asked = self.settings.refine
-        self.refine: Refine = model.info.refine if asked == "auto" else asked
-        """The last step that takes effect."""
-        wanted = model.info.smooth if self.settings.smooth == "auto" else self.settings.smooth
-        self.smooth: Smooth = wanted if model.is_video else "none"
-        """How frames are made to agree, as it takes effect."""
+        return self.model.info.refine if asked == "auto" else asked
 
-    @cached_property
-    def geometry(self) -> Geometry:
-        """Region and working grid, from the shot's first frame."""
-        first = self._read(self.shot_frames[0])
-        s = self.settings
-        return geometry_for(first, working_px=s.working_px, data_window=s.data_window)
+    @property
+    def _smooth(self) -> Smooth:
+        if not self.model.is_video:
+            return "none"
+        asked = self.settings.smooth
+        return self.model.info.smooth if asked == "auto" else asked
 
-    @cached_property
-    def detail(self) -> Detail:
-        """Where edges are decided, as it takes effect: a small plate holds nothing more."""
+    @property
+    def _scale(self) -> Literal["auto", "off"]:
+        """A model that does not say which sizes it was trained for sees the whole frame."""
+        return "off" if self.model.info.person_px is None else self.settings.scale
+
+    @property
+    def _detail(self) -> Detail:
+        """A small plate holds nothing more than its working grid."""
         return self.settings.detail if has_detail(self.geometry) else "working"
 
     @cached_property
+    def geometry(self) -> Geometry:
+        """Region and working grid, from the shot's first frame.
+
+        With the data window "plate" the headers of all frames are read, for the region holds whatever one of
+        them stores.
+        """
+        first = self._read(self.shot_frames[0])
+        s = self.settings
+        later = self.shot_frames[1:] if s.data_window == "plate" else ()
+        windows = plate_windows(self.plate, later, layer=s.plate_layer)
+        return geometry_for(first, working_px=s.working_px, data_window=s.data_window, data_windows=windows)
+
+    @cached_property
     def view(self) -> PlateView:
-        """How the plate's colours reach the network."""
+        """The conversion of the plate's colours for the network."""
         s = self.settings
         colour = ColorSettings(s.ocio, s.colorspace, s.exposure_ev, s.highlights)
-        sample = dict.fromkeys([0, len(self.shot_frames) // 2, len(self.shot_frames) - 1])
+        sample = [frame for i, frame in enumerate(self.shot_frames) if i in AUTO_EXPOSURE_AT]
         return PlateView(
             colour,
-            example_path=self.plate.colorspace_hint,
-            auto_frames=lambda: (self._read(self.shot_frames[i]).pixels for i in sample),
+            example_path=self.plate.path(self.shot_frames[0]),
+            auto_frames=lambda: (self._read(frame).pixels for frame in sample),
         )
 
-    def influence(self, frame: int) -> tuple[int, ...]:
-        """Every frame whose plate or guidance the matte of `frame` depends on, ascending."""
+    def influence(self, frame: int, *, without: Collection[int] = ()) -> tuple[int, ...]:
+        """Every frame whose plate or guidance the matte of `frame` depends on, ascending.
+
+        Args:
+            without: frames that cannot be used. The matte then depends on frames behind them, and on their
+                being damaged: they are among the frames, too.
+        """
         if not self.model.is_video:
             return (frame,)
-        wanted = segments.needed(self._index(frame), len(self.shot_frames), **self._segments)
-        return self.shot_frames[wanted.start : wanted.stop]
+        index, rule = self._index(frame), self._segments
+        start, end = segments.chain(index, len(self.shot_frames), **rule)
+        frames = self.shot_frames[start : end + 1]
+        left = [each for each in frames if each == frame or each not in without]
+        last = segments.last_needed(left.index(frame), len(left) + 1, ahead=rule["ahead"])
+        # Where the chain ends before it has what is needed, damaged frames at its end have cut it short.
+        return frames if last >= len(left) else tuple(each for each in frames if each <= left[last])
+
+    def passes(self, frame: int) -> tuple[Pass, ...]:
+        """Where the network looks for the matte of `frame`, and how closely."""
+        start, end = self._chain(self._index(frame))
+        if (start, end) not in self._planned:
+            self._planned[start, end] = self._plan(start, end)
+        return self._planned[start, end]
+
+    def files(self, frame: int) -> dict[str, str]:
+        """Digests of a frame's plate, guidance and pins as they are now, by kind."""
+        return self._reader.files(frame)
 
     def run(self, frames: Iterable[int] | None = None) -> Generator[MatteResult | FrameFailure, None, None]:
         """Matte `frames` (default: the whole shot), in ascending order, one by one.
 
-        A frame's matte is the same whatever else is asked for. A plate or mask that cannot be read fails the
-        frames it influences; the others go on. Close it where it is not used up: it has a thread.
+        A frame's matte is the same whatever else is asked for. A frame whose plate or masks cannot be used
+        fails; its neighbours are matted without it and say so. Close it where it is not used up: it has a
+        thread.
         """
         wanted = sorted(set(self.shot_frames if frames is None else frames))
         outside = [frame for frame in wanted if frame not in self._place]
@@ -168,143 +206,92 @@ class ShotMatter:
         by_chain: dict[tuple[int, int], list[int]] = {}
         for frame in wanted:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
-        looked_at = [frame for asked in by_chain.values() for frame in self.influence(asked[-1])]
-        in_detail = wanted if self.detail == "full" else []
+        runs = {chain: self._segment(chain, asked[0]) for chain, asked in by_chain.items()}
+        read = [(chain, each) for chain, asked in by_chain.items() for each in self.influence(asked[-1])]
+        in_detail = [(chain, each) for chain, asked in by_chain.items() for each in asked]
         with ThreadPoolExecutor(1, "reading") if self._overlap else nullcontext() as pool:
-            looks = Prefetch(self._look, looked_at, pool)
-            plates = Prefetch(self._stored, in_detail, pool)
-            for (start, end), asked in by_chain.items():
-                yield from self._run_chain(start, end, asked, looks, plates)
+            inputs = Prefetch(lambda key: runs[key[0]].read_now(key[1]), read, pool)
+            plates = Prefetch(
+                lambda key: runs[key[0]].read_plate_now(key[1]),
+                in_detail if self._detail == "full" else [],
+                pool,
+            )
+            for chain, asked in by_chain.items():
+                runs[chain].read = lambda frame, chain=chain: inputs.get((chain, frame))
+                runs[chain].read_plate = lambda frame, chain=chain: plates.get((chain, frame))
+                with closing(runs[chain]):
+                    for frame in asked:
+                        yield _trimmed(runs[chain].matte(frame))  # kept by whoever takes it alone
 
-    def scene_linear(self, frame: int) -> np.ndarray:
-        """(H, W, 3) float32 scene-linear plate over the region; as stored where it is linear already."""
-        picture = self._read(frame)
-        return self.view.scene_linear(reframe(picture.pixels, picture.data, self.geometry.region))
-
-    def _run_chain(
-        self, start: int, end: int, asked: list[int], looks: Prefetch[FrameInput], plates: Prefetch[Frame]
-    ) -> Iterator[MatteResult | FrameFailure]:
-        chain = Chain(
-            self.model,
+    def _segment(self, chain: tuple[int, int], frame: int) -> Segment:
+        start, end = chain
+        return Segment(
             self.shot_frames[start : end + 1],
-            self._recipe,
-            look=looks.get,
-            files=self._files,
-            size=self.geometry.working_size,
-            cache=self.cache,
-            between=self._between,
+            SegmentSettings(
+                self.model,
+                self._reader,
+                self.pins,
+                self._detail,
+                self.settings.sum_to_one,
+                self._with_scene,
+                self._recipe,
+                self.cache,
+                self._checkpoint,
+            ),
+            passes=lambda: self.passes(frame),
+            reach=lambda frame, without: self.influence(frame, without=without),
         )
-        with closing(chain):
-            for frame in asked:
-                yield self._matted(chain, frame, plates)  # kept by whoever takes it alone
 
-    def _matted(self, chain: Chain, frame: int, plates: Prefetch[Frame]) -> MatteResult | FrameFailure:
-        try:
-            return self._result(chain, frame, plates)
-        except (InputError, OSError) as error:
-            return FrameFailure(frame, error if isinstance(error, MaggieError) else FrameError(str(error)))
-        finally:
-            give_back()
+    def _plan(self, start: int, end: int) -> tuple[Pass, ...]:
+        count = len(self.guidance.instances)
+        if self._scale == "off":
+            return plan_passes([], self.geometry, count=count, range_px=None)
+        looked_at = [self.shot_frames[i] for i in segments.sampled(start, end)]
+        extents = [self._reader.extents(frame) for frame in looked_at]
+        return plan_passes(
+            extents,
+            self.geometry,
+            count=count,
+            range_px=self.model.info.person_px,
+            most=self.model.most_instances,
+        )
 
     @cached_property
-    def _recipe(self) -> Recipe:
-        """What decides the pixels of every chain, for the cache by name."""
-        refine, smooth, hidden = self.refine, self.smooth, self.settings.carry_hidden
+    def _reader(self) -> ShotReader:
+        return ShotReader(
+            self.plate, self.guidance, self.pins, self.settings, geometry=self.geometry, view=self.view
+        )
+
+    def _recipe(self, each: Pass) -> Recipe:
+        """What decides the pixels of every chain of a pass, for the cache by name."""
+        refine, smooth, hidden = self._refine, self._smooth, self.settings.carry_hidden
         if self.cache is None:
             return Recipe(refine, smooth, hidden, self.model.info.first_look)
         s, view = self.settings, self.view
-        names = tuple(instance.name for instance in self.guidance.instances)
+        names = tuple(self.guidance.instances[n].name for n in each.shown)
         seeing = {
-            "ocio": view.config_id,
+            "ocio": view.digest,
             "colorspace": view.colorspace,
             "exposure_ev": view.exposure_ev,
             "highlights": s.highlights,
             "plate_layer": s.plate_layer,
             "overlap": s.overlap,
-            "geometry": asdict(self.geometry),
+            "geometry": asdict(each.geometry),
             "instances": names,
-            **backend_class(torch.device("cpu"), "fp32"),
+            "of": tuple(instance.name for instance in self.guidance.instances),
+            **determinism_fingerprint(torch.device("cpu"), "fp32"),
         }
         network = {"weights": self.model.digest, "carry_hidden": hidden}
-        network |= backend_class(self.model.device, self.model.precision)
+        network |= determinism_fingerprint(self.model.device, self.model.precision)
         network["sparse"] = sparse.chosen(self.model.device)
+        shot = f"{self.plate.colorspace_hint} {names} {asdict(each.geometry.region)}"
         look = self.model.info.first_look
         if look:
             network["first_look"] = look
-        return Recipe(
-            refine, smooth, hidden, look, seeing, network, shot=f"{self.plate.colorspace_hint} {names}"
-        )
-
-    def _look(self, frame: int) -> FrameInput:
-        plate = self._stored(frame)
-        if plate.display != self.geometry.display:
-            raise FrameError(
-                f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
-                f"{self.geometry.display.width}x{self.geometry.display.height}: "
-                "frames of one shot share a format"
-            )
-        picture, repairs = self.view.to_model(
-            plate.pixels, geometry=self.geometry, data=plate.data, code_max=plate.code_max
-        )
-        masks = exclusive(self.guidance.read(frame, self.geometry), self.settings.overlap)
-        pinned = None if self.pins is None else self.pins.working(frame, self.geometry, len(masks))
-        return FrameInput(
-            _bare(plate), repairs, np.ascontiguousarray(picture.transpose(2, 0, 1)), masks, pinned
-        )
-
-    def _files(self, frame: int) -> dict[str, str]:
-        return {
-            "plate": self.plate.digest(frame),
-            "guidance": self.guidance.digest(frame),
-            "pins": "" if self.pins is None else self.pins.digest(frame),
-        }
-
-    def _result(self, chain: Chain, frame: int, plates: Prefetch[Frame]) -> MatteResult:
-        small, reused, why = chain.matte(frame)
-        header, present, repairs = chain.about(frame)
-        # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
-        small = small * present[:, None, None].astype(np.float32)
-        alphas = self.geometry.from_working(small)
-        np.clip(alphas, 0, 1, out=alphas)
-        pinned = {} if self.pins is None else self.pins.exact(frame, self.geometry)
-        if self.detail == "full":
-            self._between(True)
-            self._add_detail(alphas, small, chain.picture(frame), lambda: plates.get(frame), but=pinned)
-        for place, plane in pinned.items():
-            alphas[place] = plane
-        extra: dict[str, np.ndarray] = {}
-        if self.settings.sum_to_one:
-            alphas, extra = sum_to_one(alphas, fixed=list(pinned))
-        header = header or _bare(self._read(frame))
-        return MatteResult(frame, alphas, self.geometry, header, repairs, extra, reused, why)
-
-    def _add_detail(
-        self,
-        alphas: np.ndarray,
-        small: np.ndarray,
-        picture: np.ndarray,
-        read: Callable[[], Frame],
-        *,
-        but: Container[int],
-    ) -> None:
-        slopes = [None if n in but else slope_of(alpha, picture) for n, alpha in enumerate(small)]
-        if all(slope is None for slope in slopes):
-            return
-        plate = read()
-
-        def see(part: Window) -> np.ndarray:
-            as_stored = Geometry(plate.display, part, working_px=max(part.width, part.height))
-            return self.view.to_model(
-                plate.pixels, geometry=as_stored, data=plate.data, code_max=plate.code_max
-            )[0]
-
-        add_detail(alphas, slopes, picture, geometry=self.geometry, see=see)
+        return Recipe(refine, smooth, hidden, look, seeing, network, shot=shot)
 
     def _read(self, frame: int) -> Frame:
-        self._between(True)
-        return self._stored(frame)
-
-    def _stored(self, frame: int) -> Frame:
+        self._checkpoint(True)
         return read_plate(self.plate, frame, layer=self.settings.plate_layer)
 
     def _index(self, frame: int) -> int:
@@ -321,10 +308,11 @@ class ShotMatter:
     @property
     def _segments(self) -> SegmentRule:
         s = self.settings
-        ahead = segments.look_ahead(smooth=self.smooth != "none")
+        ahead = segments.look_ahead(smooth=self._smooth != "none")
         return {"segment": s.segment, "warmup": s.warmup_frames, "ahead": ahead}
 
 
-def _bare(plate: Frame) -> Frame:
-    """A frame's header alone."""
-    return replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
+def _trimmed(result: MatteResult | FrameFailure) -> MatteResult | FrameFailure:
+    """Give the memory back that a frame took."""
+    trim_heap()
+    return result

@@ -1,9 +1,9 @@
-"""What a chain has computed and may need again."""
+"""Results of a chain that may be needed again, in memory and in the state cache."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -15,36 +15,44 @@ V = TypeVar("V")
 
 
 class CachedStep:
-    """What one step makes, an array for each frame of a chain: at hand, found in the cache, or made.
+    """One step of a chain: an array for each frame, from memory, from the cache, or computed.
 
     Args:
-        parts: everything the array of a frame depends on; for the cache.
-        make: the array of a frame.
-        chained: the step starts from its own result of the frame before.
+        key_inputs: everything the array of a frame depends on; the cache's key is its digest.
+        make: computes the array of a frame.
+        chained: the step needs its own result of the frame before.
     """
 
     def __init__(
         self,
         name: str,
-        parts: Callable[[int], dict[str, Any]],
+        key_inputs: Callable[[int], dict[str, Any]],
         make: Callable[[int], np.ndarray],
         cache: StateCache | None,
         *,
         chained: bool = False,
     ) -> None:
-        self._name, self._parts, self._make_one, self._cache = name, parts, make, cache
+        self._name, self._key_inputs, self._make_one, self._cache = name, key_inputs, make, cache
         self._chained = chained
         self._digests: dict[int, str] = {}
         self._recent: LruCache[np.ndarray] = LruCache(WINDOW + 1)
         self.made: set[int] = set()
-        """Frames whose array was made here."""
+        """Frames whose array was computed here."""
 
     def close(self) -> None:
-        """Let go of every array."""
+        """Release every array."""
         self._recent.keep(())
 
+    def take(self, other: CachedStep, frames: Iterable[int]) -> None:
+        """Take over what another step of this kind has of some frames."""
+        wanted = set(frames)
+        self._digests = {i: digest for i, digest in other._digests.items() if i in wanted}
+        self.made = other.made & wanted
+        other._recent.keep([i for i in other._recent if i in wanted])
+        self._recent.take(other._recent)
+
     def digest(self, i: int) -> str:
-        """Digest of the array of frame i; with a cache only."""
+        """Digest of the array of frame i. Only with a cache."""
         assert self._cache is not None
         for j in range(i + 1) if self._chained else (i,):  # ascending, since each key needs the one before
             if j not in self._digests:
@@ -86,11 +94,11 @@ class CachedStep:
         return made
 
     def _key(self, i: int) -> str:
-        return key_of(self._name, self._parts(i))
+        return key_of(self._name, self._key_inputs(i))
 
 
 class LruCache(Generic[V]):
-    """The values used last, a few of them."""
+    """The `count` values that were used last."""
 
     def __init__(self, count: int) -> None:
         self._values: OrderedDict[int, V] = OrderedDict()
@@ -108,6 +116,14 @@ class LruCache(Generic[V]):
         while len(self._values) > self._count:
             self._values.popitem(last=False)
 
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(self._values))
+
+    def take(self, other: LruCache[V]) -> None:
+        """Take over the values of another."""
+        for key in other:
+            self.put(key, other._values[key])
+
     def keep(self, keys: Iterable[int]) -> None:
         """Forget all others."""
-        self._values = OrderedDict((key, self._values[key]) for key in keys if key in self._values)
+        self._values = OrderedDict((key, self._values[key]) for key in list(keys) if key in self._values)

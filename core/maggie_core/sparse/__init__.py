@@ -1,7 +1,7 @@
 """Sparse tensors and convolutions: one interface, one file per backend.
 
-A backend is a module with `submanifold_conv3` and `inverse_conv3` as in `native`, which is complete,
-runs everywhere and is what every other backend is checked against. `$MAGGIE_SPARSE` asks for another.
+A backend is a module with `submanifold_conv3` and `inverse_conv3` as in `native`. That backend is complete
+and runs everywhere; tests compare the others with it. `$MAGGIE_SPARSE` names another.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ BACKENDS = ("native", "spconv")
 
 
 def submanifold_conv3(rows: Tensor, weight: Tensor, bias: Tensor | None, sites: Sites) -> Tensor:
-    """As `native.submanifold_conv3`, by the backend that is asked for."""
+    """As `native.submanifold_conv3`, by the backend that `$MAGGIE_SPARSE` names."""
     return _backend(rows).submanifold_conv3(rows, weight, bias, sites)
 
 
 def inverse_conv3(rows: Tensor, weight: Tensor, coarse: Sites, fine: Sites) -> Tensor:
-    """As `native.inverse_conv3`, by the backend that is asked for."""
+    """As `native.inverse_conv3`, by the backend that `$MAGGIE_SPARSE` names."""
     return _backend(rows).inverse_conv3(rows, weight, coarse, fine)
 
 

@@ -1,7 +1,7 @@
 """Active sites of a stack of maps, and the rulebooks that join them.
 
 A site is one pixel (m, y, x) of one map; features live in a matrix with one row per site, so memory and
-work follow the number of undecided pixels and not the picture. Rulebooks are built once per scale and shared
+work follow the number of undecided pixels and not the image. Rulebooks are built once per scale and shared
 by every convolution at that scale.
 
 Source: Graham et al., "3D Semantic Segmentation with Submanifold Sparse Convolutional Networks", CVPR 2018.
@@ -23,7 +23,7 @@ PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Where maps begin in a picture of height x width pixels."""
+    """Places of maps in an image of height x width pixels."""
 
     corner: Tensor
     """(M, 2) int64: y and x of each map."""
@@ -44,7 +44,7 @@ class Sites:
     height: int
     width: int
     part: Part | None = None
-    """Where the maps lie in a larger picture; None where each is all of it."""
+    """Places of the maps in a larger image; None where each map is the whole image."""
 
     @classmethod
     def where(cls, active: Tensor, part: Part | None = None) -> Sites:
@@ -69,10 +69,10 @@ class Sites:
 
     @cached_property
     def places(self) -> Tensor:
-        """(n,) row of each site in a layout where the neighbours in a line of the picture are neighbours.
+        """(n,) row of each site in a layout where the neighbours in a line of the image are neighbours.
 
         Zero rows stand for what is missing between: one in a gap of one pixel, two in a wider one, three at
-        both ends. So every 3x1 window of the picture that holds a site is three rows in a piece.
+        both ends. So every 3x1 window of the image that holds a site is three rows in a piece.
         """
         if len(self) == 0:
             return self._padded
@@ -120,13 +120,13 @@ class Sites:
         return Sites.where(active[:, :height, :width], part)
 
     @property
-    def picture(self) -> tuple[int, int]:
-        """Height and width of the picture the maps lie in."""
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the image the maps lie in."""
         return (self.height, self.width) if self.part is None else (self.part.height, self.part.width)
 
     @cached_property
     def pixels(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(n,) map, y and x of each site in the picture."""
+        """(n,) map, y and x of each site in the image."""
         m, y, x = self.coords.unbind(1)
         if self.part is None:
             return m, y, x
@@ -157,13 +157,13 @@ class Sites:
         return rules
 
     def shared(self, *, margin: int) -> tuple[Sites, Tensor]:
-        """Sites of a single map that holds the pixels of all maps and those `margin` pixels around them.
+        """Sites of one map that holds the pixels of all maps and those up to `margin` pixels around them.
 
         Returns:
             The sites, and (n,) which of them each site of these is.
         """
         _, y, x = self.pixels
-        height, width = self.picture
+        height, width = self.image_size
         place = y * width + x
         near = torch.zeros(height * width, dtype=torch.bool, device=place.device)
         near[place] = True
@@ -182,7 +182,7 @@ class Sites:
         return dense.permute(0, 2, 3, 1).reshape(-1, channels).index_select(0, place)
 
     def sampled(self, rows: Tensor, size: Sequence[int], scale: float, maps: Tensor | None = None) -> Tensor:
-        """Rows (n, C) at the sites, bilinearly by pixel centres, of a grid `scale` times the picture's.
+        """Rows (n, C) at the sites, bilinearly by pixel centres, of a grid `scale` times the image's.
 
         Args:
             rows: (M h w, C) of one such grid for each map.

@@ -30,7 +30,7 @@ class _Rules:
     """[H, W], maps."""
     same: dict[str, Any] = field(default_factory=dict)
     down: Any = None
-    """What a strided convolution of these sites gave, and the row in it of each site of `Sites.coarse`."""
+    """Result of a strided convolution of these sites, and the row in it of each site of `Sites.coarse`."""
 
     def hold(self, rows: Tensor, known: dict[str, Any] | None = None) -> Any:
         return spconv.SparseConvTensor(rows.contiguous(), self.at, *self.size, indice_dict=known)
@@ -45,7 +45,7 @@ def submanifold_conv3(rows: Tensor, weight: Tensor, bias: Tensor | None, sites: 
         return rows.new_zeros(0, len(weight))
     rules = _rules(sites)
     layer = _layer(spconv.SubMConv2d, *weight.shape[::3], indice_key="same")
-    out = _called(layer, weight, rules.hold(_known_kind(rows), rules.same))
+    out = _called(layer, weight, rules.hold(_supported(rows), rules.same))
     rules.same = out.indice_dict
     found = out.features.to(rows.dtype)
     return found if bias is None else found + bias
@@ -58,7 +58,7 @@ def inverse_conv3(rows: Tensor, weight: Tensor, coarse: Sites, fine: Sites) -> T
     down, order = _down(fine)
     placed = torch.empty_like(rows).index_copy(0, order, rows)
     layer = _layer(spconv.SparseInverseConv2d, *weight.shape[::3], indice_key="down")
-    return _called(layer, weight, down.replace_feature(_known_kind(placed))).features.to(rows.dtype)
+    return _called(layer, weight, down.replace_feature(_supported(placed))).features.to(rows.dtype)
 
 
 def _rules(sites: Sites) -> _Rules:
@@ -92,6 +92,6 @@ def _called(layer: torch.nn.Module, weight: Tensor, x: Any) -> Any:
     return functional_call(layer, {"weight": weight.to(x.features.dtype).contiguous()}, (x,))
 
 
-def _known_kind(rows: Tensor) -> Tensor:
-    """spconv has no bfloat16: float32 stands in."""
+def _supported(rows: Tensor) -> Tensor:
+    """Rows in a type that spconv has: float32 in place of bfloat16."""
     return rows.float() if rows.dtype == torch.bfloat16 else rows

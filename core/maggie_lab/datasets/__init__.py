@@ -1,4 +1,4 @@
-"""Published data sets and a user's own: found on disk, read as arrays, made by the paper's recipes."""
+"""Published data sets, and a user's own of the same layout: found on disk and read as arrays."""
 
 from .layouts import DATASETS, find_samples
 from .matching import match_masks
@@ -10,7 +10,7 @@ from .sample import (
     at_most_ten,
     load_sample,
     read_grey,
-    read_picture,
+    read_rgb,
 )
 
 __all__ = [
@@ -24,5 +24,5 @@ __all__ = [
     "load_sample",
     "match_masks",
     "read_grey",
-    "read_picture",
+    "read_rgb",
 ]

@@ -1,7 +1,7 @@
 """Guidance for training, made from true alphas the way the published pipeline does.
 
-Masks are (H, W) bool or (N, H, W), (T, N, H, W) stacks of them. Sizes are of a 512-pixel crop and shrink with
-smaller ones, so that a mask is never wrong by more than what its crop shows.
+Masks are bool: (H, W), or stacks of them, (N, H, W) and (T, N, H, W). Sizes are those of a crop of 512
+pixels and shrink with smaller ones, so that a mask is never wrong by more than its crop shows.
 
 Source: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
 """
@@ -12,14 +12,19 @@ import cv2
 import numpy as np
 
 THRESHOLDS = (0.1, 0.95)
+"""Least and most alpha at which a mask is cut."""
 LARGEST_KERNEL_PX = 29
+"""Side of the largest square by which a mask of a crop of `CROP_PX` is grown or shrunk."""
 CROP_PX = 512
+"""Side of the published training crops."""
 HALF = 127 / 255
+"""One half, as the published code rounds it in 8 bits."""
 BLOCK = 8
+"""Pixels of the plate by one of a coarse mask, in each direction."""
 
 
-def perturbed(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Guidance of a still or clip; every frame and instance goes wrong by itself, so clips flicker.
+def noisy_guidance(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Make guidance of a still or clip. Every frame and instance is changed on its own: clips flicker.
 
     Args:
         alphas: (T, N, H, W) float32 in [0, 1].
@@ -31,15 +36,22 @@ def perturbed(alphas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     masks = np.zeros(alphas.shape, bool)
     for t, frame in enumerate(alphas):
         for n, alpha in enumerate(frame):
-            masks[t, n] = binarised(alpha > HALF if clip else alpha, rng)
+            masks[t, n] = random_threshold(alpha > HALF if clip else alpha, rng)
             if rng.random() < 0.5:
-                masks[t, n] = down_up(masks[t, n])
-        masks[t] = cut(masks[t], rng)
-    return dropped_out(masks, rng) if clip else masks
+                masks[t, n] = coarsened(masks[t, n])
+        masks[t] = patches_moved(masks[t], rng)
+    return patches_dropped(masks, rng) if clip else masks
 
 
-def binarised(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Cut at a random threshold, then grown and shrunk, in either order, or one of them alone."""
+def random_threshold(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Cut (H, W) at a random threshold, then grow, shrink, or both in either order.
+
+    Args:
+        alpha: (H, W) coverage in [0, 1], or a bool mask.
+
+    Returns:
+        (H, W) bool.
+    """
     mask = (alpha > rng.uniform(*THRESHOLDS)).astype(np.uint8)
     largest = max(1, round(LARGEST_KERNEL_PX * min(1.0, min(alpha.shape) / CROP_PX)))
     grow, shrink = (np.ones([int(rng.integers(1, largest + 1))] * 2, np.uint8) for _ in range(2))
@@ -53,14 +65,14 @@ def binarised(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return mask > 0
 
 
-def down_up(mask: np.ndarray) -> np.ndarray:
-    """An eighth of the size and back, both bilinear, and cut at one half."""
+def coarsened(mask: np.ndarray) -> np.ndarray:
+    """Resize an (H, W) mask to an eighth and back, bilinearly, and cut it at one half; (H, W) bool."""
     height, width = mask.shape
     small = cv2.resize(mask.astype(np.float32), (max(1, width // BLOCK), max(1, height // BLOCK)))
     return cv2.resize(small, (width, height)) > HALF
 
 
-def cut(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def patches_moved(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(N, H, W): copy a patch to elsewhere in its own mask, or swap one between two masks, or neither."""
     masks = masks.copy()
     count, height, width = masks.shape
@@ -80,7 +92,7 @@ def cut(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return masks
 
 
-def dropped_out(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def patches_dropped(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(T, N, H, W): up to half of a clip's masks lose a small patch, half of the time."""
     masks = masks.copy()
     flat = masks.reshape(-1, *masks.shape[2:])
@@ -97,8 +109,8 @@ def dropped_out(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return masks
 
 
-def blocky(masks: np.ndarray) -> np.ndarray:
-    """(..., H, W) with every 8 x 8 cell saying what its top-left pixel says, as the image model is fed."""
+def block_sampled(masks: np.ndarray) -> np.ndarray:
+    """(..., H, W) masks whose 8 x 8 cells repeat their first pixel, as the published model gets them."""
     height, width = masks.shape[-2:]
     small = masks[..., ::BLOCK, ::BLOCK]
     return small.repeat(BLOCK, -2).repeat(BLOCK, -1)[..., :height, :width]
@@ -110,7 +122,7 @@ def _patch(height: int, width: int, rng: np.random.Generator, low: float, high: 
 
 
 def _corner(mask: np.ndarray, tall: int, wide: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Top left of a patch around a random pixel of the mask, inside the picture."""
+    """Top left of a patch around a random pixel of the mask, inside the image."""
     places = np.argwhere(mask)
     y, x = places[int(rng.integers(len(places)))] if len(places) else (0, 0)
     height, width = mask.shape

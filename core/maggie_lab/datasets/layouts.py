@@ -1,4 +1,4 @@
-"""Where the published data sets keep their files, and every other folder of the same layout.
+"""The layouts of the published data sets, which folders of other samples may have too.
 
     him2k       images/<comp|natural>/<name>.jpg  alphas/<comp|natural>/<name>/00.png
                 masks_matched_<variant>/<comp|natural>/<name>/00.png
@@ -7,22 +7,26 @@
                 comp_<level>/xmem/<clip>/00000/00.png
     v-him2k5    fgr/<clip>/00000.jpg  pha/<clip>/00000/00.png
 
-Lenient: pictures may be JPEG, PNG, WebP or TIFF, and `comp/images` is as good as `images/comp`. `fgr` holds
+Frames of a clip are ordered, and paired with their alphas and masks, by the number of their names.
+
+Lenient: images may be JPEG, PNG, WebP or TIFF, and `comp/images` is as good as `images/comp`. `fgr` holds
 the composed frames, despite its name.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maggie_api.errors import FrameError, GuidanceError, SettingsError
+from maggie_api.errors import FrameError, GuidanceError, InputError, SettingsError
+from maggie_api.sequences import compact_frames
 
+from .numbering import by_frame
 from .sample import Sample
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 MASKS = "masks_matched_"
 LEVELS = ("easy", "medium", "hard")
 _SUBSETS = {"composition": "comp", "natural": "natural"}
@@ -47,7 +51,7 @@ def find_samples(
 
     Raises:
         SettingsError: no such data set, subset or variant.
-        FrameError: the folder is missing or of another layout, or a picture has no alphas.
+        FrameError: the folder is missing or of another layout, or an image has no alphas.
         GuidanceError: masks are missing where others of their kind exist.
     """
     if dataset not in DATASETS:
@@ -79,38 +83,42 @@ def _listing(folder: Path) -> str:
 
 
 def _him2k(root: Path) -> Iterator[Sample]:
-    for subset, part in (*_SUBSETS.items(), ("", "")):
-        pictures = _pictures(_folder(root, "images", part))
-        for variant, masks in _mask_folders(root, part) or [("", None)] if pictures else ():
-            for path in pictures:
-                alphas = _folder(root, "alphas", part) / path.stem
-                name = "/".join(each for each in (part, variant, path.stem) if each)
+    for subset, subset_folder in (*_SUBSETS.items(), ("", "")):
+        images = _images(_folder(root, "images", subset_folder))
+        for variant, masks in _mask_folders(root, subset_folder) or [("", None)] if images else ():
+            for path in images:
+                alphas = _folder(root, "alphas", subset_folder) / path.stem
+                name = "/".join(each for each in (subset_folder, variant, path.stem) if each)
                 yield _still(name, subset, variant, path, alphas, masks and masks / path.stem)
 
 
-def _mask_folders(root: Path, part: str) -> list[tuple[str, Path]]:
-    parents = [root / part] if part else [root]
+def _mask_folders(root: Path, subset_folder: str) -> list[tuple[str, Path]]:
+    parents = [root / subset_folder] if subset_folder else [root]
     found = {folder.name: folder for parent in parents for folder in parent.glob(f"{MASKS}*")}
-    if part:
-        found |= {each.name: each / part for each in root.glob(f"{MASKS}*") if (each / part).is_dir()}
+    if subset_folder:
+        found |= {
+            each.name: each / subset_folder
+            for each in root.glob(f"{MASKS}*")
+            if (each / subset_folder).is_dir()
+        }
     return [(name.removeprefix(MASKS), found[name]) for name in sorted(found)]
 
 
 def _ihim50k(root: Path) -> Iterator[Sample]:
-    for part in ("", "I-HIM50K"):
-        for path in _pictures(_folder(root, "images", part)):
-            yield _still(path.stem, "", "", path, _folder(root, "alphas", part) / path.stem, None)
+    for subset_folder in ("", "I-HIM50K"):
+        for path in _images(_folder(root, "images", subset_folder)):
+            yield _still(path.stem, "", "", path, _folder(root, "alphas", subset_folder) / path.stem, None)
 
 
 def _still(
-    name: str, subset: str, variant: str, picture: Path, alpha_folder: Path, mask_folder: Path | None
+    name: str, subset: str, variant: str, image: Path, alpha_folder: Path, mask_folder: Path | None
 ) -> Sample:
-    alphas = _pictures(alpha_folder)
+    alphas = _images(alpha_folder)
     if not alphas:
-        raise FrameError(f"{picture} has no alphas: expected one PNG per instance in {alpha_folder}")
+        raise FrameError(f"{image} has no alphas: expected one PNG per instance in {alpha_folder}")
     masks: list[Path | None] = [None] * len(alphas)
     if mask_folder is not None:
-        by_name = {path.stem: path for path in _pictures(mask_folder)}
+        by_name = {path.stem: path for path in _images(mask_folder)}
         masks = [by_name.get(path.stem) for path in alphas]
         if None in masks:
             missing = alphas[masks.index(None)].name
@@ -119,7 +127,7 @@ def _still(
                 "each instance needs a mask of its alpha's name"
             )
     names = tuple(path.stem for path in alphas)
-    return Sample(name, subset, variant, names, (picture,), (tuple(alphas),), (tuple(masks),))
+    return Sample(name, subset, variant, names, (image,), (tuple(alphas),), (tuple(masks),))
 
 
 def _vhim60(root: Path) -> Iterator[Sample]:
@@ -146,21 +154,28 @@ def _clips(root: Path, level: Callable[[str], str], *, prefix: str = "") -> Iter
 
 
 def _clip(root: Path, folder: Path, level: str, name: str) -> Sample:
-    frames = _pictures(folder)
-    pha, xmem = root / "pha" / folder.name, root / "xmem" / folder.name
-    alphas = [{path.stem: path for path in _pictures(pha / frame.stem)} for frame in frames]
-    instances = tuple(sorted({instance for row in alphas for instance in row}))
-    if not frames:
-        raise FrameError(f"{folder} has no pictures: a clip needs one per frame, such as 00000.jpg")
-    without = [frame for frame, row in zip(frames, alphas, strict=True) if not row]
-    if without:
+    images = {path.stem: path for path in _images(folder)}
+    if not images:
+        raise FrameError(f"{folder} has no images: a clip needs one per frame, such as 00000.jpg")
+    frames = by_frame(images)
+    if frames is None or len(images) < len(_images(folder)):
         raise FrameError(
-            f"{without[0]} has no alphas ({len(without)} of {len(frames)} frames of the clip): "
-            f"expected one PNG per instance in {pha / without[0].stem}"
+            f"{folder} is no clip: each image needs a name with its frame number, such as 00000.jpg"
         )
-    masks = [{path.stem: path for path in _pictures(xmem / frame.stem)} for frame in frames]
+    pha, xmem = root / "pha" / folder.name, root / "xmem" / folder.name
+    alphas, masks = _planes_by_frame(pha), _planes_by_frame(xmem)
+    instances = tuple(sorted({instance for frame in frames for instance in alphas.get(frame, ())}))
+    without = [frame for frame in frames if not alphas.get(frame)]
+    if without:
+        first = frames[without[0]]
+        raise FrameError(
+            f"{first} has no alphas ({len(without)} of {len(frames)} frames of the clip): "
+            f"expected one PNG per instance in {pha / first.stem}"
+        )
+    _check_no_others(folder, frames, pha, alphas, FrameError)
+    _check_no_others(folder, frames, xmem, masks, GuidanceError)
     if xmem.parent.is_dir():
-        lacking = [instance for instance in instances if not any(instance in row for row in masks)]
+        lacking = [each for each in instances if not any(each in masks.get(frame, ()) for frame in frames)]
         if lacking:
             raise GuidanceError(
                 f"{xmem} has no mask of instance {lacking[0]} in any frame: "
@@ -171,21 +186,53 @@ def _clip(root: Path, folder: Path, level: str, name: str) -> Sample:
         level,
         "",
         instances,
-        tuple(frames),
-        tuple(tuple(row.get(instance) for instance in instances) for row in alphas),
-        tuple(tuple(row.get(instance) for instance in instances) for row in masks),
+        tuple(frames.values()),
+        _rows(alphas, frames, instances),
+        _rows(masks, frames, instances),
     )
 
 
-def _folder(root: Path, kind: str, part: str) -> Path:
-    """`kind/part`, or `part/kind` where only that exists."""
-    swapped = root / part / kind
-    usual = root / kind / part
+_PlanesByFrame = dict[int, dict[str, Path]]
+"""Files of alphas or masks by frame and instance."""
+
+
+def _check_no_others(
+    folder: Path, frames: Mapping[int, Path], where: Path, planes: _PlanesByFrame, error: type[InputError]
+) -> None:
+    """Refuse files of frames that a clip does not have: they may be shifted, or another clip's."""
+    others = sorted(frame for frame in planes if planes[frame] and frame not in frames)
+    if others:
+        raise error(
+            f"{where} has files for frame {others[0]}, which {folder} does not have "
+            f"({compact_frames(frames)}): each frame needs files of its own number"
+        )
+
+
+def _planes_by_frame(clip: Path) -> _PlanesByFrame:
+    """What the numbered folders of a clip hold; nothing where there is no such clip."""
+    folders = {folder.name: folder for folder in _folders(clip)}
+    frames = by_frame(folders)
+    if folders and frames is None:
+        raise FrameError(f"{clip} needs one folder for each frame, with its number for a name, such as 00000")
+    return {frame: {path.stem: path for path in _images(folder)} for frame, folder in (frames or {}).items()}
+
+
+def _rows(
+    planes: _PlanesByFrame, frames: Iterable[int], instances: Iterable[str]
+) -> tuple[tuple[Path | None, ...], ...]:
+    """[frame][instance], None where there is no file."""
+    return tuple(tuple(planes.get(frame, {}).get(instance) for instance in instances) for frame in frames)
+
+
+def _folder(root: Path, kind: str, subset_folder: str) -> Path:
+    """`kind/subset_folder`, or `subset_folder/kind` where only that exists."""
+    swapped = root / subset_folder / kind
+    usual = root / kind / subset_folder
     return swapped if swapped.is_dir() and not usual.is_dir() else usual
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """Picture files by name; none where there is no such folder."""
+def _images(folder: Path) -> list[Path]:
+    """Image files by name; none where there is no such folder."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries)
@@ -193,11 +240,11 @@ def _pictures(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise FrameError(f"{folder} cannot be listed ({error.strerror}): check the folder") from error
-    return [folder / name for name in names if _is_picture(name)]
+    return [folder / name for name in names if _is_image(name)]
 
 
-def _is_picture(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES and not name.startswith(".")
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
 
 
 def _folders(folder: Path) -> Sequence[Path]:
@@ -210,7 +257,7 @@ DATASETS: dict[str, tuple[Callable[[Path], Iterator[Sample]], str]] = {
     "v-him60": (_vhim60, "V-HIM60"),
     "v-him2k5": (_vhim2k5, "V-HIM2K5"),
 }
-"""How each is found, and the folder its archive unpacks to."""
+"""By name: the function that finds its samples, and the folder that its archive unpacks to."""
 
 _EXPECTED = {
     "him2k": "images/comp/*.jpg (or natural) and alphas/comp/*/00.png",
@@ -221,39 +268,49 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """One folder of samples in a published layout."""
+class SampleLayout:
+    """Where the files of one folder of samples go, in a published layout.
+
+    A kind is a folder below `base`: `images`, `fgr`, `alphas`, `pha`, the folders of masks, and of made sets
+    `whole`, `fg`, `bg` and `made`.
+    """
 
     base: Path
-    pictures: str
-    """Folder of the pictures: `images` or `fgr`."""
+    images: str
+    """Kind of the images: `images` for stills, `fgr` for clips."""
     alphas: str
-    """`alphas` or `pha`."""
-    part: str = ""
-    """Folder inside each kind's, such as `comp`."""
+    """Kind of the alphas: `alphas` for stills, `pha` for clips."""
+    subset: str = ""
+    """Folder inside each kind, such as `comp`; "" for none."""
     digits: int = 2
-    """Of an instance's file name."""
+    """Digits in the name of an instance's file."""
     masks: tuple[str, ...] = ()
-    """Folders of guidance; none for training sets."""
+    """Kinds of the masks; none for training sets."""
 
     @property
     def is_clip(self) -> bool:
-        return self.pictures == "fgr"
+        """Whether a sample has a folder of frames."""
+        return self.images == "fgr"
 
-    def picture(self, kind: str, name: str, frame: int, suffix: str = ".png") -> Path:
-        """One file per frame: of `images`, `fgr`, `bg`."""
+    def image(self, kind: str, name: str, frame: int, suffix: str = ".png") -> Path:
+        """The file of one frame, of a kind with one file per frame: `images`, `fgr`, `bg`."""
         inside = f"{name}/{frame:05d}{suffix}" if self.is_clip else f"{name}{suffix}"
-        return self.base / kind / self.part / inside
+        return self.base / kind / self.subset / inside
 
     def plane(self, kind: str, name: str, frame: int, instance: int) -> Path:
-        """One file per frame and instance: of `alphas`, `pha`, `whole`, `fg` and the masks."""
+        """The file of one frame and instance: of `alphas`, `pha`, `whole`, `fg` and the masks."""
         file = f"{instance:0{self.digits}d}.png"
-        folder = self.base / kind / self.part / name
+        folder = self.base / kind / self.subset / name
         return folder / f"{frame:05d}" / file if self.is_clip else folder / file
 
     def record(self, name: str) -> Path:
-        """What was made of the sample; its presence says that all of it is there."""
-        return self.base / "made" / self.part / f"{name}.json"
+        """The file that describes a made sample; it is written last: a sample that has it is complete."""
+        return self.base / "made" / self.subset / f"{name}.json"
+
+    def names(self) -> list[str]:
+        """Names of the samples whose images are there, complete or not, ascending."""
+        return sorted(path.stem for path in (self.base / self.images / self.subset).glob("[!.]*"))
 
     def records(self) -> Iterator[Path]:
-        yield from sorted((self.base / "made" / self.part).glob("*.json"))
+        """Descriptions of the complete samples, by name."""
+        yield from sorted((self.base / "made" / self.subset).glob("*.json"))

@@ -1,4 +1,4 @@
-"""Which of a segmenter's masks belongs to which person: how M-HIM2K was made from ten segmenters."""
+"""Matching a segmenter's masks to people, as M-HIM2K was made from ten segmenters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def match_masks(alphas: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.n
 
     Returns:
         (index, iou): (N,) int64 place of the best mask, -1 where none agrees better than `LEAST_IOU`; (N,)
-        float64 the best agreement, 0 where there is nothing to agree.
+        float64 the best agreement, 0 where there is no mask or no silhouette.
 
     Source: the rules of M-HIM2K, Huynh et al., "MaGGIe", CVPR 2024, supplementary material.
     """

@@ -1,4 +1,4 @@
-"""One still or clip of a data set: where its files are, and what is in them."""
+"""One still or clip of a data set: its files, and their contents as arrays."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from maggie_api.errors import FrameError, GuidanceError
-from maggie_core.image.geometry import ASPECT_TOLERANCE
 from maggie_core.image.resample import resample_axis
 from maggie_core.io.image import list_parts, read_image
 from maggie_core.io.plate import rgb_channels
 
 MOST_INSTANCES = 10
-"""The published networks have ten slots, and the published numbers count no more."""
+"""Most instances of a sample: the published networks have ten slots, and the numbers count no more."""
 CHOICE_SEED = 2023
-"""The seed by which stills with more instances keep ten of them, as published."""
+"""Seed of the choice of ten in stills with more instances, as published."""
 GUIDANCE_STRIDE = 8
 """Guidance made from a matte goes down and up by this factor, so that it is no better than a coarse mask."""
 
@@ -39,7 +38,7 @@ class Sample:
     instances: tuple[str, ...]
     """File names without suffix, in the published order."""
     frames: tuple[Path, ...]
-    """Pictures."""
+    """Files of the images, in the order of time."""
     alphas: tuple[tuple[Path | None, ...], ...]
     """[frame][instance]; None: the instance is not in this frame."""
     masks: tuple[tuple[Path | None, ...], ...]
@@ -47,12 +46,13 @@ class Sample:
 
     @property
     def has_masks(self) -> bool:
+        """Whether any frame comes with a mask."""
         return any(mask is not None for row in self.masks for mask in row)
 
 
 @dataclass(frozen=True)
 class SampleArrays:
-    """What is in the files of one sample; float32."""
+    """The contents of the files of one sample; float32. T frames, N instances."""
 
     image: np.ndarray
     """(T, 3, H, W) sRGB-encoded, [0, 1]."""
@@ -66,12 +66,12 @@ def load_sample(sample: Sample) -> SampleArrays:
     """Read one sample.
 
     More than ten instances are cut to ten: stills keep a random choice (the same one always), clips the first
-    ten. Masks of another size and the picture's aspect are enlarged by nearest pixel. Where the set brings no
-    masks at all, guidance is `alpha > 127 / 255`, down and up by 8.
+    ten. Masks whose size is that of the image times one factor are resized by nearest pixel. Where the set
+    brings no masks at all, guidance is `alpha > 127 / 255`, down and up by 8.
 
     Raises:
-        FrameError: a file cannot be read, or a picture and its alphas differ in size.
-        GuidanceError: a mask shows another picture.
+        FrameError: a file cannot be read, or an image and its alphas differ in size.
+        GuidanceError: a mask shows another image.
         EmptyGuidanceError: all masks of the sample are empty.
     """
     sample = at_most_ten(sample)
@@ -94,8 +94,8 @@ def load_sample(sample: Sample) -> SampleArrays:
     return SampleArrays(image, guidance, alphas)
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """Read a picture as (3, H, W) float32 in [0, 1], sRGB-encoded as stored; grey three times over.
+def read_rgb(path: Path) -> np.ndarray:
+    """Read an image as (3, H, W) float32 in [0, 1], sRGB-encoded as stored; grey three times over.
 
     Raises:
         FrameError: the file is missing, unreadable or has no colours.
@@ -109,7 +109,7 @@ def read_grey(path: Path) -> np.ndarray:
     """Read a matte or mask as (H, W) float32 in [0, 1]: the grey channel, or red where there is none.
 
     Raises:
-        FrameError: the file is missing, unreadable or has no picture.
+        FrameError: the file is missing, unreadable or has no image.
     """
     names = rgb_channels([name for part in list_parts(path) for name in part.channels], path=path)
     return read_image(path, channels=names[:1]).pixels[..., 0]
@@ -161,26 +161,26 @@ def at_most_ten(sample: Sample) -> Sample:
 
 
 def _read_frames(frames: Sequence[Path]) -> np.ndarray:
-    first = read_picture(frames[0])
-    pictures = np.empty((len(frames), *first.shape), np.float32)
-    pictures[0] = first
+    first = read_rgb(frames[0])
+    images = np.empty((len(frames), *first.shape), np.float32)
+    images[0] = first
     for t, path in enumerate(frames[1:], start=1):
-        picture = read_picture(path)
-        if picture.shape != first.shape:
+        image = read_rgb(path)
+        if image.shape != first.shape:
             raise FrameError(
-                f"{path} is {_size(picture)} but {frames[0].name} is {_size(first)}: "
+                f"{path} is {_size(image)} but {frames[0].name} is {_size(first)}: "
                 "all frames of a clip need one size"
             )
-        pictures[t] = picture
-    return pictures
+        images[t] = image
+    return images
 
 
 def _read_alpha(path: Path, frame: Path, size: tuple[int, ...]) -> np.ndarray:
     alpha = read_grey(path)
     if alpha.shape != size:
         raise FrameError(
-            f"{path} is {_size(alpha)} but its picture {frame} is {size[1]}x{size[0]}: "
-            "an alpha needs the size of its picture"
+            f"{path} is {_size(alpha)} but its image {frame} is {size[1]}x{size[0]}: "
+            "an alpha needs the size of its image"
         )
     return alpha
 
@@ -188,15 +188,27 @@ def _read_alpha(path: Path, frame: Path, size: tuple[int, ...]) -> np.ndarray:
 def _read_mask(path: Path, frame: Path, size: tuple[int, ...]) -> np.ndarray:
     mask = read_grey(path)
     (rows, columns), (height, width) = mask.shape, size
-    if abs(columns * height / (rows * width) - 1) > ASPECT_TOLERANCE:
+    if not _is_scaled((rows, columns), (height, width)):
         raise GuidanceError(
-            f"{path} is {_size(mask)} but its picture {frame} is {width}x{height}: "
-            "a mask needs the aspect of its picture"
+            f"{path} is {_size(mask)} but its image {frame} is {width}x{height}: "
+            "a mask needs the aspect of its image"
         )
     inside = mask > 127 / 255
     if mask.shape != size:
         inside = inside[np.arange(height) * rows // height][:, np.arange(width) * columns // width]
     return inside.astype(np.float32)
+
+
+def _is_scaled(mask: tuple[int, int], image: tuple[int, int]) -> bool:
+    """Whether a mask has the size of an image times one factor, rounded to whole pixels.
+
+    Where one side is equal and the other is not, the mask is padded or cropped, and no scale would be right.
+    """
+    if (mask[0] == image[0]) != (mask[1] == image[1]):
+        return False
+    least = max((own - 1) / side for own, side in zip(mask, image, strict=True))
+    most = min((own + 1) / side for own, side in zip(mask, image, strict=True))
+    return least < most
 
 
 def _size(planes: np.ndarray) -> str:

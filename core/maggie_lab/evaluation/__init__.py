@@ -1,4 +1,4 @@
-"""Metrics and baselines: what a matte is worth, and what it must be worth at least."""
+"""Metrics of mattes, and baselines that need no network."""
 
 from .baselines import BASELINES, blurred_mask, closed_form, guided_filter, mask_itself
 from .metrics import (

@@ -1,4 +1,4 @@
-"""What can be had without a network: the least a network must beat.
+"""Mattes without a network, which a network must beat.
 
 All baselines take the plate (3, H, W), sRGB-encoded in [0, 1], and one binary mask (H, W), and return an
 alpha (H, W) float32 in [0, 1]. Sizes follow the short side of the plate. All are deterministic.

@@ -38,7 +38,7 @@ def _stretched(alpha: Alphas, limits: Limits) -> NDArray[np.float32]:
 
 
 def _slope(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Length of the Gaussian gradient of (H, W), zeros outside the picture."""
+    """Length of the Gaussian gradient of (H, W), zeros outside the image."""
     smooth, slope = _KERNELS
     across, down = (
         cv2.sepFilter2D(alpha, cv2.CV_32F, row, column, borderType=cv2.BORDER_CONSTANT)

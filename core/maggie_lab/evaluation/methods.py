@@ -1,4 +1,4 @@
-"""What is compared: networks, the baselines, and mattes that somebody saved."""
+"""What is scored: networks, the baselines, and saved mattes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MATTE_SUFFIXES = (".png", ".exr", ".tif", ".tiff", ".jpg", ".webp")
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What a method may see of a sample: never its alphas."""
+    """What a method gets of a sample: everything but its alphas."""
 
     sample: Sample
     image: Planes
@@ -41,7 +41,7 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Mattes:
-    """What a method gives for a sample."""
+    """Mattes of a sample, and what was missing."""
 
     alphas: Planes
     """(T, N, H, W) float32 in [0, 1], at the truth's size."""
@@ -68,7 +68,7 @@ class Method(Protocol):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """All its mattes depend on beside the sample, as plain data."""
+        """Everything that its mattes depend on beside the sample, as plain data."""
         ...
 
     def files(self, sample: Sample) -> list[Path]:
@@ -94,13 +94,18 @@ class NetworkMethod:
     def recipe(self) -> dict[str, Any]:
         model = self.model
         return {
-            "weights": model.info.sha256,
+            "weights": model.info.digest,
             "instances": model.instances,
             "refine": self.refine,
             "smooth": self.smooth,
             "precision": model.precision,
             "device": model.device.type,
         }
+
+    @property
+    def smooths(self) -> bool:
+        """Whether `smooth` means anything for it: an image network is run on stills."""
+        return self.model.is_video
 
     def files(self, sample: Sample) -> list[Path]:
         return []
@@ -113,17 +118,15 @@ class NetworkMethod:
             guidance = guidance[..., ::8, ::8]
         found = self.model.predict_clip(image, guidance)[..., :height, :width].float().cpu().numpy()
         seen = zip(found, scene.image, scene.guidance, strict=True)
-        small = np.stack(
-            [refine_edges(alphas, picture, masks, self.refine) for alphas, picture, masks in seen]
-        )
-        if self.smooth == "flow" and self.model.is_video:
+        small = np.stack([refine_edges(alphas, image, masks, self.refine) for alphas, image, masks in seen])
+        if self.smooth == "flow" and self.smooths:
             small = smoothed_clip(scene.image, small, np.any(scene.guidance, axis=(2, 3)))
         return Mattes(from_network_size(small, scene.size))
 
 
 @dataclass(frozen=True)
 class BaselineMethod:
-    """One of `BASELINES`, on the pictures and masks the network sees."""
+    """One of `BASELINES`, on the images and masks the network sees."""
 
     name: str
     kind: str = "baseline"
@@ -138,8 +141,8 @@ class BaselineMethod:
     def mattes(self, scene: Scene) -> Mattes:
         baseline = BASELINES[self.name]
         small = [
-            [baseline(picture, mask) for mask in masks]
-            for picture, masks in zip(scene.image, scene.guidance, strict=True)
+            [baseline(image, mask) for mask in masks]
+            for image, masks in zip(scene.image, scene.guidance, strict=True)
         ]
         return Mattes(from_network_size(np.array(small, np.float32), scene.size))
 

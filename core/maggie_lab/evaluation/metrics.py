@@ -1,8 +1,13 @@
 """How far a matte is from the truth, on the published scales and on plain ones.
 
+SAD, MAD and MSE are the sum, the mean of absolute and the mean of squared differences of alpha. MAD_f, MAD_u
+and MAD_b are MAD in the foreground, around edges (unknown) and in the background. Grad compares the gradients
+of alpha, Conn its connectivity. dtSSD and MESSDdt measure flicker: changes from frame to frame, and along the
+motion.
+
 One *sample* is one instance in one frame, `p` predicted and `g` true, both coverage in [0, 1]; over time it
 is one instance in one window of frames. The published scales are unusual: MAD and MSE are
-`1e10 * sum / (H W)^2`, so they depend on the picture's size, and dtSSD is not divided by anything. `MAD_e3`,
+`1e10 * sum / (H W)^2`, so they depend on the image's size, and dtSSD is not divided by anything. `MAD_e3`,
 `MSE_e3` and `dtSSD_e3` are plain means times 1000. The two must never share a column. Lower is better
 everywhere.
 
@@ -239,7 +244,7 @@ def _stacked(samples: list[dict[str, float]], names: Sequence[str]) -> Errors:
 
 
 def _published(total: float, pixels: int, area: int) -> float:
-    """The scale of MAD and MSE: the picture's size divides even where only a region is summed."""
+    """The scale of MAD and MSE: the image's size divides even where only a region is summed."""
     return 1e10 * total / pixels / (area + 1e-6)
 
 

@@ -18,7 +18,7 @@ DECIDED = 1 / 255
 
 
 def to_network_size(image: Planes, guidance: Planes) -> tuple[Planes, Planes]:
-    """Pictures and masks at short side 576, resampled as published.
+    """Images and masks at short side 576, resampled as published.
 
     Args:
         image: (T, 3, H, W) sRGB-encoded, [0, 1].
@@ -33,11 +33,11 @@ def to_network_size(image: Planes, guidance: Planes) -> tuple[Planes, Planes]:
     size = (int(width * ratio), int(height * ratio))
     if size == (width, height):
         return image.astype(np.float32), guidance.astype(np.float32)
-    pictures = [cv2.resize(_codes(frame), size, interpolation=cv2.INTER_LINEAR) for frame in image]
+    images = [cv2.resize(_codes(frame), size, interpolation=cv2.INTER_LINEAR) for frame in image]
     small = [
         [cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) for mask in masks] for masks in guidance
     ]
-    return np.stack(pictures).transpose(0, 3, 1, 2) / np.float32(255), np.array(small, np.float32)
+    return np.stack(images).transpose(0, 3, 1, 2) / np.float32(255), np.array(small, np.float32)
 
 
 def padded(planes: Planes) -> torch.Tensor:
@@ -68,5 +68,5 @@ def from_network_size(alphas: Planes, size: tuple[int, int]) -> Planes:
 
 
 def _codes(frame: Planes) -> NDArray[np.uint8]:
-    """(3, H, W) in [0, 1] to (H, W, 3) in whole steps, as the published networks' pictures were resampled."""
+    """(3, H, W) in [0, 1] to (H, W, 3) in whole steps, as the published networks' images were resampled."""
     return np.ascontiguousarray(np.rint(frame * 255).astype(np.uint8).transpose(1, 2, 0))

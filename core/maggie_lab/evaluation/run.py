@@ -50,9 +50,9 @@ def score_samples(
 ) -> Scores:
     """Score every method on every sample.
 
-    What is scored is kept in `folder/scores`, one file for each method and recipe, and never computed again
-    while the recipe, the sample's files and the metrics are the same. A sample that cannot be read is left
-    out, under all methods.
+    Scores are kept in `folder/scores`, one file for each method and recipe. A score is found there again
+    while the recipe, the code, the libraries and the contents of the sample's files are the same. A sample
+    that cannot be read is left out, under all methods.
 
     Raises:
         OutputError: a score cannot be kept.

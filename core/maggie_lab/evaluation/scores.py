@@ -1,4 +1,8 @@
-"""Scores of samples on disk, one line each, so that an evaluation goes on where it was stopped."""
+"""Scores of samples on disk, one line each, so that an evaluation goes on where it was stopped.
+
+A score is found again only if everything it was made from is the same: the sample's files by their content,
+the method and its settings, and the code and libraries that made it.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,19 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from maggie_api.errors import FrameError, InputError
 from maggie_core.io.atomic import cannot_write
+from maggie_lab.evaluation.fingerprint import made_by
 from maggie_lab.evaluation.metrics import Averages
 
-VERSION = 1
-"""Raised when metrics, resampling or baselines change, so that old scores are not taken for new ones."""
+VERSION = 2
+"""Of the file's format. A change of the code that makes scores needs no new one (`fingerprint.made_by`)."""
+KNOWN_FILES = 4096
+"""Digests kept of files that were read: images are shared by sets of masks, and by all methods."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,12 @@ class Score:
 class ScoreLog:
     """The scores of one method under one recipe, in a file that only grows.
 
-    The recipe is the file's first line and part of its name. A line that was cut off by a crash is dropped.
+    The recipe and what made the scores are the file's first line and part of its name. A line that was cut
+    off by a crash is dropped.
     """
 
     def __init__(self, folder: Path, name: str, recipe: dict[str, Any]):
-        header = {"version": VERSION, **recipe}
+        header = {"version": VERSION, **made_by(), **recipe}
         text = json.dumps(header, sort_keys=True)
         digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         self.path = folder / f"{name}-{digest}.jsonl"
@@ -93,19 +102,27 @@ class ScoreLog:
 
 
 def files_digest(paths: Iterable[Path]) -> str:
-    """Names, sizes and times of files as a short text to compare; nothing is read.
+    """Names and contents of files as a short text to compare.
 
     Raises:
-        FrameError: a file is not there.
+        FrameError: a file is not there or cannot be read.
     """
     digest = hashlib.blake2b(digest_size=12)
     for path in paths:
         try:
             stat = path.stat()
+            content = _content(path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
         except OSError as error:
             raise FrameError(f"{path} cannot be read ({error.strerror}): check the file") from error
-        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        digest.update(f"{path.name} {content}\n".encode())
     return digest.hexdigest()
+
+
+@lru_cache(KNOWN_FILES)
+def _content(path: Path, *state: int) -> str:
+    """Digest of a file's content; `state` is what a change of it changes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _score(data: dict[str, Any]) -> Score:

@@ -29,7 +29,7 @@ def truth_trimap(truth: NDArray[np.floating]) -> NDArray[np.uint8]:
         (H, W) uint8 of `BACKGROUND`, `UNKNOWN` and `FOREGROUND`. A constant grey is background or foreground.
     """
     alpha = np.ascontiguousarray(truth, dtype=np.float32)
-    # Untouched by what lies outside the picture: OpenCV's default border counts in neither operation.
+    # Untouched by what lies outside the image: OpenCV's default border counts in neither operation.
     spread: Any = cv2.dilate(alpha, _ELLIPSE) - cv2.erode(alpha, _ELLIPSE)
     solid = np.where(alpha > 0.5, FOREGROUND, BACKGROUND)
     return np.where(spread > 0, UNKNOWN, solid).astype(np.uint8)

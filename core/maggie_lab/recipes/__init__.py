@@ -1,7 +1,7 @@
 """The paper's recipes on a user's own folders: stills and clips composed of mattes and backgrounds."""
 
 from .clips import LEVELS, ClipRecipe, Level
-from .making import Plan, make_set
+from .making import SetPlan, make_set
 from .stills import StillRecipe
 from .verifying import Finding, verify_set
 
@@ -10,7 +10,7 @@ __all__ = [
     "ClipRecipe",
     "Finding",
     "Level",
-    "Plan",
+    "SetPlan",
     "StillRecipe",
     "make_set",
     "verify_set",

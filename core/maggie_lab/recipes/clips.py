@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .compositing import occlusions
+from .composition import Background, Composition, Person, PlacedPerson, whole_mattes
 from .footage import Footage, OpenFootage
 from .pools import Pool
-from .scene import Background, Person, Placed, Scene, whole_mattes
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Level:
 
     name: str
     occlusion: tuple[float, float]
-    """Between these the largest occlusion of the clip must lie: 1 - area after / area before one paste."""
+    """Least and most of the clip's largest occlusion: 1 - area after / area before one paste."""
     scale: tuple[float, float] = (1.0, 1.0)
     """People are enlarged by a factor between these, over what lets all stand side by side."""
     most_people: int = 10
     strays: bool = True
-    """Whether people stand up to half the canvas off their place."""
+    """Whether people are moved sideways, by up to half the width of the canvas."""
 
 
 LEVELS = {
@@ -35,7 +35,7 @@ LEVELS = {
     "medium": Level("medium", (0.05, 0.3), (1.0, 1.5)),
     "hard": Level("hard", (0.5, 0.85), (1.0, 2.0)),
 }
-"""As the published program has them; the paper says 5 to 50 % for medium."""
+"""The levels of the published program; the paper says 5 to 50 % for medium."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class ClipRecipe:
     canvas: tuple[int, int] | None = None
     """(W, H); None is the background's own size."""
     frames: int = 30
-    """Length, or that of the shortest footage where that is less."""
+    """Length of a clip; that of the shortest footage where that is less."""
     levels: tuple[Level, ...] = tuple(LEVELS.values())
     unmix: bool = False
     """See `StillRecipe`."""
 
 
-def draw_clip(recipe: ClipRecipe, level: Level, pool: Pool, rng: np.random.Generator) -> Scene | None:
-    """Draw one clip; None where it is not of the level."""
+def draw_clip(recipe: ClipRecipe, level: Level, pool: Pool, rng: np.random.Generator) -> Composition | None:
+    """Draw one clip; None where its occlusion is not that of the level, and another draw is needed."""
     most = max(recipe.people[0], min(recipe.people[1], level.most_people))
     count = min(int(rng.integers(recipe.people[0], recipe.people[1] + 1)), most)
     footage = pool.draw(rng, count)
@@ -76,7 +76,7 @@ def draw_clip(recipe: ClipRecipe, level: Level, pool: Pool, rng: np.random.Gener
         most_hidden = max(most_hidden, float(hidden.max()))
         if most_hidden > level.occlusion[1]:
             return None
-    return Scene(background, placed, length, most_hidden) if most_hidden >= level.occlusion[0] else None
+    return Composition(background, placed, length, most_hidden) if most_hidden >= level.occlusion[0] else None
 
 
 def _person(
@@ -87,7 +87,7 @@ def _person(
 
 
 def _draw_background(recipe: ClipRecipe, pool: Pool, rng: np.random.Generator) -> Background | None:
-    """A still or a clip, with equal chance where there are both; a still that is taller than wide is None."""
+    """Draw a still or a clip, with equal chance where there are both; None for an upright still."""
     clips = [each for each in pool.backgrounds if each.is_clip]
     stills = [each for each in pool.backgrounds if not each.is_clip]
     chosen = clips if clips and (not stills or rng.random() < 0.5) else stills
@@ -101,11 +101,11 @@ def _draw_background(recipe: ClipRecipe, pool: Pool, rng: np.random.Generator) -
 
 def _placed(
     people: list[Person], frames: int, level: Level, canvas: tuple[int, int], rng: np.random.Generator
-) -> list[Placed]:
-    """Feet at the lower border, side by side from the left; fixed over the clip."""
+) -> list[PlacedPerson]:
+    """Place people side by side from the left, feet at the lower border, still over the clip."""
     width, height = canvas
     aspects = [person.width / person.height for person in people]
-    placed: list[Placed] = []
+    placed: list[PlacedPerson] = []
     right = 0
     for person, aspect in zip(people, aspects, strict=True):
         scale = width * aspect / sum(aspects) / person.width * float(rng.uniform(*level.scale))
@@ -117,6 +117,6 @@ def _placed(
             x += int(rng.integers(-(width // 2), width // 2 + 1))
         x = min(max(x, 0), max(width - wide, 0))
         mattes = [person.matte(frame, wide, tall) for frame in range(frames)]
-        placed.append(Placed(person, mattes, x, height - tall))
+        placed.append(PlacedPerson(person, mattes, x, height - tall))
         right = x + wide
     return placed

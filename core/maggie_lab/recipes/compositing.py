@@ -1,7 +1,7 @@
-"""Layers over a background, in the numbers that are stored: mattes that add up, and a picture made of them.
+"""Layers over a background in 8 bits: mattes that add up, and an image that is their sum.
 
-Mattes are rounded to 8 bits before anything is composed, so that a picture is exactly the sum of what is on
-the disk, and whoever recomputes occlusion from the files finds what the recipe found.
+Mattes are rounded to 8 bits before anything is composed. An image is then exactly the sum of the files, and
+occlusion that is recomputed from the files is what the recipe found.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ class Layer:
 class Composite:
     """One frame; layers in the order they were pasted, later ones in front."""
 
-    picture: np.ndarray
+    image: np.ndarray
     """(H, W, 3) uint8."""
     alphas: np.ndarray
-    """(N, H, W) uint8: what is seen of each; sums to 255 at most."""
+    """(N, H, W) uint8 visible coverage of each person; sums to 255 at most."""
     whole: np.ndarray
-    """(N, H, W) uint8: each as if nobody stood before it."""
+    """(N, H, W) uint8 coverage of each person without the people in front."""
     colours: np.ndarray
-    """(N, H, W, 3) uint8."""
+    """(N, H, W, 3) uint8, sRGB-encoded, not multiplied by alpha."""
     background: np.ndarray
     """(H, W, 3) uint8."""
 
 
 def placed_on(size: tuple[int, int], patch: np.ndarray, x: int, y: int) -> np.ndarray:
-    """A (h, w) or (h, w, C) patch on an empty canvas of (H, W); what reaches outside is cut off."""
+    """A (h, w) or (h, w, C) patch on an empty canvas of `size` (H, W), first pixel at (x, y); cut to it."""
     canvas = np.zeros((*size, *patch.shape[2:]), patch.dtype)
     top, left = max(y, 0), max(x, 0)
     bottom, right = min(y + patch.shape[0], size[0]), min(x + patch.shape[1], size[1])
@@ -50,10 +50,10 @@ def placed_on(size: tuple[int, int], patch: np.ndarray, x: int, y: int) -> np.nd
 
 
 def visible_mattes(whole: np.ndarray) -> np.ndarray:
-    """What is seen of each layer: its matte times `1 - alpha` of all in front of it.
+    """Visible coverage of each layer: its matte times `1 - alpha` of all layers in front of it.
 
-    What the background keeps is rounded after each layer, front to back, and a layer gets the difference:
-    every value is within 1 / 255 of the product and no pixel sums to more than 255.
+    The rest that is left for the background is rounded after each layer, front to back; a layer gets the
+    difference. Every value is within 1 / 255 of the product, and no pixel sums to more than 255.
 
     Args:
         whole: (N, H, W) uint8, later layers in front.
@@ -82,7 +82,7 @@ def compose(background: np.ndarray, layers: list[Layer]) -> Composite:
 
 
 def recompose(background: np.ndarray, colours: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """The picture of stored foregrounds (N, H, W, 3), mattes (N, H, W) and background: (H, W, 3) uint8."""
+    """The image of stored foregrounds (N, H, W, 3), mattes (N, H, W) and background: (H, W, 3) uint8."""
     total = background * (1 - alphas.sum(0, dtype=np.float32) / 255)[..., None]
     for colour, alpha in zip(colours, alphas, strict=True):
         rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
@@ -93,7 +93,7 @@ def recompose(background: np.ndarray, colours: np.ndarray, alphas: np.ndarray) -
 
 
 def occlusions(whole: np.ndarray) -> np.ndarray:
-    """How much of what was seen of a layer each later paste hid.
+    """Share of the visible area of each layer that each later paste hides.
 
     Args:
         whole: (N, H, W) uint8, later layers in front.

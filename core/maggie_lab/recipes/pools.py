@@ -1,4 +1,4 @@
-"""Which footage each split may use: a person or clip of one split is in no other."""
+"""The footage that each split may use; a person or clip of one split is in no other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Pool:
     backgrounds: tuple[Footage, ...]
 
     def draw(self, rng: np.random.Generator, people: int) -> list[Footage]:
-        """Footage of as many different sources, or of all where there are fewer."""
+        """Draw footage of `people` different sources, or of all where there are fewer."""
         by_source: dict[str, list[Footage]] = {}
         for footage in self.foregrounds:
             by_source.setdefault(footage.source, []).append(footage)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .compositing import occlusions
+from .composition import Background, Composition, Person, PlacedPerson, whole_mattes
 from .footage import OpenFootage
 from .pools import Pool
-from .scene import Background, Person, Placed, Scene, whole_mattes
 
 TRIES = 3
-"""Places tried for one person before it is left out."""
+"""Positions tried for one person before it is left out."""
 
 
 @dataclass(frozen=True)
@@ -23,24 +23,24 @@ class StillRecipe:
     """How stills are composed."""
 
     people: tuple[int, int] = (2, 4)
-    """Least and most people drawn; the paper says 2 to 5. Who fits nowhere is left out."""
+    """Least and most people drawn; the paper says 2 to 5. People that fit nowhere are left out."""
     canvas: tuple[int, int] | None = None
     """(W, H); None is the background's own size."""
     scale: tuple[float, float] = (0.5, 0.9)
     """Least and most height of a person, in heights of the canvas."""
     most_hidden: float = 0.3
-    """The most that one paste may hide of what was seen of anybody before it."""
+    """Largest share of a person's visible area that one paste may hide."""
     unmix: bool = False
-    """Estimate each person's own colour instead of taking the picture's, which shows its old background at
+    """Estimate each person's own colour instead of taking the image's, which shows its old background at
     soft edges."""
 
 
-def draw_still(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Scene | None:
-    """Draw one still; None where nobody could be placed."""
+def draw_still(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Composition | None:
+    """Draw one still; None where no person could be placed, and another draw is needed."""
     footage = pool.draw(rng, int(rng.integers(recipe.people[0], recipe.people[1] + 1)))
     background = _draw_background(recipe, pool, rng)
     width, height = background.canvas
-    people: list[Placed] = []
+    people: list[PlacedPerson] = []
     for each in footage:
         opened = OpenFootage(each)
         person = Person(each, opened, [int(rng.integers(opened.frames))], unmix=recipe.unmix)
@@ -51,13 +51,13 @@ def draw_still(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Sce
         matte = person.matte(0, wide, tall)
         for _ in range(TRIES):
             x, y = int(rng.integers(width - wide + 1)), int(rng.integers(height - tall + 1))
-            tried = [*people, Placed(person, [matte], x, y)]
+            tried = [*people, PlacedPerson(person, [matte], x, y)]
             if _hidden(tried, background.canvas) <= recipe.most_hidden:
                 people = tried
                 break
     if not people:
         return None
-    return Scene(background, people, 1, _hidden(people, background.canvas))
+    return Composition(background, people, 1, _hidden(people, background.canvas))
 
 
 def _draw_background(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) -> Background:
@@ -67,5 +67,5 @@ def _draw_background(recipe: StillRecipe, pool: Pool, rng: np.random.Generator) 
     return Background(footage, opened, int(rng.integers(opened.frames)), canvas)
 
 
-def _hidden(people: list[Placed], canvas: tuple[int, int]) -> float:
+def _hidden(people: list[PlacedPerson], canvas: tuple[int, int]) -> float:
     return float(occlusions(whole_mattes(people, canvas, 0)).max())

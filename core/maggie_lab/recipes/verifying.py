@@ -1,7 +1,7 @@
-"""What a set on the disk really holds: occlusion recomputed, alphas summed, pictures recomposed.
+"""Checks of a set on disk: occlusion recomputed, alphas summed, images recomposed.
 
-Works on made sets and on published ones; what the files do not tell (occlusion without whole mattes, the
-composite without its layers) is None.
+The set may be made or published. Measures that the files do not allow (occlusion without whole mattes, the
+composite without its layers) are None.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from maggie_api.errors import FrameError
 from maggie_lab.datasets.layouts import DATASETS
-from maggie_lab.datasets.sample import Sample, read_grey, read_picture
+from maggie_lab.datasets.sample import Sample, read_grey, read_rgb
 
 from .clips import LEVELS
 from .compositing import occlusions, recompose, visible_mattes
@@ -24,31 +24,31 @@ from .pools import SPLITS
 from .stills import StillRecipe
 
 MOST_DIFFERENCE = 2
-"""Grey levels by which a picture may differ from what its layers give."""
+"""Grey levels by which an image may differ from what its layers give."""
 ROUNDING = 0.005
 """Occlusion beyond a limit that is still taken for rounding."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One sample as it is."""
+    """The measures of one sample."""
 
     name: str
-    """Path of its first picture below the root."""
+    """Path of its first image below the root."""
     people: int
     frames: int
     level: str
-    """What it claims to be; "" for stills and where nothing says so."""
+    """The level it claims; "" for stills and where nothing says so."""
     found: str | None
     """The level its occlusion belongs to, "none" between and beyond the levels."""
     occlusion: float | None
-    """The most that one paste hid of what was seen of anybody, in any frame."""
+    """The largest share of a person's visible area that one paste hides, in any frame."""
     frame: int | None
-    """Where that was."""
+    """Number of that frame, from 0."""
     excess: float
-    """By how much alphas sum to more than 1, at most."""
+    """The most by which alphas of a pixel sum to more than 1; 0 where none do."""
     difference: float | None
-    """Grey levels between the picture and its layers, at most."""
+    """Largest difference between the image and the sum of its layers, in grey levels."""
     problems: tuple[str, ...]
 
 
@@ -107,7 +107,7 @@ def _verify(sample: Sample, root: Path, limits: _Limits) -> Finding:
     hidden: list[float] = []
     excess, difference = 0.0, None
     problems: list[str] = []
-    for picture, row in zip(sample.frames, sample.alphas, strict=True):
+    for image, row in zip(sample.frames, sample.alphas, strict=True):
         alphas = _codes([path for path in row if path is not None])
         excess = max(excess, float(alphas.sum(0, dtype=np.int64).max()) / 255 - 1)
         whole_files = [_beside(path, "whole") for path in row if path is not None]
@@ -115,15 +115,15 @@ def _verify(sample: Sample, root: Path, limits: _Limits) -> Finding:
             whole = _codes(whole_files)
             hidden.append(float(occlusions(whole).max()))
             if np.abs(visible_mattes(whole).astype(int) - alphas).max() > 1:
-                problems.append(f"{picture.name}: alphas are not what is seen of the whole mattes")
+                problems.append(f"{image.name}: alphas are not what is seen of the whole mattes")
         layers = [_beside(path, "fg") for path in row if path is not None]
-        background = _beside(picture, "bg").with_suffix(".png")
-        if picture.suffix == ".png" and background.is_file() and all(path.is_file() for path in layers):
-            difference = max(difference or 0.0, _difference(picture, background, layers, alphas))
+        background = _beside(image, "bg").with_suffix(".png")
+        if image.suffix == ".png" and background.is_file() and all(path.is_file() for path in layers):
+            difference = max(difference or 0.0, _difference(image, background, layers, alphas))
     if excess > len(sample.instances) / 255 + 1e-6:
         problems.append(f"alphas sum to {1 + excess:.3f}")
     if difference is not None and difference > MOST_DIFFERENCE:
-        problems.append(f"the picture differs from its layers by {difference:.0f} grey levels")
+        problems.append(f"the image differs from its layers by {difference:.0f} grey levels")
     most = max(hidden) if len(hidden) == count else None
     is_clip = count > 1 or sample.subset in limits.levels
     if most is not None and (sample.subset in limits.levels or not is_clip):
@@ -169,10 +169,10 @@ def _stack(planes: dict[Path, np.ndarray]) -> np.ndarray:
     return np.stack(list(planes.values()))
 
 
-def _difference(picture: Path, background: Path, layers: list[Path], alphas: np.ndarray) -> float:
-    files = (picture, background, *layers)
-    pictures = {path: np.rint(read_picture(path).transpose(1, 2, 0) * 255).astype(np.uint8) for path in files}
-    shown, behind, *colours = _stack(pictures)
+def _difference(image: Path, background: Path, layers: list[Path], alphas: np.ndarray) -> float:
+    files = (image, background, *layers)
+    images = {path: np.rint(read_rgb(path).transpose(1, 2, 0) * 255).astype(np.uint8) for path in files}
+    shown, behind, *colours = _stack(images)
     return float(np.abs(recompose(behind, np.stack(colours), alphas).astype(int) - shown).max())
 
 

@@ -1,6 +1,6 @@
-"""Where the files of a made set go: the published layouts, and beside them what `verify` needs.
+"""The files of a made set: those of the published layouts, and those that `verify` needs.
 
-whole/       each person's matte as if nobody stood in front
+whole/       each person's matte without the people in front
 fg/, bg/     colours and background as composed, where they are kept
 made/        one line of JSON per sample, written last: a sample that has it is complete
 """
@@ -22,7 +22,7 @@ from PIL import Image
 
 from maggie_api.errors import SettingsError
 from maggie_core.io.atomic import atomic_file, cannot_write
-from maggie_lab.datasets.layouts import MASKS, Shelf
+from maggie_lab.datasets.layouts import MASKS, SampleLayout
 
 from .compositing import Composite
 
@@ -31,18 +31,18 @@ STILL_MASKS = tuple(f"{MASKS}{k}" for k in range(10))
 """Folders of guidance of a made test set of stills: as many variants as M-HIM2K has."""
 
 
-def stills_shelf(root: Path, split: str) -> Shelf:
+def still_layout(root: Path, split: str) -> SampleLayout:
     """Training stills as I-HIM50K, others as HIM2K with ten variants of M-HIM2K."""
     if split == "train":
-        return Shelf(root / split, "images", "alphas", digits=1)
-    return Shelf(root / split, "images", "alphas", "comp", masks=STILL_MASKS)
+        return SampleLayout(root / split, "images", "alphas", digits=1)
+    return SampleLayout(root / split, "images", "alphas", "comp", masks=STILL_MASKS)
 
 
-def clips_shelf(root: Path, split: str, level: str) -> Shelf:
+def clip_layout(root: Path, split: str, level: str) -> SampleLayout:
     """Training clips as V-HIM2K5, others as V-HIM60."""
     if split == "train":
-        return Shelf(root / split, "fgr", "pha")
-    return Shelf(root / split / f"comp_{level}", "fgr", "pha", masks=("xmem",))
+        return SampleLayout(root / split, "fgr", "pha")
+    return SampleLayout(root / split / f"comp_{level}", "fgr", "pha", masks=("xmem",))
 
 
 _NUMBERS = {
@@ -71,18 +71,18 @@ def clip_name(level: str, index: int) -> str:
 class SampleWriter:
     """Writes one sample so that a reader finds all of it or nothing; use it as a context.
 
-    Everything is written aside and moved to its place by `finish`: pictures last, as readers find samples by
-    them, then the record. What a run that was stopped left behind is removed first.
+    Everything is written into a folder aside, and `finish` moves it to its place: images last, as readers
+    find samples by them, then the description. Remains of a run that was stopped are removed first.
     """
 
-    def __init__(self, shelf: Shelf, name: str, *, keep_layers: bool) -> None:
-        self._shelf, self._name, self._keep_layers = shelf, name, keep_layers
+    def __init__(self, layout: SampleLayout, name: str, *, keep_layers: bool) -> None:
+        self._layout, self._name, self._keep_layers = layout, name, keep_layers
         self._suffix = ".png" if keep_layers else ".jpg"
-        self._aside = replace(shelf, base=shelf.base / f".making-{shelf.part}{name}")
+        self._aside = replace(layout, base=layout.base / f".making-{layout.subset}{name}")
 
     def __enter__(self) -> SampleWriter:
-        with _writing(self._shelf.base):
-            for path in (self._aside.base, *self._places(self._shelf)):
+        with _writing(self._layout.base):
+            for path in (self._aside.base, *self._places(self._layout)):
                 _remove(path)
         return self
 
@@ -90,15 +90,15 @@ class SampleWriter:
         with suppress(OSError):
             _remove(self._aside.base)
 
-    def _places(self, shelf: Shelf) -> Iterator[Path]:
-        """Files and folders of this sample and no other, pictures last."""
-        for kind in (shelf.alphas, "whole", "fg", *shelf.masks):
-            path = shelf.plane(kind, self._name, 0, 0)
-            yield path.parent.parent if shelf.is_clip else path.parent
-        for kind in ("bg", shelf.pictures):
+    def _places(self, layout: SampleLayout) -> Iterator[Path]:
+        """Files and folders that belong to this sample alone, images last."""
+        for kind in (layout.alphas, "whole", "fg", *layout.masks):
+            path = layout.plane(kind, self._name, 0, 0)
+            yield path.parent.parent if layout.is_clip else path.parent
+        for kind in ("bg", layout.images):
             for suffix in (".png", ".jpg"):
-                path = shelf.picture(kind, self._name, 0, suffix)
-                yield path.parent if shelf.is_clip else path
+                path = layout.image(kind, self._name, 0, suffix)
+                yield path.parent if layout.is_clip else path
 
     def write(self, frame: int, composite: Composite, masks: list[np.ndarray]) -> None:
         """Write one frame; `masks` has (N, H, W) uint8 for each folder of guidance.
@@ -106,17 +106,17 @@ class SampleWriter:
         Raises:
             OutputError: a file cannot be written.
         """
-        shelf, name = self._aside, self._name
+        layout, name = self._aside, self._name
         for n in range(len(composite.alphas)):
-            _write(shelf.plane(shelf.alphas, name, frame, n), composite.alphas[n])
-            _write(shelf.plane("whole", name, frame, n), composite.whole[n])
-            for kind, planes in zip(shelf.masks, masks, strict=True):
-                _write(shelf.plane(kind, name, frame, n), planes[n])
+            _write(layout.plane(layout.alphas, name, frame, n), composite.alphas[n])
+            _write(layout.plane("whole", name, frame, n), composite.whole[n])
+            for kind, planes in zip(layout.masks, masks, strict=True):
+                _write(layout.plane(kind, name, frame, n), planes[n])
             if self._keep_layers:
-                _write(shelf.plane("fg", name, frame, n), composite.colours[n])
+                _write(layout.plane("fg", name, frame, n), composite.colours[n])
         if self._keep_layers:
-            _write(shelf.picture("bg", name, frame), composite.background)
-        _write(shelf.picture(shelf.pictures, name, frame, self._suffix), composite.picture)
+            _write(layout.image("bg", name, frame), composite.background)
+        _write(layout.image(layout.images, name, frame, self._suffix), composite.image)
 
     def finish(self, description: dict[str, Any]) -> None:
         """Move the sample to its place and say that it is complete.
@@ -124,12 +124,12 @@ class SampleWriter:
         Raises:
             OutputError: a file cannot be written.
         """
-        for written, place in zip(self._places(self._aside), self._places(self._shelf), strict=True):
+        for written, place in zip(self._places(self._aside), self._places(self._layout), strict=True):
             if written.exists():
                 with _writing(place):
                     place.parent.mkdir(parents=True, exist_ok=True)
                     os.replace(written, place)
-        write_text(self._shelf.record(self._name), json.dumps(description) + "\n")
+        write_text(self._layout.record(self._name), json.dumps(description) + "\n")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from maggie_lab.random import sample_generator
 
 from .backgrounds import make_background
 from .bank import Bank, BankPlan, DrawnBank, build_bank
-from .composing import Sample, compose, compose_clip
+from .composing import SamplePlanes, compose, compose_clip
 from .figures import make_figure
 from .guidance_degradation import degrade
 from .heldout import HeldOutSample, heldout_set
@@ -14,7 +14,7 @@ __all__ = [
     "BankPlan",
     "DrawnBank",
     "HeldOutSample",
-    "Sample",
+    "SamplePlanes",
     "build_bank",
     "compose",
     "compose_clip",

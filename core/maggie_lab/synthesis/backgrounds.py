@@ -1,4 +1,4 @@
-"""Backgrounds with the statistics of pictures: edges at all scales, 1/f spectra, clutter, soft lights.
+"""Backgrounds with the statistics of images: edges at all scales, 1/f spectra, clutter, soft lights.
 
 A background is sRGB-encoded colour in [0, 1], (S, S, 3). Training and held-out sets share no generator.
 """
@@ -23,14 +23,14 @@ def make_background(seed: int, size_px: int = 384, *, held_out: bool = False) ->
     """Draw background number `seed`: (size_px, size_px, 3) sRGB-encoded colour in [0, 1], float32."""
     rng = generator(BACKGROUNDS, int(held_out), seed)
     makers = HELD_OUT if held_out else TRAINING
-    picture = pick(rng, makers)(rng, size_px)
+    image = pick(rng, makers)(rng, size_px)
     if rng.random() < 0.25:
         other = pick(rng, makers)(rng, size_px)
         cut = fractal_noise(rng, size_px, size_px, cell_px=size_px * rng.uniform(0.2, 0.8))
         share = smoothstep(cut, -0.05, rng.uniform(0.05, 0.8))[..., None]
-        picture = picture * (1 - share) + other * share
+        image = image * (1 - share) + other * share
     light = 1 + 0.25 * rng.random() * value_noise(rng, size_px, size_px, cell_px=size_px * 0.6)
-    return np.clip(picture * np.clip(light, 0.3, 1.7)[..., None], 0, 1).astype(np.float32)
+    return np.clip(image * np.clip(light, 0.3, 1.7)[..., None], 0, 1).astype(np.float32)
 
 
 def _palette(rng: np.random.Generator, count: int) -> Plane:
@@ -88,20 +88,20 @@ def _leaf_shape(rng: np.random.Generator, at: np.ndarray, radius: float) -> Shap
     return Polygon(points)
 
 
-def _paint(picture: Plane, shape: Shape, colour: np.ndarray, *, relief: float, grain: Plane) -> None:
-    patch = union([shape], picture.shape[0], margin_px=1.5)
+def _paint(image: Plane, shape: Shape, colour: np.ndarray, *, relief: float, grain: Plane) -> None:
+    patch = union([shape], image.shape[0], margin_px=1.5)
     if patch is None:
         return
     alpha = patch.coverage()[..., None]
     depth = 1 - np.float32(relief) * np.exp(patch.distance / np.float32(6))[..., None]
     texture = colour.astype(np.float32) * depth * (1 + grain[patch.box][..., None])
-    picture[patch.box] = picture[patch.box] * (1 - alpha) + texture * alpha
+    image[patch.box] = image[patch.box] * (1 - alpha) + texture * alpha
 
 
 def _dead_leaves(rng: np.random.Generator, size: int) -> Plane:
     """Opaque shapes dropped over each other with a power law of sizes: the edge statistics of photographs."""
     count = int(rng.integers(60, 130))
-    picture = np.broadcast_to(random_colour(rng).astype(np.float32), (size, size, 3)).copy()
+    image = np.broadcast_to(random_colour(rng).astype(np.float32), (size, size, 3)).copy()
     colours = _palette(rng, count)
     radius = size * np.sort(0.03 * rng.uniform(0.02, 1, count) ** (-0.6))[::-1].clip(0.008, 0.4)
     if rng.random() < 0.5:
@@ -110,8 +110,8 @@ def _dead_leaves(rng: np.random.Generator, size: int) -> Plane:
     relief = rng.uniform(0, 0.5)
     for index in range(count):
         shape = _leaf_shape(rng, rng.uniform(-0.05, 1.05, 2) * size, float(radius[index]))
-        _paint(picture, shape, colours[index], relief=relief, grain=grain)
-    return picture
+        _paint(image, shape, colours[index], relief=relief, grain=grain)
+    return image
 
 
 def _voronoi(rng: np.random.Generator, size: int) -> Plane:
@@ -133,14 +133,14 @@ def _voronoi(rng: np.random.Generator, size: int) -> Plane:
 def _bokeh(rng: np.random.Generator, size: int) -> Plane:
     """Lights out of focus over something dim."""
     dim = _spectral(rng, size).transpose(2, 0, 1) * np.float32(rng.uniform(0.2, 0.7))
-    picture = np.ascontiguousarray(gaussian_blur(dim, rng.uniform(2, 8)).transpose(1, 2, 0))
+    image = np.ascontiguousarray(gaussian_blur(dim, rng.uniform(2, 8)).transpose(1, 2, 0))
     radius = size * rng.uniform(0.015, 0.09)
     for _ in range(int(rng.integers(15, 60))):
         disc = union([Ellipse(tuple(rng.uniform(0, size, 2)), *(2 * [radius * rng.uniform(0.7, 1.3)]))], size)
         if disc is not None:
             glow = disc.coverage(ramp_px=2.5)[..., None] * np.float32(rng.uniform(0.08, 0.7))
-            picture[disc.box] += glow * random_colour(rng).astype(np.float32)
-    return picture
+            image[disc.box] += glow * random_colour(rng).astype(np.float32)
+    return image
 
 
 def _grid(rng: np.random.Generator, size: int) -> Plane:
@@ -168,7 +168,7 @@ def _grid(rng: np.random.Generator, size: int) -> Plane:
 def _foliage(rng: np.random.Generator, size: int) -> Plane:
     """Many small leaves in layers, darker behind."""
     hue = np.array([rng.uniform(0.1, 0.5), rng.uniform(0.3, 0.6), rng.uniform(0.05, 0.25)])
-    picture = np.broadcast_to((hue * 0.15).astype(np.float32), (size, size, 3)).copy()
+    image = np.broadcast_to((hue * 0.15).astype(np.float32), (size, size, 3)).copy()
     grain = np.float32(0.1) * fractal_noise(rng, size, size, cell_px=6)
     leaf, count = size * rng.uniform(0.012, 0.05), int(rng.integers(150, 260))
     lean = rng.uniform(0, np.pi)
@@ -179,27 +179,27 @@ def _foliage(rng: np.random.Generator, size: int) -> Plane:
         at = tuple(rng.uniform(-0.02, 1.02, 2) * size)
         long = leaf * rng.uniform(0.6, 1.8)
         shape = Ellipse(at, long, long * rng.uniform(0.15, 0.45), lean + rng.normal(0, 0.7))
-        _paint(picture, shape, colour, relief=0.2, grain=grain)
-    return picture
+        _paint(image, shape, colour, relief=0.2, grain=grain)
+    return image
 
 
 def _room(rng: np.random.Generator, size: int) -> Plane:
     """Wall, floor and upright furniture: long straight edges and flat colour."""
-    picture = _gradient(rng, size)
+    image = _gradient(rng, size)
     floor = int(size * rng.uniform(0.5, 0.95))
-    picture[floor:] = _gradient(rng, size)[floor:]
+    image[floor:] = _gradient(rng, size)[floor:]
     grain = np.float32(0.05) * fractal_noise(rng, size, size, cell_px=10)
     for _ in range(int(rng.integers(4, 22))):
         x, y = rng.uniform(0, size, 2)
         wide, high = size * rng.uniform(0.02, 0.25), size * rng.uniform(0.02, 0.4)
         corners = ((x, y), (x + wide, y), (x + wide, y + high), (x, y + high))
-        _paint(picture, Polygon(corners), random_colour(rng), relief=rng.uniform(0, 0.3), grain=grain)
-    return picture
+        _paint(image, Polygon(corners), random_colour(rng), relief=rng.uniform(0, 0.3), grain=grain)
+    return image
 
 
 def _signs(rng: np.random.Generator, size: int) -> Plane:
     """Rows of strokes like lettering, wires and branches over a quiet ground."""
-    picture = _gradient(rng, size) if rng.random() < 0.5 else _spectral(rng, size)
+    image = _gradient(rng, size) if rng.random() < 0.5 else _spectral(rng, size)
     grain = np.zeros((size, size), np.float32)
     ink = _palette(rng, 5)
     em = size * rng.uniform(0.02, 0.08)
@@ -209,13 +209,13 @@ def _signs(rng: np.random.Generator, size: int) -> Plane:
         dx, dy = rng.normal(0, 0.5, 2) * em * rng.choice([1, 1, 1, 6])
         thick = em * rng.uniform(0.04, 0.14)
         _paint(
-            picture,
+            image,
             Capsule((x, y), (x + dx, y + dy), thick, thick),
             ink[rng.integers(5)],
             relief=0,
             grain=grain,
         )
-    return picture
+    return image
 
 
 def _fabric(rng: np.random.Generator, size: int) -> Plane:
@@ -265,14 +265,14 @@ def _hills(rng: np.random.Generator, size: int) -> Plane:
     x = np.arange(size)
     y = np.arange(size, dtype=np.float32)[:, None]
     haze, near = random_colour(rng), random_colour(rng)
-    picture = np.broadcast_to(haze.astype(np.float32), (size, size, 3)).copy()
+    image = np.broadcast_to(haze.astype(np.float32), (size, size, 3)).copy()
     for layer in np.linspace(0.15, 0.95, 8):
         ridge = size * layer + 0.08 * size * fractal_noise(rng, 4, size, cell_px=size * 0.3, octaves=6)[0][x]
         alpha = np.clip(y - ridge[None] + 0.5, 0, 1)[..., None].astype(np.float32)
         grain = 1 + 0.15 * layer * fractal_noise(rng, size, size, cell_px=10, octaves=3)
         colour = (haze * (1 - layer) + near * layer) * grain[..., None]
-        picture = (picture * (1 - alpha) + colour * alpha).astype(np.float32)
-    return picture
+        image = (image * (1 - alpha) + colour * alpha).astype(np.float32)
+    return image
 
 
 TRAINING: dict[Maker, float] = {

@@ -1,62 +1,70 @@
-"""Banks: figures, puppets and backgrounds drawn once, composed endlessly.
+"""Banks: figures, puppets and backgrounds that are drawn once and composed into any number of samples.
 
-Strands are dear, scenes are cheap. A bank is a folder of plain `.npy` arrays that many processes map at once:
+Drawing strands takes a third of a second a figure, composing a scene far less. A bank is a folder of plain
+`.npy` arrays that many processes map at once:
 
     figures-<first>.npy       (K, S, S, 5) uint8: straight sRGB-encoded colour, alpha, share of alpha held
     backgrounds-<first>.npy   (K, S, S, 3) uint8
     puppet-<index>.npz        one figure in pieces
     bank.json                 what the folder holds, written first
 
-Several processes may build disjoint ranges of one bank; what item `i` is depends on the seed and on `i`
+Several processes and machines may draw one bank together: an item depends on the plan and on its number
 alone.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from maggie_api.errors import SettingsError
+from maggie_core.io.atomic import atomic_file
+from maggie_lab.datasets.continuation import check_same, read_record, write_record
+from maggie_lab.processes import ordered_results
 
 from .backgrounds import make_background
 from .fields import Plane, gaussian_blur
 from .figures import draw_figure, draw_puppet
-from .images import read_background, read_cutout
+from .images import image_digest, read_background, read_cutout
 from .puppet import Puppet
 
 Codes = NDArray[np.uint8]
+Tell = Callable[[int, int], None]
+"""What is told of progress: how many items are there, and how many there will be."""
 
+RECORD = "bank.json"
 CHUNK = 50
-"""Items per file: small enough to lose little when a process dies, large enough to map quickly."""
+"""Items per file: few enough to lose little when a process dies, many enough to map quickly."""
 
 
 @dataclass(frozen=True)
 class BankPlan:
-    """What a bank holds."""
+    """What a bank holds; an item depends on the plan and on its number alone."""
 
     figures: int = 1500
     backgrounds: int = 1500
     size_px: int = 384
+    """Side of the square images."""
     seed: int = 0
     held_out: bool = False
+    """Draw from the styles of the held-out set, which training never sees."""
     puppets: int = 0
-    """Figures in pieces that clips and embraces pose anew; without any, clips bend flat figures."""
-    pictures: str = ""
-    """Folder of pictures to cut backgrounds from; every second background is one of them."""
+    """Figures in pieces, which clips and embraces pose; without any, clips bend flat figures."""
+    images: str = ""
+    """Folder of images to cut backgrounds from; every second background is one of them."""
     cutouts: str = ""
-    """Folder of RGBA pictures of single subjects; every second figure is one of them."""
+    """Folder of RGBA images of single subjects; every second figure is one of them."""
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """Where in a figure something happens, as (x, y) in figure pixels.
+    """Points of a figure that a crop can be aimed at, as (x, y) in figure pixels; float32.
 
     Attributes:
         edge: (K, 2) on the outline.
@@ -71,44 +79,126 @@ class Anchors:
     box: tuple[float, float, float, float]
 
 
-def build_bank(folder: Path, plan: BankPlan, *, part: int = 0, parts: int = 1) -> None:
-    """Draw what is missing of a bank; run with the same plan as `part` 0 .. `parts`-1 to share the work.
+def build_bank(
+    folder: Path,
+    plan: BankPlan,
+    *,
+    workers: int = 1,
+    tell: Tell = lambda done, of: None,
+    share: int = 0,
+    shares: int = 1,
+) -> None:
+    """Draw what is missing of a bank; the same bytes for any number of processes and machines.
 
     Files are written to a temporary name and renamed: a file that exists is complete.
+
+    Args:
+        folder: is made where it does not exist.
+        workers: processes.
+        tell: is called with the number of items that are there and that there will be: at once, and after
+            every item.
+        share: which of `shares` parts of the files to draw, from 0; several machines may draw one each.
+
+    Raises:
+        SettingsError: the folder holds a bank of another plan.
+        InputError: one of the user's images cannot be used.
+        OutputError: a file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    described = folder / "bank.json"
-    if described.exists() and BankPlan(**json.loads(described.read_text())) != plan:
-        raise SettingsError(
-            f"{folder}: holds a bank made by another plan; choose an empty folder, or remove that bank first."
-        )
-    _write(described, lambda temporary: temporary.write_text(json.dumps(asdict(plan))))
-    jobs = [("backgrounds", first) for first in range(0, plan.backgrounds, CHUNK)]
-    jobs += [("figures", first) for first in range(0, plan.figures, CHUNK)]
-    for kind, first in jobs[part::parts]:
-        target = folder / f"{kind}-{first:05d}.npy"
-        if target.exists():
-            continue
-        last = min(first + CHUNK, plan.figures if kind == "figures" else plan.backgrounds)
-        draw = _figure_codes if kind == "figures" else _background_codes
-        items = np.stack([draw(plan, index) for index in range(first, last)])
-        _write(target, lambda temporary, items=items: _save(temporary, items))
-    for index in range(part, plan.puppets, parts):
-        target = folder / f"puppet-{index:05d}.npz"
-        if not target.exists():
-            puppet = draw_puppet(plan.seed + index, plan.size_px, held_out=plan.held_out)
-            _write(target, lambda temporary, puppet=puppet: _save(temporary, puppet))
+    _check_plan(folder, plan)
+    files = _files(plan)[share::shares]
+    missing = [file for file in files if not file.path(folder).exists()]
+    total = sum(len(file.items) for file in files)
+    done = total - sum(len(file.items) for file in missing)
+    tell(done, total)
+    tasks = [(plan, file.kind, index) for file in missing for index in file.items]
+    drawn = ordered_results(_draw_item, tasks, workers=workers, prepare=use_one_thread)
+    for file in missing:
+        items = []
+        for _ in file.items:
+            items.append(next(drawn))
+            done += 1
+            tell(done, total)
+        file.write(folder, items)
 
 
-def _write(target: Path, write: Callable[[Path], object]) -> None:
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")
-    write(temporary)
-    os.replace(temporary, target)
+def use_one_thread() -> None:
+    """For one of several processes, which have the cores between them."""
+    torch.set_num_threads(1)
 
 
-def _save(path: Path, items: Codes | Puppet) -> None:
-    with path.open("wb") as stream:
-        items.save(stream) if isinstance(items, Puppet) else np.save(stream, items)
+@dataclass(frozen=True)
+class _BankFile:
+    """One file of a bank: up to `CHUNK` figures or backgrounds, or one puppet."""
+
+    kind: str
+    items: range
+
+    def path(self, folder: Path) -> Path:
+        ending = "npz" if self.kind == "puppet" else "npy"
+        return folder / f"{self.kind}-{self.items[0]:05d}.{ending}"
+
+    def write(self, folder: Path, items: list[Codes | Puppet]) -> None:
+        target = self.path(folder)
+        with atomic_file(target) as temporary, temporary.open("wb") as stream:
+            if isinstance(items[0], Puppet):
+                items[0].save(stream)
+            else:
+                np.save(stream, np.stack(cast(list[Codes], items)))
+
+
+def _files(plan: BankPlan) -> list[_BankFile]:
+    counts = {"backgrounds": plan.backgrounds, "figures": plan.figures}
+    chunked = [
+        _BankFile(kind, range(first, min(first + CHUNK, count)))
+        for kind, count in counts.items()
+        for first in range(0, count, CHUNK)
+    ]
+    return chunked + [_BankFile("puppet", range(index, index + 1)) for index in range(plan.puppets)]
+
+
+def _draw_item(task: tuple[BankPlan, str, int]) -> Codes | Puppet:
+    """Draw one item of a plan, of the kind "figures", "backgrounds" or "puppet"."""
+    plan, kind, index = task
+    if kind == "puppet":
+        return replace(draw_puppet(plan.seed + index, plan.size_px, held_out=plan.held_out))
+    return _figure_codes(plan, index) if kind == "figures" else _background_codes(plan, index)
+
+
+def _check_plan(folder: Path, plan: BankPlan) -> None:
+    """Write what the bank is made of, or compare it with what is written."""
+    path = folder / RECORD
+    own = {"images": plan.images, "cutouts": plan.cutouts}
+    now = asdict(plan) | {f"{kind}_content": image_digest(each) for kind, each in own.items() if each}
+    was = read_plan(folder)
+    if was is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_record(path, now)
+        return
+    check_same(folder, was, now)
+
+
+def plan_of(folder: Path) -> BankPlan | None:
+    """The plan that the bank in `folder` was made by; None where there is no record.
+
+    Raises:
+        SettingsError: the record is damaged.
+    """
+    record = read_plan(folder)
+    if record is None:
+        return None
+    return BankPlan(**{each.name: record[each.name] for each in fields(BankPlan) if each.name in record})
+
+
+def read_plan(folder: Path) -> dict[str, Any] | None:
+    """What the bank in `folder` was made with, by field of `BankPlan`; None where there is no record.
+
+    Raises:
+        SettingsError: the record is damaged.
+    """
+    record = read_record(folder / RECORD)
+    if record is not None and "pictures" in record:  # the name of `images` in banks of before
+        record["images"] = record.pop("pictures")
+    return record
 
 
 def _figure_codes(plan: BankPlan, index: int) -> Codes:
@@ -119,8 +209,8 @@ def _figure_codes(plan: BankPlan, index: int) -> Codes:
 
 
 def _background_codes(plan: BankPlan, index: int) -> Codes:
-    if plan.pictures and index % 2:
-        return read_background(plan.pictures, index // 2, plan.size_px, seed=plan.seed)
+    if plan.images and index % 2:
+        return read_background(plan.images, index // 2, plan.size_px, seed=plan.seed)
     return _codes(make_background(plan.seed + index, plan.size_px, held_out=plan.held_out))
 
 
@@ -129,7 +219,7 @@ def _codes(values: Plane) -> Codes:
 
 
 class Figures(Protocol):
-    """What scenes are composed from: a `Bank` on disk or a `DrawnBank` in memory."""
+    """The source of figures and backgrounds of scenes: a `Bank` on disk or a `DrawnBank` in memory."""
 
     figures: int
     backgrounds: int
@@ -137,7 +227,7 @@ class Figures(Protocol):
     size_px: int
 
     def figure(self, index: int) -> Codes:
-        """Figure `index`: (S, S, 5) codes of straight sRGB-encoded colour, alpha and what of it is held."""
+        """Figure `index`: (S, S, 5) codes: straight sRGB-encoded colour, alpha, alpha of held things."""
         ...
 
     def background(self, index: int) -> Codes:
@@ -145,20 +235,20 @@ class Figures(Protocol):
         ...
 
     def puppet(self, index: int) -> Puppet:
-        """Figure number `index` of those in pieces."""
+        """Puppet `index`: a figure in pieces."""
         ...
 
     def anchors(self, index: int) -> Anchors:
-        """Where to aim a crop at figure `index`; measured once."""
+        """Points of figure `index` to aim a crop at; measured once."""
         ...
 
     def puppet_anchors(self, index: int) -> Anchors:
-        """As `anchors`, of puppet `index` in its painted pose."""
+        """As `anchors`, for puppet `index` in its painted pose."""
         ...
 
 
-class _Measured:
-    """Anchors of what a bank holds, found when first asked for."""
+class _AnchorCache:
+    """Anchors of a bank's items, found when they are first asked for and kept."""
 
     def __init__(self) -> None:
         self._anchors: dict[tuple[str, int], Anchors] = {}
@@ -169,7 +259,7 @@ class _Measured:
         return self._anchors[kind, index]
 
 
-class Bank(_Measured):
+class Bank(_AnchorCache):
     """A bank on disk; read-only, safe to open in any number of processes.
 
     A bank that is still being built can be opened: it holds what is complete at that moment.
@@ -192,7 +282,7 @@ class Bank(_Measured):
 
     def figure(self, index: int) -> Codes:
         codes = _item(self._figures, index)
-        if codes.shape[-1] == 4:  # a bank from before held things were told apart
+        if codes.shape[-1] == 4:  # banks of before have no plane of held things
             codes = np.concatenate([codes, np.zeros_like(codes[..., :1])], -1)
         return codes
 
@@ -209,8 +299,8 @@ class Bank(_Measured):
         return self._anchors_of("puppet", index, lambda number: self.puppet(number).flat())
 
 
-class DrawnBank(_Measured):
-    """The same items as a bank built by `plan`, drawn when first asked for and kept in memory."""
+class DrawnBank(_AnchorCache):
+    """The items of a bank built by `plan`, drawn when they are first asked for and kept in memory."""
 
     def __init__(self, plan: BankPlan) -> None:
         super().__init__()

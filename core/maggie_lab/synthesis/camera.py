@@ -1,4 +1,4 @@
-"""What a camera and a codec do to a finished frame. Mattes are never touched here."""
+"""Defects that a camera and a codec add to a finished frame. Mattes are never changed here."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _COARSE = (1 + np.add.outer(np.arange(8), np.arange(8)) * 0.9).astype(np.float32
 
 @dataclass(frozen=True)
 class Camera:
-    """One exposure's worth of faults; fixed for a clip, except the noise.
+    """The defects of one camera and its files; all but the noise are fixed for a clip.
 
     Attributes:
-        gain: (3,) exposure and colour cast.
-        gamma: tone curve exponent.
+        gain: (3,) factors on red, green and blue: exposure and colour cast.
+        gamma: exponent of the tone curve.
         lift: haze added to black.
-        noise: standard deviation at mid grey, sRGB-encoded.
+        noise: standard deviation at mid grey, in sRGB-encoded [0, 1].
         grain_px: blur of the noise (0 is white noise).
         sharpen: strength of an unsharp mask.
         blur_px: softness of the whole frame.
@@ -34,10 +34,10 @@ class Camera:
         contrast: of an S-shaped tone curve; below 0 flattens.
         vignette: how much darker the corners are.
         fringe_px: how far red and blue lie off at the corners, in opposite directions.
-        resized: size the picture was once stored at, relative to now; 1 leaves it out.
-        sharp_resize: whether that was done pixel by pixel rather than by averaging.
-        jpeg: quality 20-95 of a JPEG it once was; 0 leaves it out.
-        codes: whether it is rounded to 8 bits at last.
+        resized: size to store the image at before it is brought back, relative to its own; 1 leaves it out.
+        sharp_resize: whether the stored size is made of nearest pixels rather than averages.
+        jpeg: quality 20-95 of a JPEG to store the image as; 0 leaves it out.
+        codes: whether the result is rounded to 8 bits.
     """
 
     gain: tuple[float, float, float]
@@ -57,7 +57,15 @@ class Camera:
     codes: bool = False
 
     def shoot(self, frame: Plane, rng: np.random.Generator) -> Plane:
-        """Expose (3, H, W) sRGB-encoded [0, 1]; `rng` draws the noise of this frame."""
+        """Add the defects to one frame.
+
+        Args:
+            frame: (3, H, W) sRGB-encoded [0, 1].
+            rng: draws the noise of this frame.
+
+        Returns:
+            (3, H, W) sRGB-encoded [0, 1].
+        """
         if self.fringe_px:
             frame = _fringed(frame, self.fringe_px)
         if self.vignette:
@@ -97,7 +105,7 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
-    """Draw a camera: most are decent, some are dark, noisy or badly compressed."""
+    """Draw a camera of the held-out set: most are good, some are dark, noisy or badly compressed."""
     exposure = float(2 ** np.clip(rng.normal(0.05, 0.4), -1.6, 0.6))
     cast = np.exp(rng.normal(0, 0.05, 3))
     noisy = rng.random()
@@ -115,8 +123,8 @@ def draw_camera(rng: np.random.Generator) -> Camera:
     )
 
 
-def spoil(rng: np.random.Generator, camera: Camera) -> Camera:
-    """Add what the held-out set's cameras do not have: a wider exposure, a tone curve, a lens, a file."""
+def add_defects(rng: np.random.Generator, camera: Camera) -> Camera:
+    """Add what cameras of the held-out set do not have: more exposures, a tone curve, lens defects, files."""
     compressed = rng.random()
     # Exposure is a matter of light, the gain one of codes: about its 2.2nd root.
     mean = sum(camera.gain) / 3

@@ -1,6 +1,6 @@
-"""The canvas a figure is painted on, part over part, and the light that models it.
+"""The canvas a figure is painted on, one layer over the other, and the light that shades it.
 
-A sheet can be painted flat, or in pieces that hang on one limb each and are put over each other later.
+A canvas is painted flat, or in pieces of one limb each, which are put over each other later.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ class PaintedPiece:
     alpha: Plane
 
 
-class Sheet:
-    """Premultiplied colour and coverage, both growing as parts are painted over each other.
+class Canvas:
+    """Premultiplied colour and coverage of what has been painted so far.
 
     Attributes:
         rgb: (S, S, 3) premultiplied sRGB-encoded colour.
         alpha: (S, S) coverage.
-        held: (S, S) share of that coverage that is something held and not the person.
-        pieces: finished pieces, back to front, of a sheet painted `in_pieces`.
+        held: (S, S) part of the coverage that belongs to things in the hands, not to the person.
+        pieces: finished pieces, back to front, of a canvas painted `in_pieces`.
     """
 
     def __init__(self, size_px: int, *, in_pieces: bool = False) -> None:
@@ -94,7 +94,11 @@ class Sheet:
         self._holds = False
 
     def begin(self, limb: str) -> None:
-        """Say what the next strokes hang on: a limb's name, "held0" and "held1" for things in the hands."""
+        """Begin to paint another limb.
+
+        Args:
+            limb: name of the limb; "held0" and "held1" for things in the hands.
+        """
         if self._in_pieces and limb != self._limb and self.alpha.any():
             self.pieces.append(PaintedPiece(self._limb, self.straight_colour(), np.clip(self.alpha, 0, 1)))
             self._clear()
@@ -123,7 +127,17 @@ class Sheet:
         colour: Plane | None = None,
         opacity: Plane | float = 1.0,
     ) -> Patch | None:
-        """Paint a garment; `colour` (S, S, 3) reuses a texture that spans several parts."""
+        """Paint a garment.
+
+        Args:
+            shapes: the outline, joined smoothly over `blend_px`.
+            unit_px: height of the wearer's head; patterns and folds scale with it.
+            colour: (S, S, 3) a texture that several garments share; drawn where it is None.
+            opacity: a number, or (S, S), in [0, 1].
+
+        Returns:
+            Where it was painted; None when nothing of it lies on the canvas.
+        """
         patch = union(shapes, self.size_px, blend_px=blend_px)
         if patch is None:
             return None

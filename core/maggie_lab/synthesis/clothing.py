@@ -8,7 +8,7 @@ import numpy as np
 
 from maggie_lab.random import pick
 
-from .canvas import Light, Sheet
+from .canvas import Canvas, Light
 from .details import Details
 from .fields import Plane, value_noise
 from .shapes import Capsule, Ellipse, Patch, Polygon, Shape
@@ -16,9 +16,9 @@ from .skeleton import Body
 from .textures import cloth, random_colour
 
 
-def dress(
+def paint_clothed_body(
     rng: np.random.Generator,
-    sheet: Sheet,
+    canvas: Canvas,
     body: Body,
     light: Light,
     skin: np.ndarray,
@@ -27,8 +27,14 @@ def dress(
     held_out: bool,
     paint_head: Callable[[], None],
 ) -> None:
-    """Paint legs, torso, arms and head in an order that depends on the pose."""
-    size, unit = sheet.size_px, body.unit_px
+    """Paint legs, torso, arms and head with clothes, in an order that depends on the pose.
+
+    Args:
+        skin: (3,) sRGB-encoded colour.
+        held_out: use the patterns of the held-out set.
+        paint_head: is called when the head is due.
+    """
+    size, unit = canvas.size_px, body.unit_px
     top = cloth(rng, size, size, unit_px=unit, held_out=held_out)
     bottom = cloth(rng, size, size, unit_px=unit, held_out=held_out)
     sleeve = pick(rng, {"long": 0.5, "short": 0.3, "none": 0.2})
@@ -36,32 +42,32 @@ def dress(
     before = [rng.random() < (0.8 if body.faces_us else 0.3) for _ in range(2)]
     raised = [body[f"wrist{side}"][1] < body["neck"][1] for side in range(2)]
     if details.cape:
-        _cape(details, sheet, body, light)
+        _cape(details, canvas, body, light)
     if _shows(body["pelvis"][1] - unit, size):
         for side in rng.permutation(2):
-            _leg(rng, sheet, body, light, skin, bottom, int(side), lower)
+            _leg(rng, canvas, body, light, skin, bottom, int(side), lower)
         if lower in ("skirt", "coat"):
-            _skirt(rng, sheet, body, light, top if lower == "coat" else bottom, details)
+            _skirt(rng, canvas, body, light, top if lower == "coat" else bottom, details)
 
     def arms(wanted: Callable[[int], bool]) -> None:
         for side in range(2):
             if wanted(side):
-                _arm(rng, sheet, body, light, skin, top, side, sleeve, details)
+                _arm(rng, canvas, body, light, skin, top, side, sleeve, details)
 
     arms(lambda side: not before[side] and not raised[side])
-    _neck(rng, sheet, body, light, skin)
-    torso = _torso(rng, sheet, body, light, top)
+    _neck(rng, canvas, body, light, skin)
+    torso = _torso(rng, canvas, body, light, top)
     if torso is not None:
-        _collar(rng, sheet, body, light, torso, top, skin, details, held_out=held_out)
+        _collar(rng, canvas, body, light, torso, top, skin, details, held_out=held_out)
     arms(lambda side: before[side] and not raised[side])
     if details.hood:
-        _hood(details, sheet, body, light)
+        _hood(details, canvas, body, light)
     paint_head()
     arms(lambda side: raised[side])
     if rng.random() < 0.12:
-        _hat(rng, sheet, body, light, held_out=held_out)
+        _hat(rng, canvas, body, light, held_out=held_out)
     if rng.random() < 0.025:
-        _veil(rng, sheet, body, light)
+        _veil(rng, canvas, body, light)
 
 
 def _shows(y: float, size_px: int) -> bool:
@@ -79,7 +85,7 @@ def _between(a: tuple[float, float], b: tuple[float, float], t: float) -> tuple[
 
 def _arm(
     rng: np.random.Generator,
-    sheet: Sheet,
+    canvas: Canvas,
     body: Body,
     light: Light,
     skin: np.ndarray,
@@ -88,14 +94,14 @@ def _arm(
     sleeve: str,
     details: Details,
 ) -> None:
-    sheet.begin(f"arm{side}")
+    canvas.begin(f"arm{side}")
     unit = body.unit_px
     bare: list[Shape] = [
         _limb(body, f"shoulder{side}", f"elbow{side}", 0.21, 0.165),
         _limb(body, f"elbow{side}", f"wrist{side}", 0.165, 0.105),
     ]
     bare += _hand(rng, body, side)
-    sheet.paint_skin(rng, bare, light, colour=skin, unit_px=unit, blend_px=0.05 * unit)
+    canvas.paint_skin(rng, bare, light, colour=skin, unit_px=unit, blend_px=0.05 * unit)
     if sleeve == "none":
         return
     loose = rng.uniform(1.1, 1.5)
@@ -108,7 +114,7 @@ def _arm(
         end = _between(body[f"elbow{side}"], body[f"wrist{side}"], cuff)
         shapes.append(_limb(body, f"shoulder{side}", f"elbow{side}", 0.24, 0.17 * loose))
         shapes.append(Capsule(body[f"elbow{side}"], end, 0.18 * loose * unit, 0.13 * loose * unit))
-    sheet.paint_cloth(
+    canvas.paint_cloth(
         rng, shapes, light, unit_px=unit, blend_px=0.08 * unit, colour=top, opacity=details.sheer or 1.0
     )
 
@@ -139,7 +145,7 @@ def _hand(rng: np.random.Generator, body: Body, side: int) -> list[Shape]:
 
 def _leg(
     rng: np.random.Generator,
-    sheet: Sheet,
+    canvas: Canvas,
     body: Body,
     light: Light,
     skin: np.ndarray,
@@ -148,16 +154,16 @@ def _leg(
     lower: str,
 ) -> None:
     unit = body.unit_px
-    if not _shows(body[f"hip{side}"][1] - unit, sheet.size_px):
+    if not _shows(body[f"hip{side}"][1] - unit, canvas.size_px):
         return
-    sheet.begin(f"leg{side}")
+    canvas.begin(f"leg{side}")
     thigh = _limb(body, f"hip{side}", f"knee{side}", 0.34, 0.24)
     shin = _limb(body, f"knee{side}", f"ankle{side}", 0.23, 0.13)
     if lower != "trousers":
-        sheet.paint_skin(rng, [thigh, shin], light, colour=skin, unit_px=unit, blend_px=0.05 * unit)
+        canvas.paint_skin(rng, [thigh, shin], light, colour=skin, unit_px=unit, blend_px=0.05 * unit)
     shoe = [_limb(body, f"ankle{side}", f"toe{side}", 0.15, 0.14)]
     colour = random_colour(rng) * 0.7
-    sheet.paint_plain(rng, shoe, light, colour=colour, unit_px=unit)
+    canvas.paint_plain(rng, shoe, light, colour=colour, unit_px=unit)
     if lower == "trousers":
         wide = rng.uniform(0.12, 0.26)
         hem = _between(body[f"knee{side}"], body[f"ankle{side}"], rng.uniform(0.85, 1.02))
@@ -165,18 +171,18 @@ def _leg(
             _limb(body, f"hip{side}", f"knee{side}", 0.37, 0.26),
             Capsule(body[f"knee{side}"], hem, 0.26 * unit, wide * unit),
         ]
-        sheet.paint_cloth(rng, shapes, light, unit_px=unit, blend_px=0.1 * unit, colour=bottom)
+        canvas.paint_cloth(rng, shapes, light, unit_px=unit, blend_px=0.1 * unit, colour=bottom)
     elif lower == "shorts":
         end = _between(body[f"hip{side}"], body[f"knee{side}"], rng.uniform(0.4, 0.9))
         shapes = [Capsule(body[f"hip{side}"], end, 0.4 * unit, 0.34 * unit)]
-        sheet.paint_cloth(rng, shapes, light, unit_px=unit, colour=bottom)
+        canvas.paint_cloth(rng, shapes, light, unit_px=unit, colour=bottom)
 
 
 def _skirt(
-    rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, colour: Plane, details: Details
+    rng: np.random.Generator, canvas: Canvas, body: Body, light: Light, colour: Plane, details: Details
 ) -> None:
     """A skirt or the tails of a coat, with a wavy hem; now and then thin enough to see through."""
-    sheet.begin("skirt")
+    canvas.begin("skirt")
     unit, girth = body.unit_px, body.girth
     pelvis = np.array(body["pelvis"])
     length, flare = rng.uniform(0.9, 3.0), rng.uniform(0.55, 1.3)
@@ -188,28 +194,28 @@ def _skirt(
     points = tuple((float(pelvis[0] + x * unit), float(pelvis[1] + y * unit)) for x, y in outline)
     opacity: Plane | float = 1.0
     if rng.random() < 0.06:
-        folds = value_noise(rng, sheet.size_px, sheet.size_px, cell_px=0.4 * unit)
+        folds = value_noise(rng, canvas.size_px, canvas.size_px, cell_px=0.4 * unit)
         opacity = np.clip(rng.uniform(0.4, 0.8) + 0.15 * folds, 0.15, 1).astype(np.float32)
     shape: list[Shape] = [Polygon(points, 0.06 * unit)]
-    patch = sheet.paint_cloth(rng, shape, light, unit_px=unit, colour=colour, opacity=opacity)
+    patch = canvas.paint_cloth(rng, shape, light, unit_px=unit, colour=colour, opacity=opacity)
     if patch is not None and details.frayed:
-        _fray(details, sheet, patch, unit)
+        _fray(details, canvas, patch, unit)
 
 
-def _fray(details: Details, sheet: Sheet, patch: Patch, unit: float) -> None:
+def _fray(details: Details, canvas: Canvas, patch: Patch, unit: float) -> None:
     """Threads hanging from the lower edge of what `patch` covers."""
-    where = np.zeros_like(sheet.alpha)
+    where = np.zeros_like(canvas.alpha)
     covered = patch.coverage()
     where[patch.box] = covered
     rows = np.flatnonzero(covered.max(1) > 0.5)
     if len(rows):
         where[: patch.top + int(rows[-1]) - int(max(3.0, 0.12 * unit))] = 0
-        sheet.fur(details.rng, length_px=max(2.0, details.frayed * unit), density=0.8, where=where)
+        canvas.fur(details.rng, length_px=max(2.0, details.frayed * unit), density=0.8, where=where)
 
 
-def _cape(details: Details, sheet: Sheet, body: Body, light: Light) -> None:
+def _cape(details: Details, canvas: Canvas, body: Body, light: Light) -> None:
     """A sheet of cloth from the shoulders down the back, seen at both sides of the body."""
-    sheet.begin("skirt")
+    canvas.begin("skirt")
     rng, unit = details.rng, body.unit_px
     (left, left_y), (right, right_y) = sorted((body["shoulder0"], body["shoulder1"]))
     middle, reach = 0.5 * (left + right), 0.5 * (right - left) + rng.uniform(0.3, 1.0) * unit
@@ -220,14 +226,14 @@ def _cape(details: Details, sheet: Sheet, body: Body, light: Light) -> None:
     ]
     corners = [(left - 0.1 * unit, left_y), (right + 0.1 * unit, right_y), *hem]
     points = tuple((float(x), float(y)) for x, y in corners)
-    patch = sheet.paint_cloth(rng, [Polygon(points, 0.08 * unit)], light, unit_px=unit)
+    patch = canvas.paint_cloth(rng, [Polygon(points, 0.08 * unit)], light, unit_px=unit)
     if patch is not None and details.frayed:
-        _fray(details, sheet, patch, unit)
+        _fray(details, canvas, patch, unit)
 
 
-def _hood(details: Details, sheet: Sheet, body: Body, light: Light) -> None:
+def _hood(details: Details, canvas: Canvas, body: Body, light: Light) -> None:
     """Cloth standing around the back of the head."""
-    sheet.begin("head")
+    canvas.begin("head")
     rng, unit = details.rng, body.unit_px
     x, y = body["head"]
     wide, high = rng.uniform(0.46, 0.6) * unit, rng.uniform(0.55, 0.7) * unit
@@ -235,21 +241,21 @@ def _hood(details: Details, sheet: Sheet, body: Body, light: Light) -> None:
         Ellipse((x, y - 0.02 * unit), wide, high, body.head_angle),
         Ellipse((x, y + 0.6 * unit), 1.1 * wide, 0.3 * unit),
     ]
-    sheet.paint_cloth(rng, hood, light, unit_px=unit, blend_px=0.15 * unit)
+    canvas.paint_cloth(rng, hood, light, unit_px=unit, blend_px=0.15 * unit)
 
 
-def _neck(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, skin: np.ndarray) -> None:
-    sheet.begin("torso")
+def _neck(rng: np.random.Generator, canvas: Canvas, body: Body, light: Light, skin: np.ndarray) -> None:
+    canvas.begin("torso")
     unit = body.unit_px
     (hx, hy), (nx, ny) = body["head"], body["neck"]
     neck = Capsule((hx, hy + 0.25 * unit), (nx, ny + 0.15 * unit), 0.2 * unit, 0.24 * unit)
     shoulders = Capsule(
         (nx - 0.25 * unit, ny + 0.25 * unit), (nx + 0.25 * unit, ny + 0.25 * unit), 0.22 * unit, 0.22 * unit
     )
-    sheet.paint_skin(rng, [neck, shoulders], light, colour=skin * 0.92, unit_px=unit, blend_px=0.15 * unit)
+    canvas.paint_skin(rng, [neck, shoulders], light, colour=skin * 0.92, unit_px=unit, blend_px=0.15 * unit)
 
 
-def _torso(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, colour: Plane) -> Patch | None:
+def _torso(rng: np.random.Generator, canvas: Canvas, body: Body, light: Light, colour: Plane) -> Patch | None:
     unit, k = body.unit_px, body.unit_px * body.girth
     waist = _between(body["chest"], body["pelvis"], 0.6)
     left, right = body["shoulder0"], body["shoulder1"]
@@ -265,12 +271,12 @@ def _torso(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, col
         Capsule(body["chest"], waist, 0.62 * k, rng.uniform(0.46, 0.62) * k),
         Capsule(waist, body["pelvis"], 0.52 * k, rng.uniform(0.52, 0.66) * k),
     ]
-    return sheet.paint_cloth(rng, shapes, light, unit_px=unit, blend_px=0.25 * unit, colour=colour)
+    return canvas.paint_cloth(rng, shapes, light, unit_px=unit, blend_px=0.25 * unit, colour=colour)
 
 
 def _collar(
     rng: np.random.Generator,
-    sheet: Sheet,
+    canvas: Canvas,
     body: Body,
     light: Light,
     torso: Patch,
@@ -288,7 +294,7 @@ def _collar(
         low = (x + 0.05 * unit, y + rng.uniform(0.25, 0.7) * unit)
         wide = rng.uniform(0.2, 0.38) * unit
         shape = [Polygon(((x - wide, y - 0.1 * unit), (x + wide, y - 0.1 * unit), low), 0.05 * unit)]
-        sheet.paint_skin(rng, shape, light, colour=skin, unit_px=unit)
+        canvas.paint_skin(rng, shape, light, colour=skin, unit_px=unit)
         return
     ring: list[Shape] = [
         Ellipse(
@@ -302,7 +308,7 @@ def _collar(
         end = (x + rng.choice([-1, 1]) * 0.25 * unit, y + rng.uniform(0.8, 1.8) * unit)
         ring.append(Capsule((x, y + 0.2 * unit), end, 0.15 * unit, 0.17 * unit))
     own = top if kind == "collar" else None
-    patch = sheet.paint_cloth(
+    patch = canvas.paint_cloth(
         rng,
         ring,
         light,
@@ -313,14 +319,14 @@ def _collar(
         opacity=details.sheer or 1.0,
     )
     if patch is not None and kind in ("scarf", "fur"):
-        where = np.zeros_like(sheet.alpha)
+        where = np.zeros_like(canvas.alpha)
         where[patch.box] = patch.coverage()
         length = rng.uniform(0.15, 0.4) if kind == "fur" else rng.uniform(0.03, 0.1)
-        sheet.fur(rng, length_px=max(2.0, length * unit), density=2.0, where=where)
+        canvas.fur(rng, length_px=max(2.0, length * unit), density=2.0, where=where)
 
 
-def _hat(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, *, held_out: bool) -> None:
-    sheet.begin("head")
+def _hat(rng: np.random.Generator, canvas: Canvas, body: Body, light: Light, *, held_out: bool) -> None:
+    canvas.begin("head")
     unit = body.unit_px
     x, y = body["head"]
     high, low = rng.uniform(0.3, 0.5), rng.uniform(0.14, 0.24)
@@ -336,16 +342,16 @@ def _hat(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light, *, he
         tilt = body.head_angle + rng.normal(0, 0.08)
         dx, dy = reach * np.cos(tilt), reach * np.sin(tilt)
         dome.append(Capsule((x - dx, brim - dy), (x + dx, brim + dy), 0.05 * unit, 0.05 * unit))
-    patch = sheet.paint_cloth(rng, dome, light, unit_px=unit, held_out=held_out)
+    patch = canvas.paint_cloth(rng, dome, light, unit_px=unit, held_out=held_out)
     if patch is not None and rng.random() < 0.3:
-        where = np.zeros_like(sheet.alpha)
+        where = np.zeros_like(canvas.alpha)
         where[patch.box] = patch.coverage()
-        sheet.fur(rng, length_px=max(2.0, rng.uniform(0.04, 0.15) * unit), density=1.8, where=where)
+        canvas.fur(rng, length_px=max(2.0, rng.uniform(0.04, 0.15) * unit), density=1.8, where=where)
 
 
-def _veil(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light) -> None:
+def _veil(rng: np.random.Generator, canvas: Canvas, body: Body, light: Light) -> None:
     """Thin cloth falling from the head: true translucency over figure and background."""
-    sheet.begin("hair")
+    canvas.begin("hair")
     unit = body.unit_px
     x, y = body["head"]
     reach, wide = rng.uniform(0.8, 2.2), rng.uniform(0.45, 0.8)
@@ -360,7 +366,7 @@ def _veil(rng: np.random.Generator, sheet: Sheet, body: Body, light: Light) -> N
         (-0.5, 0.0),
     ]
     points = tuple((x + float(px) * unit, y + float(py) * unit) for px, py in outline)
-    folds = value_noise(rng, sheet.size_px, sheet.size_px, cell_px=max(3.0, 0.25 * unit))
+    folds = value_noise(rng, canvas.size_px, canvas.size_px, cell_px=max(3.0, 0.25 * unit))
     density = np.clip(rng.uniform(0.15, 0.5) + 0.12 * folds, 0.05, 0.85).astype(np.float32)
     shape: list[Shape] = [Polygon(points, 0.08 * unit)]
-    sheet.paint_cloth(rng, shape, light, unit_px=unit, opacity=density)
+    canvas.paint_cloth(rng, shape, light, unit_px=unit, opacity=density)

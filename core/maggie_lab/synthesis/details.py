@@ -1,6 +1,6 @@
-"""What makes one training figure differ from another beyond pose, cloth and hair.
+"""Variations of a training figure beyond pose, cloth and hair.
 
-The held-out people have none of it: they were drawn before there were details, and must stay who they are.
+Figures of the held-out set have none of them: the set is older than the details and must not change.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Details:
-    """Choices for one figure, drawn apart from everything else. Lengths in head units; 0 leaves a thing out.
+    """Choices for one figure, drawn by their own generator. Lengths are in head units; 0 leaves a thing out.
 
     Attributes:
         cape: how far a cape falls.
@@ -23,7 +23,7 @@ class Details:
         strands: factor on the number of strands of hair.
         fills: further lights, see `Light`.
         sky: ambient light from above, see `Light`.
-        rng: for what the details themselves draw.
+        rng: generator for painting the details.
     """
 
     cape: float = 0.0
@@ -38,7 +38,7 @@ class Details:
 
 
 def draw_details(rng: np.random.Generator) -> Details:
-    """Draw details; translucency stays rare, or a network learns to see holes in cloth."""
+    """Draw details; translucency is rare, as otherwise a network learns to see holes in cloth."""
     return Details(
         cape=float(rng.uniform(1.5, 4.0)) if rng.random() < 0.06 else 0.0,
         hood=bool(rng.random() < 0.06),

@@ -1,8 +1,7 @@
-"""Smooth random fields and the few filters that everything else is made of.
+"""Smooth random fields, and the filters that the other modules use.
 
-All planes are float32. Things that are painted have their channels last, (H, W, C); things that are filtered
-have them first, (C, H, W), as scenes do. Filters are written as shifted sums, which give the same bits
-however many threads run.
+All planes are float32. Painting has channels last, (H, W, C); filters and scenes have them first, (C, H, W).
+Filters are sums of shifted planes, which give the same bits for any number of threads.
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ def convolve_separable(planes: Plane, kernel: NDArray[np.floating], *, edge: boo
 
 
 def gaussian_blur(planes: Plane, sigma_px: float, *, edge: bool = True) -> Plane:
-    """Gaussian blur of planes (..., H, W); wide blurs run on a smaller grid, where no eye can tell."""
+    """Gaussian blur of planes (..., H, W); wide blurs run on a smaller grid, which looks the same."""
     if sigma_px < 0.15:
         return planes
     factor = int(min(8, max(1, sigma_px // 2)))

@@ -1,7 +1,6 @@
 """Single figures: people of all kinds, made of capsules, cloth and strands.
 
-A figure is straight sRGB-encoded colour and alpha on a square canvas; `make_figure` hands it out
-premultiplied.
+A figure is straight sRGB-encoded colour and alpha on a square canvas; `make_figure` returns it premultiplied.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import numpy as np
 
 from maggie_lab.random import DETAILS, FIGURES, PUPPETS, generator
 
-from .canvas import Light, Sheet
-from .clothing import dress
+from .canvas import Canvas, Light
+from .clothing import paint_clothed_body
 from .details import Details, draw_details
 from .fields import Plane, fractal_noise, value_noise
 from .hairstyles import HEAD_X, Hair, draw_style, grow
@@ -32,7 +31,7 @@ class Figure:
     Attributes:
         colour: (S, S, 3) straight sRGB-encoded colour in [0, 1], continued where alpha is 0.
         alpha: (S, S) coverage in [0, 1].
-        held: (S, S) share of it that is something in the hands, not the person.
+        held: (S, S) part of alpha that belongs to things in the hands, not to the person.
     """
 
     colour: Plane
@@ -52,22 +51,22 @@ def make_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Pla
 
 def draw_figure(seed: int, size_px: int = 384, *, held_out: bool = False) -> Figure:
     """As `make_figure`, but with straight colour."""
-    sheet = Sheet(size_px)
+    canvas = Canvas(size_px)
     for attempt in range(8):
         rng = generator(FIGURES, int(held_out), seed, attempt)
-        sheet = Sheet(size_px)
+        canvas = Canvas(size_px)
         if rng.random() < 0.04:
-            _paint_plush(rng, sheet, held_out=held_out)
+            _paint_plush(rng, canvas, held_out=held_out)
         else:
-            _paint_person(rng, sheet, _details(seed, attempt, held_out=held_out), held_out=held_out)
-        if (sheet.alpha > 0.5).mean() > 0.03:
+            _paint_person(rng, canvas, _details(seed, attempt, held_out=held_out), held_out=held_out)
+        if (canvas.alpha > 0.5).mean() > 0.03:
             break
-    alpha = np.clip(sheet.alpha, 0, 1)
-    return Figure(sheet.straight_colour(), alpha, np.clip(sheet.held, 0, alpha))
+    alpha = np.clip(canvas.alpha, 0, 1)
+    return Figure(canvas.straight_colour(), alpha, np.clip(canvas.held, 0, alpha))
 
 
 def draw_puppet(seed: int, size_px: int = 384, *, held_out: bool = False) -> Puppet:
-    """Draw person number `seed` in pieces that can be posed anew; not the people of `draw_figure`."""
+    """Draw person number `seed` in pieces that can be posed; `draw_figure` draws other people."""
     puppet = _draw_puppet(seed, 0, size_px, held_out=held_out)
     for attempt in range(1, 8):
         if (puppet.flat()[..., 3] > 127).mean() > 0.03:
@@ -77,12 +76,12 @@ def draw_puppet(seed: int, size_px: int = 384, *, held_out: bool = False) -> Pup
 
 
 def _draw_puppet(seed: int, attempt: int, size_px: int, *, held_out: bool) -> Puppet:
-    sheet = Sheet(size_px, in_pieces=True)
+    canvas = Canvas(size_px, in_pieces=True)
     details = _details(seed, attempt, held_out=held_out, kind=PUPPETS)
     rng = generator(PUPPETS, int(held_out), seed, attempt)
-    body = _paint_person(rng, sheet, details, held_out=held_out)
-    sheet.begin("")
-    pieces = [cut_out(painted) for painted in sheet.pieces]
+    body = _paint_person(rng, canvas, details, held_out=held_out)
+    canvas.begin("")
+    pieces = [cut_out(painted) for painted in canvas.pieces]
     return Puppet(size_px, body.unit_px, body.joints, tuple(piece for piece in pieces if piece is not None))
 
 
@@ -90,8 +89,8 @@ def _details(seed: int, attempt: int, *, held_out: bool, kind: int = FIGURES) ->
     return Details() if held_out else draw_details(generator(DETAILS, kind, seed, attempt))
 
 
-def _paint_person(rng: np.random.Generator, sheet: Sheet, details: Details, *, held_out: bool) -> Body:
-    body = draw_body(rng, sheet.size_px)
+def _paint_person(rng: np.random.Generator, canvas: Canvas, details: Details, *, held_out: bool) -> Body:
+    body = draw_body(rng, canvas.size_px)
     light = replace(Light.draw(rng), fills=details.fills, sky=details.sky)
     skin = skin_colour(rng)
     style = draw_style(rng, held_out=held_out)
@@ -100,18 +99,20 @@ def _paint_person(rng: np.random.Generator, sheet: Sheet, details: Details, *, h
     tones = hair_colours(rng)
     hair_over_torso = not body.faces_us
     if not hair_over_torso:
-        _paint_hair(rng, sheet, body, hair.behind, hair, tones)
+        _paint_hair(rng, canvas, body, hair.behind, hair, tones)
     if rng.random() < 0.3:
-        draw_prop(rng, sheet, body, light, held_out=held_out)
-    dress(rng, sheet, body, light, skin, details, held_out=held_out, paint_head=lambda: _paint_head(
-        rng, sheet, body, light, skin, hair, tones, hair_over_torso, details
-    ))  # fmt: skip
+        draw_prop(rng, canvas, body, light, held_out=held_out)
+
+    def paint_head() -> None:
+        _paint_head(rng, canvas, body, light, skin, hair, tones, hair_over_torso, details)
+
+    paint_clothed_body(rng, canvas, body, light, skin, details, held_out=held_out, paint_head=paint_head)
     return body
 
 
 def _paint_head(
     rng: np.random.Generator,
-    sheet: Sheet,
+    canvas: Canvas,
     body: Body,
     light: Light,
     skin: np.ndarray,
@@ -120,27 +121,27 @@ def _paint_head(
     hair_over_torso: bool,
     details: Details,
 ) -> None:
-    sheet.begin("head")
+    canvas.begin("head")
     unit = body.unit_px
-    place = _HeadFrame(body)
+    onto_canvas = _HeadFrame(body)
     skull: list[Shape] = [
-        Ellipse(place(0, -0.05), HEAD_X * unit, 0.43 * unit, body.head_angle),
-        Ellipse(place(0.04 * body.yaw, 0.17), 0.27 * unit, 0.32 * unit, body.head_angle),
+        Ellipse(onto_canvas(0, -0.05), HEAD_X * unit, 0.43 * unit, body.head_angle),
+        Ellipse(onto_canvas(0.04 * body.yaw, 0.17), 0.27 * unit, 0.32 * unit, body.head_angle),
     ]
     for side in (-1, 1):
         if abs(body.yaw) < 0.6 or side * body.yaw < 0:
-            skull.append(Ellipse(place(side * 0.355, 0.03), 0.055 * unit, 0.1 * unit, body.head_angle))
+            skull.append(Ellipse(onto_canvas(side * 0.355, 0.03), 0.055 * unit, 0.1 * unit, body.head_angle))
     if body.faces_us or hair.style.length[1] <= 0:
-        sheet.paint_skin(rng, skull, light, colour=skin, unit_px=unit, blend_px=0.06 * unit)
+        canvas.paint_skin(rng, skull, light, colour=skin, unit_px=unit, blend_px=0.06 * unit)
     else:
-        sheet.paint_plain(rng, skull, light, colour=tones[0], unit_px=unit, blend_px=0.06 * unit)
+        canvas.paint_plain(rng, skull, light, colour=tones[0], unit_px=unit, blend_px=0.06 * unit)
     if body.faces_us and unit > 22:
-        _paint_face(rng, sheet, body, light, skin, tones[0], details)
+        _paint_face(rng, canvas, body, light, skin, tones[0], details)
         if rng.random() < 0.14:
-            _paint_beard(rng, sheet, body, tones)
+            _paint_beard(rng, canvas, body, tones)
     if hair_over_torso:
-        _paint_hair(rng, sheet, body, hair.behind, hair, tones)
-    _paint_hair(rng, sheet, body, hair.before, hair, tones)
+        _paint_hair(rng, canvas, body, hair.behind, hair, tones)
+    _paint_hair(rng, canvas, body, hair.before, hair, tones)
 
 
 class _HeadFrame:
@@ -168,53 +169,62 @@ class _HeadFrame:
 
 def _paint_face(
     rng: np.random.Generator,
-    sheet: Sheet,
+    canvas: Canvas,
     body: Body,
     light: Light,
     skin: np.ndarray,
     brow: np.ndarray,
     details: Details,
 ) -> None:
-    """Weak cues: enough contrast inside the face that the network learns to leave it whole."""
-    unit, place = body.unit_px, _HeadFrame(body)
+    """Paint a face with enough contrast that the network learns to keep faces whole."""
+    unit, onto_canvas = body.unit_px, _HeadFrame(body)
     shift = 0.12 * body.yaw
     dark, lips = skin * 0.55, np.clip(skin * [0.95, 0.62, 0.6], 0, 1)
     glasses = rng.random() < 0.15
     open_eye = rng.uniform(0.012, 0.032)
     for side in (-1, 1):
         x = shift + side * 0.14
-        a, b = place(x - 0.075, -0.115 + 0.01 * side), place(x + 0.075, -0.115)
-        sheet.paint_flat([Capsule(a, b, 0.018 * unit, 0.014 * unit)], colour=brow * 0.8, opacity=0.75)
-        sheet.paint_flat(
-            [Ellipse(place(x, -0.02), 0.052 * unit, open_eye * unit, body.head_angle)], colour=0.92
+        a, b = onto_canvas(x - 0.075, -0.115 + 0.01 * side), onto_canvas(x + 0.075, -0.115)
+        canvas.paint_flat([Capsule(a, b, 0.018 * unit, 0.014 * unit)], colour=brow * 0.8, opacity=0.75)
+        canvas.paint_flat(
+            [Ellipse(onto_canvas(x, -0.02), 0.052 * unit, open_eye * unit, body.head_angle)], colour=0.92
         )
-        sheet.paint_flat(
-            [Ellipse(place(x, -0.02), 0.024 * unit, 0.026 * unit)], colour=rng.uniform(0.02, 0.35, 3)
+        canvas.paint_flat(
+            [Ellipse(onto_canvas(x, -0.02), 0.024 * unit, 0.026 * unit)], colour=rng.uniform(0.02, 0.35, 3)
         )
         if glasses:
-            rim = Ellipse(place(x, -0.01), 0.105 * unit, 0.085 * unit, body.head_angle)
+            rim = Ellipse(onto_canvas(x, -0.01), 0.105 * unit, 0.085 * unit, body.head_angle)
             if details.lenses:
                 tint = details.rng.uniform(0, 0.6, 3)
-                sheet.paint_flat([rim], colour=tint, opacity=details.lenses)
-            sheet.paint_ring(rim, width_px=0.02 * unit, colour=rng.uniform(0, 0.3, 3))
-    nose = [Capsule(place(shift, 0.0), place(shift * 1.5, 0.12), 0.02 * unit, 0.045 * unit)]
-    sheet.paint_flat(nose, colour=np.clip(skin * 1.08, 0, 1), opacity=0.55)
-    nostrils = Capsule(place(shift - 0.03, 0.16), place(shift + 0.04, 0.16), 0.012 * unit, 0.012 * unit)
-    sheet.paint_flat([nostrils], colour=dark, opacity=0.5)
+                canvas.paint_flat([rim], colour=tint, opacity=details.lenses)
+            canvas.paint_ring(rim, width_px=0.02 * unit, colour=rng.uniform(0, 0.3, 3))
+    nose = [Capsule(onto_canvas(shift, 0.0), onto_canvas(shift * 1.5, 0.12), 0.02 * unit, 0.045 * unit)]
+    canvas.paint_flat(nose, colour=np.clip(skin * 1.08, 0, 1), opacity=0.55)
+    nostrils = Capsule(
+        onto_canvas(shift - 0.03, 0.16), onto_canvas(shift + 0.04, 0.16), 0.012 * unit, 0.012 * unit
+    )
+    canvas.paint_flat([nostrils], colour=dark, opacity=0.5)
     grin = rng.uniform(0.05, 0.1)
-    mouth = [Capsule(place(shift - grin, 0.265), place(shift + grin, 0.265), 0.022 * unit, 0.022 * unit)]
-    sheet.paint_flat(mouth, colour=lips)
+    mouth = [
+        Capsule(
+            onto_canvas(shift - grin, 0.265), onto_canvas(shift + grin, 0.265), 0.022 * unit, 0.022 * unit
+        )
+    ]
+    canvas.paint_flat(mouth, colour=lips)
     if rng.random() < 0.3:
         teeth = [
             Capsule(
-                place(shift - 0.6 * grin, 0.26), place(shift + 0.6 * grin, 0.26), 0.012 * unit, 0.012 * unit
+                onto_canvas(shift - 0.6 * grin, 0.26),
+                onto_canvas(shift + 0.6 * grin, 0.26),
+                0.012 * unit,
+                0.012 * unit,
             )
         ]
-        sheet.paint_flat(teeth, colour=0.95)
+        canvas.paint_flat(teeth, colour=0.95)
 
 
 def _paint_beard(
-    rng: np.random.Generator, sheet: Sheet, body: Body, tones: tuple[np.ndarray, np.ndarray]
+    rng: np.random.Generator, canvas: Canvas, body: Body, tones: tuple[np.ndarray, np.ndarray]
 ) -> None:
     count, points = int(np.clip(5 * body.unit_px, 150, 900)), 8
     length = rng.uniform(0.03, 0.35)
@@ -233,7 +243,7 @@ def _paint_beard(
     tone = np.broadcast_to(rng.random((shape[0], 1)), shape).astype(np.float32)
     width = np.broadcast_to(_fade(points), shape).astype(np.float32)
     tuft = Tuft(curves[keep].astype(np.float32), width, shade, tone)
-    _paint_tuft(rng, sheet, body, tuft, tones, mass=0.0, thickness=1.3)
+    _paint_tuft(rng, canvas, body, tuft, tones, mass=0.0, thickness=1.3)
 
 
 def _fade(points: int) -> Plane:
@@ -243,21 +253,21 @@ def _fade(points: int) -> Plane:
 
 def _paint_hair(
     rng: np.random.Generator,
-    sheet: Sheet,
+    canvas: Canvas,
     body: Body,
     tufts: tuple[Tuft, ...],
     hair: Hair,
     tones: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    sheet.begin("hair")
+    canvas.begin("hair")
     thickness = float(np.exp(rng.normal(0, 0.25)))
     for tuft in tufts:
-        _paint_tuft(rng, sheet, body, tuft, tones, mass=hair.style.mass, thickness=thickness)
+        _paint_tuft(rng, canvas, body, tuft, tones, mass=hair.style.mass, thickness=thickness)
 
 
 def _paint_tuft(
     rng: np.random.Generator,
-    sheet: Sheet,
+    canvas: Canvas,
     body: Body,
     tuft: Tuft,
     tones: tuple[np.ndarray, np.ndarray],
@@ -269,12 +279,12 @@ def _paint_tuft(
     unit = body.unit_px
     width_px = np.float32(np.clip(0.0042 * unit * thickness, 0.08, 1.1))
     placed = Tuft(_HeadFrame(body).curves(tuft.curves), tuft.width_px * width_px, tuft.shade, tuft.tone)
-    depth, shade, tone = splat(rng, placed, sheet.size_px, step_px=1.0)
+    depth, shade, tone = splat(rng, placed, canvas.size_px, step_px=1.0)
     if mass > 0:
         reach_px = max(0.5, 0.2 * mass * unit)
         alpha, dim, soft = close_gaps(depth, shade, tone, reach_px=reach_px)
-        sheet.over(sheet.everything, _hair_colour(dim * np.float32(0.85), soft, tones), alpha)
-    sheet.over(sheet.everything, _hair_colour(shade, tone, tones), 1 - np.exp(-depth))
+        canvas.over(canvas.everything, _hair_colour(dim * np.float32(0.85), soft, tones), alpha)
+    canvas.over(canvas.everything, _hair_colour(shade, tone, tones), 1 - np.exp(-depth))
 
 
 def _hair_colour(shade: Plane, tone: Plane, tones: tuple[np.ndarray, np.ndarray]) -> Plane:
@@ -283,9 +293,9 @@ def _hair_colour(shade: Plane, tone: Plane, tones: tuple[np.ndarray, np.ndarray]
     return np.clip(colour * shade[..., None], 0, 1)
 
 
-def _paint_plush(rng: np.random.Generator, sheet: Sheet, *, held_out: bool) -> None:
-    """A furry animal or toy: the strand engine with no person under it."""
-    size, light = sheet.size_px, Light.draw(rng)
+def _paint_plush(rng: np.random.Generator, canvas: Canvas, *, held_out: bool) -> None:
+    """Paint a furry animal or toy, made of strands on plain shapes."""
+    size, light = canvas.size_px, Light.draw(rng)
     unit = size * rng.uniform(0.2, 0.34)
     x, y = size * rng.uniform(0.42, 0.58), size * rng.uniform(0.3, 0.42)
     colour = hair_colours(rng)[0]
@@ -298,14 +308,14 @@ def _paint_plush(rng: np.random.Generator, sheet: Sheet, *, held_out: bool) -> N
         parts.append(Ellipse(ear, 0.18 * unit, rng.uniform(0.18, 0.35) * unit, side * 0.3))
         hand = (x + side * rng.uniform(0.7, 1.2) * unit, y + rng.uniform(1.0, 2.0) * unit)
         parts.append(Capsule((x + side * 0.5 * unit, y + 0.8 * unit), hand, 0.25 * unit, 0.18 * unit))
-    sheet.paint_plain(rng, parts, light, colour=colour, unit_px=unit, blend_px=0.15 * unit)
+    canvas.paint_plain(rng, parts, light, colour=colour, unit_px=unit, blend_px=0.15 * unit)
     mottle = (
         1
         + 0.2 * fractal_noise(rng, size, size, cell_px=0.5 * unit)
         + 0.1 * value_noise(rng, size, size, cell_px=3)
     )
-    sheet.rgb *= np.clip(mottle, 0.3, 1.8)[..., None]
-    sheet.fur(rng, length_px=unit * rng.uniform(0.08, 0.4), density=2.2 if held_out else 1.6)
+    canvas.rgb *= np.clip(mottle, 0.3, 1.8)[..., None]
+    canvas.fur(rng, length_px=unit * rng.uniform(0.08, 0.4), density=2.2 if held_out else 1.6)
     for side in (-1, 1):
-        sheet.paint_flat([Ellipse((x + side * 0.2 * unit, y), 0.09 * unit, 0.09 * unit)], colour=0.03)
-    sheet.paint_flat([Ellipse((x, y + 0.2 * unit), 0.08 * unit, 0.06 * unit)], colour=0.1)
+        canvas.paint_flat([Ellipse((x + side * 0.2 * unit, y), 0.09 * unit, 0.09 * unit)], colour=0.03)
+    canvas.paint_flat([Ellipse((x, y + 0.2 * unit), 0.08 * unit, 0.06 * unit)], colour=0.1)

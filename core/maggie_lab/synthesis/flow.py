@@ -1,7 +1,7 @@
-"""Where every point of a person goes from one time to another: exact, as the way there is known.
+"""Exact optical flow: where every point of a person goes from one time to another.
 
-A pixel shows a point of a painted limb; the point's place at the other time is where the same look-up gives
-the same point, which Newton's method finds.
+A pixel shows a point of a painted limb. At the other time the point is where the look-up gives it again;
+Newton's method finds that place.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .puppet import Puppet
 from .scene import Actor, Scene
 
 STEPS, REACH_PX = 6, 0.25
-"""Newton steps, and the distance over which slopes are measured."""
+"""Newton steps, and the distance in pixels over which slopes are measured."""
 
 
 def flow_between(scene: Scene, time: float, later: float) -> Plane:
     """(N, 2, H, W): how far (right, down) what each instance shows at `time` has gone by `later`, in pixels.
 
-    Zero where an instance has nothing. What becomes hidden, or leaves the crop, is followed all the same.
+    Zero where an instance has nothing. Points that become hidden or leave the crop are followed too.
     """
     size = scene.crop_px
     flow = np.zeros((scene.instances, 2, size, size), np.float32)
@@ -39,20 +39,20 @@ def flow_between(scene: Scene, time: float, later: float) -> Plane:
 
 def _limbs(scene: Scene, actor: Actor, time: float) -> list[tuple[str, Box, np.ndarray]]:
     """Limbs back to front with the pixels they show at `time`; a flat figure is one of them."""
-    place, warp, size = actor.place_at(time, scene.shake), actor.sway.at(time), scene.crop_px
+    placement, warp, size = actor.placement_at(time, scene.shake), actor.sway.at(time), scene.crop_px
     found = []
-    if isinstance(actor.picture, Puppet):
+    if isinstance(actor.figure, Puppet):
         bend = actor.bend_at(time, scene.shake)
-        limbs = actor.limbs or {piece.limb for piece in actor.picture.pieces}
-        for limb in dict.fromkeys(piece.limb for piece in actor.picture.pieces if piece.limb in limbs):
-            drawn = actor.picture.draw(
-                place, size, bend=bend, shade=lambda colour, _: colour, warp=warp, limbs={limb}
+        limbs = actor.limbs or {piece.limb for piece in actor.figure.pieces}
+        for limb in dict.fromkeys(piece.limb for piece in actor.figure.pieces if piece.limb in limbs):
+            drawn = actor.figure.draw(
+                placement, size, bend=bend, shade=lambda colour, _: colour, warp=warp, limbs={limb}
             )
             found.append((limb, (slice(0, size), slice(0, size)), drawn[3] > 0.1))
         return found
-    box = actor.picture.box(place, size, warp=warp)
+    box = actor.figure.box(placement, size, warp=warp)
     if box is not None:
-        found.append(("", box, actor.picture.sample(place, size, warp=warp, box=box)[3] > 0.1))
+        found.append(("", box, actor.figure.sample(placement, size, warp=warp, box=box)[3] > 0.1))
     return found
 
 
@@ -74,10 +74,10 @@ def _followed(
 
 
 def _painted(scene: Scene, actor: Actor, limb: str, x: Plane, y: Plane, time: float) -> tuple[Plane, Plane]:
-    """The canvas points of the painted picture that are seen at crop points (x, y)."""
+    """The canvas points of the painted image that are seen at crop points (x, y)."""
     at = np.stack([y - 0.5, x - 0.5])
     right, down = (ndimage.map_coordinates(part, at, order=1, mode="nearest") for part in actor.sway.at(time))
-    u, v = actor.place_at(time, scene.shake).into_picture(x + right, y + down)
-    if isinstance(actor.picture, Puppet):
-        return actor.picture.at_rest(limb, u, v, actor.bend_at(time, scene.shake))
+    u, v = actor.placement_at(time, scene.shake).into_image(x + right, y + down)
+    if isinstance(actor.figure, Puppet):
+        return actor.figure.at_rest(limb, u, v, actor.bend_at(time, scene.shake))
     return u, v

@@ -1,7 +1,7 @@
-"""How real guidance differs from the truth, in proportion to the subject.
+"""Degradations of guidance: how real masks differ from the truth, in proportion to the subject.
 
-A `Fault` is drawn once and applied to as many frames as wanted: its noise wanders slowly with time. What
-needs more than one frame or one person, lags and swaps, leaks and key frames, is in `guides`.
+A `Degradation` is drawn once and applied to any number of frames; its noise wanders slowly with time. Effects
+that need more than one frame or one person (lag, swaps, leaks, key frames) are in `guidance_tracks`.
 """
 
 from __future__ import annotations
@@ -73,19 +73,21 @@ def degrade(
     subject_px: float | None = None,
     held_out: bool = False,
 ) -> Plane:
-    """Turn a true alpha into a mask as an artist or a segmenter would hand it over.
+    """Turn a true alpha into a mask as an artist or a segmenter makes it.
 
     Args:
         alpha: (H, W) coverage in [0, 1].
         severity: "good", "typical", "rough", "mixed" or "learning".
         subject_px: size of the whole subject when `alpha` shows only a part; by default measured on `alpha`.
-        held_out: use fault families that training never sees.
+        held_out: use families that training never sees.
 
     Returns:
         (H, W) mask, float32, binary but for a tenth of "mixed". Never empty where the alpha is not.
     """
-    fault = draw_fault(rng, severity, subject_px=subject_px or subject_size(alpha), held_out=held_out)
-    return fault.apply(alpha, rng, time=0.0)
+    degradation = draw_degradation(
+        rng, severity, subject_px=subject_px or subject_size(alpha), held_out=held_out
+    )
+    return degradation.apply(alpha, rng, time=0.0)
 
 
 def subject_size(alpha: Plane) -> float:
@@ -96,9 +98,9 @@ def subject_size(alpha: Plane) -> float:
     return float(max(8.0, np.sqrt((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1))))
 
 
-def draw_fault(
+def draw_degradation(
     rng: np.random.Generator, severity: str = "mixed", *, subject_px: float, held_out: bool = False
-) -> Fault:
+) -> Degradation:
     """Draw a family and its parameters; sizes follow `subject_px`."""
     family = pick(rng, (HELD_OUT if held_out else SEVERITIES)[severity])
     rough = family.endswith("_rough")
@@ -129,7 +131,7 @@ def draw_fault(
         swell = rng.choice([-1, 1], p=[0.3, 0.7]) * rng.uniform(0, 0.02)
     if name == "swollen":
         swell = rng.choice([-1, 1]) * rng.uniform(0.02, 0.05)
-    return Fault(
+    return Degradation(
         family=name,
         cell_px=max(1.0, cell * subject_px),
         jitter_px=jitter * subject_px * (1.8 if rough else 1.0),
@@ -147,17 +149,18 @@ def _heading(rng: np.random.Generator) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One way of being wrong.
+class Degradation:
+    """One way in which masks are wrong.
 
     Attributes:
         family: its name, without the severity.
         cell_px: the mask is known on cells this wide.
         jitter_px: how far the edge wanders (one standard deviation).
-        wave_px: how long the waves of that wandering are.
-        shift_px: how far the whole mask lies off (x, y).
-        swell_px: how far it is grown; negative shrinks.
-        noise_seed: the wandering itself; fixed for all frames.
+        wave_px: length of the waves of that wandering.
+        shift_px: offset (x, y) of the whole mask.
+        swell_px: how far the mask is grown; negative shrinks it.
+        subject_px: size of the subject, see `subject_size`.
+        noise_seed: seed of the wandering; fixed for all frames.
     """
 
     family: str
@@ -170,9 +173,15 @@ class Fault:
     noise_seed: int
 
     def apply(self, alpha: Plane, rng: np.random.Generator, *, time: float) -> Plane:
-        """Make this fault's mask of (H, W) `alpha` at `time` in frames; `rng` adds what differs per frame.
+        """Make the mask of one frame.
 
-        Binary, but for the family "soft", which keeps fractions.
+        Args:
+            alpha: (H, W) coverage in [0, 1].
+            rng: draws what differs from frame to frame.
+            time: in frames.
+
+        Returns:
+            (H, W) float32: 0 or 1, but of the family "soft" fractions.
         """
         height, width = alpha.shape
         if self.family == "soft":
@@ -212,7 +221,7 @@ class Fault:
         return first * np.cos(turn) + second * np.sin(turn)
 
     def _deform(self, mask: Plane, rng: np.random.Generator, height: int, width: int) -> Plane:
-        """What happens at plate size: up-sampling, moving, cutting."""
+        """The steps at the size of the plate: up-sampling, moving, cutting."""
         mode = "nearest" if self.family == "staircase" else "bilinear"
         full = _enlarge(mask, height, width, mode)
         if self.family == "bites":
@@ -231,7 +240,7 @@ class Fault:
         return _moved(full, int(shift[0]), int(shift[1])) if shift.any() else full
 
     def _bite(self, mask: Plane) -> Plane:
-        """Parts missing, and a lump of something else included."""
+        """Take parts away, and add a lump of something else."""
         rng = np.random.default_rng(self.noise_seed + 1)
         height, width = mask.shape
         y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -246,7 +255,7 @@ class Fault:
         return mask
 
     def _drawn(self, alpha: Plane) -> Plane:
-        """One outline by hand, drawn at this very frame."""
+        """One outline by hand, drawn at this frame."""
         return self.outline_between(alpha, alpha, 0.0, keys=(0, 0))
 
     def outline_between(self, before: Plane, after: Plane, share: float, *, keys: tuple[int, int]) -> Plane:
@@ -255,7 +264,7 @@ class Fault:
         Args:
             before, after: (H, W) coverage at the key frames.
             share: how far from the first to the second, in [0, 1].
-            keys: numbers of the key frames: each is drawn once and looks the same ever after.
+            keys: numbers of the key frames; a key looks the same in all frames.
         """
         rng = np.random.default_rng(self.noise_seed + 2)
         count, smooth = int(rng.integers(12, 81)), bool(rng.random() < 0.6)
@@ -301,15 +310,15 @@ class Fault:
             return mask
         chosen = inside[rng.integers(len(inside), size=int(rng.integers(12, 40)))]
         chosen = chosen[np.argsort(chosen[:, 0] // max(1, int(0.15 * self.subject_px)), kind="stable")]
-        picture = Image.new("L", mask.shape[::-1])
+        image = Image.new("L", mask.shape[::-1])
         pen = max(2, int(rng.uniform(0.06, 0.14) * self.subject_px))
         line = [(float(column), float(row)) for row, column in chosen]
-        ImageDraw.Draw(picture).line(line, fill=1, width=pen, joint="curve")
-        drawn = np.asarray(picture).astype(np.float32)
+        ImageDraw.Draw(image).line(line, fill=1, width=pen, joint="curve")
+        drawn = np.asarray(image).astype(np.float32)
         return drawn * (gaussian_blur(mask, max(1.0, 0.03 * self.subject_px)) > 0.3)
 
     def _without_part(self, mask: Plane) -> Plane:
-        """A head, a side or 10 to 40 % of the area in any direction is missing."""
+        """Take away a head, a side, or 10 to 40 % of the area in any direction."""
         rng = np.random.default_rng(self.noise_seed + 1)
         rows, columns = np.nonzero(mask > 0.5)
         if len(rows) < 4:
@@ -359,10 +368,10 @@ class Fault:
 
 
 _WHOLE = {
-    "morph": Fault._morph,
-    "roto": lambda fault, alpha, time: fault._drawn(alpha),
+    "morph": Degradation._morph,
+    "roto": lambda degradation, alpha, time: degradation._drawn(alpha),
 }
-"""Families that look at the plate's own pixels; all others at cells."""
+"""Families that are made at the size of the plate; all others are made on cells."""
 
 
 def _enlarge(mask: Plane, height: int, width: int, mode: str) -> Plane:

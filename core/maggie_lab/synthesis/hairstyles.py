@@ -1,7 +1,7 @@
-"""Heads of hair: guides grown from the scalp, strands spread around the guides.
+"""Heads of hair: guide curves that grow from the scalp, and strands around the guide curves.
 
-Everything here is in head units (the head is 1 high), with the head's centre as origin, x right and y down;
-the figure places and turns it.
+All lengths are in head units (the head is 1 high); the origin is the centre of the head, x to the right and y
+down. The figure places and turns the hair.
 """
 
 from __future__ import annotations

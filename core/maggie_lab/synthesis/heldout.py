@@ -1,7 +1,7 @@
-"""The held-out set: people, hair, cloth, places and mask faults that training never draws from.
+"""The held-out set: hair, cloth, backgrounds and mask degradations that training never draws from.
 
-Another seed of the training generators would only measure memory. Here every style list is disjoint from the
-one training uses; what is shared is the anatomy, the strand engine and the camera.
+Another seed of the training generators would only measure memory. Every list of styles here shares nothing
+with the one for training. Anatomy, strands and camera are shared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CLIP_EVERY = 4
 
 @dataclass(frozen=True)
 class HeldOutSample:
-    """One picture or clip with its truth.
+    """One image or clip with its truth.
 
     Attributes:
         name: stable across runs, for tables.
@@ -50,7 +50,7 @@ def heldout_set(
     """Yield `count` samples, severities in turn; the same for the same arguments, always.
 
     Args:
-        size_px: side of the pictures; a multiple of 16.
+        size_px: side of the images; a multiple of 16.
         bank: a bank built from a plan with `held_out`; by default figures are drawn as they are needed,
             about a third of a second each.
         clip_every: how often a sample is a clip; 0 for never.

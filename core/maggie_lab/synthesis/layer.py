@@ -1,7 +1,7 @@
-"""A picture put into a crop: where, how large, turned; and sampled there.
+"""An image placed in a crop, and its samples there.
 
-All sampling happens through one bilinear warp per layer and frame, from a half-size copy when a picture
-shrinks, so that nothing aliases.
+A layer is sampled once per frame, bilinearly, from a smaller copy where the image shrinks, so that nothing
+aliases.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .fields import Plane
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a picture lies in the crop: `crop = centre + scale * R(angle) * flip * (picture - pivot)`.
+class Placement:
+    """Where an image lies in the crop: `crop = centre + scale * R(angle) * flip * (image - pivot)`.
 
     Attributes:
-        pivot: (x, y) in picture pixels.
+        pivot: (x, y) in image pixels.
         centre: where the pivot lands, in crop pixels.
-        scale: crop pixels per picture pixel.
+        scale: crop pixels per image pixel.
         angle: radians.
         flip: -1 mirrors left and right.
-        narrow: how much less wide than high the picture is drawn, as of a flat figure turning away.
+        narrow: how much less wide than high the image is drawn, as of a flat figure turning away.
     """
 
     pivot: tuple[float, float]
@@ -37,15 +37,15 @@ class Place:
     flip: int = 1
     narrow: float = 1.0
 
-    def into_picture(self, x: Plane, y: Plane) -> tuple[Plane, Plane]:
-        """Picture coordinates of crop points."""
+    def into_image(self, x: Plane, y: Plane) -> tuple[Plane, Plane]:
+        """Image coordinates of crop points."""
         cos, sin = np.float32(np.cos(self.angle) / self.scale), np.float32(np.sin(self.angle) / self.scale)
         dx, dy = x - np.float32(self.centre[0]), y - np.float32(self.centre[1])
         u = (dx * cos + dy * sin) * np.float32(self.flip / self.narrow) + np.float32(self.pivot[0])
         v = dy * cos - dx * sin + np.float32(self.pivot[1])
         return u, v
 
-    def moved(self, dx: float, dy: float, *, zoom: float = 1.0, turn: float = 0.0) -> Place:
+    def moved(self, dx: float, dy: float, *, zoom: float = 1.0, turn: float = 0.0) -> Placement:
         """The same placement, shifted in the crop, grown about the pivot and turned."""
         return replace(
             self,
@@ -55,13 +55,13 @@ class Place:
         )
 
     def into_crop(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Where the picture's point (x, y) lies in the crop; numbers, or arrays that broadcast."""
+        """Where the image's point (x, y) lies in the crop; numbers, or arrays that broadcast."""
         right = (x - self.pivot[0]) * self.scale * self.flip * self.narrow
         down = (y - self.pivot[1]) * self.scale
         cos, sin = float(np.cos(self.angle)), float(np.sin(self.angle))
         return self.centre[0] + right * cos - down * sin, self.centre[1] + right * sin + down * cos
 
-    def shrunk(self, step: int) -> Place:
+    def shrunk(self, step: int) -> Placement:
         """The same placement in a crop `step` times smaller."""
         return replace(self, centre=(self.centre[0] / step, self.centre[1] / step), scale=self.scale / step)
 
@@ -78,9 +78,9 @@ def box_points(box: Box, warp: Plane | None) -> tuple[Plane, Plane]:
     return (x, y) if warp is None else (x + warp[0][box], y + warp[1][box])
 
 
-def box_around(place: Place, points: Plane, size_px: int, *, warp: Plane | None = None) -> Box | None:
-    """The box of the crop that picture points (K, 2) span, as far as `warp` may carry them; None outside."""
-    placed = np.stack(place.into_crop(points[:, 0], points[:, 1]), -1)
+def box_around(placement: Placement, points: Plane, size_px: int, *, warp: Plane | None = None) -> Box | None:
+    """The box of the crop that image points (K, 2) span, as far as `warp` may carry them; None outside."""
+    placed = np.stack(placement.into_crop(points[:, 0], points[:, 1]), -1)
     margin = 2 + (0.0 if warp is None else float(np.abs(warp).max()))
     left, top = np.floor(placed.min(0) - margin).astype(int).clip(0)
     right, bottom = np.ceil(placed.max(0) + margin).astype(int).clip(max=size_px)
@@ -90,12 +90,12 @@ def box_around(place: Place, points: Plane, size_px: int, *, warp: Plane | None 
 
 
 class Layer:
-    """A picture that can be sampled at any placement; keeps smaller copies for shrinking.
+    """An image that can be sampled at any placement; keeps smaller copies for shrinking.
 
     Attributes:
         codes: (h, w, C) uint8; for figures straight colour, alpha and what else goes with alpha, for
             backgrounds colour.
-        closed: whether nothing exists outside the picture; otherwise it goes on mirrored.
+        closed: whether nothing exists outside the image; otherwise it goes on mirrored.
     """
 
     def __init__(self, codes: NDArray[np.uint8], *, closed: bool) -> None:
@@ -105,22 +105,22 @@ class Layer:
         self._levels = {1: planes}
 
     def sample(
-        self, place: Place, size_px: int, *, warp: Plane | None = None, box: Box | None = None
+        self, placement: Placement, size_px: int, *, warp: Plane | None = None, box: Box | None = None
     ) -> Plane:
         """Draw (C, h, w) of a crop of `size_px`, or of a box of it, in [0, 1]; `warp` (2, size, size) bends
         it, in crop pixels.
         """
         box = box or (slice(0, size_px), slice(0, size_px))
-        return self.fetch(*place.into_picture(*box_points(box, warp)), place.scale)
+        return self.fetch(*placement.into_image(*box_points(box, warp)), placement.scale)
 
-    def box(self, place: Place, size_px: int, *, warp: Plane | None = None) -> Box | None:
-        """Where a closed picture can be seen in the crop."""
+    def box(self, placement: Placement, size_px: int, *, warp: Plane | None = None) -> Box | None:
+        """Where a closed image can be seen in the crop."""
         height, width = self.codes.shape[:2]
         corners = np.array([(0, 0), (width, 0), (0, height), (width, height)])
-        return box_around(place, corners, size_px, warp=warp)
+        return box_around(placement, corners, size_px, warp=warp)
 
     def fetch(self, u: Plane, v: Plane, scale: float) -> Plane:
-        """Look up (C, H, W) at picture coordinates `u`, `v`, both (H, W); `scale` chooses the copy."""
+        """Look up (C, H, W) at image coordinates `u`, `v`, both (H, W); `scale` chooses the copy."""
         height, width = (np.float32(side) for side in self.codes.shape[:2])
         grid = torch.from_numpy(np.stack([u * (2 / width) - 1, v * (2 / height) - 1], -1)[None])
         source = self._level(scale)

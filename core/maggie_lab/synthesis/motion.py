@@ -1,4 +1,4 @@
-"""How things move: smooth functions of time, in frames."""
+"""Motion as smooth functions of time, which is counted in frames."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from .fields import Plane
-from .layer import Place
+from .layer import Placement
 from .placing import soft_warp
 from .puppet import Bend
 
 
 @dataclass(frozen=True)
 class Motion:
-    """A drift plus one swing per degree of freedom; time 0 is where the placement says.
+    """A drift and one swing per degree of freedom; at time 0 nothing is moved.
 
     Attributes:
         drift: pixels per frame (x, y).
         swing: amplitude in pixels (x, y), then relative zoom and radians.
         pace: radians per frame of the swings.
-        phase: where each swing starts.
+        phase: radians at which each swing starts.
     """
 
     drift: tuple[float, float]
@@ -29,14 +29,14 @@ class Motion:
     pace: tuple[float, float, float, float]
     phase: tuple[float, float, float, float]
 
-    def at(self, place: Place, time: float) -> Place:
+    def at(self, placement: Placement, time: float) -> Placement:
         if time == 0:
-            return place
+            return placement
         waves = [
             size * (np.sin(pace * time + phase) - np.sin(phase))
             for size, pace, phase in zip(self.swing, self.pace, self.phase, strict=True)
         ]
-        return place.moved(
+        return placement.moved(
             float(self.drift[0] * time + waves[0]),
             float(self.drift[1] * time + waves[1]),
             zoom=float(np.exp(waves[2])),
@@ -45,7 +45,7 @@ class Motion:
 
 
 def draw_motion(rng: np.random.Generator, crop_px: int, *, calm: float) -> Motion:
-    """Draw a motion; a share `calm` of them stands still but for a tremble."""
+    """Draw a motion; a share `calm` of them only trembles."""
     unit = crop_px / 256
     strength = 0.15 if rng.random() < calm else float(np.exp(np.clip(rng.normal(0, 0.6), -1.5, 0.8)))
     drift = rng.normal(0, 1.6, 2) * unit * strength
@@ -65,7 +65,7 @@ def _four(values: np.ndarray) -> tuple[float, float, float, float]:
 
 @dataclass(frozen=True)
 class Sway:
-    """Two displacement fields that turn into each other: limbs that shift, hair and cloth that wave."""
+    """Two displacement fields that turn into each other, for limbs that shift and cloth that waves."""
 
     first: Plane
     second: Plane
@@ -109,12 +109,15 @@ class Wave:
 
 @dataclass(frozen=True)
 class Pendulum:
-    """What hangs from something that moves: the steady answer of a damped pendulum to every sine of its
-    `drivers`, and the ringing after their jumps. Closed forms, so that it can be asked for any time.
+    """Something that hangs from something that moves: a damped pendulum.
+
+    It is the steady response to every sine of the `drivers`, and the ringing after their jumps. Both are
+    closed forms, so that any time can be asked for.
 
     Attributes:
+        drivers: movements of what it hangs from.
         pace: natural pace, radians per frame.
-        damping: share of critical damping.
+        damping: share of critical damping, in [0, 1).
     """
 
     drivers: tuple[Wave, ...]
@@ -138,7 +141,7 @@ class Pendulum:
 
 @dataclass(frozen=True)
 class Gestures:
-    """How the limbs of a puppet move; joints move by themselves, hair and skirts follow."""
+    """Movements of a puppet: joints have waves of their own, hair and skirt follow."""
 
     arms: tuple[tuple[Wave, Wave], tuple[Wave, Wave]]
     legs: tuple[tuple[Wave, Wave], tuple[Wave, Wave]]
@@ -160,7 +163,7 @@ class Gestures:
 
 
 def draw_gestures(rng: np.random.Generator, *, loose: Callable[[str], float]) -> Gestures:
-    """Draw gestures; `loose` says by what factor a limb may move: less where its picture is cut off."""
+    """Draw gestures; `loose` gives the factor by which a limb may move, little where the canvas cuts it."""
     vigour = float(np.exp(rng.normal(0, 0.5)))
     walks, pace, phase = rng.random() < 0.4, float(rng.uniform(0.15, 0.5)), float(rng.uniform(0, 2 * np.pi))
 

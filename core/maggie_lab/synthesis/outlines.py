@@ -1,4 +1,4 @@
-"""Outlines as an artist draws them: a few points near the edge of a subject, joined by a line or a spline."""
+"""Outlines as an artist draws them: points near the edge of a subject, joined by lines or a spline."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ def trace(inside: np.ndarray) -> Points:
 
 
 def outline(alpha: Plane, count: int, *, cell_px: float) -> Points:
-    """`count` points evenly along the border of a subject, from its highest on; (count, 2).
+    """Find `count` points at even distances along the border of a subject, beginning at its top; (count, 2).
 
-    The subject goes on beyond the borders of `alpha` (H, W) that it touches. Seen on cells of `cell_px`.
+    The subject is taken to go on beyond the borders of `alpha` (H, W) that it touches. The border is traced
+    on cells of `cell_px`. Empty where there is no subject.
     """
     height, width = alpha.shape
     rows, columns = max(4, round(height / cell_px)), max(4, round(width / cell_px))
@@ -73,7 +74,7 @@ def drawn_by_hand(points: Points, rng: np.random.Generator, *, jitter_px: float,
 
 
 def between(first: Points, second: Points, share: float) -> Points:
-    """Points on the way from one key to the next, `share` in [0, 1]; the other where one has none."""
+    """Points at `share` in [0, 1] of the way from one key to the next; the other one where one is empty."""
     if not len(first) or not len(second):
         return second if not len(first) else first
     turns = [np.roll(second, turn, axis=0) for turn in range(len(second))]
@@ -82,14 +83,14 @@ def between(first: Points, second: Points, share: float) -> Points:
 
 
 def filled(points: Points, height: int, width: int, *, smooth: bool) -> Plane:
-    """(height, width) mask of what lies inside; `smooth` draws a closed spline through the points."""
+    """(height, width) mask, 0 or 1, of the inside; `smooth` draws a closed spline through the points."""
     if not len(points):
         return np.zeros((height, width), np.float32)
     if smooth:
         points = _spline(points)
-    picture = Image.new("L", (width, height))
-    ImageDraw.Draw(picture).polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in points], fill=1)
-    return np.asarray(picture).astype(np.float32)
+    image = Image.new("L", (width, height))
+    ImageDraw.Draw(image).polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in points], fill=1)
+    return np.asarray(image).astype(np.float32)
 
 
 def _spline(points: Points, steps: int = 6) -> Points:

@@ -1,4 +1,4 @@
-"""Where figures lie in a crop: what the crop looks at, and how cut sides are kept out of sight."""
+"""Placements of figures in a crop: what the crop looks at, and how cut sides are kept out of view."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 
 from .bank import Anchors
 from .fields import Plane, resize_planes, value_noise
-from .layer import Place
+from .layer import Placement
 
 
 def aim(
     rng: np.random.Generator,
     anchors: Anchors,
     *,
-    picture_px: int,
+    image_px: int,
     crop_px: int,
     view: str,
     margin_px: float = 4.0,
-) -> Place:
-    """Place a figure so that the crop shows what `view` asks for.
+) -> Placement:
+    """Placement a figure so that the crop shows what `view` asks for.
 
     Args:
         view: "whole" (all of it), "edge", "soft" (hair), "core" (deep inside) or "rim" (mostly background).
@@ -31,7 +31,7 @@ def aim(
         pivot = (0.5 * (left + right), 0.5 * (top + bottom))
         centre = (crop_px * rng.uniform(0.35, 0.65), crop_px * rng.uniform(0.42, 0.58))
     else:
-        scale = float(np.exp(rng.uniform(np.log(0.55), np.log(1.6)))) * crop_px / 256 * 384 / picture_px
+        scale = float(np.exp(rng.uniform(np.log(0.55), np.log(1.6)))) * crop_px / 256 * 384 / image_px
         points = {"edge": anchors.edge, "soft": anchors.soft, "core": anchors.core, "rim": anchors.edge}[view]
         pivot = (float(v) for v in points[rng.integers(len(points))])
         pivot = tuple(pivot)
@@ -41,34 +41,34 @@ def aim(
             axis = int(rng.integers(2))
             near = crop_px * float(rng.choice([0.06, 0.94]))
             centre = (near, centre[1]) if axis == 0 else (centre[0], near)
-    place = Place((pivot[0], pivot[1]), centre, float(scale), float(rng.normal(0, 0.07)), flip)
-    return hide_cuts(place, anchors, picture_px=picture_px, crop_px=crop_px, margin_px=margin_px)
+    placement = Placement((pivot[0], pivot[1]), centre, float(scale), float(rng.normal(0, 0.07)), flip)
+    return hide_cuts(placement, anchors, image_px=image_px, crop_px=crop_px, margin_px=margin_px)
 
 
 def hide_cuts(
-    place: Place, anchors: Anchors, *, picture_px: int, crop_px: int, margin_px: float = 4.0
-) -> Place:
+    placement: Placement, anchors: Anchors, *, image_px: int, crop_px: int, margin_px: float = 4.0
+) -> Placement:
     """Move and grow a figure that its own canvas cuts off, so that the cuts lie outside the crop where they
     can.
     """
     left, top, right, bottom = anchors.box
-    last = picture_px - 3
-    cut_left, cut_right = (left <= 3, right >= last)[:: place.flip]
-    scale = place.scale
+    last = image_px - 3
+    cut_left, cut_right = (left <= 3, right >= last)[:: placement.flip]
+    scale = placement.scale
     if (cut_left and cut_right) or (top <= 3 and bottom >= last):
-        scale = max(scale, (crop_px + 2 * margin_px) / picture_px)
-    from_left = place.pivot[0] if place.flip > 0 else picture_px - place.pivot[0]
-    length, reach = picture_px * scale, crop_px + margin_px
-    x, y = place.centre
+        scale = max(scale, (crop_px + 2 * margin_px) / image_px)
+    from_left = placement.pivot[0] if placement.flip > 0 else image_px - placement.pivot[0]
+    length, reach = image_px * scale, crop_px + margin_px
+    x, y = placement.centre
     if cut_right:
         x = max(x, reach - (length - from_left * scale))
     if cut_left:
         x = min(x, from_left * scale - margin_px)
     if bottom >= last:
-        y = max(y, reach - (length - place.pivot[1] * scale))
+        y = max(y, reach - (length - placement.pivot[1] * scale))
     if top <= 3:
-        y = min(y, place.pivot[1] * scale - margin_px)
-    return Place(place.pivot, (x, y), scale, place.angle, place.flip)
+        y = min(y, placement.pivot[1] * scale - margin_px)
+    return Placement(placement.pivot, (x, y), scale, placement.angle, placement.flip)
 
 
 def soft_warp(rng: np.random.Generator, size_px: int, *, strength_px: float, cell_px: float) -> Plane:

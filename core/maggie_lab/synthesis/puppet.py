@@ -1,7 +1,7 @@
-"""Figures in pieces that hang on joints, so that a clip can pose them anew at any moment.
+"""Figures in pieces that hang on joints, so that a clip can pose them at any time.
 
-A pose is a `Bend`: how far each limb is turned against the pose the figure was painted in. Every piece is
-looked up where its pixels lay at rest, so colour and coverage move together and mattes stay exact.
+A pose is a `Bend`: the turn of each limb against the pose in which the figure was painted. Every pixel is
+looked up where it lay at rest, so that colour and coverage move together and mattes are exact.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .canvas import PaintedPiece
 from .fields import Plane, smoothstep
-from .layer import Box, Layer, Place, box_around, box_points
+from .layer import Box, Layer, Placement, box_around, box_points
 
 Codes = NDArray[np.uint8]
 Shade = Callable[[Plane, Box], Plane]
@@ -45,7 +45,7 @@ REST = Bend()
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """What hangs on one limb: (h, w, 4) codes whose first pixel is the canvas pixel (left, top).
+    """The image of one limb: (h, w, 4) codes whose first pixel is the canvas pixel (left, top).
 
     Limbs are "torso", "head", "hair", "skirt", and with 0 or 1 behind them "arm", "leg" and "held".
     """
@@ -110,16 +110,16 @@ class Puppet:
         return Puppet(int(size_px), float(unit_px), joints, pieces)
 
     def flat(self) -> Codes:
-        """(S, S, 5) codes of the painted pose: straight colour, alpha, share of alpha that is held."""
+        """(S, S, 5) codes of the painted pose: straight colour, alpha, and alpha of held things."""
         planes = self.draw(
-            Place((0, 0), (0, 0), 1.0), self.size_px, bend=REST, shade=lambda colour, _: colour
+            Placement((0, 0), (0, 0), 1.0), self.size_px, bend=REST, shade=lambda colour, _: colour
         )
         planes[:3] /= np.maximum(planes[3], np.float32(1e-3))
         return np.floor(np.clip(planes, 0, 1).transpose(1, 2, 0) * 255 + np.float32(0.5)).astype(np.uint8)
 
     def draw(
         self,
-        place: Place,
+        placement: Placement,
         size_px: int,
         *,
         bend: Bend,
@@ -135,12 +135,12 @@ class Puppet:
         """
         out = np.zeros((5, size_px, size_px), np.float32)
         for piece, layer in zip(self.pieces, self._layers, strict=True):
-            box = self._box(piece, place, size_px, bend, warp)
+            box = self._box(piece, placement, size_px, bend, warp)
             if box is None or (limbs is not None and piece.limb not in limbs):
                 continue
             rows, columns = box
-            u, v = self.at_rest(piece.limb, *place.into_picture(*box_points(box, warp)), bend)
-            planes = layer.fetch(u - np.float32(piece.left), v - np.float32(piece.top), place.scale)
+            u, v = self.at_rest(piece.limb, *placement.into_image(*box_points(box, warp)), bend)
+            planes = layer.fetch(u - np.float32(piece.left), v - np.float32(piece.top), placement.scale)
             alpha, window = planes[3], out[:, rows, columns]
             window *= 1 - alpha
             window[:3] += shade(planes[:3], box) * alpha
@@ -154,7 +154,7 @@ class Puppet:
         return [Layer(piece.codes, closed=True) for piece in self.pieces]
 
     def looseness(self, limb: str) -> float:
-        """1 for a limb that is all there, little for one that the canvas cuts: moving would show the cut."""
+        """1 for a whole limb, 0.12 for one that the canvas cuts, as moving it would show the cut."""
         for piece in self.pieces:
             high, wide = piece.codes.shape[:2]
             cut = piece.left <= 0 or piece.top <= 0
@@ -224,7 +224,9 @@ class Puppet:
         upper = _direction(away) - way * inner - rest_upper
         return float(upper), float(way * (np.pi - at_elbow) - rest_bend)
 
-    def _box(self, piece: Piece, place: Place, size_px: int, bend: Bend, warp: Plane | None) -> Box | None:
+    def _box(
+        self, piece: Piece, placement: Placement, size_px: int, bend: Bend, warp: Plane | None
+    ) -> Box | None:
         """The part of the crop a posed piece can reach; None when that is nothing."""
         high, wide = piece.codes.shape[:2]
         corners = np.array(
@@ -243,7 +245,7 @@ class Puppet:
             root, middle, _ = (self.joints[name] for name in self._chain(piece.limb))
             points = np.concatenate([_circle(points, middle, lower), points])
             points = _about(points, root, upper)
-        return box_around(place, points, size_px, warp=warp)
+        return box_around(placement, points, size_px, warp=warp)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -284,6 +286,6 @@ def _turned(
 def _swung(
     u: Plane, v: Plane, centre: tuple[float, float], angle: float, unit_px: float
 ) -> tuple[Plane, Plane]:
-    """Turn back what hangs: nothing near its root, the more the farther away."""
+    """Turn back what hangs: not near its root, and more with the distance."""
     far = np.hypot(u - np.float32(centre[0]), v - np.float32(centre[1])) / np.float32(unit_px)
     return _turned(u, v, centre, -np.float32(angle) * smoothstep(far, 0.35, 2.2))

@@ -1,8 +1,7 @@
 """Scenes: figures, background, light and camera as functions of continuous time, with exact mattes.
 
-Everything random is drawn before the first frame; what a scene looks like at a time depends on that time
-alone, so that clips can be played at any rate and in either direction, and motion blur is the mean of what
-the shutter sees.
+Everything random is drawn before the first frame. A frame depends on its time alone, so that a clip can be
+shown at any rate and in either direction, and motion blur is the mean of the times while the shutter is open.
 """
 
 from __future__ import annotations
@@ -15,15 +14,17 @@ from maggie_lab.srgb import to_encoded, to_linear
 
 from .camera import Camera
 from .fields import Plane, convolve_separable, disc_blur, gaussian_blur
-from .layer import Box, Layer, Place
+from .layer import Box, Layer, Placement
 from .motion import Gestures, Motion, Sway, Wave
 from .puppet import REST, Bend, Puppet
 
 
 @dataclass(frozen=True)
 class Hold:
-    """A hand kept on somebody: arm `side` reaches for `joint` of the puppet `other`, or `offset` (x, y) in
-    heads away from it.
+    """A hand that stays on another person.
+
+    Arm `side` (0 or 1) reaches for `joint` of the puppet `other`, or for a point `offset` (x, y) head heights
+    away from it.
     """
 
     side: int
@@ -34,10 +35,10 @@ class Hold:
 
 @dataclass(eq=False)
 class Actor:
-    """One figure of the scene, or some limbs of one, with everything that was drawn for it."""
+    """One figure of the scene, or some of its limbs, with everything that was drawn for it."""
 
-    picture: Layer | Puppet
-    place: Place
+    figure: Layer | Puppet
+    placement: Placement
     motion: Motion
     sway: Sway
     tint: tuple[Plane, Plane]
@@ -47,9 +48,9 @@ class Actor:
     """Motion blur of the held-out set, as a vector in crop pixels."""
     subject_px: float
     instance: int | None = None
-    """Whose matte it adds to; None for strangers."""
+    """Number of the instance whose matte it adds to; None for strangers, who have no matte."""
     disc: bool = False
-    """Whether its defocus is a disc, as a lens makes it, or a Gaussian."""
+    """Whether it is defocused by a disc, as a lens does, or by a Gaussian."""
     gestures: Gestures | None = None
     turning: Wave | None = None
     holds: tuple[Hold, ...] = ()
@@ -60,24 +61,24 @@ class Actor:
     held_counts: bool = True
     """Whether what it holds is in its matte; otherwise it is background."""
 
-    def place_at(self, time: float, shake: Motion | None) -> Place:
-        place = self.motion.at(self.place, time)
+    def placement_at(self, time: float, shake: Motion | None) -> Placement:
+        placement = self.motion.at(self.placement, time)
         if shake is not None:
-            place = shake.at(place, time)
+            placement = shake.at(placement, time)
         if self.turning is not None:
-            place = replace(place, narrow=float(np.clip(1 - abs(self.turning.at(time)), 0.35, 1)))
-        return place
+            placement = replace(placement, narrow=float(np.clip(1 - abs(self.turning.at(time)), 0.35, 1)))
+        return placement
 
     def bend_at(self, time: float, shake: Motion | None) -> Bend:
         """The pose of a puppet, with its hands where they hold on."""
         bend = REST if self.gestures is None else self.gestures.at(time)
         for hold in self.holds:
-            assert isinstance(self.picture, Puppet) and isinstance(hold.other.picture, Puppet)
-            joint, unit = hold.other.picture.joints[hold.joint], hold.other.picture.unit_px
+            assert isinstance(self.figure, Puppet) and isinstance(hold.other.figure, Puppet)
+            joint, unit = hold.other.figure.joints[hold.joint], hold.other.figure.unit_px
             target = (joint[0] + hold.offset[0] * unit, joint[1] + hold.offset[1] * unit)
-            x, y = hold.other.place_at(time, shake).into_crop(*target)
-            u, v = self.place_at(time, shake).into_picture(np.array(x, np.float32), np.array(y, np.float32))
-            turn = self.picture.reaching(hold.side, (float(u), float(v)))
+            x, y = hold.other.placement_at(time, shake).into_crop(*target)
+            u, v = self.placement_at(time, shake).into_image(np.array(x, np.float32), np.array(y, np.float32))
+            turn = self.figure.reaching(hold.side, (float(u), float(v)))
             arms = (turn, bend.arms[1]) if hold.side == 0 else (bend.arms[0], turn)
             bend = replace(bend, arms=arms)
         return bend
@@ -85,7 +86,7 @@ class Actor:
 
 @dataclass
 class Exposure:
-    """What the shutter saw, before the camera's faults.
+    """The image of one exposure, before the defects of the camera.
 
     Attributes:
         light: (3, H, W) in linear light or sRGB-encoded, as the scene says.
@@ -105,7 +106,7 @@ class Scene:
     actors: list[Actor]
     """Back to front."""
     background: Layer
-    background_place: Place
+    background_placement: Placement
     background_motion: Motion
     background_blur_px: float
     linear: bool
@@ -115,7 +116,7 @@ class Scene:
     instances: int = 0
     background_disc: bool = False
     grounded: bool = False
-    """Whether shadows and bounced colour fall on the background alone, not on people behind."""
+    """Whether shadows and bounced colour fall on the background alone, and not on people behind."""
     bounce: float = 0.0
     shake: Motion | None = None
     """Movement of the camera, which carries everything along."""
@@ -128,8 +129,9 @@ class Scene:
     _exposures: dict[float, Exposure] = field(default_factory=dict)
 
     def expose(self, time: float) -> Exposure:
-        """The mean of what is there while the shutter is open around `time`; kept, as guidance looks at
-        neighbouring times.
+        """The mean of the times while the shutter is open around `time`, in frames.
+
+        Exposures are kept, as guidance looks at neighbouring times.
         """
         if time not in self._exposures:
             self._exposures[time] = self._exposed(time)
@@ -180,10 +182,10 @@ class Scene:
         return Exposure(np.clip(frame, 0, 1), mattes, bodies, paint)
 
     def _background(self, time: float) -> Plane:
-        place = self.background_motion.at(self.background_place, time)
+        placement = self.background_motion.at(self.background_placement, time)
         if self.shake is not None:
-            place = self.shake.at(place, time)
-        frame = self.background.sample(place, self.crop_px)
+            placement = self.shake.at(placement, time)
+        frame = self.background.sample(placement, self.crop_px)
         if self.background_blur_px > 0:
             blur = disc_blur if self.background_disc else gaussian_blur
             frame = blur(frame, self.background_blur_px)
@@ -215,15 +217,15 @@ class Scene:
             colour = np.clip(colour * gain + offset, 0, 1)
             return to_linear(colour) if self.linear else colour
 
-        warp, place, size = actor.sway.at(time), actor.place_at(time, self.shake), self.crop_px
-        if isinstance(actor.picture, Puppet):
+        warp, placement, size = actor.sway.at(time), actor.placement_at(time, self.shake), self.crop_px
+        if isinstance(actor.figure, Puppet):
             bend = actor.bend_at(time, self.shake)
-            planes = actor.picture.draw(place, size, bend=bend, shade=shade, warp=warp, limbs=actor.limbs)
+            planes = actor.figure.draw(placement, size, bend=bend, shade=shade, warp=warp, limbs=actor.limbs)
         else:
             planes = np.zeros((5, size, size), np.float32)
-            box = actor.picture.box(place, size, warp=warp)
+            box = actor.figure.box(placement, size, warp=warp)
             if box is not None:
-                seen = actor.picture.sample(place, size, warp=warp, box=box)
+                seen = actor.figure.sample(placement, size, warp=warp, box=box)
                 planes[:3, *box] = shade(seen[:3], box) * seen[3]
                 planes[3:, *box] = seen[3:]
         if actor.blur_px > 0:
@@ -247,7 +249,7 @@ def _visible(alpha: Plane, *, margin_px: int = 0) -> Box:
 
 
 def encoded(light: Plane, *, linear: bool) -> Plane:
-    """What a scene's light looks like, sRGB-encoded [0, 1]."""
+    """A scene's light as sRGB-encoded colour in [0, 1]; `linear` where the scene is in linear light."""
     return to_encoded(light) if linear else np.clip(light, 0, 1)
 
 

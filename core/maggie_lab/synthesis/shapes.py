@@ -1,4 +1,4 @@
-"""Signed distances of simple bodies, joined smoothly and turned into exact one-pixel edges.
+"""Signed distances of simple shapes, joined smoothly and turned into edges of one pixel.
 
 Distances are in pixels, negative inside. A `Patch` is a distance field on the part of the canvas that a
 shape can reach; everything outside its box is far away.

@@ -37,7 +37,7 @@ POSES: dict[Pose, float] = {
     Pose(((60, -20), (55, -30)), ((70, -55), (65, -50)), fold=0.8): 0.5,
     Pose(((70, -30), (60, -60)), lean=6): 0.7,
 }
-"""Anchors; every figure wanders around one of them."""
+"""Poses with their weights; every figure varies one of them."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Body:
         joints: "neck", "head", "chest", "pelvis" and, with the suffixes 0 and 1, "shoulder", "elbow",
             "wrist", "hand", "hip", "knee", "ankle", "toe".
         girth: factor on all limb widths.
-        head_angle: turn of the head in the picture plane, radians.
+        head_angle: turn of the head in the image plane, radians.
         yaw: -1 (looks left) .. 1 (looks right).
         faces_us: False for a figure seen from behind.
     """

@@ -1,8 +1,8 @@
-"""The strand engine: hair, fur, fringes and threads as true fractional coverage.
+"""Strands: hair, fur, fringes and threads as true fractional coverage.
 
 A strand is a curve with a width below one pixel. It is sampled about every pixel along its length and each
 sample adds `width x length` of optical depth to the four pixels around it, so that many strands give
-`alpha = 1 - exp(-depth)`, the limit of `1 - prod(1 - a_k)`. Nothing is thresholded anywhere.
+`alpha = 1 - exp(-depth)`, the limit of `1 - prod(1 - a_k)`. Nothing is thresholded.
 """
 
 from __future__ import annotations

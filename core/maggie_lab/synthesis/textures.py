@@ -1,6 +1,7 @@
-"""Colours and cloth: what the inside of a figure looks like.
+"""Colours, cloth and skin of figures.
 
-Textures are sRGB-encoded straight colour in [0, 1]. Training and held-out sets share no pattern.
+Textures are sRGB-encoded straight colour in [0, 1]. Training and held-out sets
+share no pattern but plain cloth.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ HAIR = np.array(
 
 
 def random_colour(rng: np.random.Generator) -> np.ndarray:
-    """A colour as clothes and things have them: a third nearly grey, the rest of any hue; (3,)."""
+    """A colour of clothes and things, (3,) in [0, 1]: a third of them nearly grey, the others of any hue."""
     if rng.random() < 0.35:
         grey = rng.choice([rng.uniform(0.02, 0.2), rng.uniform(0.2, 0.75), rng.uniform(0.8, 1.0)])
         return np.clip(grey + rng.normal(0, 0.03, 3), 0, 1)

@@ -1,6 +1,6 @@
 """Stills and clips of a data set made new each time: scale, crop, light, noise, blur, compression, warp.
 
-Pictures are (T, H, W, 3) uint8 sRGB-encoded, alphas (T, N, H, W) uint8; what is drawn once applies to all
+Images are (T, H, W, 3) uint8 sRGB-encoded, alphas (T, N, H, W) uint8; what is drawn once applies to all
 frames of a clip. Every function is a function of its arguments and of the generator it is given.
 
 Source: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from maggie_lab.datasets import guidance_noise as perturb
+from maggie_lab.datasets import guidance_noise
 
 SHORT_PX, CROP_PX = 576, 512
-"""Short side a picture is scaled to, for crops of this side; other crops scale it with them."""
+"""Short side an image is scaled to, for crops of this side; other crops scale it with them."""
 STRIDE = 64
 LOWEST_ALPHA = 5
 """Codes below are 0: compression leaves them everywhere."""
@@ -33,7 +33,7 @@ class Codes:
     masks: np.ndarray
 
     def map(self, image, alphas) -> Codes:
-        """With one function over the pictures and another over alphas and masks."""
+        """With one function over the images and another over alphas and masks."""
         return Codes(image(self.image), alphas(self.alphas), alphas(self.masks))
 
 
@@ -60,31 +60,31 @@ def augmented(
     codes = cropped(scaled(codes, round(SHORT_PX * crop_px / CROP_PX)), rng, crop_px)
     if rng.random() < 0.5:
         codes = codes.map(lambda x: x[:, :, ::-1], lambda x: x[..., ::-1])
-    picture, mattes = codes.image, codes.alphas
+    frames, mattes = codes.image, codes.alphas
     if rng.random() < 0.5:
-        picture = with_gamma(picture, rng)
+        frames = with_gamma(frames, rng)
     masks = codes.masks
-    if len(picture) > 1 and rng.random() < 0.3:
-        picture, mattes = motion_blurred(picture, mattes, rng)
+    if len(frames) > 1 and rng.random() < 0.3:
+        frames, mattes = motion_blurred(frames, mattes, rng)
         masks = mattes
     if rng.random() < 0.3:
-        picture = noisy(picture, rng)
+        frames = noisy(frames, rng)
     if rng.random() < 0.1:
-        picture = compressed(picture, rng)
+        frames = compressed(frames, rng)
     if rng.random() < 0.1:
-        picture, mattes = warped(picture, mattes, rng)
+        frames, mattes = warped(frames, mattes, rng)
     mattes = np.where(mattes < LOWEST_ALPHA, 0, mattes)
     kept = (mattes > 127).mean((2, 3)).max(0) >= SMALLEST_SHARE
-    if kept.sum() > 1 and rng.random() < (0.2 if len(picture) > 1 else 0.05):
+    if kept.sum() > 1 and rng.random() < (0.2 if len(frames) > 1 else 0.05):
         kept[rng.choice(np.flatnonzero(kept))] = False
     if not kept.any():
         return None
-    guidance = perturb.perturbed(masks[:, kept].astype(np.float32) / 255, rng)
-    guidance = perturb.blocky(guidance) if blocky else guidance
+    guidance = guidance_noise.noisy_guidance(masks[:, kept].astype(np.float32) / 255, rng)
+    guidance = guidance_noise.block_sampled(guidance) if blocky else guidance
     if not guidance.any():
         return None
     return {
-        "image": np.ascontiguousarray(picture.transpose(0, 3, 1, 2)).astype(np.float32) / 255,
+        "image": np.ascontiguousarray(frames.transpose(0, 3, 1, 2)).astype(np.float32) / 255,
         "alphas": mattes[:, kept].astype(np.float32) / 255,
         "guidance": guidance.astype(np.float32),
     }
@@ -110,7 +110,7 @@ def scaled(codes: Codes, short_px: int) -> Codes:
 
 
 def cropped(codes: Codes, rng: np.random.Generator, crop_px: int) -> Codes:
-    """A random square that starts where people are; one time in ten all of the picture, made square."""
+    """A random square that starts where people are; one time in ten all of the image, made square."""
     height, width = codes.image.shape[1:3]
     if rng.random() < 0.1 or min(height, width) < crop_px:
         side = max(height, width)
@@ -209,8 +209,8 @@ def warped(image: np.ndarray, alphas: np.ndarray, rng: np.random.Generator) -> t
     def warp(plane: np.ndarray, how: int) -> np.ndarray:
         return cv2.warpAffine(plane, matrix, size, flags=how, borderMode=cv2.BORDER_REFLECT_101)
 
-    picture = np.stack([warp(frame, cv2.INTER_LINEAR) for frame in image])
-    return _rounded(picture + shift), _each(alphas, lambda plane: warp(plane, cv2.INTER_NEAREST))
+    moved = np.stack([warp(frame, cv2.INTER_LINEAR) for frame in image])
+    return _rounded(moved + shift), _each(alphas, lambda plane: warp(plane, cv2.INTER_NEAREST))
 
 
 def _each(planes: np.ndarray, change) -> np.ndarray:

@@ -1,13 +1,14 @@
 """Batches for a training, made in worker processes while the network learns.
 
-What sample `index` is depends on the seed, the index and the size asked for, and on nothing else; what batch
-`number` holds depends on its number. So any number of workers or processes gives the same training.
+What a batch holds depends on the seed, on the batch's number and on the size asked for, and on nothing else.
+So any number of worker processes gives the same training. Processes that train together share the numbers.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+import signal
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,20 +24,30 @@ from maggie_lab.training.settings import TrainSettings
 from maggie_lab.training.transitions import change_map, valid_frames
 
 SLOTS = 10
+"""Identities of the published network: instances of a sample take random ones."""
 ATTEMPTS = 20
+"""Draws for one sample. A crop without anybody is drawn again; if all draws fail, the data hold nobody."""
+ATTEMPTS_IN_PLACE = 5
+"""Draws of the sample whose turn it is; later draws take any other of the same source. One whose alphas are
+all empty would fail for ever."""
 REOPEN_EVERY = 100
-"""Batches after which a bank is opened anew: it may still be growing."""
+"""Samples after which a bank is opened anew: it may still be growing."""
+CLIP_STREAM = 3
+"""Added to the seed for clips, so that they are not the scenes of the stills. 1 and 2 are taken: by the
+slots of a batch, and by the order of a data set."""
 
 Arrays = dict[str, np.ndarray]
 
 
 class Source(Protocol):
-    """Where samples come from; workers get a copy each."""
+    """Where samples come from. Each worker process gets a copy."""
 
     def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
-        """`image` (T, 3, H, W), `alphas` and `guidance` (T, N, H, W), float32 in [0, 1]; None: try again.
+        """Sample `index`, drawn with `rng`; consecutive indices go through all that the source has.
 
-        `valid` (T, N) bool may say which alphas are known.
+        Returns:
+            `image` (T, 3, H, W), `alphas` and `guidance` (T, N, H, W), float32 in [0, 1], and maybe `valid`
+            (T, N) bool, which says which alphas are known. None: nobody is in it, draw again.
         """
         ...
 
@@ -65,32 +76,36 @@ class BankSource:
         return {name: x if name == "image" else x[:, kept] for name, x in sample.items()}
 
 
-class MixedSource:
-    """Samples of several sources in equal shares."""
-
-    def __init__(self, sources: list[Source]):
-        self.sources = sources
-
-    def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
-        source = self.sources[index % len(self.sources)]
-        return source.sample(rng, index // len(self.sources), frames=frames, crop_px=crop_px)
-
-
 @dataclass(frozen=True)
-class Share:
-    """The batches one of several processes takes: each `of`-th, from `process` on, and where it goes on."""
+class ProcessShard:
+    """The batches that one of several processes takes: every `of`-th, from `process` on."""
 
     process: int = 0
     of: int = 1
     step: int = 0
+    """Optimiser step the training goes on at."""
+
+    def numbers(self, accumulate: int, *, worker: int = 0, workers: int = 1) -> Iterator[tuple[int, int]]:
+        """(optimiser step, number) of each batch that one worker of this process makes, without end.
+
+        Over all workers of all processes every number from `step * accumulate * of` on comes once.
+        """
+        turn = self.step * accumulate + worker
+        while True:
+            yield turn // accumulate, turn * self.of + self.process
+            turn += workers
 
 
-class Feed(IterableDataset[Arrays]):
-    """Endless collated batches of one process."""
+class TrainingDataset(IterableDataset[Arrays]):
+    """Endless collated batches of one process, from several sources in equal shares.
 
-    def __init__(self, source: Source, settings: TrainSettings, share: Share):
+    Samples are numbered without a gap over all batches, stills and clips apart, and the sources take turns.
+    So every source has its share, whatever the sizes of batches and the numbers of processes and workers.
+    """
+
+    def __init__(self, sources: Sequence[Source], settings: TrainSettings, shard: ProcessShard):
         super().__init__()
-        self.source, self.settings, self.share = source, settings, share
+        self.sources, self.settings, self.shard = list(sources), settings, shard
         self.progress = multiprocessing.Value("d", 0.0)
         """Progress of a training that is measured in minutes; one in steps follows from a batch's number."""
 
@@ -98,37 +113,44 @@ class Feed(IterableDataset[Arrays]):
         info = get_worker_info()
         if info:
             torch.set_num_threads(1)
-        part, parts = (info.id, info.num_workers) if info else (0, 1)
-        s, turn = self.settings, self.share.step * self.settings.accumulate + part
-        while True:
-            yield self.batch(turn // s.accumulate, turn * self.share.of + self.share.process)
-            turn += parts
+            # A signal to the whole process group is the training's to answer: it still needs this process.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        for step, number in self.shard.numbers(self.settings.accumulate, worker=worker, workers=workers):
+            yield self.batch(step, number)
 
     def batch(self, step: int, number: int) -> Arrays:
-        """Batch `number` of the training, as its step asks for it."""
+        """Batch `number` of the training, for its optimiser step `step`."""
         s = self.settings
         progress = step / s.steps if s.steps is not None else self.progress.value
-        clips = progress >= s.video_from
-        count, frames = (s.clip_batch, s.clip_frames) if clips else (s.batch, 1)
-        first, crop_px = number * max(s.batch, s.clip_batch), s.crop_px(progress)
-        samples = [self._sample(first + k, frames=frames, crop_px=crop_px) for k in range(count)]
-        return collate(samples, sample_generator(s.seed + 1, number), maps=s.objective == "published")
+        crop_px = s.crop_px(progress)
+        if progress >= s.video_from:
+            count, frames, stream = s.clip_batch, s.clip_frames, CLIP_STREAM
+        else:
+            count, frames, stream = s.batch, 1, 0
+        samples = [
+            self._sample(stream, number * count + k, frames=frames, crop_px=crop_px) for k in range(count)
+        ]
+        return collate(samples, sample_generator(s.seed + 1, number), maps=s.loss == "published")
 
-    def _sample(self, index: int, *, frames: int, crop_px: int) -> Arrays:
+    def _sample(self, stream: int, position: int, *, frames: int, crop_px: int) -> Arrays:
+        turn, which = divmod(position, len(self.sources))
         for attempt in range(ATTEMPTS):
-            rng = sample_generator(self.settings.seed, index * ATTEMPTS + attempt)
-            sample = self.source.sample(rng, index + attempt, frames=frames, crop_px=crop_px)
+            rng = sample_generator(self.settings.seed + stream, position * ATTEMPTS + attempt)
+            index = turn if attempt < ATTEMPTS_IN_PLACE else int(rng.integers(1 << 31))
+            sample = self.sources[which].sample(rng, index, frames=frames, crop_px=crop_px)
             if sample is not None:
                 return sample
         raise SettingsError(
-            f"nobody is in {ATTEMPTS} samples from number {index} on: are the alphas of the data empty?"
+            f"nobody is in {ATTEMPTS} samples from number {position} on: are the alphas of the data empty?"
         )
 
 
-def batches(feed: Feed, *, workers: int) -> Iterator[TrainingBatch]:
-    """Training batches of a feed from `workers` processes; 0 makes them in this one."""
-    loader = DataLoader(feed, batch_size=None, num_workers=workers, prefetch_factor=2 if workers else None)
-    for item in loader:
+def batches(dataset: TrainingDataset, *, workers: int) -> Generator[TrainingBatch, None, None]:
+    """Training batches of a dataset from `workers` processes; 0 makes them in this one."""
+    loader = DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=2 if workers else None)
+    for item in loader:  # closing the generator ends it, and the worker processes with it
         yield TrainingBatch(**item)
 
 
@@ -136,7 +158,7 @@ def collate(samples: list[Arrays], rng: np.random.Generator, *, maps: bool = Fal
     """Samples with different numbers of instances side by side, each instance in a random slot of ten.
 
     Args:
-        maps: add the maps the published objective needs.
+        maps: add the maps that the published loss needs.
     """
     most = max(sample["alphas"].shape[1] for sample in samples)
 

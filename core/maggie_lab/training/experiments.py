@@ -43,7 +43,7 @@ class Experiment:
 
     @property
     def is_video(self) -> bool:
-        return self.recipe.widths.temporal
+        return self.recipe.config.temporal
 
 
 def find_experiment(name: str) -> Experiment:
@@ -59,8 +59,8 @@ def find_experiment(name: str) -> Experiment:
 
 def _guidance(name: str, row: str, *printed: float, table: int | None = 3, **variant: object) -> Experiment:
     recipe = RECIPES[IMAGE_RECIPE]
-    widths = replace(recipe.widths, **variant)  # pyright: ignore[reportArgumentType]
-    return Experiment(name, table, row, replace(recipe, widths=widths), printed)
+    config = replace(recipe.config, **variant)  # pyright: ignore[reportArgumentType]
+    return Experiment(name, table, row, replace(recipe, config=config), printed)
 
 
 def _losses(*printed: float, attention: bool, edges: bool) -> Experiment:
@@ -68,7 +68,7 @@ def _losses(*printed: float, attention: bool, edges: bool) -> Experiment:
     row = f"L_att {'on' if attention else 'off'}, W8 {'on' if edges else 'off'}"
     recipe, published = RECIPES[IMAGE_RECIPE], LossWeights()
     weights = replace(published, attention=published.attention if attention else 0.0, coarse_edges=edges)
-    settings = replace(recipe.settings, losses=weights)
+    settings = replace(recipe.settings, loss_weights=weights)
     return Experiment("-".join(["table4", *words]), 4, row, replace(recipe, settings=settings), printed)
 
 
@@ -79,7 +79,7 @@ def _time(gru: Gru, fusion: Fusion, *printed: float) -> Experiment:
         f"table6-gru-{short}-fusion-{fusion}",
         6,
         f"Conv-GRU {short}, fusion {fusion}",
-        replace(recipe, widths=replace(recipe.widths, gru=gru, fusion=fusion)),
+        replace(recipe, config=replace(recipe.config, gru=gru, fusion=fusion)),
         printed,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,24 @@ def set_apart(samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
     held = samples[:: max(2, min(HELD_OUT_EVERY, len(samples) // 2))][:MOST_HELD_OUT]
     names = {sample.name for sample in held}
     return [sample for sample in samples if sample.name not in names], held
+
+
+def set_apart_by_name(
+    samples: list[Sample], names: Sequence[str], folder: Path
+) -> tuple[list[Sample], list[Sample]]:
+    """(to learn from, to validate with): the samples of those names are held out, as they were before.
+
+    Raises:
+        SettingsError: one of them is no longer there.
+    """
+    there = {sample.name: sample for sample in samples}
+    gone = [name for name in names if name not in there]
+    if gone:
+        raise SettingsError(
+            f"{folder} has no {gone[0]} any more, and the training is validated with it: put it back, or "
+            "take another folder"
+        )
+    return [sample for sample in samples if sample.name not in names], [there[name] for name in names]
 
 
 def held_out(samples: list[Sample], *, frames: int = 3, short_px: int = SHORT_PX) -> list[HeldOut]:

@@ -17,7 +17,7 @@ from maggie_core.model.temporal import change_logits, enlarge
 from maggie_core.sparse import Sites
 
 FALLBACK_START_PX, FALLBACK_PX = 200, 50
-"""Rows and columns that are looked at where nothing is undecided, so that every weight has a gradient."""
+"""Start and side of the square that is looked at where nothing is undecided: every weight gets a gradient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,9 @@ class TrainingBatch:
     alpha: Tensor
     """(B, T, N, H, W) true coverage."""
     slots: Tensor
-    """(B, N) int64, which of the network's identities each instance plays."""
+    """(B, N) int64: the network's identity that each instance takes."""
     valid: Tensor | None = None
-    """(B, T, N) bool: frames of an instance that count; None is those with guidance."""
+    """(B, T, N) bool: frames of an instance that the loss counts; None: those with guidance."""
     change: Tensor | None = None
     """(B, T, H, W) in 0, 1: where any true alpha differs from the frame before."""
 
@@ -49,7 +49,7 @@ class TrainingBatch:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """(B, T, N, ...) maps; `region` says where the sparse stage looked."""
+    """(B, T, N, ...) maps of a forward pass. `region` is where the sparse stage looked."""
 
     logits8: Tensor
     alpha8: Tensor
@@ -77,9 +77,9 @@ def predict(
 
     Args:
         guide_by_truth: take the undecided region from the true alpha, not from the network's own coarse
-            matte, as the first part of a training does.
-        faults_guide: with it, also look where the guidance is wrong.
-        most_sites: undecided pixels to work through at most; None is all of them.
+            matte.
+        faults_guide: with `guide_by_truth`, also look where the guidance is wrong.
+        most_sites: largest number of undecided pixels to work through; None: all.
     """
     image = batch.image.flatten(0, 1)
     with torch.autocast(image.device.type, enabled=False):
@@ -121,8 +121,8 @@ def _from_features(
 
     attended = [net.decoder.refine_OS8.attend(d8[i], cells[i], batch.slots[i]) for i in range(b)]
     queries = torch.stack([q for _, q, _ in attended])
-    cues = _CueSource(batch) if net.takes_cues else None
-    logits8, f8 = _coarse(net, [x for x, _, _ in attended], queries, batch, cues)
+    priors = _ColourPriors(batch) if net.takes_colour_priors else None
+    logits8, f8 = _coarse(net, [x for x, _, _ in attended], queries, batch, priors)
     alpha8 = to_alpha(
         F.interpolate(logits8.flatten(0, 1), scale_factor=8, mode="bilinear", align_corners=False)
     ).view_as(batch.alpha)
@@ -136,7 +136,11 @@ def _from_features(
         coarse = logits8.flatten(0, 2)
         base = partial(prior.base, coarse)
     logit4, logit1, sites4 = net.decoder.detail_rows(
-        sites, [*shortcuts, f8.flatten(0, 1)], maps_queries, cues=cues if net.widths.cues else None, base=base
+        sites,
+        [*shortcuts, f8.flatten(0, 1)],
+        maps_queries,
+        colour_priors=priors if net.config.colour_priors else None,
+        base=base,
     )
     detail = dense_detail(sites, sites4, logit4, logit1, coarse)
     ahead = behind = None
@@ -158,7 +162,7 @@ def _from_features(
 
 
 def _coarse(
-    net: Network, features: list[Tensor], queries: Tensor, batch: TrainingBatch, source: _CueSource | None
+    net: Network, features: list[Tensor], queries: Tensor, batch: TrainingBatch, source: _ColourPriors | None
 ) -> tuple[Tensor, Tensor]:
     """(B, T, N, h, w) coarse logits and (B, T, query, h, w) features; norms see the whole batch at once."""
     project = net.decoder.refine_OS8.conv
@@ -169,45 +173,42 @@ def _coarse(
         fused = project(torch.cat([net.decoder.os8_temp_module(x)[0] for x in features]))
     logits = torch.einsum("bnc,btchw->btnhw", queries, fused.view(b, t, *fused.shape[1:]))
     if net.decoder.prior is not None and source is not None:
-        cues = source.coarse()
-        logits = logits + net.decoder.prior(cues.flatten(0, 1)).view_as(logits)
-        logits = net.decoder.prior.gated(logits, cues.view(b, t, *cues.shape[1:]))
+        priors = source.coarse()
+        logits = logits + net.decoder.prior(priors.flatten(0, 1)).view_as(logits)
+        logits = net.decoder.prior.gated(logits, priors.view(b, t, *priors.shape[1:]))
     return logits, f8.view(b, t, *f8.shape[1:])
 
 
-class _CueSource:
-    """Local colour cues of every frame of a batch, sampled at sites whose map is (b t) N + n."""
+class _ColourPriors:
+    """Colour priors of every frame of a batch, sampled at sites whose map is (b t) N + n."""
 
     def __init__(self, batch: TrainingBatch):
-        self.pictures, self.guidance = batch.image.flatten(0, 1), batch.guidance.flatten(0, 1)
+        images, guidance = batch.image.flatten(0, 1), batch.guidance.flatten(0, 1)
         with torch.no_grad():
-            self.colours = [
-                local_colours(picture, guidance)
-                for picture, guidance in zip(self.pictures, self.guidance, strict=True)
-            ]
+            self.colours = [local_colours(*frame) for frame in zip(images, guidance, strict=True)]
 
     @torch.no_grad()
     def coarse(self) -> Tensor:
-        """(B T, N, cues, H/8, W/8)."""
+        """(B T, N, 12, H/8, W/8)."""
         return torch.stack([colours.coarse for colours in self.colours])
 
     @torch.no_grad()
     def __call__(self, sites: Sites, stride: int) -> Tensor:
-        count = self.guidance.shape[1]
+        count = len(self.colours[0].guidance)
         chosen = torch.arange(count, device=sites.coords.device)
         parts = []
         for frame, colours in enumerate(self.colours):
             mine = sites.coords[sites.coords[:, 0] // count == frame].clone()
             mine[:, 0] -= frame * count
             part = Sites(mine, count, sites.height, sites.width)
-            parts.append(colours.at(self.pictures[frame], self.guidance[frame], part, chosen, stride=stride))
+            parts.append(colours.at(part, chosen, stride=stride))
         return torch.cat(parts)
 
 
 def _region(
     batch: TrainingBatch, alpha8: Tensor, *, guide_by_truth: bool, faults_guide: bool, most_sites: int | None
 ) -> tuple[Tensor, bool]:
-    """(B, T, N, H, W) where the sparse stage looks, and whether the truth told it."""
+    """(B, T, N, H, W) bool, where the sparse stage looks, and whether that came from the true alpha."""
     by_truth = guide_by_truth or not bool(alpha8.any())
     seed = undecided(batch.alpha if by_truth else alpha8)
     if by_truth and faults_guide:
@@ -221,8 +222,8 @@ def _region(
 
 
 def _thinned(region: Tensor, most_sites: int) -> Tensor:
-    """The same region in a window of each map around a random place of it, where all of it were too much for
-    one step.
+    """The region within a window of each map, around a random place of the region: `most_sites` pixels or
+    fewer. A region that is small enough stays whole.
     """
     height, width = region.shape[-2:]
     kept, share = region, 1.0

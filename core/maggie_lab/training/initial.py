@@ -15,7 +15,7 @@ def publish_start(net: Network) -> None:
 
     Xavier-uniform in every parameter of two dimensions or more; norms at 1 and 0;
     the last norm of each residual block of the encoder at 0, so that a block starts as its own skip; and
-    mask channels of the first convolution at 0, so that the encoder starts from the picture alone.
+    mask channels of the first convolution at 0, so that the encoder starts from the image alone.
 
     Source: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
     """

@@ -1,4 +1,4 @@
-"""The log of a training: a line of CSV every few steps, and a picture of its curves."""
+"""The log of a training: a line of CSV every few steps, and a plot of its curves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from maggie_core.io.atomic import atomic_file
 from maggie_lab.training.losses import TERMS
 
-LOG, PICTURE = "log.csv", "log.png"
+LOG, PLOT = "log.csv", "log.png"
 VALIDATED = ("MAD", "MSE")
 """Mean absolute and squared error of the held-out samples, times 1000."""
 COLUMNS = ("step", "minutes", "loss", *TERMS, "norm", "rate", *VALIDATED)
@@ -21,7 +21,7 @@ class TrainingLog:
     """
 
     def __init__(self, folder: Path, step: int):
-        self._csv, self._png = folder / LOG, folder / PICTURE
+        self._csv, self._png = folder / LOG, folder / PLOT
         folder.mkdir(parents=True, exist_ok=True)
         kept = [row for row in read_log(self._csv) if row["step"] <= step] if self._csv.is_file() else []
         self._rows = kept
@@ -31,7 +31,7 @@ class TrainingLog:
             writer.writerows(_texts(row) for row in kept)
 
     def add(self, row: dict[str, float]) -> None:
-        """Append a row; draw the picture anew when it has a validation."""
+        """Append a row; draw the plot anew when it has a validation."""
         self._rows.append(row)
         with self._csv.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, list[str](COLUMNS)).writerow(_texts(row))
@@ -40,7 +40,7 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """Rows of a `log.csv`; what a row does not have is not in it."""
+    """Rows of a `log.csv`; a row has only the columns that are filled in it."""
     with path.open(newline="", encoding="utf-8") as file:
         return [{name: float(text) for name, text in row.items() if text} for row in csv.DictReader(file)]
 

@@ -1,8 +1,9 @@
-"""A network in training: one step, the loop around it, and the one file it goes on from."""
+"""A network in training: one step, and the loop around it."""
 
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -13,25 +14,26 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from maggie_api.errors import ModelError, SettingsError
-from maggie_core.io.atomic import atomic_file
+from maggie_api.errors import SettingsError
 from maggie_core.model.checkpoint import choose_device
 from maggie_core.model.network import Network
+from maggie_lab.training.checkpoint import CHECKPOINT, Checkpoint
 from maggie_lab.training.forward import TrainingBatch, predict
 from maggie_lab.training.log import TrainingLog
-from maggie_lab.training.losses import TERMS, objective
+from maggie_lab.training.losses import TERMS, training_loss
 from maggie_lab.training.schedule import rate, truth_share
 from maggie_lab.training.settings import TrainSettings
 
-CHECKPOINT = "checkpoint.pt"
 SAVE_EVERY_S = 300.0
 """A checkpoint is written at least this often, beside those at each validation."""
+TELL_EVERY_S = 10.0
+"""A line is told at least this often: a step of large crops takes seconds, and a log row comes every 25."""
 
 Validate = Callable[[Network], dict[str, float]]
 
 
 class Step(nn.Module):
-    """Forward pass and objective as one module, which is what several processes share gradients of."""
+    """Forward pass and loss as one module: several processes share the gradients of a module."""
 
     def __init__(self, net: Network, settings: TrainSettings):
         super().__init__()
@@ -42,7 +44,7 @@ class Step(nn.Module):
         prediction = predict(
             self.net, batch, guide_by_truth=by_truth, faults_guide=s.faults_guide, most_sites=s.most_sites
         )
-        return objective(prediction, batch, s)
+        return training_loss(prediction, batch, s)
 
 
 class Trainer:
@@ -52,7 +54,7 @@ class Trainer:
     All randomness of a step is a function of the seed and of the position, so a resumed run is the same run.
 
     Args:
-        net: what is trained, in place; any widths or variant.
+        net: what is trained, in place; any configuration.
         device: `auto`, `cpu`, `cuda` or `mps`.
         about: what the files written shall say beside the settings (recipe, data, licence).
 
@@ -75,6 +77,7 @@ class Trainer:
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         if self.accelerator.num_processes > 1 and self.accelerator.device.type == "cuda":
             self.net = cast(Network, nn.SyncBatchNorm.convert_sync_batchnorm(self.net))
+        use_running_statistics_of_one(self.net)
         decay = [p for p in self.net.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.requires_grad and p.ndim <= 1]
         optimiser = torch.optim.AdamW(
@@ -95,9 +98,14 @@ class Trainer:
     @property
     def progress(self) -> float:
         """Share of the training that is done, 0..1."""
-        if self.settings.steps is not None:
-            return min(1.0, self.step / self.settings.steps)
-        return min(1.0, self.elapsed_s / (60 * (self.settings.minutes or 0)))
+        return self.settings.progress(self.step, self.elapsed_s)
+
+    @property
+    def left_min(self) -> float:
+        """Minutes of training that are left, validation not counted; NaN before the first step."""
+        if self.settings.steps is None:
+            return (1 - self.progress) * (self.settings.minutes or 0)
+        return (self.settings.steps - self.step) * self.elapsed_s / 60 / self.step if self.step else math.nan
 
     @property
     def is_first(self) -> bool:
@@ -163,13 +171,14 @@ class Trainer:
         Args:
             validate: metrics of the averaged network; asked every `validate_every` steps and at the end.
             keep_best: called when its `MAD` is the smallest so far.
-            stopped: asked between steps; then the position is saved and the run ends.
-            tell: gets every row of the log.
+            stopped: asked before the first step and after each; then the position is saved and the run ends.
+            tell: gets every row of the log, and in between, from the first step on, one of `step`, `minutes`,
+                `loss`, `left_min` (minutes that are left, estimated) every `TELL_EVERY_S` seconds.
         """
         log = TrainingLog(folder, self.step) if self.is_first else None
         sums: dict[str, float] = {}
-        count, saved, mark = 0, time.monotonic(), time.monotonic()
-        halt = 0.0
+        count, saved, mark, told = 0, time.monotonic(), time.monotonic(), -math.inf
+        halt = float(stopped())
         while self.progress < 1 and not halt:
             values = self.train_step([next(batches) for _ in range(self.settings.accumulate)])
             now = time.monotonic()
@@ -186,8 +195,12 @@ class Trainer:
                 row = {"step": self.step, "minutes": self.elapsed_s / 60}
                 row |= {name: value / count for name, value in sums.items()} | found
                 log.add(row)
-                tell(row)
-                sums, count = {}, 0
+                tell(row | {"left_min": self.left_min})
+                sums, count, told = {}, 0, time.monotonic()
+            elif log is not None and now - told > TELL_EVERY_S:
+                row = {"step": self.step, "minutes": self.elapsed_s / 60, "loss": values["loss"]}
+                tell(row | {"left_min": self.left_min})
+                told = now
             if looks or ends or halt or due:
                 self.save(folder / CHECKPOINT)
                 saved = time.monotonic()
@@ -199,32 +212,30 @@ class Trainer:
         if not self.is_first:
             return
         scaler = self.accelerator.scaler
-        state = {
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "scaler": None if scaler is None else scaler.state_dict(),
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
-            "best": self.best,
-            "start": [p.cpu() for p in self.start],
-            "settings": asdict(self.settings),
-            "widths": asdict(self.net.widths),
-            "about": self.about,
-        }
-        with atomic_file(path) as temporary:
-            torch.save(state, temporary)
+        Checkpoint(
+            net=self.net.state_dict(),
+            average=self.average.state_dict(),
+            optimiser=self.optimiser.state_dict(),
+            step=self.step,
+            elapsed_s=self.elapsed_s,
+            scaler=None if scaler is None else scaler.state_dict(),
+            best=self.best,
+            start=[p.cpu() for p in self.start],
+            settings=asdict(self.settings),
+            config=asdict(self.net.config),
+            about=self.about,
+        ).write(path)
 
-    def resume(self, state: dict[str, Any]) -> None:
+    def resume(self, state: Checkpoint) -> None:
         """Go on from what `read_checkpoint` read."""
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        if state.get("scaler") and self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
-        for mine, stored in zip(self.start, state.get("start", ()), strict=True):
+        self.net.load_state_dict(state.net)
+        self.average.load_state_dict(state.average)
+        self.optimiser.load_state_dict(state.optimiser)
+        if state.scaler and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state.scaler)
+        for mine, stored in zip(self.start, state.start, strict=True):
             mine.copy_(stored)
-        self.step, self.elapsed_s, self.best = state["step"], state["elapsed_s"], state.get("best")
+        self.step, self.elapsed_s, self.best = state.step, state.elapsed_s, state.best
 
     def _validated(
         self, validate: Validate, keep_best: Callable[[Network, dict[str, float]], None] | None
@@ -246,7 +257,7 @@ class Trainer:
         )
 
     def _mean(self, values: list[float]) -> list[float]:
-        """Over all processes, so that they all decide alike."""
+        """Means over all processes, so that they all decide alike."""
         if self.accelerator.num_processes == 1:
             return values
         gathered = torch.tensor(values, dtype=torch.float32, device=self.accelerator.device)
@@ -269,37 +280,34 @@ class Trainer:
                 ours.copy_(theirs)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What `Trainer.save` wrote.
-
-    Raises:
-        ModelError: the file is damaged or no checkpoint of a training.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ModelError(f"{path} cannot be read as a checkpoint: begin again in another folder") from error
-    if not isinstance(state, dict) or not {"net", "average", "optimiser", "step"} <= state.keys():
-        raise ModelError(f"{path} is no checkpoint of a training: begin again in another folder")
-    return state
-
-
 def norms_of(net: nn.Module) -> list[nn.Module]:
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
     return [module for module in net.modules() if isinstance(module, kinds)]
 
 
-@torch.no_grad()
-def settle_norms(net: Network, batches: Iterator[TrainingBatch], count: int) -> None:
-    """Re-estimate every batch norm's statistics on `count` batches, weighted equally."""
+def use_running_statistics_of_one(net: nn.Module) -> None:
+    """Let each batch norm of `net` use its running statistics wherever it gets one value per channel.
+
+    Such a value has no variance, and torch refuses to train a norm on it. A batch of one crop makes one in
+    the pooled branch of the encoder's head.
+    """
+    alone: set[nn.Module] = set()
+
+    def before(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        x = inputs[0]
+        if norm.training and x.numel() == x.shape[1]:
+            alone.add(norm)
+            norm.eval()
+
+    def after(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if norm in alone:
+            alone.discard(norm)
+            norm.train()
+
     for norm in norms_of(net):
-        assert isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))
-        norm.reset_running_stats()
-        norm.momentum = None
-    net.train()
-    for _, batch in zip(range(count), batches, strict=False):
-        predict(net, batch, guide_by_truth=False)
-    net.eval()
+        if not isinstance(norm, nn.SyncBatchNorm):  # which counts the values of all processes
+            norm.register_forward_pre_hook(before)
+            norm.register_forward_hook(after)
 
 
 def _accelerator(settings: TrainSettings, device: str) -> Any:

@@ -1,6 +1,7 @@
-"""What a prediction is worth: the published objective, and the one that trained the shipped model.
+"""The two losses: the published one, and the one that trained the shipped model (`margin`).
 
-Both turn a prediction and its batch into weighted terms whose sum is minimised.
+A loss takes a prediction and its batch and gives weighted terms by name, scalars each. Training minimises
+their sum.
 """
 
 from __future__ import annotations
@@ -12,31 +13,31 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.refinement import dilate, undecided
-from maggie_lab.training import terms as losses
+from maggie_lab.training import terms
 from maggie_lab.training.forward import Prediction, TrainingBatch
 from maggie_lab.training.settings import LossWeights, TrainSettings
 
 TERMS = ("coarse", "l1", "l2", "laplacian", "gradient", "attention", "dtssd", "temporal")
-"""Every term either objective may have."""
+"""Every term that either loss may have."""
 DECIDED_LOGIT = 3.2
 """Coarse logit a solid cell is pushed beyond; coverage counts as decided from about 2.8."""
 TRUTH_PX, FUSE4_PX, FUSE1_PX = 30, 27, 15
 """Random sizes edges are grown by stay below these: of the truth, and where strides 4 and 1 are taken."""
 
 
-def objective(prediction: Prediction, batch: TrainingBatch, settings: TrainSettings) -> dict[str, Tensor]:
-    """The weighted terms of the objective `settings` names."""
-    if settings.objective == "margin":
-        return margin_objective(prediction, batch)
-    return published_objective(
-        prediction, batch, settings.losses, fusion_weight_share=settings.fusion_weight_share
+def training_loss(prediction: Prediction, batch: TrainingBatch, settings: TrainSettings) -> dict[str, Tensor]:
+    """The weighted terms of the loss that `settings` names."""
+    if settings.loss == "margin":
+        return margin_loss(prediction, batch)
+    return published_loss(
+        prediction, batch, settings.loss_weights, fusion_weight_share=settings.fusion_weight_share
     )
 
 
-def published_objective(
+def published_loss(
     prediction: Prediction, batch: TrainingBatch, weights: LossWeights, *, fusion_weight_share: float = 0.75
 ) -> dict[str, Tensor]:
-    """The paper's objective: L1, Laplacian and gradient terms at three scales, attention, and over time.
+    """The paper's loss: L1, Laplacian and gradient terms at three scales, attention, and over time.
 
     Maps of a frame that the batch's `valid` excludes count as empty. Random sizes and choices come from
     torch's generator.
@@ -51,24 +52,24 @@ def published_objective(
     if float(torch.rand(())) < fusion_weight_share:
         w4, w1 = _fusion_weights(a8.detach(), a4.detach(), batch.alpha, prediction)
     w8 = (
-        losses.coarse_weights(a8.detach(), batch.alpha)
+        terms.coarse_weights(a8.detach(), batch.alpha)
         if weights.coarse_edges
         else (batch.alpha > 0).flatten(3).any(dim=3)[..., None, None].expand_as(a8)
     )
     scales = [(a, w.to(a.dtype)) for a, w in ((a1, w1), (a4, w4), (a8, w8))]
-    terms = over_scales(scales, batch.alpha)
+    found = over_scales(scales, batch.alpha)
     if weights.attention and prediction.attention:
-        terms["attention"] = _attention(prediction.attention, batch.alpha)
+        found["attention"] = _attention(prediction.attention, batch.alpha)
     ahead, behind = prediction.change_forward, prediction.change_backward
     if ahead is not None and behind is not None and batch.change is not None and len(ahead[0]) > 1:
         by_time = (x.transpose(0, 1) for x in (ahead, behind, batch.change))
-        terms["temporal"] = losses.temporal(*by_time)
-    return published_sum(terms, weights)
+        found["temporal"] = terms.temporal(*by_time)
+    return weighted_by(found, weights)
 
 
-def published_sum(terms: dict[str, Tensor], weights: LossWeights) -> dict[str, Tensor]:
+def weighted_by(found: dict[str, Tensor], weights: LossWeights) -> dict[str, Tensor]:
     """The terms times their weights."""
-    return {name: getattr(weights, name) * term for name, term in terms.items()}
+    return {name: getattr(weights, name) * term for name, term in found.items()}
 
 
 def over_scales(scales: Sequence[tuple[Tensor, Tensor]], g: Tensor) -> dict[str, Tensor]:
@@ -79,14 +80,14 @@ def over_scales(scales: Sequence[tuple[Tensor, Tensor]], g: Tensor) -> dict[str,
         g: (B, T, N, H, W) true alpha; `dtssd` is there from two frames on.
     """
     truth = g.flatten(0, 2)
-    terms: dict[str, Tensor] = {}
-    for name, term in (("l1", losses.l1), ("laplacian", losses.laplacian), ("gradient", losses.gradient)):
+    found: dict[str, Tensor] = {}
+    for name, term in (("l1", terms.l1), ("laplacian", terms.laplacian), ("gradient", terms.gradient)):
         values = [term(a.flatten(0, 2), truth, w.flatten(0, 2)) for a, w in scales]
-        terms[name] = 2 * values[0] + values[1] + values[2]
+        found[name] = 2 * values[0] + values[1] + values[2]
     if g.shape[1] > 1:
-        values = [losses.dtssd(*(x.transpose(0, 1) for x in (a, g, w))) for a, w in scales]
-        terms["dtssd"] = 2 * values[0] + values[1] + values[2]
-    return terms
+        values = [terms.dtssd(*(x.transpose(0, 1) for x in (a, g, w))) for a, w in scales]
+        found["dtssd"] = 2 * values[0] + values[1] + values[2]
+    return found
 
 
 def _fusion_weights(a8: Tensor, a4: Tensor, truth: Tensor, prediction: Prediction) -> tuple[Tensor, Tensor]:
@@ -114,12 +115,12 @@ def _attention(layers: Sequence[Tensor], alpha: Tensor) -> Tensor:
     """(B, N, T h w) attention of each supervised layer against the true alpha (B, T, N, H, W)."""
     inside = F.max_pool2d((alpha > 0).float().flatten(0, 1), 8).view(*alpha.shape[:3], -1)
     inside = inside.transpose(1, 2).flatten(2) > 0
-    values = [losses.attention(weights, inside, frames=alpha.shape[1]) for weights in layers]
+    values = [terms.attention(weights, inside, frames=alpha.shape[1]) for weights in layers]
     return torch.stack(values).mean()
 
 
-def margin_objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]:
-    """The shipped model's objective: coarse cells shall decide, fine mattes count where they exist."""
+def margin_loss(prediction: Prediction, batch: TrainingBatch) -> dict[str, Tensor]:
+    """The shipped model's loss: coarse cells shall decide, and fine mattes count where they exist."""
     t = batch.alpha.shape[1]
     valid = batch.present if batch.valid is None else batch.valid
     g = batch.alpha[valid]
@@ -138,15 +139,15 @@ def margin_objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, 
     w1 = region * (1 + soft)
     # Outside the region the fine mattes say nothing; the truth there leaves no false edge for the pyramids.
     fine1, fine4 = torch.where(region > 0, a1, g), torch.where(region > 0, a4, g)
-    terms = {
+    found = {
         "coarse": 0.5 * coarse,
-        "l1": 2 * losses.l1(fine1, g, w1) + losses.l1(fine4, g, region) + losses.l1(a8, g, w8),
+        "l1": 2 * terms.l1(fine1, g, w1) + terms.l1(fine4, g, region) + terms.l1(a8, g, w8),
         "l2": 2 * ((fine1 - g) ** 2 * w1).sum() / (w1.sum() + 1e-8),
-        "laplacian": 0.15 * (2 * losses.laplacian(fine1, g, w1) + losses.laplacian(fine4, g, region)),
-        "gradient": 0.1 * (2 * losses.gradient(fine1, g, w1) + losses.gradient(fine4, g, region)),
+        "laplacian": 0.15 * (2 * terms.laplacian(fine1, g, w1) + terms.laplacian(fine4, g, region)),
+        "gradient": 0.1 * (2 * terms.gradient(fine1, g, w1) + terms.gradient(fine4, g, region)),
     }
     if t == 1:
-        return terms
+        return found
     stay = valid.all(dim=1)
     if stay.any():
 
@@ -156,13 +157,13 @@ def margin_objective(prediction: Prediction, batch: TrainingBatch) -> dict[str, 
 
         truth, region = over_time(batch.alpha), over_time(prediction.region.float())
         fine = torch.where(region > 0, over_time(prediction.alpha1), truth)
-        still = losses.dtssd(over_time(prediction.alpha8), truth, torch.ones_like(region))
-        terms["dtssd"] = 2 * losses.dtssd(fine, truth, region) + 0.5 * still
+        still = terms.dtssd(over_time(prediction.alpha8), truth, torch.ones_like(region))
+        found["dtssd"] = 2 * terms.dtssd(fine, truth, region) + 0.5 * still
     if prediction.change_forward is not None and prediction.change_backward is not None:
         change = ((batch.alpha[:, 1:] - batch.alpha[:, :-1]).abs() > 5 / 255).any(dim=2).float()
         change = F.max_pool2d(change, 9, stride=1, padding=4)
-        terms["temporal"] = 0.25 * (
+        found["temporal"] = 0.25 * (
             F.binary_cross_entropy_with_logits(prediction.change_forward[:, 1:], change)
             + F.binary_cross_entropy_with_logits(prediction.change_backward[:, :-1], change)
         )
-    return terms
+    return found

@@ -1,14 +1,16 @@
 """Weights fitted to one shot, from a few of its frames whose alphas an artist has approved.
 
-All weights move; the norms are frozen, and every step pulls the weights back a little to where they came
-from. Crops of the approved frames are mostly around places where the mattes were wrong, most of them under
-the shot's own masks, the others under generated faults, because other frames' masks are wrong elsewhere.
+All weights move, the norms are frozen, and every step pulls the weights back a little to where they started.
+Most crops of the approved frames are around places where the mattes were wrong. Most have the shot's own
+masks; the others have generated faults, because the masks of other frames are wrong elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from maggie_core.io.plate import read_plate
 from maggie_core.shot.matter import ShotMatter
 from maggie_lab.synthesis import degrade
 from maggie_lab.training.dataset import Arrays
-from maggie_lab.training.settings import TrainSettings
+from maggie_lab.training.settings import CLIP_SETTINGS, TrainSettings, with_length
 
 SHOT_SETTINGS = TrainSettings(
     minutes=None,
@@ -36,6 +38,13 @@ SHOT_SETTINGS = TrainSettings(
     truth_shares=(0.2, 0.2, 0.2),
     validate_every=0,
 )
+SHOT_UNUSED = {
+    **dict.fromkeys(("video_from", *CLIP_SETTINGS), "a shot is learnt from stills"),
+    "validate_every": "every approved frame is learnt from, so none can validate",
+    "blocky_guidance": "the masks are the shot's own",
+    "published_start": "the training starts from weights",
+}
+"""Settings that change nothing for a shot, and why."""
 OWN_MASKS = 0.85
 """Share of the crops under the shot's own masks."""
 WRONG = 0.75
@@ -46,7 +55,7 @@ TINT = 0.06
 
 @dataclass(frozen=True, eq=False)
 class ApprovedFrame:
-    """What is known of one frame, on the working grid; float32."""
+    """One frame with approved alphas, at the size the network works at; float32."""
 
     frame: int
     image: np.ndarray
@@ -56,9 +65,15 @@ class ApprovedFrame:
     alphas: np.ndarray
     """(N, h, w) approved alphas; zeros for an instance without one."""
     known: np.ndarray
-    """(N,) bool: which instances have one."""
+    """(N,) bool: which instances have an approved alpha."""
     matte: np.ndarray
-    """(N, h, w) what the weights make of it before they are fitted."""
+    """(N, h, w) alphas of the weights before they are fitted."""
+
+    def digests(self) -> dict[str, str]:
+        """Digests of what was read of the frame, by what it is; the matte follows from it and the weights."""
+        truth = (self.alphas, self.known)
+        parts = {"plate": (self.image,), "mask": (self.guidance,), "approved alpha": truth}
+        return {what: _digest(*arrays) for what, arrays in parts.items()}
 
     @property
     def error(self) -> np.ndarray:
@@ -74,7 +89,7 @@ def approved_frames(matter: ShotMatter, approved: Guidance, frames: Sequence[int
 
     Raises:
         FrameError: a frame is not of the shot.
-        GuidanceError: an approved alpha is missing, or of nobody in the shot.
+        GuidanceError: an approved alpha is missing, or its name is not that of an instance of the shot.
     """
     names = [instance.name for instance in matter.guidance.instances]
     strangers = [instance.name for instance in approved.instances if instance.name not in names]
@@ -94,7 +109,7 @@ def approved_frames(matter: ShotMatter, approved: Guidance, frames: Sequence[int
 
 def _approved_frame(matter: ShotMatter, approved: Guidance, frame: int, names: list[str]) -> ApprovedFrame:
     plate = read_plate(matter.plate, frame, layer=matter.settings.plate_layer)
-    picture, _ = matter.view.to_model(
+    pixels, _ = matter.view.to_model(
         plate.pixels, geometry=matter.geometry, data=plate.data, code_max=plate.code_max
     )
     guidance = exclusive(matter.guidance.read(frame, matter.geometry), matter.settings.overlap)
@@ -102,7 +117,7 @@ def _approved_frame(matter: ShotMatter, approved: Guidance, frame: int, names: l
     for instance, alpha in zip(approved.instances, approved.read(frame, matter.geometry), strict=True):
         place = names.index(instance.name)
         alphas[place], known[place] = alpha, True
-    image = np.ascontiguousarray(picture.transpose(2, 0, 1))
+    image = np.ascontiguousarray(pixels.transpose(2, 0, 1))
     matte = matter.model.predict_clip(torch.from_numpy(image)[None], torch.from_numpy(guidance)[None])
     return ApprovedFrame(frame, image, guidance, alphas, known, matte[0].float().cpu().numpy())
 
@@ -142,7 +157,7 @@ class ShotSource:
         if rng.random() < 0.5:
             planes = [plane[..., ::-1] for plane in planes]
         image, alphas, guidance = (_grown(plane, crop_px)[None] for plane in planes)
-        # Who has no approved alpha still guides the others; nothing is learnt about them.
+        # An instance without an approved alpha is still guidance for the others; nothing is learnt about it.
         valid = guidance.any((2, 3)) & chosen.known[None]
         if not valid.any():
             return None
@@ -155,9 +170,16 @@ class ShotSource:
         }
 
 
-def shot_settings(**asked: object) -> TrainSettings:
+def shot_settings(asked: Mapping[str, Any]) -> TrainSettings:
     """`SHOT_SETTINGS` with what was asked for."""
-    return replace(SHOT_SETTINGS, **asked)  # pyright: ignore[reportArgumentType] - checked by the class
+    return replace(SHOT_SETTINGS, **with_length(asked))
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    state = hashlib.blake2b(digest_size=12)
+    for array in arrays:
+        state.update(f"{array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return state.hexdigest()
 
 
 def _soft(frame: ApprovedFrame) -> np.ndarray:
@@ -166,7 +188,7 @@ def _soft(frame: ApprovedFrame) -> np.ndarray:
 
 
 def _grown(plane: np.ndarray, side: int) -> np.ndarray:
-    """A crop at its full side: what lies outside of a small picture repeats its border."""
+    """A crop at its full side: what lies outside of a small image repeats its border."""
     tall, wide = side - plane.shape[-2], side - plane.shape[-1]
     if tall or wide:
         plane = np.pad(plane, ((0, 0), (0, tall), (0, wide)), mode="edge")

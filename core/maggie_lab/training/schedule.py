@@ -1,4 +1,4 @@
-"""What changes while a training goes on: the learning rate, and who tells where the finer stages look."""
+"""What changes during a training: the learning rate, and what says where the finer stages look."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rate(settings: TrainSettings, *, step: int, progress: float) -> float:
 
 
 def truth_share(settings: TrainSettings, *, step: int, progress: float) -> float:
-    """How often the true alpha, not the coarse matte, tells where the finer stages look."""
+    """Share of the steps, 0..1, in which the finer stages look where the true alpha is undecided."""
     if settings.truth_steps is None:
         early, later, last = settings.truth_shares
         return early if progress < 0.2 else later if progress < 0.5 else last

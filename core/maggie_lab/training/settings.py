@@ -8,32 +8,38 @@ Source of the published values: Huynh et al., "MaGGIe", CVPR 2024, and its relea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from maggie_api.errors import SettingsError
-from maggie_core.model.config import CUE_CHANNELS, Widths
+from maggie_core.model.config import COLOUR_PRIOR_CHANNELS, NetworkConfig
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Objective = Literal["margin", "published"]
+LossName = Literal["margin", "published"]
 Schedule = Literal["cosine", "one-cycle"]
+
+LENGTHS = ("minutes", "steps")
+"""A training has one of the two."""
+CLIP_SETTINGS = ("clip_batch", "clip_frames", "clip_stride")
+"""Settings that only clips have."""
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms of the published objective."""
+    """Weights of the terms of the published loss."""
 
     l1: float = 1.0
     laplacian: float = 0.05
     gradient: float = 0.05
     attention: float = 5.0
-    """Of L_att, which keeps each token's attention on its own instance; 0 leaves it out."""
+    """Weight of L_att, which keeps each token's attention on its own instance; 0 leaves it out."""
     dtssd: float = 1.0
     temporal: float = 1.0
-    """Of the change head's losses, which the objective itself weighs with a quarter."""
+    """Weight of the change head's term, which holds a factor of a quarter itself."""
     coarse_edges: bool = True
-    """W8: the coarse matte counts twice where it or the truth is undecided; without it every instance
-    counts once everywhere it exists."""
+    """W8: the coarse matte counts twice where it or the truth is undecided. False: once everywhere in the
+    frames of an instance."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,12 @@ class TrainSettings:
     steps: int | None = None
     """... or in optimiser steps, which wins. Schedules run over whichever it is."""
     seed: int = 1
-    objective: Objective = "margin"
-    """`margin` pushes coarse logits of solid cells beyond a margin; `published` is the paper's."""
-    losses: LossWeights = field(default_factory=LossWeights)
-    """Of the published objective."""
+    loss: LossName = "margin"
+    """`margin` pushes coarse logits of solid cells beyond a margin; `published` is the paper's loss."""
+    loss_weights: LossWeights = field(default_factory=LossWeights)
+    """Weights of the published loss's terms."""
     fusion_weight_share: float = 0.75
-    """How often the published objective looks only where the mattes of the finer stages are taken."""
+    """How often the published loss looks only where the mattes of the finer stages are taken."""
 
     batch: int = 8
     """Stills of one forward pass, per process."""
@@ -90,27 +96,29 @@ class TrainSettings:
     """Progress from which batch norms use their running statistics; 1 is never. Generated crops differ so
     much from each other that a network does badly with statistics it never trained under."""
     precision: Precision = "bf16"
-    """Of the dense stages; logits and losses are float32."""
+    """Precision of the dense stages; logits and losses are float32."""
     published_start: bool = False
     """Start from the published initial values instead of the network's own."""
     imagenet_start: bool = False
     """Start the encoder, of the kind lite0, from its ImageNet weights (`training.pretrained`)."""
 
     truth_steps: tuple[int, int] | None = None
-    """Where the finer stages look is told by the true alpha before the first step of the two, half of the
-    time before the second, and by the coarse matte afterwards. None: as `truth_shares` say."""
+    """Steps until which the finer stages look where the true alpha is undecided: always before the first of
+    the two, half of the time before the second. Otherwise they look where the coarse matte is. None: as
+    `truth_shares` say."""
     truth_shares: tuple[float, float, float] = (1.0, 0.5, 0.2)
-    """How often the truth tells it in the first fifth of the training, until its middle, and after."""
+    """Share of the steps in which the true alpha says where the finer stages look: in the first fifth of the
+    training, until its middle, and after it."""
     faults_guide: bool = True
-    """Beside undecided pixels of the truth, look where the guidance is wrong."""
+    """Where the truth says it, the finer stages also look where the guidance is wrong."""
     most_sites: int | None = 100_000
-    """Undecided pixels one forward pass works through; half the time of a step goes there."""
+    """Most undecided pixels of one forward pass, which take half the time of a step; None: all."""
 
     validate_every: int = 500
     """Steps between two looks at the held-out samples; 0 is never."""
 
     def __post_init__(self) -> None:
-        for name, kinds in (("objective", Objective), ("schedule", Schedule), ("precision", Precision)):
+        for name, kinds in (("loss", LossName), ("schedule", Schedule), ("precision", Precision)):
             if getattr(self, name) not in get_args(kinds):
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}: known are {', '.join(get_args(kinds))}"
@@ -127,6 +135,12 @@ class TrainSettings:
         if small:
             raise SettingsError(f"a crop of {small[0]} px: the network needs a multiple of 32, 64 or more")
 
+    def progress(self, step: int, elapsed_s: float) -> float:
+        """Share of the training that is done after so many optimiser steps and seconds, 0..1."""
+        if self.steps is not None:
+            return min(1.0, step / self.steps)
+        return min(1.0, elapsed_s / (60 * (self.minutes or 0)))
+
     def crop_px(self, progress: float) -> int:
         """Side of the crops at `progress`."""
         return [side for start, side in self.crops if progress >= start][-1]
@@ -134,15 +148,15 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings and the network they are for."""
+    """Settings, and the configuration of the network they are for."""
 
     settings: TrainSettings
-    widths: Widths
+    config: NetworkConfig
     needs_weights: bool = False
     """Whether it goes on from weights of an earlier stage."""
 
 
-DEFAULT_WIDTHS = Widths(
+DEFAULT_NETWORK = NetworkConfig(
     detail=12,
     s2=24,
     s4=32,
@@ -163,8 +177,8 @@ DEFAULT_WIDTHS = Widths(
     sparse1=20,
     smooth1=20,
     head1=16,
-    cues=CUE_CHANNELS,
-    prior=16,
+    colour_priors=COLOUR_PRIOR_CHANNELS,
+    coarse_prior=16,
     temporal=True,
     change=(32, 16),
 )
@@ -173,7 +187,7 @@ DEFAULT_WIDTHS = Widths(
 PAPER_IMAGE = TrainSettings(
     minutes=None,
     steps=52_000,
-    objective="published",
+    loss="published",
     batch=12,
     clip_batch=4,
     crops=((0.0, 512),),
@@ -197,9 +211,9 @@ PAPER_IMAGE = TrainSettings(
 """Published for 4 GPUs with 12 stills each; the encoder there starts from ImageNet weights."""
 
 RECIPES: dict[str, Recipe] = {
-    "default": Recipe(TrainSettings(), DEFAULT_WIDTHS),
-    "lite": Recipe(TrainSettings(imagenet_start=True), replace(DEFAULT_WIDTHS, encoder="lite0")),
-    "paper-image": Recipe(PAPER_IMAGE, Widths()),
+    "default": Recipe(TrainSettings(), DEFAULT_NETWORK),
+    "lite": Recipe(TrainSettings(imagenet_start=True), replace(DEFAULT_NETWORK, encoder="lite0")),
+    "paper-image": Recipe(PAPER_IMAGE, NetworkConfig()),
     "paper-video": Recipe(
         replace(
             PAPER_IMAGE,
@@ -209,7 +223,7 @@ RECIPES: dict[str, Recipe] = {
             learning_rate=5e-5,
             published_start=False,
         ),
-        Widths(temporal=True),
+        NetworkConfig(temporal=True),
         needs_weights=True,
     ),
 }
@@ -228,13 +242,50 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def settings_from(stored: dict[str, Any]) -> TrainSettings:
-    """Settings out of what `dataclasses.asdict` made of them, as it stands in a checkpoint."""
-    fields = dict(stored)
-    if isinstance(fields.get("losses"), dict):
-        fields["losses"] = LossWeights(**fields["losses"])
+def with_length(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were asked for, where `minutes` or `steps` among them sets the other to None.
+
+    Raises:
+        SettingsError: both are asked for.
+    """
+    lengths = [name for name in LENGTHS if asked.get(name) is not None]
+    if len(lengths) > 1:
+        raise SettingsError(
+            f"{' and '.join(lengths)} are both given: a training has one length, leave one out"
+        )
+    return {**asked, **(dict.fromkeys(LENGTHS) | {name: asked[name] for name in lengths} if lengths else {})}
+
+
+def without_effect(settings: TrainSettings) -> dict[str, str]:
+    """Settings that change nothing beside the others, and why, by name."""
+    found: dict[str, str] = {}
+    if settings.video_from >= 1:
+        found |= dict.fromkeys(CLIP_SETTINGS, "it is a training on stills (video_from is 1)")
+    if settings.video_from <= 0:
+        found["batch"] = "it is a training on clips (video_from is 0)"
+    if settings.schedule != "one-cycle":
+        found["warmup_steps"] = f"the {settings.schedule} schedule has its own warm-up"
+    if settings.loss != "published":
+        found["fusion_weight_share"] = f"it belongs to the published loss, and the loss is {settings.loss}"
+    if settings.truth_steps is not None:
+        found["truth_shares"] = "truth_steps is given"
+    return found
+
+
+def settings_from(stored: Mapping[str, Any]) -> TrainSettings:
+    """Settings out of what `dataclasses.asdict` made of them, as it stands in a checkpoint.
+
+    Raises:
+        SettingsError: a setting of another version is among them.
+    """
+    values = dict(stored)
+    unknown = sorted(values.keys() - {each.name for each in fields(TrainSettings)})
+    if unknown or "crops" not in values:
+        raise SettingsError(f"the settings are of an earlier version ({', '.join(unknown) or 'no crops'})")
+    if isinstance(values.get("loss_weights"), dict):
+        values["loss_weights"] = LossWeights(**values["loss_weights"])
     for name in ("betas", "truth_steps", "truth_shares"):
-        if fields.get(name) is not None:
-            fields[name] = tuple(fields[name])
-    fields["crops"] = tuple((float(start), int(side)) for start, side in fields["crops"])
-    return TrainSettings(**fields)
+        if values.get(name) is not None:
+            values[name] = tuple(values[name])
+    values["crops"] = tuple((float(start), int(side)) for start, side in values["crops"])
+    return TrainSettings(**values)

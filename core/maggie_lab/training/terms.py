@@ -1,4 +1,4 @@
-"""Terms of the published objective, on any set of maps.
+"""Terms of the published loss, on any set of maps.
 
 Throughout, `a` is a prediction, `g` the true alpha and `w` a weight map, all (M, H, W) with values in [0, 1]
 (weights may be larger); a term over time takes (T, ..., H, W). Every term is a scalar.
@@ -59,7 +59,7 @@ def attention(weights: Tensor, inside: Tensor, *, frames: int) -> Tensor:
 
 
 def temporal(ahead: Tensor, behind: Tensor, change: Tensor) -> Tensor:
-    """Loss of the change head.
+    """Term of the change head.
 
     Args:
         ahead: (T, ..., H, W) logits of frame t against t-1; the first says nothing.

@@ -1,4 +1,4 @@
-"""Maps the published training makes from true alphas: where an edge is, and where something changed.
+"""Maps that the published training makes from true alphas: where an edge is, and where alpha changed.
 
 Source: Huynh et al., "MaGGIe", CVPR 2024, and its released configuration.
 """

@@ -1,4 +1,4 @@
-"""How good the network is on samples it does not learn from, while it is trained."""
+"""How good a network is on held-out samples while it is trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from maggie_core.model import from_state_dict
-from maggie_core.model.config import unseen
 from maggie_core.model.network import Network
 
 
@@ -25,8 +24,10 @@ class HeldOut:
 
 
 def validation(samples: Callable[[], list[HeldOut]]) -> Callable[[Network], dict[str, float]]:
-    """Metrics of a network on `samples`, run as a shot is: `MAD` and `MSE`, means over all pixels of a sample
-    and then over the samples, times 1000. The samples are made when they are first needed.
+    """Metrics of a network on `samples`, run as a shot is.
+
+    `MAD` is the mean absolute, `MSE` the mean squared error of alpha, times 1000: means over all pixels of a
+    sample, then over the samples. The samples are made when they are first needed.
     """
     made = cache(samples)
 
@@ -34,9 +35,9 @@ def validation(samples: Callable[[], list[HeldOut]]) -> Callable[[Network], dict
         kept = made()
         device = next(net.parameters()).device
         state = copy.deepcopy(net.state_dict())
-        model = from_state_dict({name: x.cpu() for name, x in state.items()}, said=unseen(net.widths)).to(
-            device
-        )
+        model = from_state_dict(
+            {name: x.cpu() for name, x in state.items()}, metadata=net.config.metadata
+        ).to(device)
         absolute, squared = [], []
         for sample in kept:
             alphas = model.predict_clip(torch.from_numpy(sample.image), torch.from_numpy(sample.guidance))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +14,34 @@ from torch import Tensor
 from maggie_api.errors import ModelError
 from maggie_core.io.atomic import atomic_file
 from maggie_core.model import find_weights, load_model, save_weights
-from maggie_core.model.checkpoint import read_said, read_state
-from maggie_core.model.config import Widths, infer_widths
+from maggie_core.model.checkpoint import build_network, digest_tensors, read_metadata, read_state
+from maggie_core.model.config import NetworkConfig, infer_config
 from maggie_core.model.network import Network
-from maggie_lab.training.loop import read_checkpoint
+from maggie_lab.training.checkpoint import Checkpoint, read_checkpoint
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a training goes on from."""
+    """What a training starts from."""
 
     network: Network
     name: str
+    """As `--from` named it."""
     licence: str = "unknown"
     commercial: bool = False
     sha256: str = ""
+    """Of the file."""
+    digest: str = ""
+    """Of the tensors (`digest_tensors`), the same in whatever file they stand."""
     refine: str = "none"
     smooth: str = "none"
     """The last steps they were made to end in."""
 
     def provenance(self) -> dict[str, str]:
-        return {"from": self.name, "from_sha256": self.sha256}
+        """What `config.json` says of it."""
+        return {"from": self.name, "from_sha256": self.sha256, "from_digest": self.digest}
 
 
 def start_from(spec: str) -> Start:
@@ -47,48 +52,60 @@ def start_from(spec: str) -> Start:
     """
     path = find_weights(spec)
     if path.suffix == ".pt":
-        state = read_checkpoint(path)
-        about = state.get("about", {})
-        network = network_of(state["average"], _widths(state))
-        return Start(
-            network,
-            path.parent.name or path.stem,
-            str(about.get("licence", "unknown")),
-            about.get("commercial") is True,
-            _sha256(path),
-            str(about.get("refine", "none")),
-            str(about.get("smooth", "none")),
-        )
-    info = load_model(spec, device="cpu").info  # says in one line what is wrong with foreign weights
-    tensors = read_state(path)
-    network = network_of(tensors, infer_widths(tensors, read_said(path)))
-    return Start(network, spec, info.licence, info.commercial, info.sha256, info.refine, info.smooth)
+        return _start_from_checkpoint(spec, path)
+    info = load_model(spec, device="cpu").info
+    network = build_network(read_state(path), metadata=read_metadata(path))
+    return Start(
+        network, spec, info.licence, info.commercial, info.sha256, info.digest, info.refine, info.smooth
+    )
 
 
-def last_steps(widths: Widths, start: Start | None) -> dict[str, str]:
-    """Last steps for `config.json`: those of the start, or what suits a network of `widths`."""
+def _start_from_checkpoint(spec: str, path: Path) -> Start:
+    state = read_checkpoint(path)
+    network, about = network_of(state.average, config_of(state)), state.about
+    with path.open("rb") as stream:
+        sha256 = file_digest(stream, "sha256").hexdigest()
+    return Start(
+        network,
+        spec,
+        str(about.get("licence", "unknown")),
+        about.get("commercial") is True,
+        sha256,
+        digest_tensors(state.average, metadata=network.config.metadata),
+        str(about.get("refine", "none")),
+        str(about.get("smooth", "none")),
+    )
+
+
+def config_of(state: Checkpoint) -> NetworkConfig:
+    """The configuration of a checkpoint's network; one of the first version leaves it to its tensors."""
+    return infer_config(state.average) if state.config is None else NetworkConfig(**state.config)
+
+
+def last_steps(config: NetworkConfig, start: Start | None) -> dict[str, str]:
+    """Last steps for `config.json`: those of the start, or what suits a network of `config`."""
     if start is not None:
         return {"refine": start.refine, "smooth": start.smooth}
-    if widths.prior:
+    if config.coarse_prior:
         return {"refine": "closed-form", "smooth": "flow"}
     return {"refine": "none", "smooth": "none"}
 
 
-def network_of(tensors: dict[str, Tensor], widths: Widths) -> Network:
-    """A network of `widths` that holds `tensors`, ready to be trained."""
-    network = Network(widths)
+def network_of(tensors: dict[str, Tensor], config: NetworkConfig) -> Network:
+    """A network of `config` that holds `tensors`, ready to be trained."""
+    network = Network(config)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
     return network
 
 
-def with_temporal(start: Network, widths: Widths, *, seed: int) -> Network:
-    """An image network's weights in the video network of `widths`; what is only there starts anew.
+def with_temporal(start: Network, config: NetworkConfig, *, seed: int) -> Network:
+    """An image network's weights in the video network of `config`; what is only there starts anew.
 
     Raises:
-        ModelError: the widths differ in more than time.
+        ModelError: the two differ in more than time.
     """
     torch.manual_seed(seed)
-    network = Network(widths)
+    network = Network(config)
     mine, theirs = network.state_dict(), start.state_dict()
     foreign = [name for name, x in theirs.items() if name not in mine or mine[name].shape != x.shape]
     if foreign:
@@ -100,14 +117,14 @@ def with_temporal(start: Network, widths: Widths, *, seed: int) -> Network:
     return network
 
 
-def with_encoder(start: Network, widths: Widths, *, seed: int) -> Network:
+def with_encoder(start: Network, config: NetworkConfig, *, seed: int) -> Network:
     """The weights of `start` behind an encoder of another kind, which starts anew.
 
     Raises:
-        ModelError: the widths differ in more than the encoder.
+        ModelError: the configurations differ in more than the encoder.
     """
     torch.manual_seed(seed)
-    network = Network(widths)
+    network = Network(config)
     mine = network.state_dict()
     kept = {
         name: tensor
@@ -127,6 +144,8 @@ def with_encoder(start: Network, widths: Widths, *, seed: int) -> Network:
 def export(network: Network, folder: Path, config: dict[str, Any]) -> Path:
     """Write `folder` for `--model`: the weights as float16, and `config.json` with what they are.
 
+    Equal weights give equal bytes.
+
     Args:
         config: `name`, `licence`, `commercial`, and whatever else shall be known of their making.
 
@@ -136,19 +155,17 @@ def export(network: Network, folder: Path, config: dict[str, Any]) -> Path:
     Raises:
         OutputError: a file cannot be written.
     """
-    about = {"kind": "video" if network.widths.temporal else "image", **config}
+    about = {"kind": "video" if network.config.temporal else "image", **config}
     save_weights(network, folder / WEIGHTS)
     with atomic_file(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return folder / WEIGHTS
 
 
-def _widths(state: dict[str, Any]) -> Widths:
-    if "widths" in state:
-        return Widths(**state["widths"])
-    return infer_widths(state["average"])
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def exported_step(folder: Path) -> int | None:
+    """The step after which `export` wrote `folder`; None where no such weights are."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return config["trained"]["steps"] if (folder / WEIGHTS).is_file() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

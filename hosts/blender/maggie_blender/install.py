@@ -14,7 +14,7 @@ from pathlib import Path
 import bpy
 
 from . import run
-from .maggie_api.client.host import Progress
+from .maggie_api.client.host_client import Progress
 from .maggie_api.client.python import check_python, remember_python
 from .maggie_api.client.transport import clean_environment
 from .maggie_api.errors import HostError

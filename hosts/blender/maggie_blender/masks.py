@@ -13,7 +13,7 @@ from pathlib import Path
 import bpy
 
 from . import compat, run
-from .maggie_api.client.host import Progress
+from .maggie_api.client.host_client import Progress
 from .maggie_api.errors import HostError
 from .maggie_api.sequences import matte_path
 from .read import GuidanceRender, Shot

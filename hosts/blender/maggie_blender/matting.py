@@ -8,7 +8,7 @@ import dataclasses
 import bpy
 
 from . import apply, compat, masks, run, worker
-from .maggie_api.client.host import Progress
+from .maggie_api.client.host_client import Progress
 from .maggie_api.job import MatteJob
 from .read import Shot
 

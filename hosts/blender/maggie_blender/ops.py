@@ -11,7 +11,7 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from . import apply, install, matting, prefs, props, read, run
-from .maggie_api.client.host import Progress
+from .maggie_api.client.host_client import Progress
 from .maggie_api.errors import HostError, InputError
 
 

@@ -6,14 +6,12 @@ An option that is added there appears in the panel, in the job and in saved scen
 
 from __future__ import annotations
 
-import typing
 import zlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from .maggie_api.errors import HostError
-from .maggie_api.job import MatteJob
-from .maggie_api.settings import MatteFile, MatteSettings, Option, Precision, choices_of, options_of
+from .maggie_api.settings import Kind, MatteFile, MatteSettings, Option, RunSettings, options_of
 
 NOT_OFFERED = {
     "ocio": "the worker reads colour as Blender does: with $OCIO, else with Blender's own configuration",
@@ -35,7 +33,7 @@ class Control:
     """The option's name: of the property, and of the job's field."""
     label: str
     help: str
-    kind: Literal["choice", "switch", "integer", "number", "text"]
+    kind: Kind
     default: Any
     words: tuple[str, ...] = ()
     """Of a choice, all its values. Of a number, words that may stand in its place; each is a switch."""
@@ -107,35 +105,13 @@ def _value(control: Control, group: Any) -> Any:
 
 
 def _controls() -> dict[str, Control]:
-    precision = Option(
-        "precision",
-        MatteJob.precision,
-        "Number format the network computes in; auto: as the device does it best.",
-        choices_of(Precision),
-    )
-    made = {precision.name: _control(precision, Precision)}
-    for settings in (MatteSettings, MatteFile):
-        hints = typing.get_type_hints(settings)
-        for name, option in options_of(settings).items():
-            if name not in NOT_OFFERED:
-                made[name] = _control(option, hints[name])
-    return made
+    offered = {"precision": options_of(RunSettings)["precision"], **options_of(MatteSettings, MatteFile)}
+    return {name: _control(option) for name, option in offered.items() if name not in NOT_OFFERED}
 
 
-def _control(option: Option, hint: Any) -> Control:
-    parts = typing.get_args(hint) if typing.get_origin(hint) is typing.Union else (hint,)
-    words = option.choices or tuple(word for part in parts for word in choices_of(part))
-    if option.choices:
-        kind = "choice"
-    elif bool in parts:
-        kind = "switch"
-    elif float in parts:
-        kind = "number"
-    elif int in parts:
-        kind = "integer"
-    else:
-        kind = "text"
-    return Control(option.name, label_of(option.name), option.help, kind, option.default, words)
+def _control(option: Option) -> Control:
+    words = option.choices if option.word is None else (option.word,)
+    return Control(option.name, label_of(option.name), option.help, option.kind, option.default, words)
 
 
 CONTROLS: dict[str, Control] = _controls()

@@ -67,10 +67,10 @@ def _option_property(control: Control) -> Any:
     if control.kind == "choice":
         items = tuple((word, label_of(word), "", enum_number(word)) for word in control.words)
         return EnumProperty(items=items, default=control.default, **shown)
-    if control.kind == "switch":
+    if control.kind == "flag":
         return BoolProperty(default=control.default, **shown)
     number = 0 if control.default in control.words else control.default
-    if control.kind == "integer":
+    if control.kind == "whole number":
         return IntProperty(default=number, min=0, **shown)
     if control.kind == "number":
         return FloatProperty(default=number, **shown)

@@ -12,7 +12,7 @@ from collections.abc import Generator
 
 import bpy
 
-from .maggie_api.client.host import Progress
+from .maggie_api.client.host_client import Progress
 from .maggie_api.errors import HostError, InputError
 
 EVERY_S = 0.1

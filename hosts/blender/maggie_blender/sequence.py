@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from .maggie_api import segments
 from .maggie_api.segments import SegmentRule
-from .maggie_api.sequences import as_sequence, parse_pattern
+from .maggie_api.sequences import as_sequence, expected_frames, parse_pattern
 from .maggie_api.settings import MatteSettings
 
 
@@ -67,15 +67,6 @@ def numbers_on_disk(pattern: str) -> list[int]:
         return []
 
 
-def shot_numbers(numbers: tuple[int, ...]) -> range:
-    """The numbers of the shot whose files these are: those of gaps too, in the steps that the files have.
-
-    The worker counts segments in these.
-    """
-    steps = {after - before for before, after in zip(numbers, numbers[1:], strict=False)}
-    return range(numbers[0], numbers[-1] + 1, steps.pop() if len(steps) == 1 else 1)
-
-
 def guidance_numbers(
     plate: tuple[int, ...], matted: Iterable[int], settings: MatteSettings
 ) -> tuple[int, ...]:
@@ -85,7 +76,7 @@ def guidance_numbers(
         plate: numbers that the plate has on disk, ascending; the worker counts segments from the first.
         matted: numbers of the mattes.
     """
-    shot = shot_numbers(plate)
+    shot = expected_frames(plate)
     rule: SegmentRule = {
         "segment": settings.segment,
         "warmup": settings.warmup_frames,

@@ -6,19 +6,19 @@ from __future__ import annotations
 import bpy
 
 from . import prefs
-from .maggie_api.client.host import Host
+from .maggie_api.client.host_client import WorkerSession
 from .maggie_api.client.python import find_python
 
 
 class _State:
     """Belongs to this Blender process, not to a file: nothing here is saved."""
 
-    host: Host | None = None
+    host: WorkerSession | None = None
     python = ""
     """Interpreter that `host` was made with."""
 
 
-def host() -> Host:
+def host() -> WorkerSession:
     """The connection to the worker; a new one when another interpreter is to be used than before.
 
     In a window the worker is shared with other hosts. A Blender without a window, as on a farm, has a worker
@@ -31,7 +31,7 @@ def host() -> Host:
     if _State.host is None or _State.python != python:
         close_host()
         name = f"Blender {bpy.app.version_string}"
-        _State.host = Host(name, python=python, shared=not bpy.app.background)
+        _State.host = WorkerSession(name, python=python, shared=not bpy.app.background)
         _State.python = python
     return _State.host
 

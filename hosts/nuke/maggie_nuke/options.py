@@ -6,15 +6,12 @@ An option's knob has the option's name. An option that is new in `maggie_api.set
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Literal, Optional
+from typing import Any, Callable, Literal, Optional, Union
 
 from maggie_api.errors import HostError, SettingsError
-from maggie_api.settings import MatteFile, MatteSettings, options_of
-
-Kind = Literal["choice", "flag", "whole number", "number", "text", "path"]
+from maggie_api.settings import Kind, MatteFile, MatteSettings, options_of
 
 FIXED = {"layout": "the node shows the mattes as layers of one file for each frame"}
 """Options that the node does not offer, with the reason; they keep their default."""
@@ -39,7 +36,7 @@ class OptionKnob:
     """Name of the option, and of its knob."""
     label: str
     tooltip: str
-    kind: Kind
+    kind: Union[Kind, Literal["path"]]
     default: Any
     choices: tuple[str, ...] = ()
     """Items of a `choice`."""
@@ -58,22 +55,19 @@ def option_knobs(settings: Sequence[type] = (MatteSettings, MatteFile)) -> dict[
     Args:
         settings: classes of options; an option that two of them have is offered once.
     """
-    found: dict[str, OptionKnob] = {}
-    for each in settings:
-        hints = typing.get_type_hints(each)
-        for name, option in options_of(each).items():
-            if name in FIXED or name in found:
-                continue
-            found[name] = OptionKnob(
-                name=name,
-                label=name.replace("_", " "),
-                tooltip=FROM_SCRIPT.get(name, option.help),
-                kind=_kind(name, option.default, option.choices),
-                default=option.default,
-                choices=option.choices,
-                word=None if option.choices else _word(hints[name]),
-            )
-    return found
+    return {
+        name: OptionKnob(
+            name=name,
+            label=name.replace("_", " "),
+            tooltip=FROM_SCRIPT.get(name, option.help),
+            kind="path" if name in PATHS else option.kind,
+            default=option.default,
+            choices=option.choices,
+            word=option.word,
+        )
+        for name, option in options_of(*settings).items()
+        if name not in FIXED
+    }
 
 
 def advanced() -> list[OptionKnob]:
@@ -113,23 +107,3 @@ def _value(knob: OptionKnob, value_of: Callable[[str], Any]) -> Any:
         return float(value)
     text = str(value or "").strip()
     return text or knob.default  # an empty text asks for the default
-
-
-def _kind(name: str, default: Any, choices: tuple[str, ...]) -> Kind:
-    if choices:
-        return "choice"
-    if isinstance(default, bool):
-        return "flag"
-    if isinstance(default, int):
-        return "whole number"
-    if isinstance(default, float):
-        return "number"
-    return "path" if name in PATHS else "text"
-
-
-def _word(hint: Any) -> Optional[str]:
-    """The word that a type allows beside its numbers."""
-    for part in typing.get_args(hint):
-        if typing.get_origin(part) is Literal:
-            return str(typing.get_args(part)[0])
-    return None

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import nuke
 
-from maggie_api.client.host import Follow, Host, Progress
+from maggie_api.client.host_client import JobMonitor, Progress, WorkerSession
 from maggie_api.client.python import find_python
 from maggie_api.errors import HostError
 
@@ -26,7 +26,7 @@ RELOAD_S = 2.0
 PRINT_S = 10.0
 """Time between two lines of progress in a terminal."""
 _under_way: list[NodeJobs] = []
-_hosts: dict[str, Host] = {}
+_hosts: dict[str, WorkerSession] = {}
 
 
 class NodeJobs:
@@ -80,10 +80,10 @@ class NodeJobs:
                 break
         return self.progress
 
-    def _submit(self, plan: JobPlan) -> Follow:
+    def _submit(self, plan: JobPlan) -> JobMonitor:
         return self._host.submit(plan.job, interactive=self.interactive)
 
-    def _thread(self, follow: Follow) -> None:
+    def _thread(self, follow: JobMonitor) -> None:
         try:
             self._follow(follow)
         except ValueError:  # Nuke raises it for a deleted node, whose job ends too
@@ -94,7 +94,7 @@ class NodeJobs:
         finally:
             _under_way.remove(self)
 
-    def _follow(self, follow: Follow) -> None:
+    def _follow(self, follow: JobMonitor) -> None:
         task = nuke.ProgressTask(f"MaGGIe: {self.name}")
         for index, plan in enumerate(self.plans):
             if index:
@@ -108,7 +108,7 @@ class NodeJobs:
                 break
         on_main(self._end)
 
-    def _one(self, follow: Follow, task: Any) -> None:
+    def _one(self, follow: JobMonitor, task: Any) -> None:
         """Follow one job to its end."""
         cancelled = False
         while True:
@@ -214,11 +214,11 @@ def under_way() -> list[NodeJobs]:
     return list(_under_way)
 
 
-def host(node: Any) -> Host:
+def host(node: Any) -> WorkerSession:
     """The connection to the worker of a node's jobs: one for each Python."""
     python = read.path_or_name(node["python"])
     if python not in _hosts:
-        _hosts[python] = Host(f"Nuke {nuke.NUKE_VERSION_STRING}", python=python)
+        _hosts[python] = WorkerSession(f"Nuke {nuke.NUKE_VERSION_STRING}", python=python)
     return _hosts[python]
 
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from support.shots import TinyShot, write_shot
 from support.workers import job_of
 
-from maggie_api.client.host import Host, Progress
+from maggie_api.client.host_client import Progress, WorkerSession
 from maggie_api.client.python import check_python, find_python, remember_python
+from maggie_api.client.worker import start_child
 from maggie_api.errors import GuidanceError, HostError
 from maggie_api.layer_names import slugs
 from maggie_api.sequences import compact_frames, expand_output, matte_path, missing_mattes, parse_frames
@@ -34,13 +35,15 @@ def nobody_s_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[Host]:
-    host = Host("a test", python=sys.executable, shared=False)
+def host() -> Iterator[WorkerSession]:
+    host = WorkerSession("a test", python=sys.executable, shared=False)
     yield host
     host.close()
 
 
-def test_a_job_is_followed_to_its_end(host: Host, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path):
+def test_a_job_is_followed_to_its_end(
+    host: WorkerSession, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
     told: list[Progress] = []
 
     end = host.submit(job_of(kept_shot, tmp_path, tiny_model)).wait(told.append)
@@ -53,7 +56,7 @@ def test_a_job_is_followed_to_its_end(host: Host, kept_shot: TinyShot, tiny_mode
 
 
 def test_a_failing_frame_is_named_with_its_reason_and_the_others_are_there(
-    host: Host, tiny_model: Path, tmp_path: Path
+    host: WorkerSession, tiny_model: Path, tmp_path: Path
 ):
     shot = write_shot(tmp_path / "shot", frames=range(1001, 1009))
     (tmp_path / "shot" / "plate.1008.exr").write_bytes(b"not an EXR")
@@ -66,14 +69,16 @@ def test_a_failing_frame_is_named_with_its_reason_and_the_others_are_there(
     assert missing_mattes(str(tmp_path / "m.####.exr"), range(1001, 1009))[-1] == 1008
 
 
-def test_a_job_that_cannot_start_ends_in_its_sentence(host: Host, kept_shot: TinyShot, tmp_path: Path):
+def test_a_job_that_cannot_start_ends_in_its_sentence(
+    host: WorkerSession, kept_shot: TinyShot, tmp_path: Path
+):
     end = host.submit(job_of(kept_shot, tmp_path, tmp_path / "no model")).wait()
 
     assert end.state == "failed" and "no model" in end.text
     assert end.errors == (end.text,)
 
 
-def test_a_cancelled_job_says_what_is_there(host: Host, tiny_model: Path, tmp_path: Path):
+def test_a_cancelled_job_says_what_is_there(host: WorkerSession, tiny_model: Path, tmp_path: Path):
     shot = write_shot(tmp_path / "shot", frames=range(1001, 1041))
     follow = host.submit(job_of(shot, tmp_path, tiny_model))
 
@@ -84,7 +89,9 @@ def test_a_cancelled_job_says_what_is_there(host: Host, tiny_model: Path, tmp_pa
     assert end.text == f"cancelled: {end.done} of 40 mattes are there, and they are whole"
 
 
-def test_an_exception_of_the_host_cancels_the_job_and_goes_on(host: Host, tiny_model: Path, tmp_path: Path):
+def test_an_exception_of_the_host_cancels_the_job_and_goes_on(
+    host: WorkerSession, tiny_model: Path, tmp_path: Path
+):
     shot = write_shot(tmp_path / "shot", frames=range(1001, 1041))
     follow = host.submit(job_of(shot, tmp_path, tiny_model))
 
@@ -101,12 +108,13 @@ def test_an_exception_of_the_host_cancels_the_job_and_goes_on(host: Host, tiny_m
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_killed_worker_is_a_sentence_and_the_next_job_has_a_new_one(tiny_model: Path, tmp_path: Path):
     shot = write_shot(tmp_path / "shot", frames=range(1001, 1041))
-    host = Host("a test", python=sys.executable, shared=False)
+    host = WorkerSession("a test", python=sys.executable, shared=False)
 
     follow = host.submit(job_of(shot, tmp_path, tiny_model))
     assert host._worker is not None
     pid = host._worker.capabilities.pid
     while not follow.poll().done:
+        assert not follow.poll().over, follow.poll().text
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
 
@@ -130,6 +138,31 @@ def test_the_python_is_the_configured_the_environment_s_or_the_remembered_one(
     with pytest.raises(HostError, match=r"\$MAGGIE_PYTHON names the python .*gone, which is not there"):
         find_python()
     assert find_python(sys.executable) == sys.executable
+
+
+@pytest.mark.parametrize("named", ["configured", "environment", "remembered"])
+def test_a_python_that_is_a_command_on_path_starts_a_worker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str
+):
+    program = tmp_path / "bin" / "python-of-the-show"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    if named == "environment":
+        monkeypatch.setenv("MAGGIE_PYTHON", program.name)
+    elif named == "remembered":
+        remember_python(program.name)
+
+    found = find_python(program.name if named == "configured" else "")
+
+    assert found == str(program)
+    assert check_python(found) == __version__
+    with start_child(python=found if named == "remembered" else program.name) as worker:
+        assert worker.capabilities.version == __version__
+    if named == "environment":
+        with start_child() as worker:
+            assert worker.capabilities.version == __version__
 
 
 def test_the_python_beside_the_command_is_found(monkeypatch: pytest.MonkeyPatch):

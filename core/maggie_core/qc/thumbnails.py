@@ -1,4 +1,4 @@
-"""Small pictures of the frames that need a look."""
+"""Thumbnails of the frames that findings are about."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from maggie_api.errors import FrameError, GuidanceError
+from maggie_api.errors import FrameError, InputError
 from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_core.guidance import exclusive
 from maggie_core.mattes import read_mattes
 from maggie_core.qc.change import Plane
-from maggie_core.qc.check import EVERYBODY, Checked
+from maggie_core.qc.check import WHOLE_FRAME, Checked
 from maggie_core.qc.findings import Finding
 from maggie_core.qc.measures import MEASURES
 from maggie_core.qc.planes import IN, cleaned, far_from, find_holes, find_specks
 
 WIDTH_PX = 276
-"""Of one picture: four fit beside each other on a page."""
+"""Width of a thumbnail: four fit beside each other on a page."""
 MOST = 12
-"""Findings that get pictures: whoever has more will not look at them one by one."""
+"""Findings that get thumbnails: nobody looks at more of them one by one."""
 ALPHA_INK, GUIDANCE_INK = (0.25, 1.0, 0.6), (1.0, 0.62, 0.1)
 """Outlines on the plate, sRGB-encoded."""
 MARK_INK = (1.0, 0.25, 0.2)
 """Pixels a finding is about."""
 MARGIN = 0.12
-"""Around a person, as a share of their size."""
+"""Room around a person, as a share of the person's size."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One small picture, ready for a page."""
+class Thumbnail:
+    """One small image, ready for a page."""
 
     caption: str
     jpeg: str
-    """Base64."""
+    """The JPEG file in base64."""
     width: int
     height: int
 
 
-def pictures(checked: Checked, findings: Sequence[Finding]) -> Iterator[tuple[Finding, tuple[Picture, ...]]]:
-    """Pictures of the worst frame of each finding that has one that can be read."""
+def thumbnails(
+    checked: Checked, findings: Sequence[Finding]
+) -> Iterator[tuple[Finding, tuple[Thumbnail, ...]]]:
+    """Thumbnails of each finding's worst frame; findings without a readable frame are left out."""
     shown = [finding for finding in findings if finding.worst_frame is not None]
     for finding in shown[:MOST]:
         made = _of(checked, finding)
@@ -54,7 +56,7 @@ def pictures(checked: Checked, findings: Sequence[Finding]) -> Iterator[tuple[Fi
             yield finding, made
 
 
-def _of(checked: Checked, finding: Finding) -> tuple[Picture, ...]:
+def _of(checked: Checked, finding: Finding) -> tuple[Thumbnail, ...]:
     frame, who = finding.worst_frame, finding.instance
     if frame is None:
         return ()
@@ -67,14 +69,14 @@ def _of(checked: Checked, finding: Finding) -> tuple[Picture, ...]:
     made = []
     plate = _plate(checked, frame)
     if plate is not None:
-        made.append(_picture(f"{frame}", plate[box], {ALPHA_INK: alpha[box]} | _guided(mask, box)))
+        made.append(_thumbnail(f"{frame}", plate[box], {ALPHA_INK: alpha[box]} | _guided(mask, box)))
     marked = _marked(checked, finding, alpha, mask)
-    made.append(_picture(f"{frame} alpha", _grey(alpha, marked)[box]))
+    made.append(_thumbnail(f"{frame} alpha", _grey(alpha, marked)[box]))
     if is_change and before is not None and before.shape == alpha.shape:
-        made.append(_picture(f"{_previous(checked, frame)} alpha", _grey(before)[box]))
-        made.append(_picture("change", _grey(np.abs(alpha - before))[box]))
+        made.append(_thumbnail(f"{_previous(checked, frame)} alpha", _grey(before)[box]))
+        made.append(_thumbnail("change", _grey(np.abs(alpha - before))[box]))
     elif mask is not None:
-        made.append(_picture(f"{frame} guidance", _grey(mask)[box]))
+        made.append(_thumbnail(f"{frame} guidance", _grey(mask)[box]))
     return tuple(made)
 
 
@@ -85,7 +87,7 @@ def _marked(checked: Checked, finding: Finding, alpha: Plane, mask: Plane | None
     if finding.measure == "outside" and mask is not None:
         return far_from(mask) & (alpha > IN)
     if finding.measure == "holes":
-        total = _alpha(checked, finding.worst_frame, EVERYBODY)
+        total = _alpha(checked, finding.worst_frame, WHOLE_FRAME)
         return None if total is None else find_holes(alpha, total, mask)[0]
     return None
 
@@ -95,7 +97,7 @@ def _guided(mask: Plane | None, box: tuple[slice, slice]) -> dict[tuple[float, f
 
 
 def _alpha(checked: Checked, frame: int | None, who: str) -> Plane | None:
-    """One instance's alpha on the working grid, or everybody's together."""
+    """One instance's alpha on the working grid, or the sum of all."""
     geometry = checked.geometry
     if frame is None or geometry is None:
         return None
@@ -119,20 +121,20 @@ def _mask(checked: Checked, frame: int, who: str) -> Plane | None:
         return None
     try:
         masks = exclusive(guidance.read(frame, geometry), checked.subject.overlap)
-    except GuidanceError:
+    except InputError:
         return None
     named = {instance.name: mask for instance, mask in zip(guidance.instances, masks, strict=True)}
     return named.get(who)
 
 
 def _plate(checked: Checked, frame: int) -> Plane | None:
-    """(h, w, 3)"""
+    """(h, w, 3) sRGB-encoded in [0, 1], on the working grid; None without a plate."""
     plate, geometry = checked.subject.plate, checked.geometry
     if plate is None or geometry is None:
         return None
     try:
         return plate.read(frame, geometry).transpose(1, 2, 0)
-    except FrameError:
+    except InputError:
         return None
 
 
@@ -143,30 +145,30 @@ def _previous(checked: Checked, frame: int) -> int | None:
 
 
 def _grey(plane: Plane, marked: NDArray[np.bool_] | None = None) -> Plane:
-    picture = np.repeat(plane[..., None], 3, axis=2)
+    image = np.repeat(plane[..., None], 3, axis=2)
     if marked is not None:
-        picture[cv2.dilate(marked.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = MARK_INK
-    return picture
+        image[cv2.dilate(marked.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = MARK_INK
+    return image
 
 
 def _box(plane: Plane) -> tuple[slice, slice]:
-    """Rows and columns around all of a person, not much narrower than the picture."""
+    """Rows and columns around all of a person, of the image's own shape."""
     height, width = plane.shape
     rows, columns = (np.flatnonzero((plane > 0.05).any(axis=k)) for k in (1, 0))
     if not len(rows):
         return slice(None), slice(None)
     middle_y, middle_x = (rows[0] + rows[-1] + 1) / 2, (columns[0] + columns[-1] + 1) / 2
     size = max((rows[-1] + 1 - rows[0]) / height, (columns[-1] + 1 - columns[0]) / width)
-    share = min(max(size * (1 + 2 * MARGIN), 0.1), 1.0)  # of either side, so that all pictures have one shape
+    share = min(max(size * (1 + 2 * MARGIN), 0.1), 1.0)  # of both sides: all thumbnails have one shape
     h, w = max(round(share * height), 1), max(round(share * width), 1)
     top = int(np.clip(round(middle_y - h / 2), 0, height - h))
     left = int(np.clip(round(middle_x - w / 2), 0, width - w))
     return slice(top, top + h), slice(left, left + w)
 
 
-def _picture(
+def _thumbnail(
     caption: str, pixels: Plane, outlines: Mapping[tuple[float, float, float], Plane] | None = None
-) -> Picture:
+) -> Thumbnail:
     size = WIDTH_PX, max(1, round(WIDTH_PX * pixels.shape[0] / pixels.shape[1]))
     small = np.ascontiguousarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
     for ink, plane in (outlines or {}).items():
@@ -176,4 +178,4 @@ def _picture(
     codes = np.round(np.clip(small, 0, 1) * 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(codes).save(file, "JPEG", quality=88, subsampling=0)
-    return Picture(caption, base64.b64encode(file.getvalue()).decode(), *size)
+    return Thumbnail(caption, base64.b64encode(file.getvalue()).decode(), *size)

@@ -1,4 +1,4 @@
-"""What a recipe draws: people on a canvas, and where each came from."""
+"""Compositions that a recipe draws: people on a canvas before a background, with their footage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Box = tuple[int, int, int, int]
 class Person:
     """One person in some frames of footage, all cut by the same box.
 
-    Mattes are read at once, colours only when they are asked for: most scenes that are drawn are thrown away.
+    Mattes are read at once, colours when they are asked for, as most compositions are drawn and not used.
     """
 
     def __init__(self, footage: Footage, opened: OpenFootage, frames: Sequence[int], *, unmix: bool) -> None:
@@ -44,19 +44,19 @@ class Person:
         return _codes(resized(self._matte(frame), height, width))
 
     def colour(self, frame: int, width: int, height: int) -> np.ndarray:
-        """Likewise, (height, width, 3) uint8; not multiplied by alpha.
+        """The box of one frame's colour, scaled alike: (height, width, 3) uint8, not multiplied by alpha.
 
-        Resampled with alpha for a weight, so that what lies beside the person does not bleed in.
+        Pixels are weighted by alpha when they are resampled, so that the old background does not bleed in.
         """
         assert self.box is not None
         left, top, right, bottom = self.box
-        picture = self._opened.colour(self._frames[frame])
+        image = self._opened.colour(self._frames[frame])
         if self._unmix:
             alpha = self._opened.alpha(self._frames[frame])
-            light = unmixed_foreground(to_linear(picture), alpha)
-            picture = to_encoded(light / np.maximum(alpha, 1e-3)[..., None])
+            light = unmixed_foreground(to_linear(image), alpha)
+            image = to_encoded(light / np.maximum(alpha, 1e-3)[..., None])
         alpha = self._matte(frame)[..., None]
-        planes = np.concatenate([picture[top:bottom, left:right] * alpha, alpha], 2)
+        planes = np.concatenate([image[top:bottom, left:right] * alpha, alpha], 2)
         planes = resized(planes, height, width)
         return _codes(planes[..., :3] / np.maximum(planes[..., 3:], 1 / 512))
 
@@ -88,7 +88,7 @@ def _codes(planes: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedPerson:
     """One person on the canvas; `x`, `y` is the top left pixel of the box, whatever the frame."""
 
     person: Person
@@ -136,17 +136,17 @@ class Background:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A composite yet to be rendered, frame by frame."""
+class Composition:
+    """People before a background, which `render` makes an image of, frame by frame."""
 
     background: Background
-    people: list[Placed]
+    people: list[PlacedPerson]
     frames: int
     occlusion: float
-    """The most that one paste hid of what was seen of anybody, in any frame."""
+    """The largest share of a person's visible area that one paste hides, in any frame."""
 
     def whole(self, frame: int) -> np.ndarray:
-        """(N, H, W) uint8: everybody's matte as if alone."""
+        """(N, H, W) uint8: each person's matte without the people in front."""
         return whole_mattes(self.people, self.background.canvas, frame)
 
     def render(self, frame: int) -> Composite:
@@ -171,7 +171,7 @@ class Scene:
             placed.person.close()
 
 
-def whole_mattes(people: Sequence[Placed], canvas: tuple[int, int], frame: int) -> np.ndarray:
+def whole_mattes(people: Sequence[PlacedPerson], canvas: tuple[int, int], frame: int) -> np.ndarray:
     """(N, H, W) uint8 mattes of one frame on a canvas of (W, H), each as if alone."""
     size = canvas[1], canvas[0]
     return np.stack([placed_on(size, each.mattes[frame], each.x, each.y) for each in people])

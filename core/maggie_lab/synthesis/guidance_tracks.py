@@ -1,7 +1,7 @@
-"""Guidance over time: every person's masks have one family of faults, which wanders and now and then slips.
+"""Guidance over time: a person's masks keep one family of degradations; some frames of a clip take another.
 
-Masks come from the true coverage at whatever time they need: an outline from its key frames, a tracker from
-some frames ago, a segmenter from a neighbour too. What a mask is at a time depends on that time alone.
+A mask is made of the true coverage at the times it needs: an outline of its key frames, a tracked mask of an
+earlier frame; a segmenter may take in a neighbour. A mask depends on its own time alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from maggie_lab.random import FRAMES, generator
 
 from .fields import Plane, value_noise
-from .guidance_degradation import Fault, draw_fault
+from .guidance_degradation import Degradation, draw_degradation
 from .placing import soft_warp
 
 Coverage = Callable[[float], Plane]
@@ -22,25 +22,25 @@ Coverage = Callable[[float], Plane]
 
 
 @dataclass(frozen=True)
-class Guide:
+class GuidanceTrack:
     """How one person's guidance is made.
 
     Attributes:
-        index: whose.
-        fault: the family it keeps.
-        slip: another fault, of 15 % of a clip's frames.
-        other: the person it may be mixed up with; itself when alone.
-        leaks: whether parts of the other one are in it.
+        index: number of the person.
+        degradation: the one of most frames.
+        slip: the one of 15 % of a clip's frames.
+        other: number of the person it may be mixed up with; `index` when there is no other.
+        leaks: whether its masks take in parts of the other person.
         key_step: frames between the key frames of an outline.
         lag: by how many frames a tracker is late.
-        swapped: from when to when a tracker follows the other one.
-        lost: from when to when it has lost everybody.
-        seed: of what differs per frame.
+        swapped: first and last time at which a tracker follows the other person.
+        lost: first and last time at which a tracker has lost everybody.
+        seed: seed of what differs per frame.
     """
 
     index: int
-    fault: Fault
-    slip: Fault
+    degradation: Degradation
+    slip: Degradation
     other: int
     leaks: bool
     key_step: int
@@ -52,20 +52,20 @@ class Guide:
     def mask(self, coverage: Coverage, time: float, *, moves: bool) -> Plane:
         """(H, W) guidance at `time`; `moves` is False for a still, which has no slips and loses nobody."""
         rng = generator(FRAMES, self.seed, self.index, round(time * 4096) % 2**31)
-        fault = self.slip if moves and rng.random() < 0.15 else self.fault
-        if fault.family == "tracked":
+        degradation = self.slip if moves and rng.random() < 0.15 else self.degradation
+        if degradation.family == "tracked":
             return self._tracked(coverage, rng, time, moves=moves)
-        if fault.family == "roto" and moves:
+        if degradation.family == "roto" and moves:
             step = self.key_step
             key = int(np.floor((time - self.seed % step) / step))
             first, second = (float(k * step + self.seed % step) for k in (key, key + 1))
             before, after = (coverage(k)[self.index] for k in (first, second))
-            return fault.outline_between(before, after, (time - first) / step, keys=(key, key + 1))
+            return degradation.outline_between(before, after, (time - first) / step, keys=(key, key + 1))
         alpha = coverage(time)
         own = alpha[self.index]
-        if self.leaks and fault.family in ("low", "bites", "swollen"):
+        if self.leaks and degradation.family in ("low", "bites", "swollen"):
             own = np.maximum(own, alpha[self.other] * self._region(own.shape, time))
-        return fault.apply(own, rng, time=time)
+        return degradation.apply(own, rng, time=time)
 
     def _tracked(self, coverage: Coverage, rng: np.random.Generator, time: float, *, moves: bool) -> Plane:
         """A mask of some frames ago, carried along not quite to where its person went."""
@@ -76,7 +76,7 @@ class Guide:
         old = coverage(time - self.lag if moves else time)[self.other if swapped else self.index]
         size = max(old.shape)
         fixed = np.random.default_rng((self.seed, self.index))
-        reach = 0.004 * self.lag * self.fault.subject_px
+        reach = 0.004 * self.lag * self.degradation.subject_px
         first, second = (soft_warp(fixed, size, strength_px=reach, cell_px=size / 4) for _ in range(2))
         turn = np.float32(0.2 * time)
         error = first * np.cos(turn) + second * np.sin(turn)
@@ -84,7 +84,7 @@ class Guide:
             np.clip(np.round(grid + part[: old.shape[0], : old.shape[1]]).astype(int), 0, side - 1)
             for grid, part, side in zip(np.indices(old.shape), error[::-1], old.shape, strict=True)
         )
-        return replace(self.fault, family="low").apply(old[rows, columns], rng, time=time)
+        return replace(self.degradation, family="low").apply(old[rows, columns], rng, time=time)
 
     def _region(self, shape: tuple[int, ...], time: float) -> Plane:
         """Where the neighbour leaks in: patches that stay where they are."""
@@ -93,19 +93,27 @@ class Guide:
             np.random.default_rng((self.seed, 7)),
             height,
             width,
-            cell_px=max(4.0, 0.2 * self.fault.subject_px),
+            cell_px=max(4.0, 0.2 * self.degradation.subject_px),
         )
         return (noise > 0.6 + 0.2 * np.sin(0.3 * time)).astype(np.float32)
 
 
-def draw_guide(rng: np.random.Generator, index: int, fault: Fault, people: int, *, severity: str) -> Guide:
-    """Draw what a person's guidance does beside its fault."""
+def draw_guidance_track(
+    rng: np.random.Generator, index: int, degradation: Degradation, people: int, *, severity: str
+) -> GuidanceTrack:
+    """Draw how a person's guidance changes over time.
+
+    Args:
+        index: number of the person, below `people`.
+        degradation: the one its masks keep.
+        severity: of the slips, see `degrade`.
+    """
     others = [other for other in range(people) if other != index] or [index]
     swap, loss = rng.uniform(-2, 20, 2)
-    return Guide(
+    return GuidanceTrack(
         index=index,
-        fault=fault,
-        slip=draw_fault(rng, severity, subject_px=fault.subject_px),
+        degradation=degradation,
+        slip=draw_degradation(rng, severity, subject_px=degradation.subject_px),
         other=int(others[rng.integers(len(others))]),
         leaks=bool(rng.random() < 0.2),
         key_step=int(rng.integers(5, 16)),

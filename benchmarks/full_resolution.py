@@ -1,4 +1,4 @@
-"""What `--detail full` gains and costs: `python -m benchmarks.native [--picture native.jpg]`.
+"""What `--detail full` gains and costs: `python -m benchmarks.full_resolution [--image crops.jpg]`.
 
 Held-out people drawn at the plate's size, mattes to the pixel, and guidance of three qualities. Each job runs
 in a process of its own, whose time and memory are told.
@@ -23,8 +23,8 @@ import numpy as np
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
-from maggie_core.io.eight_bit import write_picture
 from maggie_core.io.image import read_image
+from maggie_core.io.integer_image import write_integer_image
 from maggie_core.mattes import read_mattes
 from maggie_core.postprocess.full_resolution import add_detail, slope_of
 from maggie_lab.evaluation.flicker import dtssd_e3
@@ -34,11 +34,11 @@ from maggie_lab.synthesis.backgrounds import make_background
 from maggie_lab.synthesis.camera import Camera
 from maggie_lab.synthesis.fields import gaussian_blur
 from maggie_lab.synthesis.figures import draw_figure
-from maggie_lab.synthesis.guidance_degradation import draw_fault, subject_size
-from maggie_lab.synthesis.layer import Layer, Place
+from maggie_lab.synthesis.guidance_degradation import draw_degradation, subject_size
+from maggie_lab.synthesis.layer import Layer, Placement
 
 GUIDANCE = ("exact", "good", "typical")
-"""The true alpha cut at half, then the held-out faults."""
+"""The true alpha cut at half, then the held-out degradations."""
 BAND_PX = 16
 """How far from a truly undecided pixel an error still counts, at the plate's size."""
 SOFT_PX = (0.7, 0.9, 2.5)
@@ -78,7 +78,7 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
     figures = [_soft_figure(1000 * seed + k, side, SOFT_PX[k % 3] * height / 2160) for k in range(people)]
     ground = Layer(_codes(make_background(seed + 500, side, held_out=True)), closed=False)
     at = [
-        Place(
+        Placement(
             (side / 2, side / 2),
             (width * (0.2 + 0.6 * k / max(1, people - 1)), height * rng.uniform(0.5, 0.62)),
             float(rng.uniform(0.9, 1.05)),
@@ -87,12 +87,14 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
     ]
     speed = rng.normal(0, 9 * height / 2160, (people, 2))
     camera = Camera((1, 1, 1), gamma=1, lift=0, noise=0.008, grain_px=0.7, sharpen=0, blur_px=0, quality=0)
-    shot, faults = Shot(folder, range(1001, 1001 + frames), people), {}
+    shot, degradations = Shot(folder, range(1001, 1001 + frames), people), {}
     box = (slice(0, height), slice(0, width))
     for t, frame in enumerate(shot.frames):
         light = to_linear(
             ground.sample(
-                Place((side / 2, side / 2), (width / 2 + 2.3 * t, height / 2), width / side), width, box=box
+                Placement((side / 2, side / 2), (width / 2 + 2.3 * t, height / 2), width / side),
+                width,
+                box=box,
             )
         )
         mattes = np.zeros((people, height, width), np.float32)
@@ -102,21 +104,21 @@ def write_scene(folder: Path, *, seed: int, width: int, height: int, frames: int
             light += alpha * (colour - light)
             mattes *= 1 - alpha
             mattes[k] += alpha
-        picture = camera.shoot(to_encoded(light), np.random.default_rng((seed, t)))
-        write_picture(folder / f"plate.{frame}.png", np.ascontiguousarray(picture.transpose(1, 2, 0)))
+        image = camera.shoot(to_encoded(light), np.random.default_rng((seed, t)))
+        write_integer_image(folder / f"plate.{frame}.png", np.ascontiguousarray(image.transpose(1, 2, 0)))
         for k, alpha in enumerate(mattes):
-            write_picture(folder / f"p{k}.truth.{frame}.png", alpha)
+            write_integer_image(folder / f"p{k}.truth.{frame}.png", alpha)
             small = _half(alpha)
             for guidance in GUIDANCE:
                 mask = small
                 if guidance != "exact":
                     own = np.random.default_rng((seed, k))
-                    fault = faults.setdefault(
+                    degradation = degradations.setdefault(
                         (guidance, k),
-                        draw_fault(own, guidance, subject_px=subject_size(small), held_out=True),
+                        draw_degradation(own, guidance, subject_px=subject_size(small), held_out=True),
                     )
-                    mask = fault.apply(small, own, time=float(t))
-                write_picture(folder / f"p{k}.{guidance}.{frame}.png", (mask > 0.5).astype(np.float32))
+                    mask = degradation.apply(small, own, time=float(t))
+                write_integer_image(folder / f"p{k}.{guidance}.{frame}.png", (mask > 0.5).astype(np.float32))
     return shot
 
 
@@ -155,7 +157,7 @@ def _grad(found: np.ndarray, truth: np.ndarray) -> float:
 def run_job(job: MatteJob) -> dict[str, float]:
     """Seconds a frame (the first one left out) and peak memory of a job in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.native", "--job", job.to_json()],
+        [sys.executable, "-m", "benchmarks.full_resolution", "--job", job.to_json()],
         check=True,
         capture_output=True,
         text=True,
@@ -205,11 +207,11 @@ def without_a_network(shot: Shot) -> Iterator[tuple[str, np.ndarray]]:
         geometry=geometry,
         see=lambda part: plate[part.y : part.bottom, part.x : part.right],
     )
-    yield "native", np.array([*errors(alphas, truth), *unknown])
+    yield "full", np.array([*errors(alphas, truth), *unknown])
 
 
 def write_crops(path: Path, shot: Shot, guidance: str, crops: list[tuple[int, int, int]]) -> None:
-    """Plate, enlarged alpha, native alpha and truth of `crops` (person, x, y) beside each other."""
+    """Plate, enlarged alpha, full-resolution alpha and truth of `crops` (person, x, y) beside each other."""
     frame, side, lines = shot.frames[0], 300, []
     truth, plate = shot.truth(frame), shot.plate(frame)
     found = {
@@ -220,8 +222,8 @@ def write_crops(path: Path, shot: Shot, guidance: str, crops: list[tuple[int, in
         box = (slice(y, y + side), slice(x, x + side))
         alphas = (found["working"][k], found["full"][k], truth[k])
         lines.append(np.concatenate([plate[box], *(np.repeat(a[box][..., None], 3, -1) for a in alphas)], 1))
-    picture = cv2.cvtColor(_codes(np.concatenate(lines)), cv2.COLOR_RGB2BGR)
-    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    image = cv2.cvtColor(_codes(np.concatenate(lines)), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 def main() -> None:
@@ -232,7 +234,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--guidance", nargs="+", choices=GUIDANCE, default=list(GUIDANCE))
     parser.add_argument("--keep", type=Path, help="folder for the scenes and mattes; what is there is used")
-    parser.add_argument("--picture", type=Path, help="also write crops of the last scene, before and after")
+    parser.add_argument("--image", type=Path, help="also write crops of the last scene, before and after")
     parser.add_argument("--crops", type=int, nargs="+", default=[], help="person x y, as often as wanted")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -255,9 +257,9 @@ def main() -> None:
             for guidance in args.guidance:
                 for detail in ("working", "full"):
                     rows.setdefault((guidance, detail), []).append(measure(shot, guidance, detail))
-        if shot and args.picture:
+        if shot and args.image:
             crops = [tuple(args.crops[k : k + 3]) for k in range(0, len(args.crops), 3)]
-            write_crops(args.picture, shot, args.guidance[0], crops)
+            write_crops(args.image, shot, args.guidance[0], crops)
     print("| guidance | detail | edge MAD | Grad | Grad, half size | dtSSD | s/frame | peak MB |")
     print("|---|---|---|---|---|---|---|---|")
     for (guidance, detail), found in rows.items():
@@ -269,7 +271,7 @@ def main() -> None:
 def _cells(row: np.ndarray, base: np.ndarray, detail: str) -> list[str]:
     cells = []
     for k, (value, before) in enumerate(zip(row, base, strict=True)):
-        change = f" ({value / before - 1:+.0%})" if detail == "full" and k < 4 else ""
+        change = f" ({value / before - 1:+.0%})" if detail == "full" and k < 4 and before else ""
         cells.append("" if np.isnan(value) else f"{value:.{0 if k == 5 else 2}f}{change}")
     return cells
 

@@ -1,6 +1,6 @@
-"""What every host's adapter needs and no host has: the worker found, a job followed, files looked for.
+"""Worker and job as a host sees them: the worker is found or started, and a job's progress is told.
 
-Standard library only, Python 3.9: hosts import this. Nothing here knows Nuke or Blender.
+Standard library only, Python 3.9: hosts import this. Nothing here depends on one host.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is, and what to say of it."""
+    """How far a job is, and what to show of it."""
 
     state: State
     done: int = 0
-    """Frames whose mattes are on disk, those that were there already among them."""
+    """Frames whose mattes are on disk, including those that existed before."""
     failed: int = 0
     total: int = 0
     frame: Optional[int] = None
-    """The one that was told of last."""
+    """The frame that was reported last."""
     text: str = "starting the worker"
-    """For a status line."""
+    """Text for a status line."""
     errors: tuple[str, ...] = ()
-    """One for each distinct reason, with its frames."""
+    """One sentence for each distinct reason, with its frames."""
     warnings: tuple[str, ...] = ()
     started: Optional[Started] = None
 
@@ -44,28 +44,28 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """0 to 1."""
+        """Share of the frames that are reported, 0 to 1."""
         return (self.done + self.failed) / self.total if self.total else float(self.over)
 
 
-class Host:
-    """The worker of one host process: found or started by the first job, and again after it died.
+class WorkerSession:
+    """The worker of one host process. The first job finds or starts it, and the next job after it died.
 
     Args:
-        name: the host, for the worker's log, e.g. `Nuke 15.1`.
-        python: interpreter that has maggie-node; empty looks for it when a job is submitted.
-        shared: meet other hosts in one worker, so that a model is loaded once; else a child of our own.
+        name: name of the host for the worker's log, e.g. `Nuke 15.1`.
+        python: interpreter that has maggie-node; empty searches for it when a job is submitted.
+        shared: True uses the user's shared worker, so that hosts load a model once; False a child process.
     """
 
     def __init__(self, name: str, *, python: str = "", shared: bool = True):
         self._name, self._python, self._shared = name, python, shared
         self._worker: Optional[Worker] = None
 
-    def submit(self, job: MatteJob, *, interactive: bool = False) -> Follow:
+    def submit(self, job: MatteJob, *, interactive: bool = False) -> JobMonitor:
         """Put a job, with absolute paths, in the worker's queue; never waits.
 
         Args:
-            interactive: somebody waits for it: it goes ahead of what others render.
+            interactive: a person waits for it; it goes ahead of batches.
 
         Raises:
             HostError: no interpreter with maggie-node is known.
@@ -74,16 +74,16 @@ class Host:
             python = find_python(self._python)
             start = find_or_start if self._shared else start_child
             self._worker = start(python=python, name=self._name)
-        return Follow(self._worker.submit(job, priority="interactive" if interactive else "batch"))
+        return JobMonitor(self._worker.submit(job, priority="interactive" if interactive else "batch"))
 
     def close(self) -> None:
-        """Let go of the worker, and of every job in it; never waits."""
+        """Leave the worker; it cancels this host's jobs. Never waits."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None
 
 
-class Follow:
+class JobMonitor:
     """A submitted job as its host sees it."""
 
     def __init__(self, running: RunningJob):
@@ -98,7 +98,7 @@ class Follow:
         self._end = ""
 
     def poll(self) -> Progress:
-        """How far it is by now; never waits, never raises."""
+        """The progress by now; never waits, never raises."""
         try:
             for event in self._running.poll():
                 self._take(event)
@@ -109,11 +109,11 @@ class Follow:
     def wait(
         self, tick: Optional[Callable[[Progress], Optional[bool]]] = None, *, every_s: float = 0.1
     ) -> Progress:
-        """Wait for its end.
+        """Wait for the end of the job.
 
         Args:
-            tick: told of the progress again and again; returns False to cancel. When it raises, the job is
-                cancelled and its exception goes on.
+            tick: called with the progress every `every_s` seconds; returns False to cancel. When it raises,
+                the job is cancelled and the exception is passed on.
         """
         try:
             while not (progress := self.poll()).over:
@@ -128,7 +128,7 @@ class Follow:
         return progress
 
     def cancel(self) -> None:
-        """Ask for the end; frames that exist are whole. Never waits."""
+        """Ask for the end of the job; frames that exist are whole. Never waits."""
         self._running.cancel()
 
     def _take(self, event: object) -> None:

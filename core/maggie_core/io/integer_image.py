@@ -1,4 +1,4 @@
-"""Write pictures for people to look at: PNG, TIFF, DPX. Mattes go through `maggie_core.io.exr`."""
+"""Write images for people to look at: PNG, TIFF, DPX. Mattes go through `maggie_core.io.exr`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SUFFIXES = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".dpx": "dpx"}
 """No JPEG: on a full disk its library ends the whole process."""
 
 
-def write_picture(path: str | Path, pixels: np.ndarray, *, bits: int = 8) -> Path:
-    """Write a display-encoded picture, whole or not at all.
+def write_integer_image(path: str | Path, pixels: np.ndarray, *, bits: int = 8) -> Path:
+    """Write a display-encoded image, whole or not at all.
 
     Args:
         path: its suffix says the format: png, tif or dpx.

@@ -1,0 +1,129 @@
+"""A shot's files as the network gets them: each frame is read once for all passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from maggie_api.errors import FrameError, InputError
+from maggie_api.settings import MatteSettings
+from maggie_core.color import PlateView
+from maggie_core.guidance import Guidance, Pins, exclusive
+from maggie_core.image.frame import Frame
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import reframe
+from maggie_core.io.frames import FrameSource
+from maggie_core.io.plate import read_plate
+from maggie_core.shot.frame_input import FrameInput
+from maggie_core.shot.inputs import InputAccount
+from maggie_core.shot.regions import Extent, Pass, extent_of
+
+UNREADABLE = "unreadable"
+"""Stands for the digest of a file that cannot even be opened."""
+
+
+class ShotReader:
+    """Plate, guidance and pins of a shot by frame.
+
+    Args:
+        geometry: of the whole frame.
+        view: how the plate's colours reach the network.
+    """
+
+    def __init__(
+        self,
+        plate: FrameSource,
+        guidance: Guidance,
+        pins: Pins | None,
+        settings: MatteSettings,
+        *,
+        geometry: Geometry,
+        view: PlateView,
+    ) -> None:
+        self.geometry, self.view = geometry, view
+        self._plate, self._guidance, self._pins, self._settings = plate, guidance, pins, settings
+        self._extents: dict[tuple[int, str], tuple[Extent | None, ...]] = {}
+
+    def files(self, frame: int) -> dict[str, str]:
+        """Digests of a frame's files as they are now, by kind."""
+        return {
+            "plate": _digest(self._plate.digest, frame),
+            "guidance": _digest(self._guidance.digest, frame),
+            "pins": "" if self._pins is None else _digest(self._pins.digest, frame),
+        }
+
+    def inputs(self, frame: int, passes: Sequence[Pass], account: InputAccount) -> tuple[FrameInput, ...]:
+        """A frame as the network sees it in each of the passes.
+
+        Raises:
+            UnreadableFrameError: its files cannot be used.
+            InputsChangedError: it was another frame before.
+        """
+        return account.read(frame, lambda: self.files(frame), lambda: self._inputs(frame, passes))
+
+    def plate(self, frame: int, account: InputAccount) -> Frame:
+        """A frame of the plate as stored; raises as `inputs`."""
+        digests = {"plate": self._plate.digest}
+        return account.read(
+            frame,
+            lambda: {kind: _digest(of, frame) for kind, of in digests.items()},
+            lambda: read_plate(self._plate, frame, layer=self._settings.plate_layer),
+        )
+
+    def scene_linear(self, frame: int, account: InputAccount) -> np.ndarray:
+        """(H, W, 3) float32 scene-linear plate over the region; as stored where it is linear already."""
+        plate = self.plate(frame, account)
+        return self.view.scene_linear(reframe(plate.pixels, plate.data, self.geometry.region))
+
+    def extents(self, frame: int) -> tuple[Extent | None, ...]:
+        """Where everybody is in a frame, on the working grid; nobody where the guidance cannot be used."""
+        nobody: tuple[Extent | None, ...] = (None,) * len(self._guidance.instances)
+        try:
+            key = frame, self._guidance.digest(frame)
+            if key not in self._extents:
+                masks = exclusive(self._guidance.read(frame, self.geometry), self._settings.overlap)
+                self._extents[key] = tuple(extent_of(mask) for mask in masks)
+            return self._extents[key]
+        except (InputError, OSError):
+            return nobody
+
+    def _inputs(self, frame: int, passes: Sequence[Pass]) -> tuple[FrameInput, ...]:
+        plate = read_plate(self._plate, frame, layer=self._settings.plate_layer)
+        if plate.display != self.geometry.display:
+            raise FrameError(
+                f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
+                f"{self.geometry.display.width}x{self.geometry.display.height}: "
+                "frames of one shot share a format"
+            )
+        masks, header = (
+            self._guidance.masks(frame),
+            replace(plate, pixels=plate.pixels[..., :0].copy(), channels=()),
+        )
+        found: list[FrameInput] = []
+        for each in passes:
+            image, repairs = self.view.to_model(
+                plate.pixels, geometry=each.geometry, data=plate.data, code_max=plate.code_max
+            )
+            here = replace(each.geometry, data=plate.data)
+            coverage = exclusive(self._guidance.placed(masks, here), self._settings.overlap)
+            pinned = self._pins and self._pins.working(frame, each.geometry, len(coverage))
+            shown = list(each.shown)
+            found.append(
+                FrameInput(
+                    header,
+                    repairs,
+                    np.ascontiguousarray(image.transpose(2, 0, 1)),
+                    coverage[shown],
+                    None if pinned is None else pinned[shown],
+                )
+            )
+        return tuple(found)
+
+
+def _digest(of: Callable[[int], str], frame: int) -> str:
+    try:
+        return of(frame)
+    except (InputError, OSError):
+        return UNREADABLE

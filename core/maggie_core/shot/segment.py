@@ -1,0 +1,291 @@
+"""The frames of one segment, matted pass by pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from maggie_api.errors import FrameError, InputError, MaggieError
+from maggie_api.settings import Detail
+from maggie_core.color import RepairCount
+from maggie_core.guidance import Pins
+from maggie_core.image.frame import Frame
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
+from maggie_core.mattes import sum_to_one
+from maggie_core.model import MatteModel
+from maggie_core.postprocess.full_resolution import add_detail, has_detail, slope_of
+from maggie_core.shot.cache import StateCache
+from maggie_core.shot.chain import Chain, Recipe, Reused
+from maggie_core.shot.frame_input import FrameInput
+from maggie_core.shot.inputs import InputAccount, InputsChangedError, UnreadableFrameError
+from maggie_core.shot.memo import LruCache
+from maggie_core.shot.reading import ShotReader
+from maggie_core.shot.regions import Pass
+
+RESTARTS = 4
+"""Times a segment is begun anew because its files changed, before its frames are given up."""
+AT_HAND = 4
+"""Frames read for all passes that are kept until every pass has taken its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class MatteResult:
+    """The mattes of one frame."""
+
+    frame: int
+    alphas: np.ndarray
+    """(N, H, W) float32 coverage in [0, 1] over `geometry.region`, in the guidance's order of instances."""
+    geometry: Geometry
+    header: Frame
+    """The plate's frame without its pixels: windows, pixel aspect and metadata."""
+    repairs: RepairCount
+    """What was repaired in the network's copy of the plate."""
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+    """(H, W) planes by name: `residual` and `contested` under `sum_to_one`."""
+    reused: Reused = "nothing"
+    """What was found in the cache."""
+    why: str = ""
+    """With a cache: why not the finished matte was found."""
+    inputs: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Digests, by frame and kind, of the files the matte was made from, as they were read."""
+    without: tuple[int, ...] = ()
+    """Frames that the matte should depend on and that could not be used."""
+    scene_linear: np.ndarray | None = None
+    """(H, W, 3) float32 scene-linear plate over the region, where it was asked for."""
+
+
+@dataclass(frozen=True)
+class FrameFailure:
+    """A frame that cannot be matted, and why; other frames are not affected."""
+
+    frame: int
+    error: MaggieError
+    unreadable: bool = False
+    """Whether the frame's own files cannot be used."""
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """What all segments of a shot share."""
+
+    model: MatteModel
+    reader: ShotReader
+    pins: Pins | None
+    detail: Detail
+    sum_to_one: bool
+    scene_linear: bool
+    """Whether results carry the scene-linear plate."""
+    recipe: Callable[[Pass], Recipe]
+    cache: StateCache | None
+    checkpoint: Callable[[bool], None]
+
+
+class Segment:
+    """Frames that share one chain of temporal state in every pass.
+
+    A frame whose own files cannot be used is left out, and its neighbours are matted as if the shot had no
+    such frame. When files change after they were read, the segment is begun anew.
+
+    Args:
+        frames: of the chain, ascending, warm-up and look-ahead included.
+        passes: gives the passes; called once, on first use.
+        reach: frames that the matte of a frame depends on, given those that are left out.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[int],
+        settings: SegmentSettings,
+        *,
+        passes: Callable[[], tuple[Pass, ...]],
+        reach: Callable[[int, frozenset[int]], tuple[int, ...]],
+    ) -> None:
+        self.frames = tuple(frames)
+        self._settings, self._plan, self._reach = settings, passes, reach
+        self._planning = threading.Lock()
+        self._passes: tuple[Pass, ...] | None = None
+        self._unreadable: dict[int, InputError | OSError] = {}
+        self._chains: list[Chain] = []
+        self.read: Callable[[int], tuple[FrameInput, ...]] = self.read_now
+        """Reads a frame for all passes; a shot puts one in that reads ahead."""
+        self.read_plate: Callable[[int], Frame] = self.read_plate_now
+        self._begin()
+
+    @property
+    def passes(self) -> tuple[Pass, ...]:
+        with self._planning:
+            if self._passes is None:
+                self._passes = self._plan()
+            return self._passes
+
+    def close(self) -> None:
+        """Let go of every array."""
+        for chain in self._chains:
+            chain.close()
+        self._at_hand.keep(())
+
+    def read_now(self, frame: int) -> tuple[FrameInput, ...]:
+        """A frame for all passes, from its files; may be called from another thread."""
+        return self._settings.reader.inputs(frame, self.passes, self._account)
+
+    def read_plate_now(self, frame: int) -> Frame:
+        """A frame of the plate, from its file; may be called from another thread."""
+        return self._settings.reader.plate(frame, self._account)
+
+    def matte(self, frame: int) -> MatteResult | FrameFailure:
+        """The mattes of a frame."""
+        restarts = 0
+        while True:
+            if (error := self._unreadable.get(frame)) is not None:
+                return FrameFailure(frame, _ours(error), unreadable=True)
+            try:
+                return self._result(frame)
+            except UnreadableFrameError as found:
+                self._unreadable[found.frame] = found.error
+                _forget_calls(found)
+                _forget_calls(found.error)
+                self._chains = [chain.without(found.frame) for chain in self._chains]
+            except InputsChangedError as changed:
+                _forget_calls(changed)
+                restarts += 1
+                if restarts > RESTARTS:
+                    return FrameFailure(frame, FrameError(f"{changed}, again and again: write them first"))
+                self.close()
+                self._begin()
+            except (InputError, OSError) as error:
+                _forget_calls(error)
+                return FrameFailure(frame, _ours(error))
+
+    def _begin(self) -> None:
+        self._account = InputAccount()
+        self._at_hand: LruCache[tuple[FrameInput, ...]] = LruCache(AT_HAND)
+        self._unreadable.clear()
+        self._chains = []
+
+    def _chain_of(self, index: int, each: Pass) -> Chain:
+        s = self._settings
+        return Chain(
+            s.model,
+            [frame for frame in self.frames if frame not in self._unreadable],
+            s.recipe(each),
+            read=lambda frame: self._input(frame, index),
+            files=s.reader.files,
+            account=self._account,
+            size=each.geometry.working_size,
+            cache=s.cache,
+            checkpoint=s.checkpoint,
+        )
+
+    def _input(self, frame: int, index: int) -> FrameInput:
+        found = self._at_hand.get(frame)
+        if found is None:
+            found = self.read(frame)
+            if len(found) > 1:
+                self._at_hand.put(frame, found)
+        return found[index]
+
+    def _result(self, frame: int) -> MatteResult:
+        s, geometry = self._settings, self._settings.reader.geometry
+        if not self._chains:
+            self._chains = [self._chain_of(index, each) for index, each in enumerate(self.passes)]
+        pinned = {} if s.pins is None else s.pins.exact(frame, geometry)
+        alphas: np.ndarray | None = None
+        header: Frame | None = None
+        reused: list[Reused] = []
+        reasons: list[str] = []
+        repairs: list[RepairCount] = []
+        count = sum(len(each.owned) for each in self.passes)
+        for each, chain in zip(self.passes, self._chains, strict=True):
+            small, found, why = chain.matte(frame)
+            seen_header, present, repaired = chain.frame_info(frame)
+            header = header or seen_header
+            reused.append(found)
+            reasons += [why] if why else []
+            repairs.append(repaired)
+            own = [each.shown.index(n) for n in each.owned]
+            # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
+            small = small[own] * present[own, None, None].astype(np.float32)
+            part = each.geometry.from_working(small)
+            np.clip(part, 0, 1, out=part)
+            if s.detail == "full" and has_detail(each.geometry):
+                s.checkpoint(True)
+                free = [None if n in pinned else alpha for n, alpha in zip(each.owned, small, strict=True)]
+                self._add_detail(part, free, chain.image(frame), frame, each.geometry)
+            if len(own) == count and each.geometry.region == geometry.region:
+                alphas = part
+            else:
+                alphas = _empty(count, geometry) if alphas is None else alphas
+                _put(alphas, part, each, geometry)
+        assert alphas is not None
+        for place, plane in pinned.items():
+            alphas[place] = plane
+        extra: dict[str, np.ndarray] = {}
+        if s.sum_to_one:
+            alphas, extra = sum_to_one(alphas, fixed=list(pinned))
+        scene = s.reader.scene_linear(frame, self._account) if s.scene_linear else None
+        header = header or _bare(self.read_plate_now(frame))
+        without = frozenset(self._unreadable)
+        reach = self._reach(frame, without)
+        return MatteResult(
+            frame,
+            alphas,
+            geometry,
+            header,
+            repairs[0] if self.passes[0].geometry == geometry else sum(repairs, RepairCount()),
+            extra,
+            min(reused, key=("nothing", "state", "matte").index),
+            next(iter(reasons), ""),
+            {each: self._account.of(each) for each in reach},
+            tuple(each for each in reach if each in without),
+            scene,
+        )
+
+    def _add_detail(
+        self,
+        alphas: np.ndarray,
+        small: Sequence[np.ndarray | None],
+        image: np.ndarray,
+        frame: int,
+        geometry: Geometry,
+    ) -> None:
+        slopes = [None if alpha is None else slope_of(alpha, image) for alpha in small]
+        if all(slope is None for slope in slopes):
+            return
+        plate, view = self.read_plate(frame), self._settings.reader.view
+
+        def see(part: Window) -> np.ndarray:
+            as_stored = Geometry(plate.display, part, working_px=max(part.width, part.height))
+            return view.to_model(plate.pixels, geometry=as_stored, data=plate.data, code_max=plate.code_max)[
+                0
+            ]
+
+        add_detail(alphas, slopes, image, geometry=geometry, see=see)
+
+
+def _empty(count: int, geometry: Geometry) -> np.ndarray:
+    return np.zeros((count, geometry.region.height, geometry.region.width), np.float32)
+
+
+def _put(alphas: np.ndarray, part: np.ndarray, each: Pass, geometry: Geometry) -> None:
+    """Put alphas of a pass where its region is."""
+    window, region = each.geometry.region, geometry.region
+    top, left = window.y - region.y, window.x - region.x
+    alphas[list(each.owned), top : top + window.height, left : left + window.width] = part
+
+
+def _bare(plate: Frame) -> Frame:
+    """A frame's header alone."""
+    return replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
+
+
+def _forget_calls(error: Exception) -> None:
+    """Let go of the calls that an error came through: they hold a frame's arrays."""
+    error.__context__ = error.__cause__ = error.__traceback__ = None
+
+
+def _ours(error: InputError | OSError) -> MaggieError:
+    return error if isinstance(error, MaggieError) else FrameError(str(error))

@@ -1,0 +1,71 @@
+"""No output of a job is one of its inputs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.command_line import Command
+from support.shots import TinyShot, write_image
+
+from maggie_api.errors import SettingsError
+from maggie_node.output_paths import check_outputs
+
+
+def test_outputs_beside_inputs_are_fine(tmp_path: Path):
+    check_outputs([tmp_path / "matte.1.exr"], [tmp_path / "plate.1.exr"], said="matte.#.exr")
+
+
+@pytest.mark.parametrize("through", ["plain", "dots", "link"])
+def test_an_output_that_is_an_input_is_refused_however_it_is_written(tmp_path: Path, through: str):
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "plate.1.exr").write_bytes(b"")
+    (tmp_path / "link").symlink_to(real)
+    asked = {"plain": real, "dots": real / ".." / "real", "link": tmp_path / "link"}[through]
+
+    with pytest.raises(SettingsError, match=r"is also an input, .*plate\.1\.exr: the mattes need a name"):
+        check_outputs([asked / "plate.1.exr"], [real / "plate.1.exr"], said="plate.#.exr")
+
+
+def test_an_output_may_replace_a_link_to_an_input(tmp_path: Path):
+    (tmp_path / "plate.1.exr").write_bytes(b"")
+    os.symlink(tmp_path / "plate.1.exr", tmp_path / "matte.1.exr")
+
+    check_outputs([tmp_path / "matte.1.exr"], [tmp_path / "plate.1.exr"], said="matte.#.exr")
+
+
+@pytest.mark.parametrize(
+    ("output", "more", "input_name"),
+    [
+        ("ana.####.exr", (), "ana.1001.exr"),
+        ("roto.####.exr", ("--layout", "files"), "roto_ana.1001.exr"),
+        ("roto.####.exr", (), "roto_ana.1001.exr"),
+        ("still.####.exr", (), "still.1003.exr"),
+    ],
+)
+def test_no_frame_of_any_layout_is_written_over_an_input(
+    command: Command, shot: TinyShot, tiny_model: Path, output: str, more: tuple[str, ...], input_name: str
+):
+    guidance = shot.folder / input_name
+    sequence = (
+        guidance if "still" in input_name else guidance.with_name(guidance.name.replace("1001", "####"))
+    )
+    for frame in range(1001, 1006) if "####" in sequence.name else (1003,):
+        write_image(
+            guidance.with_name(guidance.name.replace("1001", str(frame))),
+            np.ones((64, 96, 1), np.float32),
+            "half",
+        )
+    before = guidance.read_bytes()
+
+    result = command(
+        *("matte", shot.plate, "-o", shot.folder / output, "--guidance", f"ana={sequence}"),
+        *("--model", tiny_model, *more),
+    )
+
+    assert result.exit_code == 2
+    assert "is also an input" in result.stderr
+    assert guidance.read_bytes() == before
