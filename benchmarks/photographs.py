@@ -42,7 +42,7 @@ def main() -> None:
     model = load_model(args.model, device="cpu")
     scores: dict[str, dict[str, Averages]] = {}
     strips = []
-    for quality, image, truth, mask in _images(args.folder):
+    for quality, image, truth, mask in photographs(args.folder):
         bare = _matte(model, image, mask)
         found = {
             OURS: refine_edges(bare[None], image, mask[None], model.info.refine)[0],
@@ -62,7 +62,7 @@ def main() -> None:
             print(f"{quality:10}{name:16}" + "".join(f"{means[metric]:10.2f}" for metric in METRICS))
 
 
-def _images(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+def photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
     """Quality, image (3, H, W), truth (H, W) and mask (H, W), all at working size."""
     truths = next((f for f in (folder / "alpha", folder / "alpha_estimate") if f.is_dir()), None)
     qualities = sorted(path.name for path in (folder / "mask").glob("*") if path.is_dir())

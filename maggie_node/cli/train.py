@@ -31,7 +31,9 @@ PLAN_OPTIONS = ("recipe", "data", "validate", "start", "licence", "commercial")
 
 @click.command(short_help="Train weights, or fit them to one shot.")
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--recipe", metavar="default|paper-image|paper-video", help="What and how; default: default.")
+@click.option(
+    "--recipe", metavar="default|lite|paper-image|paper-video", help="What and how; default: default."
+)
 @click.option("--experiment", metavar="NAME", help="A row of the paper's tables instead of a recipe.")
 @click.option(
     "--data",

@@ -29,6 +29,8 @@ VARIANTS = {
     "fusion forward": {"fusion": "forward"},
     "fusion backward": {"fusion": "backward"},
     "no GRU, fusion both ways": {"gru": "none"},
+    "EfficientNet-Lite0": {"encoder": "lite0"},
+    "EfficientNet-Lite0, stacked": {"encoder": "lite0", "guidance": "stacked"},
 }
 
 

@@ -358,6 +358,7 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
             "commercial": about.get("commercial") is True,
             "refine": about.get("refine", "none"),
             "smooth": about.get("smooth", "none"),
+            "first_look": float(about.get("first_look", 0)),
             "person_px": tuple(about["person_px"]) if "person_px" in about else None,
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}

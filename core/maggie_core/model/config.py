@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
@@ -19,9 +19,16 @@ COLOUR_PRIOR_CHANNELS = 12
 
 GuidanceInput = Literal["embedded", "stacked"]
 Queries = Literal["attended", "fixed"]
+EncoderKind = Literal["residual", "lite0"]
 Gru = Literal["none", "single", "both"]
 Fusion = Literal["none", "forward", "backward", "both"]
-_CHOICES = {"guidance": GuidanceInput, "queries": Queries, "gru": Gru, "fusion": Fusion}
+_CHOICES = {
+    "encoder": EncoderKind,
+    "guidance": GuidanceInput,
+    "queries": Queries,
+    "gru": Gru,
+    "fusion": Fusion,
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ class NetworkConfig:
     """A video network: it looks at three frames."""
     change: tuple[int, int] = (64, 32)
     """Hidden channels of the change head; only a network that fuses in time has one."""
+    encoder: EncoderKind = "residual"
+    """The published residual encoder, or EfficientNet-Lite0 with its own widths before the shortcuts."""
     guidance: GuidanceInput = "embedded"
     """How masks reach the encoder: all of them in `embed` channels, or each in the channel of its slot."""
     queries: Queries = "attended"
@@ -125,13 +134,13 @@ def infer_config(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None
         ModelError: `metadata` names an unknown variant.
     """
     config = _variant(state, metadata or {})
-    found: dict[str, int | tuple[int, int]] = {}
+    found: dict[str, Any] = {}
 
     def read(field: str, name: str, dim: int = 0) -> None:
         if name in state:
             found[field] = int(state[name].shape[dim])
 
-    for field, name in _ROWS.items():
+    for field, name in (_ROWS | (_LITE_ROWS if config.encoder == "lite0" else {})).items():
         read(field, name)
     read("slots", _FIXED if config.queries == "fixed" else _TOKENS)
     if config.guidance == "embedded":
@@ -146,7 +155,7 @@ def infer_config(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None
         found["change"] = (int(hidden[0]), int(hidden[1]))
     smooth4 = "decoder.layer3_smooth.0.weight"
     if smooth4 in state and "s4" in found:
-        found["colour_priors"] = int(state[smooth4].shape[3]) - int(state[_ROWS["s4"]].shape[0])
+        found["colour_priors"] = int(state[smooth4].shape[3]) - found["s4"]
     return replace(config, **found)  # pyright: ignore[reportArgumentType] - fields that are numbers
 
 
@@ -158,6 +167,7 @@ def _variant(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Networ
     """
     temporal = any(name.startswith(("decoder.os8_temp_module.", "decoder.diff_module.")) for name in state)
     variants = {
+        "encoder": "lite0" if "encoder.stem.weight" in state else "residual",
         "guidance": "stacked" if _is_stacked(state) else "embedded",
         "queries": "fixed" if _FIXED in state else "attended",
         **{name: metadata[name] for name in ("gru", "fusion") if name in metadata},
@@ -192,12 +202,18 @@ _ROWS = {
     "head1": "decoder.refine_OS1.0.weight",
 }
 """Tensors whose first dimension is the channel count of a field."""
+_LITE_ROWS = {
+    **{f"s{2 << k}": f"encoder.shortcut.{k + 1}.0.module.weight_bar" for k in range(4)},
+    "s32": "encoder.neck.weight",
+}
+"""The same for the encoder of kind lite0."""
 _TOKENS, _FIXED = "decoder.refine_OS8.query_feat.weight", "decoder.refine_OS8.fixed_queries.weight"
 
 
 def _is_stacked(state: Mapping[str, Tensor]) -> bool:
     """No embedding, and a first convolution with one channel per slot. Only one of them is a damaged file."""
-    first, rows = state.get("encoder.conv1.module.weight_bar"), state.get(_FIXED, state.get(_TOKENS))
+    first = state.get("encoder.conv1.module.weight_bar", state.get("encoder.stem.weight"))
+    rows = state.get(_FIXED, state.get(_TOKENS))
     if "encoder.mask_embed_layer.weight" in state or first is None or rows is None:
         return False
     return first.shape[1] == 3 + len(rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -84,7 +86,28 @@ class BasicBlock(nn.Module):
         return F.relu_(x)
 
 
-class Encoder(nn.Module):
+class _Encoder(nn.Module):
+    """What encoders share: the branches that fine features leave through, and where they are needed."""
+
+    shortcut: nn.ModuleList
+
+    def shortcut_rows(self, number: int, rows: Tensor, sites: Sites) -> Tensor:
+        """What a shortcut gives at sites two pixels or more inside those that are given.
+
+        Args:
+            number: 0 for fea1, 1 for fea2.
+            rows: (n, C) what it starts from.
+        """
+        branch = self.shortcut[number]
+        for layer in branch.children():
+            if isinstance(layer, nn.Conv2d):
+                rows = sparse.submanifold_conv3(rows, layer.weight.permute(0, 2, 3, 1), layer.bias, sites)
+            else:
+                rows = layer(rows[..., None, None]).flatten(1)
+        return rows
+
+
+class Encoder(_Encoder):
     """`res_shortcut_embed_29`: features at strides 1 to 32 and their shortcut branches."""
 
     folds = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
@@ -136,22 +159,120 @@ class Encoder(nn.Module):
         features.append(self.shortcut[4](x))
         return features, self.layer_bottleneck(x)
 
-    def shortcut_rows(self, number: int, rows: Tensor, sites: Sites) -> Tensor:
-        """Features of one shortcut at sites, correct at those with all sites within two pixels among them.
 
-        Args:
-            number: 0 for fea1, 1 for fea2.
-            rows: (n, C) inputs of the shortcut at the sites.
+@dataclass(frozen=True)
+class _Stage:
+    """Blocks of one width in EfficientNet-Lite0."""
 
-        Returns:
-            (n, C).
-        """
-        for layer in self.shortcut[number].children():
-            if isinstance(layer, nn.Conv2d):
-                rows = sparse.submanifold_conv3(rows, layer.weight.permute(0, 2, 3, 1), layer.bias, sites)
-            else:
-                rows = layer(rows[..., None, None]).flatten(1)
-        return rows
+    outputs: int
+    blocks: int
+    kernel: int
+    stride: int
+    widen: int = 6
+
+
+LITE_STEM = 32
+LITE_STAGES = (
+    _Stage(16, 1, 3, 1, widen=1),
+    _Stage(24, 2, 3, 2),
+    _Stage(40, 2, 5, 2),
+    _Stage(80, 3, 3, 2),
+    _Stage(112, 3, 5, 1),
+    _Stage(192, 4, 5, 2),
+    _Stage(320, 1, 3, 1),
+)
+"""Source: Tan and Le, "EfficientNet", ICML 2019, table 1; its Lite form has ReLU6 and no
+squeeze-and-excitation, and its stem and head are not scaled.
+"""
+LITE_EPS = 1e-3
+"""Of its batch norms."""
+LITE_SHORTCUTS = {0: 1, 1: 2, 2: 3, 4: 4}
+"""Stage by number -> the shortcut that its result enters."""
+LITE_ENTERING = (16, 24, 40, 112)
+"""Widths of what enters the shortcuts at strides 2 to 16."""
+
+
+class LiteEncoder(_Encoder):
+    """EfficientNet-Lite0, so that a training can start from its ImageNet weights, with our shortcuts.
+
+    The masks' channels enter its first convolution beside the picture's three.
+    """
+
+    folds = (("stem", "stem_bn"), ("neck", "neck_bn"))
+
+    def __init__(self, w: NetworkConfig):
+        super().__init__()
+        inputs = 3 + w.guidance_channels
+        self.stem = nn.Conv2d(inputs, LITE_STEM, 3, stride=2, bias=False)
+        self.stem_bn = nn.BatchNorm2d(LITE_STEM, eps=LITE_EPS)
+        stages, width = [], LITE_STEM
+        for stage in LITE_STAGES:
+            first = InvertedBlock(width, stage.outputs, stage.kernel, stride=stage.stride, widen=stage.widen)
+            width = stage.outputs
+            more = (
+                InvertedBlock(width, width, stage.kernel, widen=stage.widen) for _ in range(stage.blocks - 1)
+            )
+            stages.append(nn.Sequential(first, *more))
+        self.stages = nn.ModuleList(stages)
+        self.neck = nn.Conv2d(width, w.s32, 1, bias=False)
+        self.neck_bn = nn.BatchNorm2d(w.s32)
+        outputs = (w.detail, w.s2, w.s4, w.s8, w.s16)
+        self.shortcut = nn.ModuleList(
+            _shortcut(entering, out) for entering, out in zip((inputs, *LITE_ENTERING), outputs, strict=True)
+        )
+        self.mask_embed_layer = (
+            EmbeddedGuidance(w.slots, w.embed) if w.guidance == "embedded" else StackedGuidance(w.slots)
+        )
+
+    def forward(self, x: Tensor, *, fine: bool = True) -> tuple[list[Tensor], Tensor]:
+        """As `Encoder.forward`."""
+        features = [self.shortcut[0](x) if fine else x]
+        x = F.relu6(self.stem_bn(self.stem(_padded(x, 3))))
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            shortcut = LITE_SHORTCUTS.get(number)
+            if shortcut is not None:
+                features.append(self.shortcut[shortcut](x) if fine or shortcut > 1 else x)
+        return features, F.relu6(self.neck_bn(self.neck(x)))
+
+
+class InvertedBlock(nn.Module):
+    """Widened by 1x1, each channel filtered by itself, narrowed again; a skip where the shape stays.
+
+    Source: Sandler et al., "MobileNetV2", CVPR 2018.
+    """
+
+    folds = (("widen", "widen_bn"), ("filter", "filter_bn"), ("narrow", "narrow_bn"))
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, widen: int = 6):
+        super().__init__()
+        wide = inputs * widen
+        self.kernel, self.strided = kernel, stride > 1
+        self.skips = not self.strided and inputs == outputs
+        self.widen, self.widen_bn = nn.Identity(), nn.Identity()
+        if widen > 1:
+            self.widen = nn.Conv2d(inputs, wide, 1, bias=False)
+            self.widen_bn = nn.BatchNorm2d(wide, eps=LITE_EPS)
+        margin = 0 if self.strided else kernel // 2
+        self.filter = nn.Conv2d(wide, wide, kernel, stride=stride, padding=margin, groups=wide, bias=False)
+        self.filter_bn = nn.BatchNorm2d(wide, eps=LITE_EPS)
+        self.narrow = nn.Conv2d(wide, outputs, 1, bias=False)
+        self.narrow_bn = nn.BatchNorm2d(outputs, eps=LITE_EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if isinstance(self.widen, nn.Identity) else F.relu6(self.widen_bn(self.widen(x)))
+        y = F.relu6(self.filter_bn(self.filter(_padded(y, self.kernel) if self.strided else y)))
+        y = self.narrow_bn(self.narrow(y))
+        return x + y if self.skips else y
+
+
+def _padded(x: Tensor, kernel: int) -> Tensor:
+    """For a convolution of stride 2 over an even number of pixels, as its weights were trained: with one row
+    and one column more right and below than left and above.
+    """
+    before = (kernel - 2) // 2
+    after = kernel - 2 - before
+    return F.pad(x, (before, after, before, after))
 
 
 class Aspp(nn.Module):

@@ -173,7 +173,8 @@ def _with_norm(conv: nn.Module, norm: nn.Module) -> nn.Module:
 def _plain(conv: SpectralConv | nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Module:
     transposed = isinstance(conv, SpectralConv) and conv.transposed
     kind = nn.ConvTranspose2d if transposed else nn.Conv2d
-    inputs, outputs = weight.shape[:2] if transposed else (weight.shape[1], weight.shape[0])
+    groups = getattr(conv, "groups", 1)
+    inputs, outputs = weight.shape[:2] if transposed else (weight.shape[1] * groups, weight.shape[0])
     plain = skip_init(
         kind,
         inputs,
@@ -182,6 +183,7 @@ def _plain(conv: SpectralConv | nn.Conv2d, weight: Tensor, bias: Tensor | None) 
         stride=conv.stride,
         padding=conv.padding,
         dilation=getattr(conv, "dilation", 1),
+        groups=groups,
         bias=bias is not None,
     )
     plain.weight = nn.Parameter(weight.clone(memory_format=torch.channels_last))

@@ -59,6 +59,8 @@ class ModelInfo:
     """Temporal smoothing that `auto` takes (`maggie_core.postprocess.temporal`)."""
     person_px: tuple[int, int] | None = None
     """Heights of people, on the working grid, that it was trained for; None where nobody said."""
+    first_look: float = 0.0
+    """Size of the first look it was made to begin with (`maggie_core.shot.first_look`); 0 is none."""
 
 
 @dataclass(frozen=True, eq=False)

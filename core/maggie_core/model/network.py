@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model.colour_priors import COLOUR_PRIOR_ALPHAS, LocalColours, local_colours
 from maggie_core.model.config import COLOUR_PRIOR_CHANNELS, NetworkConfig
-from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, up_stage
+from maggie_core.model.encoder import MEAN, STD, Aspp, Encoder, LiteEncoder, up_stage
 from maggie_core.model.instances import InstanceDecoder, PlaneDecoder
 from maggie_core.model.layers import Pointwise, SparseConv3
 from maggie_core.model.refinement import (
@@ -185,7 +185,7 @@ class Network(nn.Module):
     def __init__(self, config: NetworkConfig):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
+        self.encoder = LiteEncoder(config) if config.encoder == "lite0" else Encoder(config)
         self.aspp = Aspp(config.s32, config.aspp)
         self.decoder = Decoder(config)
 

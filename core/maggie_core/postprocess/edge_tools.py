@@ -114,7 +114,7 @@ def _specks_removed(alpha: Plane, side_px: float) -> Plane:
     small[0] = False
     if count < 2 or not small.any():
         return alpha
-    specks = small[np.asarray(pieces)].astype(np.uint8)
+    specks = small[np.asarray(pieces, np.int64)].astype(np.uint8)
     rim = cv2.dilate(specks, np.ones((2 * RIM_PX + 1,) * 2, np.uint8)) > 0
     gone = (specks > 0) | (rim & (alpha <= EMPTY))
     return np.where(gone, np.float32(0), alpha)

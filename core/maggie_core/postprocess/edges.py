@@ -119,6 +119,12 @@ def _outline_distance(alpha: Plane, mask: Plane) -> float | None:
     return None if outline == 0 else np.abs((alpha > 0.5) - mask).sum() / outline
 
 
+def trust_in(alpha: Plane, mask: Plane) -> float:
+    """How far guidance (H, W) is taken at its word, 0 to 1, by the network's alpha of it."""
+    apart = _outline_distance(alpha, mask)
+    return 0.0 if apart is None else _trust(apart / unit_of(size_of(mask), alpha.shape))
+
+
 def _decide(alpha: Plane, image: Plane, how: Refine, unit: float) -> None:
     """Decide the undecided band of an alpha (H, W) in place."""
     band = undecided_band(alpha, unit)

@@ -33,6 +33,7 @@ from maggie_core.postprocess.mask_shape import size_of
 from maggie_core.postprocess.neighbours import clear_cores
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
 from maggie_core.shot.cache import StateCache, key_of
+from maggie_core.shot.first_look import better_guidance
 from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
 from maggie_core.shot.inputs import InputAccount
 from maggie_core.shot.memo import CachedStep, LruCache
@@ -55,6 +56,8 @@ class Recipe:
     carry_hidden: bool = False
     """Whether temporal state passes from window to window, as the paper says. The published program starts
     every window from zeros."""
+    first_look: float = 0.0
+    """Size of the first look at a frame (`shot.first_look`), as a share of the frame's; 0 is none."""
     seeing: dict[str, Any] | None = None
     """How files become pixels: colour, geometry, instances, ... Only with a cache, as all fields below."""
     network: dict[str, Any] | None = None
@@ -287,7 +290,14 @@ class Chain:
         """Features of frame j; `released` of what only the windows before this one needed."""
         whole, found = self._features.get(j) or (False, None)
         if found is None or not (whole or released):
-            found = self._model.encode(self._grown(frame_input.image), self._grown(frame_input.guidance))
+            masks = better_guidance(
+                self._model,
+                frame_input.image,
+                frame_input.guidance,
+                share=self._recipe.first_look,
+                pad_px=PAD_PX,
+            )
+            found = self._model.encode(self._grown(frame_input.image), self._grown(masks))
         if released:
             found = self._model.release_fine(found)
         self._features.put(j, (not released, found))

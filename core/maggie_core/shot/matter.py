@@ -268,7 +268,7 @@ class ShotMatter:
         """What decides the pixels of every chain of a pass, for the cache by name."""
         refine, smooth, hidden = self._refine, self._smooth, self.settings.carry_hidden
         if self.cache is None:
-            return Recipe(refine, smooth, hidden)
+            return Recipe(refine, smooth, hidden, self.model.info.first_look)
         s, view = self.settings, self.view
         names = tuple(self.guidance.instances[n].name for n in each.shown)
         seeing = {
@@ -287,7 +287,10 @@ class ShotMatter:
         network |= determinism_fingerprint(self.model.device, self.model.precision)
         network["sparse"] = sparse.chosen(self.model.device)
         shot = f"{self.plate.colorspace_hint} {names} {asdict(each.geometry.region)}"
-        return Recipe(refine, smooth, hidden, seeing, network, shot=shot)
+        look = self.model.info.first_look
+        if look:
+            network["first_look"] = look
+        return Recipe(refine, smooth, hidden, look, seeing, network, shot=shot)
 
     def _read(self, frame: int) -> Frame:
         self._checkpoint(True)

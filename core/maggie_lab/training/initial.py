@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from maggie_core.model.encoder import BasicBlock
+from maggie_core.model.encoder import BasicBlock, Encoder
 from maggie_core.model.network import Network
 
 
@@ -29,4 +29,7 @@ def publish_start(net: Network) -> None:
     for module in net.modules():
         if isinstance(module, BasicBlock):
             nn.init.zeros_(module.bn2.weight)
-    net.encoder.conv1.module.weight_bar[:, 3:].zero_()
+    if isinstance(net.encoder, Encoder):
+        net.encoder.conv1.module.weight_bar[:, 3:].zero_()
+    else:
+        net.encoder.stem.weight[:, 3:].zero_()

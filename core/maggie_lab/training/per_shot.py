@@ -43,6 +43,7 @@ SHOT_UNUSED = {
     "validate_every": "every approved frame is learnt from, so none can validate",
     "blocky_guidance": "the masks are the shot's own",
     "published_start": "the training starts from weights",
+    "imagenet_start": "the training starts from weights",
 }
 """Settings that change nothing for a shot, and why."""
 OWN_MASKS = 0.85

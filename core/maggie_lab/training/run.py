@@ -50,6 +50,7 @@ from maggie_lab.training.plan import (
     refuse,
     resumed_settings,
 )
+from maggie_lab.training.pretrained import imagenet_weights, start_from_imagenet
 from maggie_lab.training.settings import TrainSettings, settings_from, without_effect
 from maggie_lab.training.validation import HeldOut, validation
 from maggie_lab.training.weights import (
@@ -60,6 +61,7 @@ from maggie_lab.training.weights import (
     last_steps,
     network_of,
     start_from,
+    with_encoder,
     with_temporal,
 )
 
@@ -67,6 +69,8 @@ BEST, LAST = "best", "last"
 HELD_OUT_SCENES, HELD_OUT_PX = 12, 256
 """Generated scenes a training on a bank is validated with, drawn by generators that no bank draws from."""
 GENERATED_LICENCE = "Apache-2.0"
+IMAGENET_START = "EfficientNet-Lite0, ImageNet weights, Apache-2.0"
+"""What weights say whose encoder has seen photographs."""
 
 Say = Callable[[str], None]
 Tell = Callable[[dict[str, float]], None]
@@ -381,7 +385,9 @@ def _network(plan: Plan, start: Start | None) -> Network:
         network = Network(plan.config)
         if plan.settings.published_start:
             publish_start(network)
-        return network
+        return _with_imagenet(network, plan)
+    if plan.config.encoder != start.network.config.encoder:
+        return _with_imagenet(with_encoder(start.network, plan.config, seed=plan.settings.seed), plan)
     if plan.config.temporal and not start.network.config.temporal:
         return with_temporal(start.network, plan.config, seed=plan.settings.seed)
     if plan.name in EXPERIMENTS and start.network.config != plan.config:
@@ -390,6 +396,12 @@ def _network(plan: Plan, start: Start | None) -> Network:
             "image stage or of the same experiment, or without --from"
         )
     return start.network
+
+
+def _with_imagenet(network: Network, plan: Plan) -> Network:
+    if plan.settings.imagenet_start:
+        start_from_imagenet(network, imagenet_weights())
+    return network
 
 
 def _about(folder: Path, plan: Plan, start: Start | None, data: _Data) -> dict[str, Any]:
@@ -409,4 +421,11 @@ def _about(folder: Path, plan: Plan, start: Start | None, data: _Data) -> dict[s
         "validate": list(plan.validate),
         HELD_OUT: data.held_out,
         **last_steps(plan.config, start),
-    } | ({} if start is None else start.provenance())
+    } | _provenance(plan, start)
+
+
+def _provenance(plan: Plan, start: Start | None) -> dict[str, str]:
+    """Which weights it starts from."""
+    found = {} if start is None else start.provenance()
+    is_new = start is None or start.network.config.encoder != plan.config.encoder
+    return found | ({"encoder_from": IMAGENET_START} if plan.settings.imagenet_start and is_new else {})

@@ -99,6 +99,8 @@ class TrainSettings:
     """Precision of the dense stages; logits and losses are float32."""
     published_start: bool = False
     """Start from the published initial values instead of the network's own."""
+    imagenet_start: bool = False
+    """Start the encoder, of the kind lite0, from its ImageNet weights (`training.pretrained`)."""
 
     truth_steps: tuple[int, int] | None = None
     """Steps until which the finer stages look where the true alpha is undecided: always before the first of
@@ -210,6 +212,7 @@ PAPER_IMAGE = TrainSettings(
 
 RECIPES: dict[str, Recipe] = {
     "default": Recipe(TrainSettings(), DEFAULT_NETWORK),
+    "lite": Recipe(TrainSettings(imagenet_start=True), replace(DEFAULT_NETWORK, encoder="lite0")),
     "paper-image": Recipe(PAPER_IMAGE, NetworkConfig()),
     "paper-video": Recipe(
         replace(
@@ -224,7 +227,8 @@ RECIPES: dict[str, Recipe] = {
         needs_weights=True,
     ),
 }
-"""By name. `paper-video` (8 GPUs with 4 clips each) goes on from the image stage's weights."""
+"""By name. `lite` is the default's with an encoder that has seen ImageNet. `paper-video` (8 GPUs with 4 clips
+each) goes on from the image stage's weights."""
 
 
 def find_recipe(name: str) -> Recipe:

@@ -117,6 +117,30 @@ def with_temporal(start: Network, config: NetworkConfig, *, seed: int) -> Networ
     return network
 
 
+def with_encoder(start: Network, config: NetworkConfig, *, seed: int) -> Network:
+    """The weights of `start` behind an encoder of another kind, which starts anew.
+
+    Raises:
+        ModelError: the configurations differ in more than the encoder.
+    """
+    torch.manual_seed(seed)
+    network = Network(config)
+    mine = network.state_dict()
+    kept = {
+        name: tensor
+        for name, tensor in start.state_dict().items()
+        if not name.startswith("encoder.") or name.startswith("encoder.mask_embed_layer.")
+    }
+    foreign = [name for name, x in kept.items() if name not in mine or mine[name].shape != x.shape]
+    if foreign:
+        raise ModelError(
+            f"the weights to start from have another shape ({foreign[0]} and {len(foreign) - 1} more): "
+            "take those of a network that differs in its encoder alone"
+        )
+    network.load_state_dict(kept, strict=False)
+    return network
+
+
 def export(network: Network, folder: Path, config: dict[str, Any]) -> Path:
     """Write `folder` for `--model`: the weights as float16, and `config.json` with what they are.
 

@@ -1,0 +1,128 @@
+"""A first look in small: which masks give way to the network's own matte."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from support.tiny import tiny_model, write_shot
+
+from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
+from maggie_core.io.frames import open_source
+from maggie_core.shot.first_look import better_guidance
+
+HEIGHT, WIDTH = 96, 128
+PICTURE = np.zeros((3, HEIGHT, WIDTH), np.float32)
+
+
+class Painter:
+    """A network that paints the same mattes whatever it sees; it remembers what it was shown."""
+
+    def __init__(self, *alphas: np.ndarray):
+        self.alphas = np.stack(alphas)
+        self.seen: list[tuple[int, ...]] = []
+
+    def encode(self, image: torch.Tensor, guidance: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(guidance.shape))
+        return guidance
+
+    def window(self, frames: list[torch.Tensor]) -> SimpleNamespace:
+        height, width = frames[0].shape[1:]
+        alphas = torch.zeros(1, len(self.alphas), height, width)
+        half = torch.from_numpy(self.alphas[:, ::2, ::2])
+        alphas[0, :, : half.shape[1], : half.shape[2]] = half
+        return SimpleNamespace(alpha=alphas)
+
+
+def box(top: int, left: int, bottom: int, right: int) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), np.float32)
+    mask[top:bottom, left:right] = 1
+    return mask
+
+
+def looked(model: Painter, *masks: np.ndarray, share: float = 0.5) -> np.ndarray:
+    return better_guidance(model, PICTURE, np.stack(masks), share=share, pad_px=32)  # type: ignore[arg-type]
+
+
+def test_a_mask_that_the_network_contradicts_becomes_its_matte():
+    rough, right = box(8, 8, 60, 60), box(20, 20, 80, 80)
+
+    better = looked(Painter(right), rough)
+
+    assert better.dtype == np.float32 and set(np.unique(better)) == {0, 1}
+    assert np.abs(better[0] - right).mean() < 0.01
+
+
+def test_a_mask_that_it_hardly_contradicts_stays_bit_for_bit():
+    mask = box(20, 20, 80, 80)
+    given = mask[None]
+
+    assert better_guidance(Painter(mask), PICTURE, given, share=0.5, pad_px=32) is given  # type: ignore[arg-type]
+
+
+def test_without_a_share_or_a_mask_nothing_is_looked_at():
+    model = Painter(box(20, 20, 80, 80))
+
+    assert np.array_equal(looked(model, box(8, 8, 60, 60), share=0.0), box(8, 8, 60, 60)[None])
+    assert not looked(model, np.zeros((HEIGHT, WIDTH), np.float32)).any()
+    assert model.seen == []
+
+
+def test_it_looks_at_half_the_size_grown_to_what_the_network_takes():
+    model = Painter(box(20, 20, 80, 80))
+
+    looked(model, box(8, 8, 60, 60))
+
+    assert model.seen == [(1, 64, 64)]
+
+
+def test_a_mask_is_never_lost_and_takes_nothing_from_one_that_is_kept():
+    kept, rough = box(20, 4, 80, 60), box(8, 70, 40, 120)
+    nobody = np.zeros((HEIGHT, WIDTH), np.float32)
+
+    assert np.array_equal(looked(Painter(kept, nobody), kept, rough)[1], rough)
+    better = looked(Painter(kept, box(20, 40, 80, 100)), kept, rough)
+
+    assert np.array_equal(better[0], kept)
+    assert not (better[0].astype(bool) & better[1].astype(bool)).any()
+    assert better[1, 50, 70:96].all()
+
+
+def test_neighbours_share_what_both_claim_by_who_is_surer():
+    left, right = box(10, 4, 80, 70) * np.float32(0.9), box(10, 50, 80, 120) * np.float32(0.7)
+
+    better = looked(Painter(left, right), box(30, 4, 60, 30), box(30, 100, 60, 120))
+
+    assert better[0, 40, 60] == 1 and better[1, 40, 60] == 0
+    assert (better.sum(axis=0) <= 1).all()
+
+
+def test_a_shot_is_looked_at_first_if_its_model_was_made_so_and_alike_in_every_chunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    frames = range(1001, 1006)
+    plate, masks = write_shot(tmp_path, frames=frames)
+    model = tiny_model()
+    sizes: list[tuple[int, ...]] = []
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda i, g: (sizes.append(tuple(i.shape[1:])), encode(i, g))[1])
+
+    def mattes(asked: list[int], first_look: float) -> dict[int, np.ndarray]:
+        monkeypatch.setattr(model, "info", replace(model.info, first_look=first_look))
+        guidance = combine([MaskSequence(name, pattern) for name, pattern in masks.items()])
+        settings = MatteSettings(segment_frames=2, warmup_frames=1)
+        found = ShotMatter(model, open_source(plate), guidance, settings).run(asked)
+        return {result.frame: result.alphas for result in found if isinstance(result, MatteResult)}
+
+    plain = mattes(list(frames), 0.0)
+    assert set(sizes) == {(64, 128)}
+    looked = mattes(list(frames), 0.5)
+
+    assert set(sizes) == {(64, 128), (64, 64)}
+    assert any(not np.array_equal(plain[frame], looked[frame]) for frame in frames)
+    for frame in frames:
+        assert np.array_equal(mattes([frame], 0.5)[frame], looked[frame])
