@@ -129,7 +129,12 @@ class _Checkpoint:
 
     def __call__(self, reads: bool) -> None:
         self._due |= reads
-        if self.report_written() and self._due:
+        if self.report_written():
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Make the call that was put off, if there is one; nothing may be unreported."""
+        if self._due:
             self._due = False
             self._checkpoint()
 
@@ -163,6 +168,7 @@ class _Run:
         self._job, self._shot, self._model, self._matter = job, shot, model, matter
         self._emit = emit
         checkpoint.report_written = self._report_written
+        self._checkpoint = checkpoint
         # The foreground estimate starts threads of its own, which slow down the network's threads.
         self._overlap = overlap and not job.foreground
         self._left: list[int] = []
@@ -234,6 +240,9 @@ class _Run:
         with closing(self._matter.run(waiting)) as results:
             for result in results:
                 self._report_finished()
+                # On a slow disk a file may be written during the whole frame after it. A cancelled job would
+                # then never see its end, and in a worker other jobs would wait.
+                self._checkpoint.catch_up()
                 if isinstance(result, FrameFailure):
                     self._left.remove(result.frame)
                     self._take_failure(result)

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.shots import TinyShot
 from support.tiny import write_shot as write_larger_shot
 
 from maggie_api.errors import Cancelled
-from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started
+from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started, Warning
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.mattes import read_mattes
 from maggie_node import runner
@@ -108,9 +109,10 @@ def test_what_was_matted_before_a_broken_plate_is_delivered_before_it_fails(
     events = events_of(job_of(shot, tiny_model, tmp_path / "out", segment_frames=2, warmup_frames=0))
 
     assert isinstance(events[0], Started)
-    assert [type(event) for event in events[1:]] == [FrameDone] * 2 + [FrameFailed] * 3 + [Finished]
-    assert frames(events, FrameDone) == [1001, 1002]
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert [type(event) for event in events[1:]] == [FrameDone] * 4 + [FrameFailed, Warning, Finished]
+    assert frames(events, FrameDone) == [1001, 1002, 1003, 1004]
+    assert frames(events, FrameFailed) == [1005]
+    assert len(list((tmp_path / "out").iterdir())) == 4
 
 
 def test_a_job_ended_in_the_middle_tells_of_every_file_and_leaves_no_thread(
@@ -174,3 +176,35 @@ def test_ctrl_c_in_a_python_program_ends_a_job_as_a_cancellation_does(
 
     assert finished.cancelled and events[-1] == finished
     assert finished.done == len(list(tmp_path.glob("*.exr"))) < 5
+
+
+def test_a_disk_that_is_slower_than_the_computing_puts_no_cancellation_off_for_more_than_a_frame(
+    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    events: list[Event] = []
+    following = threading.Semaphore(0)
+    """Released for each frame that is computed after the one that is being written."""
+    write, run = runner.write_mattes, runner.ShotMatter.run
+
+    def slow_write(*args: Any, **more: Any) -> Any:
+        assert following.acquire(timeout=20)
+        return write(*args, **more)
+
+    def told_run(self: Any, frames: Any) -> Any:
+        for count, result in enumerate(run(self, frames)):
+            if count:
+                following.release()
+            yield result
+        following.release()
+
+    def checkpoint() -> None:
+        if frames(events, FrameDone):
+            raise Cancelled
+
+    monkeypatch.setattr(runner, "write_mattes", slow_write)
+    monkeypatch.setattr(runner.ShotMatter, "run", told_run)
+
+    finished = runner.run(job_of(kept_shot, tiny_model, tmp_path), emit=events.append, checkpoint=checkpoint)
+
+    assert finished.cancelled
+    assert finished.done <= 2  # a frame that reads nothing has no checkpoint

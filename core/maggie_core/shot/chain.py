@@ -101,7 +101,7 @@ class Chain:
         self._frame_inputs: LruCache[FrameInput] = LruCache(2 * WINDOW)
         self._features: LruCache[tuple[bool, Any]] = LruCache(WINDOW)
         """Features of a frame, and whether they are whole (see `_encoded`)."""
-        self._windows: LruCache[_Window] = LruCache(1)
+        self._windows: LruCache[_WindowMattes] = LruCache(1)
         self._flows: LruCache[Flows] = LruCache(2)
         self._frame_digests: dict[int, FrameDigest] = {}
         steps = ("hidden", self._hidden_key, self._make_hidden), ("network", self._network_key, self._make)
@@ -252,7 +252,7 @@ class Chain:
         hidden = self._window(i - 1).hidden if i else None
         return np.zeros(0, np.float32) if hidden is None else hidden
 
-    def _window(self, window: int) -> _Window:
+    def _window(self, window: int) -> _WindowMattes:
         found = self._windows.get(window)
         if found is not None:
             return found
@@ -276,7 +276,7 @@ class Chain:
             fixed_alphas=[fixed.get(j) for j in self._indices(window)],
         )
         state = result.hidden[0] if self._recipe.carry_hidden and result.hidden is not None else None
-        made = _Window(
+        made = _WindowMattes(
             _array(result.alpha[0]),
             _array(result.alpha[min(1, len(result.alpha) - 1)]),
             _array(result.single[-1:]),
@@ -391,7 +391,7 @@ class Chain:
 
 
 @dataclass(frozen=True, eq=False)
-class _Window:
+class _WindowMattes:
     """What is kept of a window's result: (N, H, W) mattes of its first frames, on the padded grid."""
 
     first: np.ndarray
