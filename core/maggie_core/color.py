@@ -27,11 +27,11 @@ import numpy as np
 import PyOpenColorIO
 
 from maggie_api.errors import ColorError, FrameError, SettingsError
+from maggie_api.sequences import MOVIE_SUFFIXES
 from maggie_api.settings import check_exposure
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.image import list_parts
-from maggie_core.io.video import MOVIE_SUFFIXES
 
 ocio: Any = PyOpenColorIO  # compiled: the type checker cannot see its names
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from maggie_api.errors import FrameError, SettingsError
 from maggie_api.sequences import (
+    MOVIE_SUFFIXES,
     compact_frames,
     expand_output,
     expected_frames,
@@ -23,7 +24,7 @@ from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
 from maggie_core.io.image import list_parts, read_image, stored_window
-from maggie_core.io.video import MOVIE_SUFFIXES, MovieSource
+from maggie_core.io.video import MovieSource
 
 V = TypeVar("V")
 

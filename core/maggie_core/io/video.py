@@ -20,10 +20,6 @@ from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
 
-MOVIE_SUFFIXES = frozenset(
-    {".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".mts", ".ts"}
-)
-
 _UNKNOWN_MATRIX = 2
 _BT709, _BT601 = 1, 6
 """YUV matrix codes of ITU-T H.273, table 4."""
