@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.photographs import _images, _matte
+from benchmarks.photographs import _matte, photographs
 from maggie_core import load_model
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.alignment import alignment, doubt
@@ -40,7 +40,7 @@ def main() -> None:
     errors: dict[str, list[list[float]]] = {}
     lost: dict[str, list[float]] = {}
     for folder in args.folder:
-        for quality, image, truth, mask in _images(folder):
+        for quality, image, truth, mask in photographs(folder):
             found = dict(_steps(model, image, mask))
             errors.setdefault(quality, []).append(
                 [1e3 * float(np.abs(found[step] - truth).mean()) for step in STEPS]

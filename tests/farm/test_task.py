@@ -103,7 +103,7 @@ def test_a_broken_frame_is_an_exit_code_of_its_own(job: Path):
     run = run_command("farm", "task", job, "--frames", "1001-1005", "--for", "deadline")
 
     assert run.exit_code == 3
-    assert "Error: frame 1004: " in run.stdout
+    assert "Error: frames 1004: " in run.stdout
     written = {path.name for path in (job.parent / "out").glob("matte.*.exr")}
     assert written == {f"matte.{frame}.exr" for frame in (1001, 1002, 1003, 1005)}
 

@@ -69,4 +69,5 @@ def test_mattes_are_the_same_whether_all_maps_are_asked_for_or_not():
     all_maps, mattes_alone = (model.window(frames, maps=maps) for maps in (True, False))
 
     assert undecided(all_maps.alpha).any()
-    assert torch.equal(mattes_alone.alpha, all_maps.alpha)
+    # To the last bit on most processors; on others products of another number of rows take another kernel.
+    torch.testing.assert_close(mattes_alone.alpha, all_maps.alpha, atol=1e-6, rtol=0)
