@@ -81,6 +81,6 @@ def test_settings_out_of_range_are_said_in_one_line(wrong: dict, said: str):
 
 def test_an_unknown_recipe_is_answered_with_those_there_are():
     with pytest.raises(
-        SettingsError, match="no recipe called paper: known are default, paper-image, paper-video"
+        SettingsError, match="no recipe called paper: known are default, lite, paper-image, paper-video"
     ):
         find_recipe("paper")
