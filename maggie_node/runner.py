@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -87,12 +87,12 @@ def run(
         overlap=overlap,
         with_scene=job.foreground,
     )
-    shot.require(sorted({seen for frame in shot.frames for seen in matter.influence(frame)}))
+    shot.require(_all(matter.influence, shot.frames))
     # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
     # automatic exposure is measured on: a started job reads plates frame by frame alone.
     _read_one(shot.guidance, shot.frames, matter.geometry)
     _ = matter.view.exposure_ev
-    for warning in shot.warnings:
+    for warning in (*shot.warnings, *_unmeasured(job, shot, matter)):
         emit(warning)
     return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap).run()
 
@@ -113,6 +113,22 @@ def _read_one(guidance: Guidance, frames: Sequence[int], geometry: Geometry) -> 
             return
     if first is not None:
         raise first
+
+
+def _all(frames_of: Callable[[int], Iterable[int]], frames: Iterable[int]) -> list[int]:
+    """What a function finds for any of some frames, ascending."""
+    return sorted({found for frame in frames for found in frames_of(frame)})
+
+
+def _unmeasured(job: MatteJob, shot: OpenShot, matter: ShotMatter) -> Iterator[Warning]:
+    """Warns of masks that no matte needs but that would say how large people are."""
+    missing = shot.guidance.missing(_all(matter.measured, shot.frames))
+    if missing and job.guidance_missing == "error":
+        yield Warning(
+            "missing-frames",
+            f"masks of frames {compact_frames(missing)} are missing: people are measured on the others, and "
+            "mattes of their segments may change when these masks come",
+        )
 
 
 class _Checkpoint:

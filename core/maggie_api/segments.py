@@ -7,7 +7,11 @@ it delivers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Optional, TypedDict
+
+from .settings import MatteSettings
 
 
 class SegmentRule(TypedDict):
@@ -27,6 +31,19 @@ SAMPLED_EVERY = 4
 """Frames from one whose guidance is measured to the next."""
 SMOOTHING_LOOK_AHEAD = 1
 """Frames more that temporal smoothing takes from."""
+AUTO_EXPOSURE_AT = (0, 12, 24)
+"""Indices of the frames that an automatic exposure is measured on, as far as the shot has them.
+
+All lie in its first second and are counted from its first frame, so frames that are appended to a shot of 25
+or more change nothing."""
+
+
+@dataclass(frozen=True)
+class InputFrames:
+    """Indices of the frames whose files some mattes depend on, ascending."""
+
+    plate: tuple[int, ...]
+    guidance: tuple[int, ...]
 
 
 def look_ahead(*, smooth: bool) -> int:
@@ -69,3 +86,35 @@ def needed(index: int, count: int, *, segment: Optional[int], warmup: int, ahead
     """Indices of every frame that the matte of the frame at `index` depends on; arguments as for `chain`."""
     start, end = chain(index, count, segment=segment, warmup=warmup, ahead=ahead)
     return range(start, start + last_needed(index - start, end - start + 1, ahead=ahead) + 1)
+
+
+def input_frames(wanted: Iterable[int], count: int, settings: MatteSettings) -> InputFrames:
+    """The frames whose plate and whose guidance the mattes at some indices may depend on.
+
+    The answer is the worker's own, unless only the model can give it: where `smooth` is auto it holds what a
+    model needs that smooths, and where `scale` is auto what one needs that enlarges small people. A model of
+    single images needs less.
+
+    Args:
+        wanted: indices of the mattes.
+        count: frames of the shot.
+        settings: of the matte.
+    """
+    rule: SegmentRule = {
+        "segment": settings.segment,
+        "warmup": settings.warmup_frames,
+        "ahead": look_ahead(smooth=settings.smooth != "none"),
+    }
+    # The first frame gives the shot its format.
+    plate, guidance = {0}, set()
+    if settings.exposure_ev == "auto":
+        plate.update(index for index in AUTO_EXPOSURE_AT if index < count)
+    if settings.data_window == "plate":  # it holds what any frame stores
+        plate.update(range(count))
+    for index in wanted:
+        reached = needed(index, count, **rule)
+        plate.update(reached)
+        guidance.update(reached)
+        if settings.scale == "auto":
+            guidance.update(sampled(*chain(index, count, **rule)))
+    return InputFrames(tuple(sorted(plate)), tuple(sorted(guidance)))

@@ -66,11 +66,6 @@ STRIP_ROWS = 32
 """Rows looked at together, few enough to stay in the processor's cache."""
 MIDDLE_GREY = 0.18
 """Scene-linear value auto-exposure brings the median to."""
-AUTO_EXPOSURE_AT = (0, 12, 24)
-"""Places in the shot of the frames auto-exposure is measured on, as far as the shot has them.
-
-All lie in its first second and are counted from its first frame, so frames that are appended to a shot of 25
-or more change nothing."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,7 @@ class PlateView:
             example_path: the file of the shot's first frame (need not exist); file rules look at its name,
                 and with the built-in configuration its header is asked too.
             auto_frames: gives a few (H, W, 3) frames of the shot in file colour, for exposure "auto": take
-                those at `AUTO_EXPOSURE_AT`. Called at most once.
+                those at `segments.AUTO_EXPOSURE_AT`. Called at most once.
 
         Raises:
             ColorError: no such configuration or colour space, or it cannot be converted.

@@ -157,6 +157,18 @@ def an_artists_day(folder: Path) -> dict:
     return report
 
 
+def a_short_range(folder: Path) -> dict:
+    """A mask is rendered for two frames of a shot of six."""
+    scene, run = bpy.context.scene, part("run")
+    plate_node(scene, folder)
+    scene.frame_end = 12
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "mattes")
+    add(shot, "MASK", "ben", mask=draw_mask("rough"))
+    run.start(part("masks").render(scene, part("read").shot_of(scene)), blocking=True)
+    return {"masks": sorted(file.name for file in (folder / "mattes").glob("*/guidance/*.exr"))}
+
+
 def the_same_job(folder: Path) -> dict:
     """A plate and two mask sequences in files, nothing more: what any host can be asked for."""
     scene = bpy.context.scene

@@ -65,6 +65,14 @@ def mask_plane(path: Path) -> np.ndarray:
         return np.array(opened.channels()["R"].pixels)
 
 
+def test_masks_are_rendered_where_people_are_measured_too(package: Path, project: Path):
+    report, _ = play("a_short_range", package, project, "5.0")
+
+    # 1001 and 1002 are asked for, smoothing takes from the two frames after them; 1005 is the second of the
+    # segment's frames in which people are measured.
+    assert report["masks"] == [f"ben.{number}.exr" for number in (1001, 1002, 1003, 1004, 1005)]
+
+
 @pytest.mark.parametrize("blender", HERE)
 def test_from_an_empty_file_to_a_farms_render(blender: str, package: Path, project: Path, tmp_path: Path):
     # With the default model once, else with a tiny one.

@@ -15,6 +15,9 @@ from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.frames import FileSource
 
+WHOLE_FRAME = MatteSettings(scale="off")
+"""Nobody is enlarged, so that nobody has to be measured."""
+
 
 @pytest.fixture(scope="module")
 def sequence(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
@@ -81,12 +84,12 @@ def test_a_shot_has_the_numbers_that_the_worker_counts_segments_in(
 @pytest.mark.parametrize(
     ("matted", "settings", "first", "last"),
     [
-        ([1060], MatteSettings(), 1045, 1062),  # its segment starts at 1049, the warm-up four frames earlier
-        ([1001], MatteSettings(), 1001, 1003),
-        ([1096, 1097], MatteSettings(), 1045, 1099),
-        ([1060], MatteSettings(segment_frames=10, warmup_frames=0), 1051, 1062),
-        ([1060], MatteSettings(segment_frames="whole"), 1001, 1062),
-        ([990, 1500], MatteSettings(), 1, 0),
+        ([1060], WHOLE_FRAME, 1045, 1062),  # its segment starts at 1049, the warm-up four frames earlier
+        ([1001], WHOLE_FRAME, 1001, 1003),
+        ([1096, 1097], WHOLE_FRAME, 1045, 1099),
+        ([1060], MatteSettings(segment_frames=10, warmup_frames=0, scale="off"), 1051, 1062),
+        ([1060], MatteSettings(segment_frames="whole", scale="off"), 1001, 1062),
+        ([990, 1500], WHOLE_FRAME, 1, 0),
     ],
 )
 def test_masks_are_rendered_for_what_the_mattes_depend_on(
@@ -95,6 +98,13 @@ def test_masks_are_rendered_for_what_the_mattes_depend_on(
     plate = tuple(range(1001, 1201))
 
     assert sequence.guidance_numbers(plate, matted, settings) == tuple(range(first, last + 1))
+
+
+def test_people_are_measured_on_masks_of_the_whole_segment(sequence: ModuleType):
+    found = sequence.guidance_numbers(tuple(range(1001, 1201)), [1060], MatteSettings(smooth="flow"))
+
+    # Frames of its segment, 1049 to 1096, and of the two after it.
+    assert found == (*range(1045, 1063), *range(1065, 1099, 4))
 
 
 def test_a_gap_in_the_plate_does_not_move_the_segments(sequence: ModuleType):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from support.shots import write_shot
 from support.tiny import tiny_model
 
 from maggie_api.errors import HostError, SettingsError
+from maggie_api.segments import InputFrames
 from maggie_api.sequences import parse_frames
 from maggie_api.settings import MatteSettings
 from maggie_core.guidance import MaskSequence, combine
@@ -96,46 +99,67 @@ def test_a_command_line_that_renders_is_known(line: str):
 
 
 @pytest.fixture(scope="module")
-def influence(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[set[int]]]:
-    """The frames that each matte of a shot of 30 frames depends on, as the core says."""
+def influence(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[InputFrames]]:
+    """The frames whose plate and guidance each matte of a shot of 30 frames depends on, as the core says."""
     written = write_shot(tmp_path_factory.mktemp("shot"), frames=range(1001, 1031), names=("ana",))
     guidance = combine([MaskSequence("ana", written.mask("ana"))])
 
-    def of(settings: MatteSettings, *, temporal: bool = True) -> list[set[int]]:
+    def of(settings: MatteSettings, *, temporal: bool = True) -> list[InputFrames]:
         model, plate = tiny_model(temporal=temporal), open_source(written.plate)
+        model = copy(model)
+        model.info = replace(model.info, person_px=(250, 576))
         matter = ShotMatter(model, plate, guidance, settings, shot_frames=written.frames)
-        return [set(matter.influence(frame)) for frame in written.frames]
+        found = []
+        for frame in written.frames:
+            reached = matter.influence(frame)
+            looked_at = sorted({*reached, *matter.measured(frame)})
+            found.append(InputFrames(tuple(sorted({1001, *reached})), tuple(looked_at)))
+        return found
 
     return of
 
 
-def needed(settings: MatteSettings) -> list[set[int]]:
+def needed(settings: MatteSettings) -> list[InputFrames]:
     """The frames that Nuke renders for each matte of a shot of 30 frames."""
-    return [set(frames.needed_frames([frame], 1001, 1030, settings)) for frame in range(1001, 1031)]
+    return [frames.input_frames([frame], 1001, 1030, settings) for frame in range(1001, 1031)]
 
 
 @pytest.mark.parametrize("segment", [8, 48, "whole"])
 @pytest.mark.parametrize("warmup", [0, 2, 4])
 @pytest.mark.parametrize("smooth", ["none", "flow"])
+@pytest.mark.parametrize("scale", ["auto", "off"])
 def test_what_is_rendered_is_what_a_matte_depends_on(
-    influence: Callable[..., list[set[int]]], segment: Any, warmup: int, smooth: Any
+    influence: Callable[..., list[InputFrames]], segment: Any, warmup: int, smooth: Any, scale: Any
 ):
-    settings = MatteSettings(segment_frames=segment, warmup_frames=warmup, smooth=smooth)
+    settings = MatteSettings(segment_frames=segment, warmup_frames=warmup, smooth=smooth, scale=scale)
 
     assert needed(settings) == influence(settings)
 
 
 @pytest.mark.parametrize("temporal", [True, False])
 def test_what_only_the_model_decides_is_rendered_for_every_model(
-    influence: Callable[..., list[set[int]]], temporal: bool
+    influence: Callable[..., list[InputFrames]], temporal: bool
 ):
     settings = MatteSettings(segment_frames=8)
 
     for rendered, used in zip(needed(settings), influence(settings, temporal=temporal), strict=True):
-        assert rendered >= used
+        assert set(rendered.plate) >= set(used.plate)
+        assert set(rendered.guidance) >= set(used.guidance)
 
 
 def test_only_what_a_frame_depends_on_is_rendered():
-    settings = MatteSettings(segment_frames=48, warmup_frames=4, smooth="flow")
+    settings = MatteSettings(segment_frames=48, warmup_frames=4, smooth="flow", scale="off")
 
-    assert frames.needed_frames([1100], 1001, 1200, settings) == list(range(1097 - 4, 1103))
+    found = frames.input_frames([1100], 1001, 1200, settings)
+
+    assert found.guidance == tuple(range(1097 - 4, 1103))
+    assert found.plate == (1001, *found.guidance)
+
+
+def test_people_are_measured_on_masks_of_the_whole_segment_and_light_on_plates_of_the_first_second():
+    settings = MatteSettings(segment_frames=48, warmup_frames=4, smooth="flow", exposure_ev="auto")
+
+    found = frames.input_frames([1100], 1001, 1200, settings)
+
+    assert found.guidance == (*range(1093, 1103), *range(1105, 1147, 4))
+    assert found.plate == (1001, 1013, 1025, *range(1093, 1103))

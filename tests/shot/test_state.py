@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from support.network_input import seen
 from support.tiny import disc, tiny_model, write_shot
 
+from maggie_api import segments
 from maggie_api.errors import GuidanceError
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.guidance import Pins
@@ -51,7 +53,8 @@ def matter(folder: Path, cache: StateCache | Path | None = None, *, chosen: Matt
     if isinstance(cache, Path):
         cache = StateCache(cache, limit_bytes=10**9)
     plate = open_source(folder / "plate.####.exr")
-    return ShotMatter(tiny_model(), plate, guidance, chosen, cache=cache, shot_frames=FRAMES, **more)
+    model = more.pop("model", None) or tiny_model()
+    return ShotMatter(model, plate, guidance, chosen, cache=cache, shot_frames=FRAMES, **more)
 
 
 def results(engine: ShotMatter, frames: Iterable[int] | None = None) -> dict[int, MatteResult]:
@@ -418,3 +421,23 @@ def test_a_pin_of_another_size_fails_its_frame_with_what_to_do(shot, tmp_path):
     failed = {frame: r.error for frame, r in found.items() if isinstance(r, FrameFailure)}
     assert set(failed) == {1005}
     assert "is 32x32 and the plate 64x64: a pin is delivered as it is" in str(failed[1005])
+
+
+@pytest.mark.parametrize("frame", [1012, 1018])
+def test_a_frame_needs_no_other_files_than_those_that_are_named_for_it(shot, tmp_path, frame):
+    """Hosts render these files and no others; among them masks in which small people are measured."""
+    model = copy(tiny_model())
+    model.info = replace(model.info, person_px=(60, 90))
+    chosen = replace(SETTINGS, working_px=64)
+    needed = segments.input_frames([FRAMES.index(frame)], len(FRAMES), chosen)
+    for index, name in [(i, "plate") for i in needed.plate] + [
+        (i, name) for i in needed.guidance for name in NAMES
+    ]:
+        (source,) = shot.glob(f"{name}.{FRAMES[index]}.*")
+        (tmp_path / source.name).symlink_to(source)
+
+    whole, alone = (matter(folder, chosen=chosen, model=model) for folder in (shot, tmp_path))
+
+    assert any(each.geometry != whole.geometry for each in whole.passes(frame))
+    np.testing.assert_array_equal(mattes(alone, [frame])[frame], mattes(whole, [frame])[frame])
+    assert len(needed.guidance) < len(FRAMES) / 2

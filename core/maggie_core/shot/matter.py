@@ -23,7 +23,7 @@ from maggie_api.segments import SegmentRule
 from maggie_api.sequences import compact_frames
 from maggie_api.settings import Detail, MatteSettings, Refine, Smooth
 from maggie_core import sparse
-from maggie_core.color import AUTO_EXPOSURE_AT, ColorSettings, PlateView
+from maggie_core.color import ColorSettings, PlateView
 from maggie_core.guidance import Guidance, Pins
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry, geometry_for
@@ -154,7 +154,7 @@ class ShotMatter:
         """The conversion of the plate's colours for the network."""
         s = self.settings
         colour = ColorSettings(s.ocio, s.colorspace, s.exposure_ev, s.highlights)
-        sample = [frame for i, frame in enumerate(self.shot_frames) if i in AUTO_EXPOSURE_AT]
+        sample = [frame for i, frame in enumerate(self.shot_frames) if i in segments.AUTO_EXPOSURE_AT]
         return PlateView(
             colour,
             example_path=self.plate.path(self.shot_frames[0]),
@@ -184,6 +184,13 @@ class ShotMatter:
         if (start, end) not in self._planned:
             self._planned[start, end] = self._plan(start, end)
         return self._planned[start, end]
+
+    def measured(self, frame: int) -> tuple[int, ...]:
+        """Frames whose guidance says where the network looks for the matte of `frame`, ascending."""
+        return () if self._scale == "off" else self._measured(*self._chain(self._index(frame)))
+
+    def _measured(self, start: int, end: int) -> tuple[int, ...]:
+        return tuple(self.shot_frames[i] for i in segments.sampled(start, end))
 
     def files(self, frame: int) -> dict[str, str]:
         """Digests of a frame's plate, guidance and pins as they are now, by kind."""
@@ -248,8 +255,7 @@ class ShotMatter:
         count = len(self.guidance.instances)
         if self._scale == "off":
             return plan_passes([], self.geometry, count=count, range_px=None)
-        looked_at = [self.shot_frames[i] for i in segments.sampled(start, end)]
-        extents = [self._reader.extents(frame) for frame in looked_at]
+        extents = [self._reader.extents(frame) for frame in self._measured(start, end)]
         return plan_passes(
             extents,
             self.geometry,

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .maggie_api import segments
-from .maggie_api.segments import SegmentRule
 from .maggie_api.sequences import as_sequence, expected_frames, parse_pattern
 from .maggie_api.settings import MatteSettings
 
@@ -77,13 +76,8 @@ def guidance_numbers(
         matted: numbers of the mattes.
     """
     shot = expected_frames(plate)
-    rule: SegmentRule = {
-        "segment": settings.segment,
-        "warmup": settings.warmup_frames,
-        "ahead": segments.look_ahead(smooth=True),  # which the worker decides when it knows the model
-    }
     places = [shot.index(number) for number in matted if number in shot]
-    wanted = {shot[at] for place in places for at in segments.needed(place, len(shot), **rule)}
+    wanted = {shot[at] for at in segments.input_frames(places, len(shot), settings).guidance}
     return tuple(number for number in plate if number in wanted)
 
 

@@ -11,6 +11,7 @@ from typing import Optional
 
 from maggie_api import segments
 from maggie_api.errors import SettingsError
+from maggie_api.segments import InputFrames
 from maggie_api.sequences import parse_frames
 from maggie_api.settings import MatteSettings
 
@@ -68,29 +69,16 @@ def _of_argument(text: str) -> Iterable[int]:
         return ()
 
 
-def needed_frames(wanted: Iterable[int], first: int, last: int, settings: MatteSettings) -> list[int]:
-    """Frames of a shot that the mattes of the wanted frames may depend on, ascending.
-
-    The answer is that of the worker, unless only the model can give it: then it holds all that some model
-    needs. A model may smooth mattes in time when the settings leave that to it, and a model of single images
-    needs no other frame at all.
+def input_frames(wanted: Iterable[int], first: int, last: int, settings: MatteSettings) -> InputFrames:
+    """Frames of a shot whose plate and guidance the mattes of the wanted frames may depend on.
 
     Args:
         wanted: frames of the shot.
         first, last: the shot's first and last frame; segments are counted from the first.
     """
-    ahead = segments.look_ahead(smooth=settings.smooth != "none")
-    found: set[int] = set()
-    for frame in wanted:
-        reached = segments.needed(
-            frame - first,
-            last - first + 1,
-            segment=settings.segment,
-            warmup=settings.warmup_frames,
-            ahead=ahead,
-        )
-        found.update(first + index for index in reached)
-    return sorted(found)
+    found = segments.input_frames([frame - first for frame in wanted], last - first + 1, settings)
+    plate, guidance = (tuple(first + index for index in each) for each in (found.plate, found.guidance))
+    return InputFrames(plate, guidance)
 
 
 def _is_whole(text: str) -> bool:

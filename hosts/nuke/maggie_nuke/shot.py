@@ -336,7 +336,7 @@ def _plan(
     folder = cache_folder(state)
     chosen = shot_frames(state, wanted)
     shift = 0 if _must_render(state, plate, 0) else plate.shift
-    reached = frames.needed_frames(chosen, plate.first, plate.last, state.matte)
+    reached = frames.input_frames(chosen, plate.first, plate.last, state.matte)
     renders: list[InputRender] = []
     paths: dict[str, str] = {}
     for each in inputs:
@@ -351,7 +351,8 @@ def _plan(
             )
         pattern = f"{folder}/{each.input}{'/%V' if view else ''}/{each.input}.%04d.exr"
         paths[each.input] = in_view(pattern, view)
-        numbers = tuple(frame + shift for frame in reached)
+        needed = reached.plate if each.input == PLATE else reached.guidance
+        numbers = tuple(frame + shift for frame in needed)
         channels = _channels(state, each, rows)
         renders.append(InputRender(each.input, paths[each.input], numbers, shift, channels, why, view))
     if renders and state.proxy:
