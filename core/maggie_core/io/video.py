@@ -19,6 +19,7 @@ from maggie_api.errors import FrameError
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
+from maggie_core.io.timecode import later_timecode, packed_timecode
 
 _UNKNOWN_MATRIX = 2
 _BT709, _BT601 = 1, 6
@@ -71,6 +72,11 @@ class MovieSource:
         return self._rate
 
     @property
+    def tags(self) -> tuple[int, int]:
+        """Primaries and transfer as the stream says them, in the codes of ITU-T H.273; 2 is unknown."""
+        return self._tags
+
+    @property
     def colorspace_hint(self) -> str:
         return str(self._path)
 
@@ -107,7 +113,7 @@ class MovieSource:
             except FFmpegError as error:
                 self._close()
                 raise self._unreadable(error, f" at frame {frame}") from error
-        return self._as_frame(image, channels)
+        return self._as_frame(image, position, channels)
 
     def close(self) -> None:
         with self._lock:
@@ -145,9 +151,12 @@ class MovieSource:
         """When each image is shown, in the stream's time base, and whether the file says so at all."""
         stream = self._stream()
         self._rate = Fraction(stream.average_rate) if stream.average_rate else None
+        self._tags = (int(stream.codec_context.color_primaries), int(stream.codec_context.color_trc))
+        self._timecode = self._first_timecode()
         aspect = stream.sample_aspect_ratio
         self._pixel_aspect = float(aspect) if aspect and aspect > 0 else 1.0
         has_alpha = any(part.is_alpha for part in stream.format.components) if stream.format else False
+        has_alpha = has_alpha or _decoder_with_alpha(stream) is not None
         self._channels = ("R", "G", "B", "A") if has_alpha else ("R", "G", "B")
         times = [
             packet.pts for packet in self._container.demux(stream) if packet.size and not packet.is_discard
@@ -156,6 +165,12 @@ class MovieSource:
         if None in times or len(set(times)) != len(times):
             return list(range(len(times))), False
         return sorted(times), True
+
+    def _first_timecode(self) -> str | None:
+        """Timecode of the first picture, of the file or of any of its streams."""
+        said = [self._container.metadata, *(stream.metadata for stream in self._container.streams)]
+        texts = [text for entries in said for key, text in entries.items() if key.lower() == "timecode"]
+        return next((text for text in texts if packed_timecode(text)), None)
 
     def _decode(self, position: int) -> Any:
         ahead = position - self._next
@@ -180,8 +195,17 @@ class MovieSource:
         elif self._next or self._decoder is not None:
             self._close()
             stream = self._stream()
-        self._decoder = self._container.decode(stream)
+        self._decoder = self._pictures(stream)
         self._next = 0
+
+    def _pictures(self, stream: Any) -> Iterator[Any]:
+        name = _decoder_with_alpha(stream)
+        if name is None:
+            yield from self._container.decode(stream)
+            return
+        decoder: Any = av.CodecContext.create(name, "r")
+        for packet in self._container.demux(stream):
+            yield from decoder.decode(packet if packet.size else None)
 
     def _advance(self, position: int) -> Any:
         """Decode up to the wanted image; None when the stream goes past it or ends."""
@@ -201,7 +225,7 @@ class MovieSource:
             return self._next
         return bisect_left(self._times, image.pts)
 
-    def _as_frame(self, image: Any, channels: Sequence[str] | None) -> Frame:
+    def _as_frame(self, image: Any, position: int, channels: Sequence[str] | None) -> Frame:
         pixels = _rgb(image, len(self._channels) == 4)
         turns = round((image.rotation or 0) / 90) % 4
         aspect = 1 / self._pixel_aspect if turns % 2 else self._pixel_aspect
@@ -213,6 +237,9 @@ class MovieSource:
         metadata: dict[str, Any] = {}
         if self._rate is not None:
             metadata["FramesPerSecond"] = (self._rate.numerator, self._rate.denominator)
+            if self._timecode is not None:
+                later = later_timecode(self._timecode, position, self._rate)
+                metadata["smpte:TimeCode"] = packed_timecode(later)
         return Frame(pixels, names, window, window, aspect, metadata, code_max=_code_max(image))
 
     def _named(self, channels: Sequence[str]) -> tuple[str, ...]:
@@ -221,6 +248,16 @@ class MovieSource:
             if name not in self._channels:
                 raise FrameError(f"{self._path} has no channel '{asked}': it has {', '.join(self._channels)}")
         return names
+
+
+def _decoder_with_alpha(stream: Any) -> str | None:
+    """The decoder that a stream's alpha needs; None where FFmpeg's own choice will do.
+
+    In WebM the alpha of VP8 and VP9 is a second stream inside, which libvpx alone decodes.
+    """
+    tagged = any(key.lower() == "alpha_mode" and text == "1" for key, text in stream.metadata.items())
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    return name if tagged and name in av.codecs_available else None
 
 
 def _code_max(image: Any) -> float:
@@ -250,4 +287,10 @@ def _rgb(image: Any, with_alpha: bool) -> np.ndarray:
         | Interpolation.BITEXACT
     )
     converted = image.reformat(format=target, interpolation=exact, dst_color_range=_FULL)
-    return converted.to_ndarray().astype(np.float32) / np.float32(top)
+    codes = converted.to_ndarray()
+    pixels = codes.astype(np.float32) / np.float32(top)
+    if with_alpha and top > 255:
+        # FFmpeg shifts an alpha of fewer bits up without filling the low ones: opaque would be below 1.
+        bits = min(part.bits for part in image.format.components if part.is_alpha)
+        pixels[..., 3] = codes[..., 3] / np.float32((2**bits - 1) << (16 - bits))
+    return pixels
