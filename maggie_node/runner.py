@@ -34,6 +34,7 @@ from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
 from maggie_core.mattes.provenance import left_out, remove_mattes, stored_files
 from maggie_core.model import MatteModel, licence_of, load_model
+from maggie_core.runtime.precision_speed import cpu_speed
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
 from maggie_node import __version__
@@ -92,9 +93,20 @@ def run(
     # automatic exposure is measured on: a started job reads plates frame by frame alone.
     _read_one(shot.guidance, shot.frames, matter.geometry)
     _ = matter.view.exposure_ev
-    for warning in (*shot.warnings, *_unmeasured(job, shot, matter)):
+    for warning in (*shot.warnings, *_unmeasured(job, shot, matter), *_slow_precision(job, model)):
         emit(warning)
     return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap).run()
+
+
+def _slow_precision(job: MatteJob, model: MatteModel) -> Iterator[Warning]:
+    """A warning where a number format was asked for in which this machine's CPU is slower than in fp32."""
+    if job.precision in ("bf16", "fp16") and model.device.type == "cpu":
+        speed = cpu_speed(job.precision)
+        if speed.is_slower:
+            yield Warning(
+                "slow-precision",
+                f"--precision {speed.precision} takes {speed} on this machine: leave it out, or take fp32",
+            )
 
 
 def _read_one(guidance: Guidance, frames: Sequence[int], geometry: Geometry) -> None:

@@ -196,7 +196,9 @@ class RunSettings:
     )
     device: str = option("auto", "Where the network computes; auto takes a GPU if there is one.")
     precision: Precision = option(
-        "auto", "Number format the network computes in; auto: as the device does it best."
+        "auto",
+        "Number format the network computes in; auto: bf16 on a GPU that has it, fp32 on any CPU, so that a "
+        "farm's frames are alike.",
     )
     commercial: bool = option(False, "Refuse weights whose licence does not allow commercial work.")
     resume: bool = option(

@@ -14,6 +14,8 @@ from support.shots import TinyShot, write_image, write_shot
 
 from maggie_api.events import Finished, FrameDone, FrameFailed, Started, Warning, from_line
 from maggie_core.mattes import explain, read_mattes
+from maggie_core.runtime.precision_speed import PrecisionSpeed
+from maggie_node import runner
 
 
 def frames_written(folder: Path) -> list[int]:
@@ -369,3 +371,32 @@ def test_nan_in_the_plate_is_mended_for_the_network_and_reported(
     assert frame.repairs is not None
     assert frame.repairs.nan == 3
     assert np.isfinite(read_mattes(tmp_path / "m.1002.exr")[0]["ana"]).all()
+
+
+@pytest.mark.parametrize("ms", [0.5, 3.0])
+def test_a_slower_number_format_is_used_as_asked_and_said(
+    command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path, monkeypatch, ms: float
+):
+    monkeypatch.setattr(runner, "cpu_speed", lambda kind: PrecisionSpeed(kind, ms=ms, fp32_ms=1.5))
+
+    result = command(
+        *("matte", shot.plate, "-o", tmp_path / "m.####.exr", *shot.guidance, "--json", "--frames", "1001"),
+        *("--model", tiny_model, "--device", "cpu", "--precision", "bf16"),
+    )
+
+    events = events_of(result.stdout)
+    said = [event.text for event in events if isinstance(event, Warning)]
+    (started,) = [event for event in events if isinstance(event, Started)]
+    assert started.effective.precision == "bf16"
+    assert (len(said) == 1 and "--precision bf16 takes 2 times the time of fp32" in said[0]) == (ms > 1.5)
+
+
+def test_auto_is_float32_on_every_cpu(command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path):
+    """However fast bfloat16 is: the machines of a farm share a shot."""
+    result = command(
+        *("matte", shot.plate, "-o", tmp_path / "m.####.exr", *shot.guidance, "--json", "--frames", "1001"),
+        *("--model", tiny_model, "--device", "cpu"),
+    )
+
+    (started,) = [event for event in events_of(result.stdout) if isinstance(event, Started)]
+    assert (started.effective.precision, explain(tmp_path / "m.1001.exr")["precision"]) == ("fp32", "fp32")

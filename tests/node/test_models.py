@@ -65,6 +65,10 @@ def test_doctor_finds_everything_a_job_needs(command: Command):
     assert report["problems"] == []
     assert result.exit_code == 0
     assert report["files"]["EXR"] == "writes and reads"
+    assert report["precision"]["auto takes"] in ("fp32", "bf16")
+    assert (
+        report["precision"]["auto takes"] == "bf16" or "times the time of fp32" in report["precision"]["bf16"]
+    )
     assert "cg-config-v2.2.0" in report["color"]["configuration"]
 
 

@@ -61,23 +61,34 @@ def load_model(
             once from the Hugging Face hub and cached), a `.safetensors` file, a folder with a `config.json`,
             or a pickled checkpoint (read with `weights_only=True`).
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
-        precision: of the dense stages. `auto` is float32 on a CPU and bfloat16 or float32 elsewhere.
+        precision: of the dense stages, as in `choose_precision`.
         instances: all of them in one pass, or each in a pass of its own (`PerInstanceModel`), for comparison.
 
     Raises:
         ModelError: unknown name, no such file, damaged file, foreign or unsound weights, device not there.
     """
-    chosen, kind = choose_device(device), precision
+    chosen = choose_device(device)
     weights = find_weights(spec)
-    if kind == "auto":
-        kind = "bf16" if chosen.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     if chosen.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False  # float32 is float32
     with ThreadPoolExecutor(1, "file-digest") as pool:  # beside the building, which takes longer
         checksum = pool.submit(_sha256, weights)
         model = from_state_dict(read_state(weights), metadata=read_metadata(weights), instances=instances)
         model.info = replace(model.info, **_about(spec, weights), sha256=checksum.result())
-    return model.to(chosen, kind)
+    return model.to(chosen, choose_precision(precision, chosen))
+
+
+def choose_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16", "fp16"]:
+    """The number format that takes effect on a device.
+
+    `auto` is bfloat16 on a CUDA device that has it in hardware (emulated it is slower), and else float32.
+    On a CPU it is float32 even where bfloat16 is measured to be faster (`runtime.precision_speed`): a
+    measurement would give frames of one shot two formats on two machines of a farm.
+    """
+    if precision != "auto":
+        return precision
+    is_fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if is_fast else "fp32"
 
 
 def from_state_dict(
