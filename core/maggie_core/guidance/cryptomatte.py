@@ -112,8 +112,7 @@ class CryptomatteSequence:
         """Union of the manifests over the shot."""
         union: dict[str, int] = {}
         parsed: set[tuple[str | None, str | None]] = set()
-        for frame in self._files.among(self._shot):
-            layer = self._layer_at(frame)
+        for frame, layer in self._files.learn(self._files.among(self._shot), self._layer_at):
             source = (layer.manifest_json, layer.manifest_file)
             if source not in parsed:
                 parsed.add(source)
@@ -127,24 +126,22 @@ class CryptomatteSequence:
 
     def _ids_of_shot(self, *, pairs: int | None, least: float) -> set[int]:
         """Ids that cover at least `least` of some pixel of the shot, looking at so many pairs."""
-        found: set[int] = set()
-        for frame in self._files.among(self._shot):
+
+        def ids_of(frame: int) -> set[int]:
+            found: set[int] = set()
             for id_channel, coverage_channel in self._layer_at(frame).ranks[:pairs]:
                 image = self._files.read(frame, channels=(id_channel, coverage_channel))
                 covered = image.pixels[..., 1] >= least
                 found |= set(np.unique(ids_in(image.pixels[..., 0])[covered]).tolist())
-        return found - {0}
+            return found
+
+        found = self._files.learn(self._files.among(self._shot), ids_of)
+        return set[int]().union(*(ids for _, ids in found)) - {0}
 
     @cached_property
     def _layer_name(self) -> str:
-        """The Cryptomatte in use, chosen once from the first file."""
-        first = self._files.among(self._shot)[0]
-        layers = crypto_layers(*self._files.header(first))
-        if not layers:
-            raise GuidanceError(
-                f"{self._files.path(first)} has no Cryptomatte: "
-                "give the EXR the renderer wrote, with its channels and metadata"
-            )
+        """The Cryptomatte in use, chosen once from the first file that has one."""
+        first, layers = next(self._files.learn(self._files.among(self._shot), self._layers_of))
         if self._layer is not None:
             return _named(self._layer, layers)
         fitting = [name for name, layer in layers.items() if self._holds_all(layer, first)] or list(layers)
@@ -154,6 +151,15 @@ class CryptomatteSequence:
         raise GuidanceError(
             f"{self._files.path(first)} has the Cryptomattes {listing(fitting)}: say which, as SEQUENCE:LAYER"
         )
+
+    def _layers_of(self, frame: int) -> dict[str, CryptoLayer]:
+        layers = crypto_layers(*self._files.header(frame))
+        if not layers:
+            raise GuidanceError(
+                f"{self._files.path(frame)} has no Cryptomatte: "
+                "give the EXR the renderer wrote, with its channels and metadata"
+            )
+        return layers
 
     def _holds_all(self, layer: CryptoLayer, frame: int) -> bool:
         if self._wanted is None:

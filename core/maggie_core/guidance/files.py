@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from maggie_api.errors import FrameError, GuidanceError
 from maggie_core.image.frame import Frame
 from maggie_core.io.frames import open_source
 from maggie_core.io.image import list_parts
 
+V = TypeVar("V")
+
+
+class UnreadableMaskError(GuidanceError):
+    """A file of masks that is there cannot be read."""
+
 
 class GuidanceFiles:
-    """Images by frame number. Every error in reading one is a `GuidanceError`."""
+    """Images by frame number. Every error in reading one is an `UnreadableMaskError`."""
 
     def __init__(self, pattern: str | Path) -> None:
-        with _as_guidance():
+        try:
             self._source = open_source(pattern)
+        except FrameError as error:
+            raise GuidanceError(str(error)) from error
         self.pattern = str(pattern)
         self.still = len(self._source.frames) == 1 and Path(pattern).is_file()
 
@@ -38,13 +46,33 @@ class GuidanceFiles:
             return self.stored
         return tuple(frame for frame in self.stored if frame in shot) or self.stored
 
+    def learn(self, frames: Iterable[int], look: Callable[[int], V]) -> Iterator[tuple[int, V]]:
+        """What `look` finds in each of `frames`. A file that cannot be used has no say: the frame that needs
+        it tells why.
+
+        Raises:
+            GuidanceError: none of the files can be used; why not the first.
+        """
+        reason: GuidanceError | None = None
+        learnt = False
+        for frame in frames:
+            try:
+                found = look(frame)
+            except GuidanceError as error:
+                reason = reason or error
+                continue
+            learnt = True
+            yield frame, found
+        if reason is not None and not learnt:
+            raise reason
+
     def path(self, frame: int) -> Path:
         """File that serves `frame`."""
         return Path(self._source.path(self._stored(frame)))
 
     def header(self, frame: int) -> tuple[tuple[str, ...], dict[str, Any]]:
         """(channels, metadata) of the file that serves `frame`, of all its parts together."""
-        with _as_guidance():
+        with _told():
             parts = list_parts(self.path(frame))
         metadata: dict[str, Any] = {}
         for part in reversed(parts):
@@ -53,18 +81,18 @@ class GuidanceFiles:
 
     def channel_types(self, frame: int) -> dict[str, str]:
         """Stored type (`half`, `float`, ...) of every channel."""
-        with _as_guidance():
+        with _told():
             parts = list_parts(self.path(frame))
         return {c: kind for part in parts for c, kind in zip(part.channels, part.types, strict=True)}
 
     def read(self, frame: int, *, channels: Sequence[str] | None = None) -> Frame:
         """Image that serves `frame`."""
-        with _as_guidance():
+        with _told():
             return self._source.read(self._stored(frame), channels=channels)
 
     def digest(self, frame: int) -> str:
         """Text that changes with the content of the file used for `frame`."""
-        with _as_guidance():
+        with _told():
             return self._source.digest(self._stored(frame))
 
     def _stored(self, frame: int) -> int:
@@ -72,8 +100,8 @@ class GuidanceFiles:
 
 
 @contextmanager
-def _as_guidance() -> Iterator[None]:
+def _told() -> Iterator[None]:
     try:
         yield
-    except FrameError as error:
-        raise GuidanceError(str(error)) from error
+    except (FrameError, OSError) as error:
+        raise UnreadableMaskError(str(error)) from error

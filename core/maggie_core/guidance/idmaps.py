@@ -97,14 +97,11 @@ class IdMapSequence:
     def _seen(self) -> _Seen:
         """Ids of the whole shot, read once: the list of instances is the same at every frame."""
         coloured, grey, colour = False, set[int](), set[int]()
-        for frame in self._files.among(self._shot):
-            image = self._files.read(frame)
-            planes = self._planes(image)
-            has_colour = bool((planes != planes[..., :1]).any())
-            if not has_colour:
-                grey |= set(np.unique(self._decode(image, frame, coloured=False)).tolist())
-            if planes.shape[-1] == 3:
-                colour |= set(np.unique(self._decode(image, frame, coloured=True)).tolist())
+        for frame, (has_colour, as_grey, as_colour) in self._files.learn(
+            self._files.among(self._shot), self._values
+        ):
+            grey |= as_grey
+            colour |= as_colour
             coloured = coloured or has_colour
             found = {n for n in (colour if coloured else grey) if n > 0}
             if len(found) > MOST_IDS:
@@ -113,6 +110,18 @@ class IdMapSequence:
                     "write whole ids without filtering, to PNG or EXR"
                 )
         return _Seen(coloured, tuple(sorted(n for n in (colour if coloured else grey) if n > 0)))
+
+    def _values(self, frame: int) -> tuple[bool, set[int], set[int]]:
+        """Whether a file is in colour, its ids read as grey, and as colours: empty where it cannot be so."""
+        image = self._files.read(frame)
+        planes = self._planes(image)
+        has_colour = bool((planes != planes[..., :1]).any())
+        as_grey, as_colour = set[int](), set[int]()
+        if not has_colour:
+            as_grey = set(np.unique(self._decode(image, frame, coloured=False)).tolist())
+        if planes.shape[-1] == 3:
+            as_colour = set(np.unique(self._decode(image, frame, coloured=True)).tolist())
+        return has_colour, as_grey, as_colour
 
     def _decode(self, image: Frame, frame: int, *, coloured: bool) -> np.ndarray:
         """Ids as (h0, w0) int64."""

@@ -87,8 +87,8 @@ class LayerSequence:
     @cached_property
     def _names(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
-        for frame in self._files.among(self._shot):
-            found |= dict.fromkeys(layered_instances(*self._files.header(frame)))
+        for _, header in self._files.learn(self._files.among(self._shot), self._files.header):
+            found |= dict.fromkeys(layered_instances(*header))
         if not found:
             raise GuidanceError(
                 f"{self._files.pattern} has no layer that could be a mask: "

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from maggie_api.errors import InputError
 from maggie_core.guidance.channels import alpha_index, mask_channels, named_channels
 from maggie_core.guidance.files import GuidanceFiles
 from maggie_core.guidance.source import Mask, coverage_of
@@ -23,8 +22,8 @@ class MaskSequence:
     Without a named channel the mask is the lone channel; else the alpha, unless it is 1 everywhere;
     else the brightest of R, G and B, so that a mask painted in a colour is as good as a white one.
     Which of them, and whether integers 0 and 1 mean 0 and full coverage, is decided once for the whole
-    sequence from its first, middle and last file, and on until one is not empty; one that cannot be read
-    has no say in it.
+    sequence from its first, middle and last file, and on until one is not empty; one that cannot be
+    used has no say in it.
     """
 
     def __init__(
@@ -86,6 +85,10 @@ class MaskSequence:
             return image.pixels, wanted
         return image.pixels[..., [image.channels.index(c) for c in wanted]], wanted
 
+    def _look(self, frame: int) -> tuple[Frame, np.ndarray, tuple[str, ...]]:
+        image = self._files.read(frame)
+        return image, *self._candidates(image)
+
     @cached_property
     def _coding(self) -> tuple[bool, float]:
         """(whether the alpha is the mask, what full coverage is stored as)."""
@@ -93,19 +96,14 @@ class MaskSequence:
         typical = [stored[0], stored[len(stored) // 2], stored[-1]]
         uses_alpha, peak, smallest_code = False, 0.0, None
         looked_at = 0
-        for frame in dict.fromkeys([*typical, *stored]):
-            if looked_at >= _LEARNT_FROM and peak > 0:
-                break
-            try:
-                image = self._files.read(frame)
-            except (InputError, OSError):  # said by the frames that need it
-                continue
+        for _, (image, pixels, channels) in self._files.learn(dict.fromkeys([*typical, *stored]), self._look):
             looked_at += 1
-            pixels, channels = self._candidates(image)
             alpha = alpha_index(channels)
             if alpha is not None and len(channels) > 1:
                 uses_alpha = uses_alpha or bool((pixels[..., alpha] != 1.0).any())
             smallest_code = 1 / image.code_max if image.code_max else None
             peak = max(peak, float(coverage_of(self._plane(image, uses_alpha=uses_alpha)).max()))
+            if looked_at >= _LEARNT_FROM and peak > 0:
+                break
         holds_0_and_1 = smallest_code is not None and abs(peak / smallest_code - 1) < 1e-3
         return uses_alpha, smallest_code if smallest_code and holds_0_and_1 and not self._exact else 1.0
