@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from maggie_api import job as jobs
 from maggie_api.errors import FrameError, SettingsError
 from maggie_api.events import Warning
-from maggie_api.job import MatteJob
+from maggie_api.job import NAME_BYTES, MatteJob
 from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_api.sequences import parse_pattern
 from maggie_api.settings import MatteFile, MatteSettings, settings_of
@@ -81,8 +82,8 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     """
     settings, files = settings_of(MatteSettings, job), settings_of(MatteFile, job)
     plate = open_source(job.plate)
-    shot_frames = parse_frames(job.shot_frames) if job.shot_frames else plate.expected
-    asked = parse_frames(job.frames) if job.frames else shot_frames
+    shot_frames = plate.expected if job.shot_frames is None else parse_frames(job.shot_frames)
+    asked = shot_frames if job.frames is None else parse_frames(job.frames)
     outside = sorted(set(asked) - set(shot_frames))
     if outside:
         raise FrameError(
@@ -160,6 +161,7 @@ def _check_output(job: MatteJob, frames: Sequence[int], slugs: Sequence[str]) ->
     """Check, before hours are spent, that the mattes have their own names and a folder to be written in."""
     single = len(frames) == 1
     paths = [expand_output(job.output, frame, single=single) for frame in frames]
+    _check_lengths(_outputs(paths[-1:], slugs if job.layout == "files" else ()))
     check_outputs(_outputs(paths, (*slugs, *EXTRA_LAYERS)), _inputs(job), said=job.output)
     try:
         paths[0].parent.mkdir(parents=True, exist_ok=True)
@@ -167,6 +169,16 @@ def _check_output(job: MatteJob, frames: Sequence[int], slugs: Sequence[str]) ->
             pass
     except OSError as error:
         raise cannot_write(paths[0], (error.strerror or str(error)).lower()) from error
+
+
+def _check_lengths(outputs: Iterable[Path]) -> None:
+    for output in outputs:
+        length = len(os.fsencode(output.name))
+        if length > NAME_BYTES:
+            raise SettingsError(
+                f"output {output} has a name of {length} bytes: {NAME_BYTES} are the most; shorten -o or the "
+                "instance's name"
+            )
 
 
 def _outputs(paths: Iterable[Path], slugs: Sequence[str]) -> Iterator[Path]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Optional, Union
+from typing import Any, Literal, Optional, Union
 
 from . import serialization
 from .errors import DocumentError, JobError, SettingsError
@@ -113,11 +115,16 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
     schema: Literal["maggie-job/1"] = SCHEMA
 
     def __post_init__(self) -> None:
+        for name, text in _texts(self):
+            _check_text(name, text)
         for name in ("plate", "output"):
             if not getattr(self, name).strip():
                 raise JobError(f'job: field "{name}" is empty: name a sequence or a file')
         if not self.guidance:
-            raise JobError("job: no guidance: give at least one mask, layered file, id map or Cryptomatte")
+            raise JobError(
+                "job: no guidance: give at least one mask, layered file, id map or Cryptomatte "
+                "(--guidance, --guidance-layers, --id-map, --cryptomatte)"
+            )
         for i, source in enumerate(self.guidance):
             if not source.sequence.strip():
                 raise JobError(f'job: field "guidance[{i}].sequence" is empty: name a sequence or a file')
@@ -189,7 +196,7 @@ def read_job(path: Path) -> MatteJob:
         JobError: the file cannot be read or does not hold a job.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows begin a file with a mark
     except OSError as error:
         raise JobError(f"{path}: {error.strerror or error}: give a job document") from None
     except UnicodeDecodeError:
@@ -205,6 +212,51 @@ def write_job(job: MatteJob, path: Path) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_PATHS = frozenset(("plate", "output", "sequence", "model", "ocio", "cache"))
+"""Fields that hold a path, or may."""
+NAME_BYTES = 255
+"""Longest name in a folder, on every file system in use."""
+_PATH_BYTES = 4096
+"""Longest path that a system call takes."""
+
+
+def _texts(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """(full name of the field, text) of every text in a job."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from _texts(item, f"{field}[{i}]")
+    elif dataclasses.is_dataclass(value):
+        for each in dataclasses.fields(value):
+            yield from _texts(getattr(value, each.name), f"{field}.{each.name}" if field else each.name)
+
+
+def _check_text(field: str, text: str) -> None:
+    """Check that no file system and no file refuses a text of a job.
+
+    Raises:
+        JobError: it has a zero byte or half of a surrogate pair, or is a path that is too long; or it is the
+            output and has a line break in it.
+    """
+    is_path = field.rpartition(".")[2] in _PATHS
+    try:
+        # A file's name may be no UTF-8; its bytes are then held by the second halves of surrogate pairs.
+        stored = text.encode("utf-8", "surrogateescape" if is_path else "strict")
+    except UnicodeEncodeError:
+        raise JobError(f'job: field "{field}" has half of a surrogate pair in it: write it as text') from None
+    if b"\0" in stored:
+        raise JobError(f'job: field "{field}" has a zero byte in it: write it as text')
+    if field == "output" and any(ord(letter) < 32 for letter in text):
+        raise JobError('job: field "output" has a line break or a control character in it: leave it out')
+    longest = max(len(name) for name in re.split(rb"[/\\]", stored))
+    if is_path and (longest > NAME_BYTES or len(stored) > _PATH_BYTES):
+        raise JobError(
+            f'job: field "{field}" is a path of {len(stored)} bytes with a name of {longest}: '
+            f"{_PATH_BYTES} and {NAME_BYTES} are the most that there may be"
+        )
 
 
 def _named(error: SettingsError) -> str:

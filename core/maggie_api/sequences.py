@@ -1,7 +1,9 @@
 """How sequences and frame ranges are written: `plate.####.exr`, `plate.%04d.exr`, `1001-1100x2,1200`.
 
-One `#` (or `@`) stands for one digit, as in Nuke and RV; `%04d` and `$F4` are read too. Ranges follow the
-grammar of fileseq: `1-10x2` every second frame, `1-10y2` the others, `1-10:2` the same frames as `1-10x2`.
+One `#` (or `@`) stands for one digit, as in Nuke and RV; `%04d` and `$F4` are read too. A lone `#` or `@`
+beside another token is a letter of the name (`SC#01_####.exr`). Ranges follow the grammar of fileseq:
+`1-10x2` every second frame, `1-10y2` the others, `1-10:2` the same frames as `1-10x2`. In a name a range
+stands before the token and after a dot, or begins the name: in `cam1-3####.exr` the digits are the camera's.
 """
 
 from __future__ import annotations
@@ -13,20 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
 
-from .errors import SettingsError
+from .errors import FrameError, SettingsError
 
 MOVIE_SUFFIXES = frozenset(
     {".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".mts", ".ts"}
 )
 """Endings of files that hold a movie, lower case."""
-MAX_FRAMES = 10_000_000
-"""Most frames that one range may name; more is a slip of the pen."""
+MAX_FRAMES = 1_000_000
+"""Most frames that a range may name, eleven hours of film; more is a slip of the pen."""
+MAX_GAP = 100_000
+"""Most frames that may be missing between two files, over an hour of film; what lies further off is a stray
+file, such as one that ends in a date."""
+MAX_DIGITS = 255
+"""Most digits a frame number is padded to: no file's name is longer."""
 TOKEN = re.compile(r"#+|@+|%0?\d*d|\$F\d*")
 """Where a sequence's name has its frame number."""
-_NUMBER = r"-?\d+"
-_RANGE = re.compile(rf"({_NUMBER})(?:-({_NUMBER})(?:([xy:])(\d+))?)?")
+_NUMBER = r"-?\d{1,15}"  # so many digits survive the floating-point numbers of other programs' JSON
+_RANGE = re.compile(rf"({_NUMBER})(?:-({_NUMBER})(?:([xy:])(\d{{1,15}}))?)?")
 _RANGE_IN_NAME = re.compile(
-    rf"(?:{_NUMBER}-{_NUMBER}(?:[xy:]\d+)?|{_NUMBER}(?=,))(?:,{_NUMBER}(?:-{_NUMBER}(?:[xy:]\d+)?)?)*$"
+    rf"(?:^|(?<=\.))(?:{_NUMBER}-{_NUMBER}(?:[xy:]\d+)?|{_NUMBER}(?=,))"
+    rf"(?:,{_NUMBER}(?:-{_NUMBER}(?:[xy:]\d+)?)?)*$"
 )
 _NUMBER_AT_END = re.compile(r"(?:\.(-?\d+)|_(\d{3,6}))$")
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
@@ -49,24 +57,23 @@ def parse_frames(text: str) -> tuple[int, ...]:
     Raises:
         SettingsError: not a range of whole frames, an empty one, or one of more than `MAX_FRAMES`.
     """
+    shown = text if len(text) <= 60 else f"{text[:60]}..."
     frames: set[int] = set()
-    for part in text.split(",") if text.strip() else ():
+    for part in text.split(","):
         found = _RANGE.fullmatch(part.strip())
-        if found is None:
-            frames.clear()
-            break
+        step = int(found[4] or 1) if found else 0
+        if found is None or step == 0:
+            raise SettingsError(
+                f"'{shown}' is no frame range: write it like 1001-1100, 1001-1100x2 or 1001,1005-1009"
+            )
         first, last = int(found[1]), int(found[2] or found[1])
-        step = int(found[4] or 1)
-        if step == 0 or abs(last - first) >= MAX_FRAMES:
-            frames.clear()
-            break
+        if abs(last - first) >= MAX_FRAMES or len(frames) > MAX_FRAMES:
+            raise SettingsError(f"'{shown}' names more than {MAX_FRAMES} frames: write a shorter range")
         whole = range(first, last + 1) if first <= last else range(first, last - 1, -1)
         chosen = set(whole[::step])
         frames |= set(whole) - chosen if found[3] == "y" else chosen
     if not frames:
-        raise SettingsError(
-            f"'{text}' is no frame range: write it like 1001-1100, 1001-1100x2 or 1001,1005-1009"
-        )
+        raise SettingsError(f"'{shown}' names no frame: every step of y1 is left out")
     return tuple(sorted(frames))
 
 
@@ -86,16 +93,38 @@ def compact_frames(frames: Iterable[int]) -> str:
     return ",".join(parts)
 
 
-def expected_frames(frames: Sequence[int]) -> range:
+def expected_frames(frames: Sequence[int], *, name: str = "the sequence") -> range:
     """The frames of the shot whose files these are, those of gaps too; in steps where every step is the same.
 
     Segments are counted in these.
 
     Args:
         frames: numbers of the files, ascending, at least one.
+        name: of the sequence, for the message.
+
+    Raises:
+        FrameError: more than `MAX_GAP` frames are missing in one gap.
     """
-    steps = {after - before for before, after in zip(frames, frames[1:])}
-    return range(frames[0], frames[-1] + 1, steps.pop() if len(steps) == 1 else 1)
+    steps = [after - before for before, after in zip(frames, frames[1:])]
+    if len(set(steps)) > 1 and max(steps) > MAX_GAP:
+        raise FrameError(
+            f"{name} has the frames {_some(frames)}, with a gap of {max(steps) - 1} frames: if a stray file "
+            "is among them, say which frames the shot has, such as --shot-frames "
+            f"{_some(_largest_group(frames))}"
+        )
+    return range(frames[0], frames[-1] + 1, steps[0] if len(set(steps)) == 1 else 1)
+
+
+def _largest_group(frames: Sequence[int]) -> Sequence[int]:
+    """Those of the frames that lie together: most of them, and no gap above `MAX_GAP`."""
+    ends = [i for i in range(1, len(frames)) if frames[i] - frames[i - 1] > MAX_GAP]
+    groups = [frames[i:j] for i, j in zip([0, *ends], [*ends, len(frames)])]
+    return max(groups, key=len)
+
+
+def _some(frames: Sequence[int]) -> str:
+    shown = compact_frames(frames)
+    return shown if len(shown) <= 80 else f"{frames[0]}-{frames[-1]}"
 
 
 def frame_runs(frames: Iterable[int]) -> list[tuple[int, int]]:
@@ -157,27 +186,36 @@ def parse_pattern(pattern: Pathlike) -> Optional[SequencePattern]:
     """Take a sequence's name apart; None when it has no frame token and so names one file.
 
     Raises:
-        SettingsError: more than one frame token.
+        SettingsError: several names for the frame number, or one padded to more than `MAX_DIGITS`.
     """
     folder, name = Path(pattern).parent, Path(pattern).name
-    tokens = TOKEN.findall(name)
-    if not tokens:
+    token = _token(name)
+    if token is None:
         return None
-    if len(tokens) > 1:
-        raise SettingsError(
-            f"{pattern} has {len(tokens)} frame tokens: one is needed, such as plate.####.exr"
-        )
-    prefix, suffix = name.split(tokens[0])
+    prefix, suffix = name[: token.start()], name[token.end() :]
     written = _RANGE_IN_NAME.search(prefix)
     frames = None
     if written is not None:
         prefix, frames = prefix[: written.start()], parse_frames(written[0])
-    return SequencePattern(folder, prefix, suffix, _width(tokens[0]), frames)
+    return SequencePattern(folder, prefix, suffix, _width(token[0], name), frames)
 
 
 def has_token(path: Pathlike) -> bool:
     """Whether a name has a place for a frame number."""
     return TOKEN.search(os.path.basename(str(path))) is not None
+
+
+def _token(name: str) -> Optional[re.Match[str]]:
+    """Where a file's name has its frame number: at its one token, else at the last lone `#` or `@`.
+
+    Raises:
+        SettingsError: several tokens that are not one `#` or `@` alone.
+    """
+    found = list(TOKEN.finditer(name))
+    sure = [token for token in found if token[0] not in ("#", "@")]
+    if len(sure) > 1:
+        raise SettingsError(f"{name} has {len(sure)} frame tokens: one is needed, such as plate.####.exr")
+    return (sure or found or [None])[-1]
 
 
 def frame_of_file(path: Pathlike) -> Optional[int]:
@@ -199,7 +237,8 @@ def as_sequence(path: str) -> tuple[str, Optional[int]]:
     folder, name = os.path.split(path)
     stem, suffix = os.path.splitext(name)
     found = _LAST_NUMBER.match(stem)
-    if found is None or has_token(name):
+    token = _token(name)
+    if found is None or (token is not None and (len(token[0]) > 1 or stem.endswith(token[0]))):
         return path, None
     return os.path.join(folder, found[1] + "#" * len(found[2]) + found[3] + suffix), int(found[2])
 
@@ -258,8 +297,12 @@ def expand_output(pattern: Pathlike, frame: int, *, single: bool = False) -> Pat
     )
 
 
-def _width(token: str) -> int:
-    if token[0] in "#@":
-        return len(token)
-    digits = re.sub(r"\D", "", token)
-    return max(1, int(digits or 1))
+def _width(token: str, name: str) -> int:
+    digits = re.sub(r"\D", "", token).lstrip("0")
+    width = len(token) if token[0] in "#@" else int(digits[:4] or 1)
+    if width > MAX_DIGITS:
+        raise SettingsError(
+            f"{name} pads the frame number to more than {MAX_DIGITS} digits: write a shorter token, "
+            "such as ####"
+        )
+    return max(1, width)

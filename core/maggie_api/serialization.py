@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def parse(text: str, what: str) -> Any:
-    """JSON text as plain data; NaN, Infinity and a key given twice are refused.
+    """JSON text as plain data; NaN, Infinity, a key given twice and integers of over 64 bits are refused.
 
     Args:
         what: name of the document in an error, e.g. `job` or a file name.
@@ -31,6 +31,13 @@ def parse(text: str, what: str) -> Any:
     def no_constant(name: str) -> None:
         raise DocumentError(f"{what}: {name} is not a JSON value: write a number")
 
+    def whole_number(digits: str) -> int:
+        if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
+            raise DocumentError(
+                f"{what}: a number of {len(digits)} digits is too large: it must fit into 64 bits"
+            )
+        return int(digits)
+
     def no_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         seen: dict[str, Any] = {}
         for key, value in pairs:
@@ -40,7 +47,9 @@ def parse(text: str, what: str) -> Any:
         return seen
 
     try:
-        return json.loads(text, parse_constant=no_constant, object_pairs_hook=no_duplicates)
+        return json.loads(
+            text, parse_int=whole_number, parse_constant=no_constant, object_pairs_hook=no_duplicates
+        )
     except json.JSONDecodeError as error:
         raise DocumentError(
             f"{what}: not JSON at line {error.lineno} column {error.colno}: {error.msg}"
@@ -121,7 +130,7 @@ def _value(hint: Any, value: Any, what: str, where: str) -> Any:
     classes = [choice for choice in choices if dataclasses.is_dataclass(choice)]
     if len(classes) > 1:
         return _tagged(classes, value, what, where, "kind")  # type: ignore[arg-type]
-    if classes and value is not None:
+    if classes and (value is not None or type(None) not in choices):
         return _object(classes[0], value, what, where)  # type: ignore[type-var]
     for choice in choices:
         if _fits(choice, value):

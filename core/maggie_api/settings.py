@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
+import re
 import typing
 from dataclasses import dataclass
 from typing import Any, Literal, Optional, TypeVar, Union
@@ -43,6 +43,9 @@ MIN_WORKING_PX = 64
 """Below it the network's coarsest features, at 1/32 of the size, are one or two cells high."""
 MAX_EXPOSURE_EV = 32
 """Stops either way; a factor of 2**32 leaves the values of any plate inside the range of float32."""
+
+MAX_CACHE_GB = 1e9
+"""Largest size of a cache folder: an exabyte, so that bytes are counted in 64 bits."""
 
 
 def option(default: Any, help: str) -> Any:  # noqa: A002 - click's word
@@ -158,9 +161,7 @@ class MatteFile:
 
     def __post_init__(self) -> None:
         _check_choices(self, MatteFile)
-        if self.compression.partition(":")[0] not in COMPRESSIONS:
-            sentence = f"compression is {self.compression!r}: choose one of {', '.join(COMPRESSIONS)}"
-            raise SettingsError(sentence, field="compression")
+        _check_compression(self.compression)
         if self.layout == "cryptomatte" and self.compression.partition(":")[0] not in LOSSLESS:
             sentence = (
                 f"compression {self.compression} would change Cryptomatte ids: choose {' or '.join(LOSSLESS)}"
@@ -214,9 +215,27 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         _check_choices(self, RunSettings)
-        if not 0 < self.cache_gb < math.inf:
+        if not 0 < self.cache_gb <= MAX_CACHE_GB:
             sentence = f"the cache may take {self.cache_gb} GB: give it some room, in gigabytes"
             raise SettingsError(sentence, field="cache_gb")
+
+
+def _check_compression(compression: str) -> None:
+    codec, colon, level = compression.partition(":")
+    if codec not in COMPRESSIONS:
+        sentence = f"compression is {compression!r}: choose one of {', '.join(COMPRESSIONS)}"
+        raise SettingsError(sentence, field="compression")
+    if not colon:
+        return
+    if codec in ("zip", "zips") and not re.fullmatch("[1-9]", level):
+        sentence = f"compression is {compression!r}: the level of {codec} is 1..9, such as {codec}:4"
+    elif codec in ("dwaa", "dwab") and not re.fullmatch(r"\d{1,4}(\.\d{1,6})?", level):
+        sentence = f"compression is {compression!r}: the level of {codec} is 0..9999, such as {codec}:45"
+    elif codec not in ("zip", "zips", "dwaa", "dwab"):
+        sentence = f"compression is {compression!r}: {codec} has no level, write {codec}"
+    else:
+        return
+    raise SettingsError(sentence, field="compression")
 
 
 def check_exposure(stops: Union[float, Literal["auto"]]) -> None:

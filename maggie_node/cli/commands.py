@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -9,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from maggie_api.errors import CANCELLED, DEFECT, Cancelled
+from maggie_api.errors import BAD_INPUT, CANCELLED, DEFECT, Cancelled
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,9 +72,14 @@ def debug_option(command: F) -> F:
     return option(command)
 
 
+_LONG_WORD = re.compile(r"(\S{120})\S{180,}(\S{60})")
+"""A word of more than 360 letters: a path that is too long, or no path at all."""
+
+
 def complain(text: str) -> None:
-    """One line on stderr, whatever line breaks `text` has."""
-    click.echo(f"maggie-node: {' '.join(text.split())}", err=True)
+    """One line on stderr, whatever line breaks `text` has; very long words are cut in their middle."""
+    line = _LONG_WORD.sub(r"\1...\2", " ".join(text.split()))
+    click.echo(f"maggie-node: {line}", err=True)
 
 
 def _say(error: BaseException) -> int | str | None:
@@ -86,9 +93,15 @@ def _say(error: BaseException) -> int | str | None:
         complain("cancelled; files that exist are whole")
         return CANCELLED
     if isinstance(error, click.ClickException):
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # new in click 8.2
+            error.show()  # the help, line by line
+            return error.exit_code
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         complain(error.format_message() + (f" ({command} --help shows how)" if command else ""))
         return error.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        complain(f"{os.fsdecode(error.filename)}: {error.strerror or error}: check the path")
+        return BAD_INPUT
     code = getattr(error, "exit_code", None)
     if code is None:
         complain(f"a defect of ours, please report it with --debug: {type(error).__name__}: {error}")

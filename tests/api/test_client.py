@@ -294,7 +294,7 @@ def test_the_reason_of_a_worker_that_cannot_start_is_in_the_sentence(tmp_path: P
 
 def long_job(tmp_path: Path) -> MatteJob:
     """A job whose document takes more than a MiB."""
-    guidance = tuple(MaskGuidance(f"{n}", f"/{'a' * 1000}/{n}.exr") for n in range(1100))
+    guidance = tuple(MaskGuidance(f"{n}", f"{'/aaaaaaaaa' * 100}/{n}.exr") for n in range(1100))
     return MatteJob(str(tmp_path / "p.exr"), str(tmp_path / "m.exr"), guidance)
 
 

@@ -105,6 +105,10 @@ def changed(**fields: object) -> str:
     [
         (changed(gudance=[]), 'job: unknown field "gudance": did you mean "guidance"?'),
         (changed(zzz=1), 'job: unknown field "zzz": known are plate, output, '),
+        (changed(plate="p\ud800.exr"), 'job: field "plate" has half of a surrogate pair in it'),
+        (changed(output="m\0.exr"), 'job: field "output" has a zero byte in it'),
+        (changed(ocio="o" * 300), 'job: field "ocio" is a path of 300 bytes with a name of 300'),
+        (changed(cache_gb=1)[:-1] + ', "working_px": ' + "9" * 5000 + "}", "a number of 5000 digits"),
         (changed(working_px="576"), 'job: field "working_px" is "576": it must be a whole number'),
         (changed(working_px=True), 'job: field "working_px" is true: it must be a whole number'),
         (changed(working_px=576.5), 'job: field "working_px" is 576.5: it must be a whole number'),

@@ -4,8 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from maggie_api.errors import SettingsError
-from maggie_api.sequences import compact_frames, expand_output, frame_of_file, parse_frames, parse_pattern
+from maggie_api.errors import FrameError, SettingsError
+from maggie_api.sequences import (
+    as_sequence,
+    compact_frames,
+    expand_output,
+    expected_frames,
+    frame_of_file,
+    parse_frames,
+    parse_pattern,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,12 +31,26 @@ def test_ranges_give_each_frame_once_in_order(text, frames):
     assert parse_frames(text) == frames
 
 
-@pytest.mark.parametrize("text", ["", " ", "abc", "1-", "1.5-3", "1-99999999999"])
+@pytest.mark.parametrize("text", ["", " ", "abc", "1-", "1.5-3", "9" * 30, "1-" + "9" * 5000])
 def test_what_is_no_range_is_refused_in_one_line(text):
     with pytest.raises(SettingsError, match="is no frame range: write it like 1001-1100") as refused:
         parse_frames(text)
 
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("text", ["1-99999999999", "1-900000,1000000-1900000,2000000-2900000"])
+def test_a_range_of_too_many_frames_is_told_so(text):
+    with pytest.raises(SettingsError, match="names more than 1000000 frames: write a shorter range"):
+        parse_frames(text)
+
+
+@pytest.mark.parametrize("stray", [20261129, 202611291230])
+def test_a_stray_dated_file_is_told_at_once_with_the_shots_frames(stray):
+    assert expected_frames([1, 2, 5]) == range(1, 6)
+
+    with pytest.raises(FrameError, match=rf"the frames 1-2,{stray}, .*such as --shot-frames 1-2$"):
+        expected_frames([1, 2, stray])
 
 
 def test_frames_are_listed_compactly():
@@ -50,6 +72,14 @@ def test_frames_are_listed_compactly():
         ("v2.1-3####.exr", 5, "v2.0005.exr"),
         ("50%_v001.####.exr", 5, "50%_v001.0005.exr"),
         ("out.####", 5, "out.0005"),
+        ("cam1####.exr", 5, "cam10005.exr"),
+        ("cam1-3####.exr", 5, "cam1-30005.exr"),
+        ("sh010-020@@@@.exr", 5, "sh010-0200005.exr"),
+        ("take1,2%04d.exr", 5, "take1,20005.exr"),
+        ("cam-1$F4.exr", 5, "cam-10005.exr"),
+        ("SC#01_####.exr", 5, "SC#01_0005.exr"),
+        ("####_SC#01.exr", 5, "0005_SC#01.exr"),
+        ("ana@2x_#.exr", 5, "ana@2x_5.exr"),
     ],
 )
 def test_one_frames_name_follows_the_pattern(pattern, frame, path):
@@ -74,6 +104,12 @@ def test_two_frame_tokens_are_refused():
         parse_pattern("a.####.%04d.exr")
 
 
+@pytest.mark.parametrize("name", ["p.%99999999999d.exr", "p.$F" + "9" * 5000 + ".exr", "#" * 300])
+def test_a_token_wider_than_any_name_is_refused(name):
+    with pytest.raises(SettingsError, match="to more than 255 digits: write a shorter token"):
+        parse_pattern(name)
+
+
 def test_a_range_may_stand_in_the_name():
     pattern = parse_pattern("a.1001-1005x2#.exr")
 
@@ -95,3 +131,15 @@ def test_a_range_may_stand_in_the_name():
 )
 def test_a_single_files_frame_is_read_from_its_name(name, frame):
     assert frame_of_file(name) == frame
+
+
+@pytest.mark.parametrize(
+    ("path", "sequence"),
+    [
+        ("a/SC#01_0012.exr", ("a/SC#01_####.exr", 12)),
+        ("a/sh010.####.exr", ("a/sh010.####.exr", None)),
+        ("a/sh010.#.exr", ("a/sh010.#.exr", None)),
+    ],
+)
+def test_a_file_with_a_token_in_its_name_is_still_one_of_a_sequence(path, sequence):
+    assert as_sequence(path) == sequence

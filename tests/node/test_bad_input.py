@@ -127,12 +127,58 @@ def absent_device(shot: TinyShot, model: Path, args: list[str]) -> None:
     args += ["--device", "cuda:99"]
 
 
+def no_frames_at_all(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args += ["--frames", ""]
+
+
+def stray_dated_file(shot: TinyShot, model: Path, args: list[str]) -> None:
+    (shot.folder / "plate.20261129.exr").write_bytes((shot.folder / "plate.1001.exr").read_bytes())
+
+
+def long_plate_name(shot: TinyShot, model: Path, args: list[str]) -> None:
+    replace(args, shot.plate, str(shot.folder / ("p" * 300 + ".####.exr")))
+
+
+def long_matte_name(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args[args.index("-o") + 1] = str(shot.folder.parent / "out" / ("m" * 244 + ".####.exr"))
+    args += ["--layout", "files"]
+
+
+def line_break_in_the_output(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args[args.index("-o") + 1] = str(shot.folder.parent / "out" / "a\nb.####.exr")
+
+
+def endless_cache(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args += ["--cache", str(shot.folder.parent / "out"), "--cache-gb", "1e300"]
+
+
+def level_of_nothing(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args += ["--compression", "dwaa:nan"]
+
+
+def level_out_of_range(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args += ["--compression", "zip:-5"]
+
+
+def config_of_other_types(shot: TinyShot, model: Path, args: list[str]) -> None:
+    (model / "config.json").write_text('{"person_px": "64"}')
+
+
 TABLE: list[tuple[Breaker, int, str]] = [
     (missing_plate, 2, r"nothing\.####\.exr"),
     (missing_mask, 2, r"eve\.####\.png"),
     (missing_mask_frame, 2, "ana.*1003"),
     (mask_of_another_shape, 2, "ana is 64x64 but the plate is 96x64"),
-    (no_masks, 2, "no guidance"),
+    (no_masks, 2, "no guidance: give at least one .* --guidance"),
+    (no_frames_at_all, 2, "'' is no frame range"),
+    (stray_dated_file, 2, r"1001-1005,20261129.*--shot-frames 1001-1005$"),
+    (long_plate_name, 2, r'"plate" is a path of .* with a name of 309'),
+    (long_matte_name, 2, "has a name of 257 bytes"),
+    (line_break_in_the_output, 2, '"output" has a line break'),
+    (endless_cache, 2, r"1e\+300 GB"),
+    (level_of_nothing, 2, "'dwaa:nan': the level of dwaa is"),
+    (level_out_of_range, 2, "'zip:-5': the level of zip is 1..9"),
+    (config_of_other_types, 2, r'config\.json: person_px is "64": it must be two whole numbers'),
     (same_name_twice, 2, "'ana' is given twice"),
     (unknown_colorspace, 2, "ACEScgg.*ACEScg"),
     (missing_ocio, 2, r"config\.ocio"),
@@ -172,6 +218,15 @@ def test_it_is_said_in_one_line_and_nothing_is_written(
     assert result.stdout == ""
     assert re.search(sentence, line), line
     assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("words", [(), ("farm",), ("models",)])
+def test_a_bare_command_shows_its_help_line_by_line(command: Command, words: tuple[str, ...]):
+    result = command(*words)
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) > 5
+    assert result.stderr.startswith("Usage: maggie-node")
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

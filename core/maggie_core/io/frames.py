@@ -153,7 +153,7 @@ class FileSource:
     def expected(self) -> tuple[int, ...]:
         if self._expected is not None:
             return self._expected
-        return tuple(expected_frames(self.frames))
+        return tuple(expected_frames(self.frames, name=self._name))
 
     @property
     def rate(self) -> Fraction | None:

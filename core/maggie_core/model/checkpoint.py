@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from maggie_api.errors import ModelError
+from maggie_api.settings import Refine, Smooth
 from maggie_core.io.atomic import atomic_file
 from maggie_core.model.config import infer_config
 from maggie_core.model.layers import fold
@@ -363,10 +364,11 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
     config = weights.parent / "config.json"
     if spec == "default" or config.is_file():
         about = _read_config(config) if config.is_file() else {}
+        _check_config(about, config)
         return {
-            "name": str(about.get("name", spec)),
-            "licence": str(about.get("licence", "unknown")),
-            "commercial": about.get("commercial") is True,
+            "name": about.get("name", spec),
+            "licence": about.get("licence", "unknown"),
+            "commercial": about.get("commercial", False),
             "refine": about.get("refine", "none"),
             "smooth": about.get("smooth", "none"),
             "first_look": float(about.get("first_look", 0)),
@@ -375,14 +377,50 @@ def _about(spec: str, weights: Path) -> dict[str, Any]:
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1 << 20
+
+
+_CONFIG: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "name": ("text", _is_text),
+    "licence": ("text", _is_text),
+    "commercial": ("true or false", lambda value: isinstance(value, bool)),
+    "refine": (" or ".join(get_args(Refine)), lambda value: value in get_args(Refine)),
+    "smooth": (" or ".join(get_args(Smooth)), lambda value: value in get_args(Smooth)),
+    "first_look": ("a number from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1),
+    "person_px": (
+        "two whole numbers of pixels, the smaller one first",
+        lambda value: (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(map(_is_whole, value))
+            and value[0] <= value[1]
+        ),
+    ),
+}
+"""Fields of a model folder's config.json that are read: what each has to be, in words and as a check."""
+
+
+def _check_config(config: Mapping[str, Any], path: Path) -> None:
+    for name, (kind, fits) in _CONFIG.items():
+        if name in config and not fits(config[name]):
+            raise ModelError(f"{path}: {name} is {json.dumps(config[name])[:60]}: it must be {kind}")
+
+
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path} cannot be read ({_first_line(error)}): fetch or copy the model again"
         ) from error
-    return config if isinstance(config, dict) else {}
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} is no JSON object: fetch or copy the model again")
+    return config
 
 
 def _sha256(path: Path) -> str:

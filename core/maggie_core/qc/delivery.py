@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from maggie_api.errors import FrameError
-from maggie_api.sequences import frame_of_file, parse_pattern
+from maggie_api.sequences import expected_frames, frame_of_file, parse_pattern
 from maggie_core.mattes.layout import sibling
 from maggie_core.mattes.provenance import explain
 
@@ -63,10 +63,7 @@ class MatteFiles:
         """The range in the name, else from the first to the last without a gap (or in equal steps)."""
         if self._parsed is not None and self._parsed.frames is not None:
             return self._parsed.frames
-        frames = self.frames
-        steps = {after - before for before, after in zip(frames, frames[1:], strict=False)}
-        step = steps.pop() if len(steps) == 1 else 1
-        return tuple(range(frames[0], frames[-1] + 1, step)) if frames else ()
+        return tuple(expected_frames(self.frames, name=self.pattern)) if self.frames else ()
 
     def path(self, frame: int) -> Path:
         """The frame's file, there or not; in the layout `files` the name it would have without a slug."""
