@@ -92,7 +92,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         )
     if to_write:
         _check_name(job)
-    warnings = _gap_warnings("plate frames", missing_frames(plate, shot_frames), job.on_missing)
+    warnings = gap_warnings("plate frames", missing_frames(plate, shot_frames), job.on_missing)
     if job.on_missing != "error":
         plate = on_missing_source(plate, shot_frames, job.on_missing)
         if job.on_missing == "skip":
@@ -101,7 +101,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         [guidance_source(source, shot_frames) for source in job.guidance], missing=job.guidance_missing
     )
     if job.guidance_missing != "error":
-        warnings += _gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
+        warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
     if to_write:
         _check_output(job, asked, [instance.slug for instance in guidance.instances])
     frames = tuple(frame for frame in asked if frame in set(shot_frames))
@@ -142,11 +142,17 @@ def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> Guid
     )
 
 
-def _gap_warnings(what: str, missing: Sequence[int], policy: str) -> tuple[Warning, ...]:
-    if not missing or policy == "error":
+def gap_warnings(
+    what: str, frames: Sequence[int], policy: str, *, damaged: bool = False
+) -> tuple[Warning, ...]:
+    """What is said of frames whose files are missing, or `damaged`, and what the policy does about it."""
+    if not frames or policy == "error":
         return ()
     done = {"hold": "held from the frame before", "black": "black", "skip": "left out", "empty": "empty"}
-    return (Warning("missing-frames", f"{what} {compact_frames(missing)} are missing and {done[policy]}"),)
+    if not damaged:
+        return (Warning("missing-frames", f"{what} {compact_frames(frames)} are missing and {done[policy]}"),)
+    sentence = f"{what} {compact_frames(frames)} cannot be read and are {done[policy]}: repair their files"
+    return (Warning("unreadable-frames", sentence),)
 
 
 def _check_name(job: MatteJob) -> None:

@@ -13,7 +13,15 @@ from typing import Any
 
 import torch
 
-from maggie_api.errors import Cancelled, InputError, LicenceError, MaggieError, OutputError, SettingsError
+from maggie_api.errors import (
+    Cancelled,
+    FrameError,
+    GuidanceError,
+    LicenceError,
+    MaggieError,
+    OutputError,
+    SettingsError,
+)
 from maggie_api.events import (
     EffectiveSettings,
     Event,
@@ -26,19 +34,18 @@ from maggie_api.events import (
     Warning,
 )
 from maggie_api.job import MatteJob
-from maggie_core.guidance import Guidance
-from maggie_core.image.geometry import Geometry
+from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.io.frames import compact_frames, expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
 from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
-from maggie_core.mattes.provenance import left_out, remove_mattes, stored_files
+from maggie_core.mattes.provenance import left_out, remove_mattes, stood_in, stored_files
 from maggie_core.model import MatteModel, licence_of, load_model
 from maggie_core.runtime.precision_speed import cpu_speed
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
 from maggie_node import __version__
-from maggie_node.job_inputs import OpenShot, open_shot
+from maggie_node.job_inputs import OpenShot, gap_warnings, open_shot
 
 
 def run(
@@ -91,7 +98,7 @@ def run(
     shot.require(_all(matter.influence, shot.frames))
     # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
     # automatic exposure is measured on: a started job reads plates frame by frame alone.
-    _read_one(shot.guidance, shot.frames, matter.geometry)
+    _read_one(matter, shot.frames)
     _ = matter.view.exposure_ev
     for warning in (*shot.warnings, *_unmeasured(job, shot, matter), *_slow_precision(job, model)):
         emit(warning)
@@ -109,22 +116,25 @@ def _slow_precision(job: MatteJob, model: MatteModel) -> Iterator[Warning]:
             )
 
 
-def _read_one(guidance: Guidance, frames: Sequence[int], geometry: Geometry) -> None:
-    """Read the masks of one frame: of the first, or if they are damaged of the middle or the last.
+def _read_one(matter: ShotMatter, frames: Sequence[int]) -> None:
+    """Read the masks of one frame: of the first, or if they cannot be used of the middle or the last.
 
     Raises:
-        InputError: none of the three can be used.
+        GuidanceError: none of the three can be used, and some can be read: they are of a wrong kind. Damaged
+            ones are left to the frames that need them.
     """
-    first: InputError | None = None
+    wrong: GuidanceError | None = None
     for frame in dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])):
         try:
-            guidance.read(frame, geometry)
-        except InputError as error:
-            first = first or error
+            matter.masks(frame)
+        except UnreadableMaskError:
+            continue
+        except GuidanceError as error:
+            wrong = wrong or error
         else:
             return
-    if first is not None:
-        raise first
+    if wrong is not None:
+        raise wrong
 
 
 def _all(frames_of: Callable[[int], Iterable[int]], frames: Iterable[int]) -> list[int]:
@@ -207,6 +217,9 @@ class _Run:
         self._broken: dict[int, Repairs] = {}
         self._without: dict[int, list[int]] = {}
         """Frames that could not be used, and those that were matted without them."""
+        self._stood_in: set[int] = set()
+        """Frames of which a file could not be read and something stands in."""
+        self._looked_at: set[int] = set()
 
     def run(self) -> Finished:
         self._emit(_started(self._job, self._shot, self._model, self._matter))
@@ -242,6 +255,9 @@ class _Run:
         path = self._path(frame)
         # What a matte had to do without is damaged still, or it is another file by now.
         layout = self._job.layout
+        for each in set(stood_in(path, layout)) - self._looked_at:
+            self._looked_at.add(each)
+            self._matter.look_at(each)
         return is_complete(path, self._recipe(frame, self._inputs_now(frame, left_out(path, layout))), layout)
 
     def _deliver(self, waiting: tuple[int, ...]) -> None:
@@ -310,7 +326,9 @@ class _Run:
             self._tell_done(result, paths, seconds=seconds)
 
     def _take_failure(self, failure: FrameFailure) -> None:
-        if failure.unreadable and self._job.on_missing == "skip":
+        # The policy is the plate's: masks that cannot be read are told by a `GuidanceError`.
+        of_plate = failure.unreadable and isinstance(failure.error, FrameError)
+        if of_plate and self._job.on_missing == "skip":
             self._skipped += 1
             remove_mattes(self._path(failure.frame))
             self._emit(Warning("unreadable-frames", f"frame {failure.frame} is left out: {failure.error}"))
@@ -358,6 +376,7 @@ class _Run:
             self._broken[result.frame] = repairs
         for damaged in result.without:
             self._without.setdefault(damaged, []).append(result.frame)
+        self._stood_in.update(result.stood_in)
         self._done += 1
         names = tuple(str(path) for path in paths)
         self._emit(
@@ -391,6 +410,13 @@ class _Run:
                     "used: repair its files, and they are made anew",
                 )
             )
+        of_plate = [frame for frame in sorted(self._stood_in) if self._matter.plate.damage(frame)]
+        of_masks = [frame for frame in sorted(self._stood_in) if self._matter.guidance.damage(frame)]
+        for warning in (
+            *gap_warnings("plate frames", of_plate, self._job.on_missing, damaged=True),
+            *gap_warnings("masks of frames", of_masks, self._job.guidance_missing, damaged=True),
+        ):
+            self._emit(warning)
 
     def _warn_of_the_cache(self) -> None:
         trouble = self._matter.cache.trouble if self._matter.cache else ""
@@ -447,6 +473,7 @@ class _Run:
             "pins": self._shot.pins.names(frame) if self._shot.pins else [],
             "enlarged": [round(each.enlarged, 3) for each in self._matter.passes(frame)],
             "without": list(result.without),
+            "stood_in": list(result.stood_in),
             "recipe": self._recipe(frame, result.inputs),
         }
 

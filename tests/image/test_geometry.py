@@ -273,7 +273,7 @@ def test_the_region_follows_the_display_window_unless_overscan_is_asked_for():
     everything = geometry_for(frame, data_window="plate", data_windows=later)
     assert everything.region == Window(-60, -10, 490, 343)
     assert geometry_for(frame, data_windows=later).region == SMALL
-    assert geometry_for(frame).data == frame.data
+    assert geometry_for(frame).data is None  # each frame has its own
     assert geometry_for(frame, working_px=128).working_px == 128
     assert geometry_for(frame).pixel_aspect == 2.0
     with pytest.raises(SettingsError, match="display, tight or plate"):

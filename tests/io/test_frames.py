@@ -226,7 +226,7 @@ def test_a_held_or_black_frame_has_the_window_of_the_frame_that_stands_in(gappy)
     for policy in ("hold", "black"):
         source = on_missing_source(open_source(gappy / "plate.####.exr"), range(1001, 1010), policy)
 
-        assert source.data_window(1007, ("R", "G", "B")) == source.read(1007).data == WINDOW
+        assert source.header(1007, ("R", "G", "B")).data == source.read(1007).data == WINDOW
 
 
 @pytest.mark.parametrize("policy", ["hold", "black"])

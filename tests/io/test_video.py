@@ -156,7 +156,7 @@ def test_every_frame_of_a_movie_has_the_movies_window(tmp_path):
     write_movie(tmp_path / "a.mkv", "ffv1", "bgr0", count=3)
     source = open_source(tmp_path / "a.mkv")
 
-    assert source.data_window(3, ("R", "G", "B")) == source.read(1).data
+    assert source.header(3, ("R", "G", "B")).data == source.read(1).data
     with pytest.raises(FrameError, match="no frame 4"):
-        source.data_window(4, ("R", "G", "B"))
+        source.header(4, ("R", "G", "B"))
     source.close()

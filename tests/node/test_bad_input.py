@@ -65,8 +65,9 @@ def unreadable_exr(shot: TinyShot, model: Path, args: list[str]) -> None:
 
 
 def cut_exr(shot: TinyShot, model: Path, args: list[str]) -> None:
-    path = shot.folder / "plate.1001.exr"
-    path.write_bytes(path.read_bytes()[:600])
+    for frame in shot.frames:
+        path = shot.folder / f"plate.{frame}.exr"
+        path.write_bytes(path.read_bytes()[:100])
 
 
 def deep_exr(shot: TinyShot, model: Path, args: list[str]) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 
 from maggie_api.errors import GuidanceError
 from maggie_api.sequences import compact_frames
+from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.guidance.instances import Instance, make_instances
 from maggie_core.guidance.names import listing
 from maggie_core.guidance.source import GuidanceSource, Mask
 from maggie_core.image.geometry import Geometry
+from maggie_core.io.stand_ins import StandIns
 
 GuidanceMissing = Literal["error", "empty", "hold"]
 
@@ -29,6 +31,9 @@ class Guidance:
         names = [name for source in sources for name in source.names]
         self._sources = tuple(sources)
         self._missing: GuidanceMissing = missing
+        self._files = [
+            StandIns(source, hold=missing == "hold", damage=UnreadableMaskError) for source in self._sources
+        ]
         self.instances: tuple[Instance, ...] = make_instances(names)
         self._index = {instance.name: i for i, instance in enumerate(self.instances)}
 
@@ -51,11 +56,18 @@ class Guidance:
     def masks(self, frame: int) -> list[Mask]:
         """Masks of `frame` as their files have them; instances that are absent may have none."""
         found: list[Mask] = []
-        for source in self._sources:
-            file_frame = self._file_frame(source, frame)
-            if file_frame is not None:
-                found += source.read(file_frame)
+        for source, files in zip(self._sources, self._files, strict=True):
+            answered = files.answer(frame, source.read)
+            if answered is not None:
+                found += answered[1]
+            elif source.frames is None or self._missing != "empty":
+                raise files.damage_of(frame) or _absence(source, [frame])
         return found
+
+    def damage(self, frame: int) -> GuidanceError | None:
+        """Why a mask of `frame` that has a file was found to be held or empty; None where none is."""
+        reasons = (files.damage_of(frame) for files in self._files if self._missing != "error")
+        return next((GuidanceError(str(reason)) for reason in reasons if reason is not None), None)
 
     def read(self, frame: int, geometry: Geometry) -> np.ndarray:
         """Coverage at `frame` on the working grid: (N, h, w) float32 in [0, 1], zeros where absent.
@@ -84,30 +96,20 @@ class Guidance:
     def digest(self, frame: int) -> str:
         """Text that changes whenever the result of `read(frame, ...)` may change."""
         state = hashlib.blake2b(digest_size=16)
-        for source in self._sources:
-            file_frame = self._file_frame(source, frame)
-            part = "empty" if file_frame is None else source.digest(file_frame)
+        for source, files in zip(self._sources, self._files, strict=True):
+            _, stored = files.digest(frame)
+            if not stored and self._missing != "empty":
+                raise _absence(source, [frame])
+            part = stored or "empty"
             state.update(f"{len(source.names)}:{chr(0).join(source.names)}:{part};".encode())
         return state.hexdigest()
-
-    def _file_frame(self, source: GuidanceSource, frame: int) -> int | None:
-        """Number of the frame whose file is used for `frame`; None where there is no mask."""
-        if _has(source, frame):
-            return frame
-        if self._missing == "error":
-            raise _absence(source, [frame])
-        if self._missing == "empty":
-            return None
-        available = source.frames or ()
-        earlier = [f for f in available if f < frame]
-        return max(earlier) if earlier else min(available, default=None)
 
 
 def combine(sources: Sequence[GuidanceSource], *, missing: GuidanceMissing = "error") -> Guidance:
     """One guidance out of several sources.
 
-    `missing` says what a frame without a file is: an error, a frame with nobody in it (`empty`), or
-    the last image before it, else the first there is (`hold`).
+    `missing` says what a frame is whose file is missing or cannot be read: an error, a frame with nobody in
+    it (`empty`), or the last image before it, else the first after it (`hold`).
 
     Raises:
         GuidanceError: nobody is in any of them, or two sources name the same instance.

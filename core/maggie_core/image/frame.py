@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,3 +31,8 @@ class Frame:
     Multiplying by it and rounding gives back the stored numbers, e.g. the ids of an id map. 32-bit integers
     are ids and never scaled.
     """
+
+    @property
+    def header(self) -> Frame:
+        """The frame without its pixels: (H, W, 0)."""
+        return replace(self, pixels=np.zeros((*self.pixels.shape[:2], 0), np.float32), channels=())

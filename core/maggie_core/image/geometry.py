@@ -42,7 +42,8 @@ class Geometry:
     working_px: int = 576
     """Short side of the working grid, in square pixels; a smaller region is never enlarged."""
     data: Window | None = None
-    """The plate's data window, where it is known: a mask of its size lies on it."""
+    """The data window of the frame that masks are placed for, where it is known: a mask of its size lies on
+    it. Frames of one shot may have different ones, so the geometry of a shot has none."""
     scale: float | None = None
     """Working pixels for a square pixel of the plate, above 1 where the region is enlarged; None takes the
     scale from `working_px`."""
@@ -273,7 +274,7 @@ class _Along:
 
 
 def geometry_for(
-    frame: Frame,
+    header: Frame,
     *,
     working_px: int = 576,
     data_window: DataWindow = "display",
@@ -282,7 +283,7 @@ def geometry_for(
     """The geometry of a shot.
 
     Args:
-        frame: the shot's first frame.
+        header: of the shot's first frame that has one that can be read.
         working_px: short side of the working grid.
         data_window: "plate" mattes what the plate stores beyond its display window too; "display" and
             "tight" matte the display window ("tight" only crops what is written).
@@ -293,8 +294,8 @@ def geometry_for(
     """
     if data_window not in ("display", "tight", "plate"):
         raise SettingsError(f"data window is '{data_window}': it is display, tight or plate")
-    region = frame.display
+    region = header.display
     if data_window == "plate":
-        for stored in (frame.data, *data_windows):
+        for stored in (header.data, *data_windows):
             region = region.union(stored)
-    return Geometry(frame.display, region, frame.pixel_aspect, working_px, data=frame.data)
+    return Geometry(header.display, region, header.pixel_aspect, working_px)

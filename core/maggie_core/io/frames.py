@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar, get_args
@@ -21,9 +22,9 @@ from maggie_api.sequences import (
     parse_pattern,
 )
 from maggie_core.image.frame import Frame
-from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
-from maggie_core.io.image import list_parts, read_image, stored_window
+from maggie_core.io.image import list_parts, read_header, read_image
+from maggie_core.io.stand_ins import StandIns
 from maggie_core.io.video import MovieSource
 
 V = TypeVar("V")
@@ -81,12 +82,17 @@ class FrameSource(Protocol):
         """Channel names of one frame, from its header alone."""
         ...
 
-    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
-        """Where the file stores pixels of these channels of one frame, from its header alone.
+    def header(self, frame: int, channels: Sequence[str]) -> Frame:
+        """What `read` would give for these channels of one frame, without pixels (H, W, 0), from the file's
+        header alone.
 
         Raises:
-            FrameError: no such frame or channel, or the file cannot be read.
+            FrameError: no such frame or channel, or the header cannot be read.
         """
+        ...
+
+    def damage(self, frame: int) -> FrameError | None:
+        """Why another file was found to stand in for the frame's own; None where none does."""
         ...
 
     def digest(self, frame: int) -> str:
@@ -176,8 +182,11 @@ class FileSource:
     def channels(self, frame: int) -> tuple[str, ...]:
         return tuple(name for part in list_parts(self.path(frame)) for name in part.channels)
 
-    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
-        return stored_window(self.path(frame), channels)
+    def header(self, frame: int, channels: Sequence[str]) -> Frame:
+        return read_header(self.path(frame), channels)
+
+    def damage(self, frame: int) -> FrameError | None:
+        return None
 
     def digest(self, frame: int) -> str:
         return file_digest(self.path(frame))
@@ -222,18 +231,15 @@ def on_missing_source(source: FrameSource, frames: Iterable[int], policy: OnMiss
     if policy == "skip" and len(missing) == len(wanted):
         asked, there = compact_frames(wanted), compact_frames(source.frames)
         raise FrameError(f"none of the frames {asked} is there: the plate has {there}; change --frames")
-    return _GapSource(source, wanted, frozenset(missing), policy)
+    return _GapSource(source, wanted, policy)
 
 
 class _GapSource:
-    """A source whose missing frames are held, black or left out."""
+    """A source whose missing or damaged frames are held or black, or whose missing ones are left out."""
 
-    def __init__(
-        self, source: FrameSource, wanted: tuple[int, ...], missing: frozenset[int], policy: OnMissing
-    ) -> None:
-        self._source = source
-        self._missing = missing
-        self._policy = policy
+    def __init__(self, source: FrameSource, wanted: tuple[int, ...], policy: OnMissing) -> None:
+        self._source, self._policy = source, policy
+        self._files = StandIns(source, hold=policy != "skip", damage=FrameError)
         kept = set(source.frames) if policy == "skip" else set(source.frames) | set(wanted)
         self._frames = tuple(sorted(kept))
 
@@ -253,66 +259,42 @@ class _GapSource:
     def colorspace_hint(self) -> str:
         return self._source.colorspace_hint
 
-    def _stand_in(self, frame: int) -> int:
-        """The frame whose file answers for `frame`: itself, the last before it, else the first after it."""
-        if frame not in self._missing or self._policy == "skip":
-            return frame
-        there = [each for each in self._source.frames if each not in self._missing]
-        before = [each for each in there if each < frame]
-        return before[-1] if before else there[0]
-
-    def _leave_out(self, damaged: int) -> bool:
-        """Take a file that cannot be read for missing from now on; False where nothing can stand in."""
-        there = [each for each in self._source.frames if each not in self._missing and each != damaged]
-        if self._policy == "skip" or not there:
-            return False
-        self._missing |= {damaged}
-        return True
-
-    def _is_black(self, frame: int) -> bool:
-        return self._policy == "black" and frame in self._missing
-
-    def _asked(self, frame: int, ask: Callable[[int], V]) -> V:
-        """What `ask` gives for the file that answers for `frame`; a damaged one is left out from now on."""
-        while True:
-            stand_in = self._stand_in(frame)
-            try:
-                return ask(stand_in)
-            except FrameError:
-                if not self._leave_out(stand_in):
-                    raise
-
     def read(self, frame: int, *, channels: Sequence[str] | None = None) -> Frame:
-        stand_in = self._asked(frame, lambda each: self._source.read(each, channels=channels))
-        if not self._is_black(frame):
-            return stand_in
-        return Frame(
-            np.zeros_like(stand_in.pixels),
-            stand_in.channels,
-            stand_in.data,
-            stand_in.display,
-            stand_in.pixel_aspect,
-            stand_in.metadata,
-            stand_in.code_max,
-        )
+        found = self._files.answer(frame, lambda each: self._source.read(each, channels=channels))
+        if found is None:
+            raise self.damage(frame) or self._absent(frame)
+        stand_in, image = found
+        if stand_in == frame or self._policy != "black":
+            return image
+        return replace(image, pixels=np.zeros_like(image.pixels))
 
     def channels(self, frame: int) -> tuple[str, ...]:
-        return self._asked(frame, self._source.channels)
+        return self._of_header(frame, self._source.channels)
 
-    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
-        return self._source.data_window(self._stand_in(frame), channels)
+    def header(self, frame: int, channels: Sequence[str]) -> Frame:
+        return self._of_header(frame, lambda each: self._source.header(each, channels))
+
+    def damage(self, frame: int) -> FrameError | None:
+        reason = self._files.damage_of(frame)
+        return None if reason is None else FrameError(str(reason))
 
     def digest(self, frame: int) -> str:
-        stored = self._source.digest(self._stand_in(frame))
-        if frame in self._missing and frame in self._source.frames:  # damaged: repaired it is another frame
-            both = f"{stored} for {self._source.digest(frame)}"
-            stored = hashlib.blake2b(both.encode(), digest_size=16).hexdigest()
-        if not self._is_black(frame):
+        stand_in, stored = self._files.digest(frame)
+        if stand_in is None and not stored:
+            raise self._absent(frame)
+        if stand_in in (frame, None) or self._policy != "black":
             return stored
         return hashlib.blake2b(f"black {stored}".encode(), digest_size=16).hexdigest()
 
     def path(self, frame: int) -> Path:
-        return self._source.path(self._stand_in(frame))
+        return self._of_header(frame, self._source.path)
 
     def close(self) -> None:
         self._source.close()
+
+    def _of_header(self, frame: int, ask: Callable[[int], V]) -> V:
+        found = self._files.first(frame, ask)
+        return ask(frame) if found is None else found  # which says why not
+
+    def _absent(self, frame: int) -> FrameError:
+        return FrameError(f"the plate has no frame {frame}: it has {compact_frames(self._source.frames)}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +97,17 @@ def read_image(
     return _assemble(parts, wanted, planes)
 
 
-def stored_window(path: str | Path, channels: Sequence[str]) -> Window:
-    """The data window that `read_image` would give for these channels, from the header alone.
+def read_header(path: str | Path, channels: Sequence[str]) -> Frame:
+    """What `read_image` would give for these channels, without the pixels (H, W, 0).
 
     Raises:
         FrameError: the file is missing, unreadable or deep, or has no such channel.
     """
     parts = list_parts(path)
     wanted = set(_chosen_channels(parts, channels, Path(path)))
-    windows = [part.data for part in parts if wanted & set(part.channels)]
-    return reduce(Window.union, windows)
+    used = [part for part in parts if wanted & set(part.channels)]
+    data = _window_of(used)
+    return _framed(parts, used, np.zeros((data.height, data.width, 0), np.float32), ())
 
 
 def _open(path: Path) -> Any:
@@ -288,22 +288,34 @@ def _assemble(
     planes: dict[str, tuple[PartInfo, np.ndarray]],
 ) -> Frame:
     used = [part for part in parts if any(planes[name][0] is part for name in wanted)] or [parts[0]]
-    data = used[0].data
-    for part in used[1:]:
-        data = data.union(part.data)
+    data = _window_of(used)
     pixels = _as_read(used[0], wanted, planes) if len(used) == 1 else None
     if pixels is None:
         pixels = np.empty((data.height, data.width, len(wanted)), dtype=np.float32)
         for place, name in enumerate(wanted):
             part, plane = planes[name]
             pixels[:, :, place] = reframe(plane, part.data, data)
+    return _framed(parts, used, pixels, wanted)
+
+
+def _window_of(parts: Sequence[PartInfo]) -> Window:
+    data = parts[0].data
+    for part in parts[1:]:
+        data = data.union(part.data)
+    return data
+
+
+def _framed(
+    parts: tuple[PartInfo, ...], used: Sequence[PartInfo], pixels: np.ndarray, channels: tuple[str, ...]
+) -> Frame:
+    """A frame of a file of `parts`, whose pixels are of those that are `used`."""
     metadata: dict[str, Any] = {}
     for part in parts:
         metadata = {**part.metadata, **metadata}
     return Frame(
         pixels=pixels,
-        channels=wanted,
-        data=data,
+        channels=channels,
+        data=_window_of(used),
         display=used[0].display,
         pixel_aspect=used[0].pixel_aspect,
         metadata=metadata,

@@ -95,6 +95,16 @@ def read_plate(source: FrameSource, frame: int, *, layer: str | None = None) -> 
     return replace(image, pixels=np.repeat(image.pixels, 3, axis=2), channels=image.channels * 3)
 
 
+def plate_header(source: FrameSource, frame: int, *, layer: str | None = None) -> Frame:
+    """What `read_plate` would give, without pixels (H, W, 0), from the file's header alone.
+
+    Raises:
+        FrameError: no such frame or layer, or the header cannot be read.
+    """
+    names = rgb_channels(source.channels(frame), layer=layer, path=source.path(frame))
+    return source.header(frame, names)
+
+
 def plate_windows(
     source: FrameSource, frames: Iterable[int], *, layer: str | None = None
 ) -> Iterator[Window]:
@@ -110,6 +120,6 @@ def plate_windows(
     for frame in frames:
         try:
             names = names or rgb_channels(source.channels(frame), layer=layer, path=source.path(frame))
-            yield source.data_window(frame, names)
+            yield source.header(frame, names).data
         except FrameError:
             continue

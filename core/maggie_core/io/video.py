@@ -47,7 +47,7 @@ class MovieSource:
         self._container: Any = None
         self._decoder: Iterator[Any] | None = None
         self._next = 0
-        self._window: Window | None = None
+        self._header: Frame | None = None
         if not self._path.is_file():
             raise FrameError(f"{self._path} does not exist: check the path of the movie")
         try:
@@ -88,12 +88,15 @@ class MovieSource:
         self._position(frame)
         return self._channels
 
-    def data_window(self, frame: int, channels: Sequence[str]) -> Window:
-        """The whole image; all frames of a movie share one size, which is looked up once."""
+    def header(self, frame: int, channels: Sequence[str]) -> Frame:
+        """All frames of a movie share one size, which is looked up once."""
         self._position(frame)
-        if self._window is None:
-            self._window = self.read(frame, channels=channels).data
-        return self._window
+        if self._header is None:
+            self._header = self.read(frame, channels=channels).header
+        return self._header
+
+    def damage(self, frame: int) -> FrameError | None:
+        return None
 
     def digest(self, frame: int) -> str:
         self._position(frame)

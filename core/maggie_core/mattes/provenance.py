@@ -84,9 +84,18 @@ def is_complete(path: str | Path, recipe: str, layout: str | None = None) -> boo
 
 def left_out(path: str | Path, layout: str | None = None) -> tuple[int, ...]:
     """Frames that the matte of the frame at `path` was made without, because they could not be used."""
+    return _frames_said(path, layout, "without")
+
+
+def stood_in(path: str | Path, layout: str | None = None) -> tuple[int, ...]:
+    """Frames of which the matte of the frame at `path` had no file that could be read, and took another."""
+    return _frames_said(path, layout, "stood_in")
+
+
+def _frames_said(path: str | Path, layout: str | None, key: str) -> tuple[int, ...]:
     for file in stored_files(path, layout):
         try:
-            said = explain(file).get("without")
+            said = explain(file).get(key)
         except FrameError:
             return ()
         if isinstance(said, list) and all(isinstance(each, int) for each in said):

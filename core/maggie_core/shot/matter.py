@@ -8,17 +8,19 @@ shot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 import torch
 
 from maggie_api import segments
-from maggie_api.errors import FrameError
+from maggie_api.errors import FrameError, InputError
 from maggie_api.segments import SegmentRule
 from maggie_api.sequences import compact_frames
 from maggie_api.settings import Detail, MatteSettings, Refine, Smooth
@@ -28,7 +30,7 @@ from maggie_core.guidance import Guidance, Pins
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry, geometry_for
 from maggie_core.io.frames import FrameSource
-from maggie_core.io.plate import plate_windows, read_plate
+from maggie_core.io.plate import plate_header, plate_windows, read_plate
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.full_resolution import has_detail
 from maggie_core.runtime.fingerprint import determinism_fingerprint
@@ -138,28 +140,58 @@ class ShotMatter:
 
     @cached_property
     def geometry(self) -> Geometry:
-        """Region and working grid, from the shot's first frame.
+        """Region and working grid, from the header of the shot's first frame.
 
         With the data window "plate" the headers of all frames are read, for the region holds whatever one of
         them stores.
         """
-        first = self._read(self.shot_frames[0])
         s = self.settings
-        later = self.shot_frames[1:] if s.data_window == "plate" else ()
-        windows = plate_windows(self.plate, later, layer=s.plate_layer)
-        return geometry_for(first, working_px=s.working_px, data_window=s.data_window, data_windows=windows)
+        frames = self.shot_frames if s.data_window == "plate" else ()
+        windows = plate_windows(self.plate, frames, layer=s.plate_layer)
+        return geometry_for(
+            self._first[1], working_px=s.working_px, data_window=s.data_window, data_windows=windows
+        )
 
     @cached_property
     def view(self) -> PlateView:
         """The conversion of the plate's colours for the network."""
         s = self.settings
         colour = ColorSettings(s.ocio, s.colorspace, s.exposure_ev, s.highlights)
-        sample = [frame for i, frame in enumerate(self.shot_frames) if i in segments.AUTO_EXPOSURE_AT]
-        return PlateView(
-            colour,
-            example_path=self.plate.path(self.shot_frames[0]),
-            auto_frames=lambda: (self._read(frame).pixels for frame in sample),
-        )
+        return PlateView(colour, example_path=self.plate.path(self._first[0]), auto_frames=self._sample)
+
+    @cached_property
+    def _first(self) -> tuple[int, Frame]:
+        """The shot's first frame and its header; of damaged frames, the first after them that has one. So it
+        is the same whatever frames are asked for.
+        """
+        reason: FrameError | None = None
+        for frame in self.shot_frames:
+            self._checkpoint(True)
+            try:
+                return frame, plate_header(self.plate, frame, layer=self.settings.plate_layer)
+            except FrameError as error:
+                reason = reason or error
+                if frame not in self.plate.frames:
+                    break
+        assert reason is not None
+        raise reason
+
+    def _sample(self) -> Iterator[np.ndarray]:
+        """Pixels of the frames that an automatic exposure is measured on; for a damaged one, of the first
+        after it that can be read.
+
+        Raises:
+            FrameError: one of the frames is missing.
+        """
+        for start, end in pairwise((*segments.AUTO_EXPOSURE_AT, None)):
+            for frame in self.shot_frames[start:end]:
+                self._checkpoint(True)
+                try:
+                    yield read_plate(self.plate, frame, layer=self.settings.plate_layer).pixels
+                    break
+                except FrameError:
+                    if frame not in self.plate.frames:
+                        raise
 
     def influence(self, frame: int, *, without: Collection[int] = ()) -> tuple[int, ...]:
         """Every frame whose plate or guidance the matte of `frame` depends on, ascending.
@@ -195,6 +227,21 @@ class ShotMatter:
     def files(self, frame: int) -> dict[str, str]:
         """Digests of a frame's plate, guidance and pins as they are now, by kind."""
         return self._reader.files(frame)
+
+    def masks(self, frame: int) -> np.ndarray:
+        """(N, h, w) float32 guidance of a frame on the working grid, in [0, 1].
+
+        Raises:
+            GuidanceError: a file is missing or damaged, or is of another picture's shape.
+        """
+        return self._reader.masks(frame)
+
+    def look_at(self, frame: int) -> None:
+        """Read the files of a frame, so that `files` knows which of them are damaged."""
+        with suppress(InputError):
+            read_plate(self.plate, frame, layer=self.settings.plate_layer)
+        with suppress(InputError):
+            self.guidance.masks(frame)
 
     def run(self, frames: Iterable[int] | None = None) -> Generator[MatteResult | FrameFailure, None, None]:
         """Matte `frames` (default: the whole shot), in ascending order, one by one.
@@ -297,10 +344,6 @@ class ShotMatter:
         if look:
             network["first_look"] = look
         return Recipe(refine, smooth, hidden, look, seeing, network, shot=shot)
-
-    def _read(self, frame: int) -> Frame:
-        self._checkpoint(True)
-        return read_plate(self.plate, frame, layer=self.settings.plate_layer)
 
     def _index(self, frame: int) -> int:
         if frame not in self._place:

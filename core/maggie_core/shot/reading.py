@@ -13,9 +13,9 @@ from maggie_core.color import PlateView
 from maggie_core.guidance import Guidance, Pins, exclusive
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
-from maggie_core.image.window import reframe
+from maggie_core.image.window import Window, reframe
 from maggie_core.io.frames import FrameSource
-from maggie_core.io.plate import read_plate
+from maggie_core.io.plate import plate_header, read_plate
 from maggie_core.shot.frame_input import FrameInput
 from maggie_core.shot.inputs import InputAccount
 from maggie_core.shot.regions import Extent, Pass, extent_of
@@ -44,7 +44,7 @@ class ShotReader:
     ) -> None:
         self.geometry, self.view = geometry, view
         self._plate, self._guidance, self._pins, self._settings = plate, guidance, pins, settings
-        self._extents: dict[tuple[int, str], tuple[Extent | None, ...]] = {}
+        self._extents: dict[tuple[int, str, Window | None], tuple[Extent | None, ...]] = {}
 
     def files(self, frame: int) -> dict[str, str]:
         """Digests of a frame's files as they are now, by kind."""
@@ -77,17 +77,36 @@ class ShotReader:
         plate = self.plate(frame, account)
         return self.view.scene_linear(reframe(plate.pixels, plate.data, self.geometry.region))
 
+    def masks(self, frame: int) -> np.ndarray:
+        """(N, h, w) float32 guidance of a frame on the working grid, where it lies on that frame's plate.
+
+        Raises:
+            GuidanceError: a file is missing or damaged, or is of another picture's shape.
+        """
+        return self._guidance.read(frame, replace(self.geometry, data=self._window(frame)))
+
+    def stood_in(self, frame: int) -> bool:
+        """Whether a file of the frame was found damaged, and by the policies something stands in for it."""
+        return bool(self._plate.damage(frame) or self._guidance.damage(frame))
+
     def extents(self, frame: int) -> tuple[Extent | None, ...]:
         """Where everybody is in a frame, on the working grid; nobody where the guidance cannot be used."""
         nobody: tuple[Extent | None, ...] = (None,) * len(self._guidance.instances)
         try:
-            key = frame, self._guidance.digest(frame)
+            key = frame, self._guidance.digest(frame), self._window(frame)
             if key not in self._extents:
-                masks = exclusive(self._guidance.read(frame, self.geometry), self._settings.overlap)
+                masks = exclusive(self.masks(frame), self._settings.overlap)
                 self._extents[key] = tuple(extent_of(mask) for mask in masks)
             return self._extents[key]
         except (InputError, OSError):
             return nobody
+
+    def _window(self, frame: int) -> Window | None:
+        """The data window of a frame of the plate; None where its header cannot be read."""
+        try:
+            return plate_header(self._plate, frame, layer=self._settings.plate_layer).data
+        except FrameError:
+            return None
 
     def _inputs(self, frame: int, passes: Sequence[Pass]) -> tuple[FrameInput, ...]:
         plate = read_plate(self._plate, frame, layer=self._settings.plate_layer)
@@ -97,10 +116,7 @@ class ShotReader:
                 f"{self.geometry.display.width}x{self.geometry.display.height}: "
                 "frames of one shot share a format"
             )
-        masks, header = (
-            self._guidance.masks(frame),
-            replace(plate, pixels=plate.pixels[..., :0].copy(), channels=()),
-        )
+        masks = self._guidance.masks(frame)
         found: list[FrameInput] = []
         for each in passes:
             image, repairs = self.view.to_model(
@@ -112,7 +128,7 @@ class ShotReader:
             shown = list(each.shown)
             found.append(
                 FrameInput(
-                    header,
+                    plate.header,
                     repairs,
                     np.ascontiguousarray(image.transpose(2, 0, 1)),
                     coverage[shown],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -55,6 +55,9 @@ class MatteResult:
     """Digests, by frame and kind, of the files the matte was made from, as they were read."""
     without: tuple[int, ...] = ()
     """Frames that the matte should depend on and that could not be used."""
+    stood_in: tuple[int, ...] = ()
+    """Frames it depends on of which a file could not be read, so that by the policies for missing files
+    another, black or an empty mask stood in."""
     scene_linear: np.ndarray | None = None
     """(H, W, 3) float32 scene-linear plate over the region, where it was asked for."""
 
@@ -232,7 +235,7 @@ class Segment:
         if s.sum_to_one:
             alphas, extra = sum_to_one(alphas, fixed=list(pinned))
         scene = s.reader.scene_linear(frame, self._account) if s.scene_linear else None
-        header = header or _bare(self.read_plate_now(frame))
+        header = header or self.read_plate_now(frame).header
         without = frozenset(self._unreadable)
         reach = self._reach(frame, without)
         return MatteResult(
@@ -246,6 +249,7 @@ class Segment:
             next(iter(reasons), ""),
             {each: self._account.of(each) for each in reach},
             tuple(each for each in reach if each in without),
+            tuple(each for each in reach if s.reader.stood_in(each)),
             scene,
         )
 
@@ -280,11 +284,6 @@ def _put(alphas: np.ndarray, part: np.ndarray, each: Pass, geometry: Geometry) -
     window, region = each.geometry.region, geometry.region
     top, left = window.y - region.y, window.x - region.x
     alphas[list(each.owned), top : top + window.height, left : left + window.width] = part
-
-
-def _bare(plate: Frame) -> Frame:
-    """A frame's header alone."""
-    return replace(plate, pixels=plate.pixels[..., :0].copy(), channels=())
 
 
 def _forget_calls(error: Exception) -> None:

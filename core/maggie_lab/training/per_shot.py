@@ -113,9 +113,10 @@ def _approved_frame(matter: ShotMatter, approved: Guidance, frame: int, names: l
     pixels, _ = matter.view.to_model(
         plate.pixels, geometry=matter.geometry, data=plate.data, code_max=plate.code_max
     )
-    guidance = exclusive(matter.guidance.read(frame, matter.geometry), matter.settings.overlap)
+    here = replace(matter.geometry, data=plate.data)
+    guidance = exclusive(matter.guidance.read(frame, here), matter.settings.overlap)
     alphas, known = np.zeros_like(guidance), np.zeros(len(names), bool)
-    for instance, alpha in zip(approved.instances, approved.read(frame, matter.geometry), strict=True):
+    for instance, alpha in zip(approved.instances, approved.read(frame, here), strict=True):
         place = names.index(instance.name)
         alphas[place], known[place] = alpha, True
     image = np.ascontiguousarray(pixels.transpose(2, 0, 1))
