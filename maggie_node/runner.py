@@ -456,7 +456,7 @@ class _Run:
         )
 
     def _provenance(self, result: MatteResult) -> dict[str, Any]:
-        frame = result.frame
+        frame, window = result.frame, result.header.data
         info, settings = self._model.info, self._matter.effective
         return {
             "version": __version__,
@@ -469,6 +469,7 @@ class _Run:
             "ocio": settings.ocio,
             "colorspace": settings.colorspace,
             "plate": self._job.plate,
+            "plate_window": [window.x, window.y, window.width, window.height],
             "guidance": [asdict(source) for source in self._job.guidance],
             "pins": self._shot.pins.names(frame) if self._shot.pins else [],
             "enlarged": [round(each.enlarged, 3) for each in self._matter.passes(frame)],

@@ -13,7 +13,11 @@ from support.shots import HEIGHT, WIDTH, TinyShot, write_image, write_shot
 from support.tiny import write_tiny_model
 
 from maggie_api.job import MaskGuidance, MatteJob, write_job
-from maggie_core.mattes import read_mattes
+from maggie_core.guidance import make_instances
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
+from maggie_core.io.exr import Part, read_image, write_exr
+from maggie_core.mattes import read_mattes, write_mattes
 
 ONLY_FILES = [
     word
@@ -180,6 +184,59 @@ def test_a_damaged_mask_is_a_finding_of_its_frame_and_the_others_are_checked(mat
     assert "ana.1003" in (tmp_path / "qc" / "qc.html").read_text(encoding="utf-8")
     values = json.loads((tmp_path / "qc" / "qc.json").read_text(encoding="utf-8"))["values"]
     assert [value is None for value in values["iou"]["ana"]] == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize("with_plate", [True, False])
+def test_masks_of_the_size_of_a_plate_s_data_window_are_compared_where_they_lie(
+    matted, mattes: str, tmp_path: Path, with_plate: bool
+):
+    """Mattes equal to their masks; the plate stores 5 columns more on the left and 3 fewer on the right."""
+    shot, out, _ = matted
+    names = tuple(shot.names)
+    for frame in shot.frames:
+        plate = read_image(shot.folder / f"plate.{frame}.exr")
+        wide = np.pad(plate.pixels, ((0, 0), (5, 0), (0, 0)))[:, :-3]
+        window = Window(-5, 0, WIDTH + 2, HEIGHT)
+        write_exr(tmp_path / f"plate.{frame}.exr", [Part(None, ("R", "G", "B"), wide, window, plate.display)])
+        planes = []
+        for name in names:
+            mask = read_image(shot.folder / f"{name}.{frame}.png").pixels
+            wide = np.pad(mask, ((0, 0), (5, 0), (0, 0)))[:, :-3]
+            write_image(tmp_path / f"{name}.{frame}.png", np.round(wide * 255).astype(np.uint8), "uint8")
+            planes.append(mask[..., 0])
+        write_mattes(
+            tmp_path / "out" / f"m.{frame}.exr",
+            np.stack(planes),
+            instances=make_instances(names),
+            geometry=Geometry(plate.display, plate.display),
+            plate=plate,
+            provenance={} if with_plate else {"plate_window": [-5, 0, WIDTH + 2, HEIGHT]},
+        )
+    given = ["--plate", tmp_path / "plate.####.exr"] if with_plate else []
+    given += [word for name in names for word in ("--guidance", f"{name}={tmp_path}/{name}.####.png")]
+
+    run_command("qc", tmp_path / "out" / "m.####.exr", *given, "-o", tmp_path / "qc")
+
+    values = json.loads((tmp_path / "qc" / "qc.json").read_text(encoding="utf-8"))["values"]
+    assert set(values["iou"]) == set(names)
+    assert all(value == 1 for name in names for value in values["iou"][name] if value is not None)
+    assert sum(value is not None for value in values["iou"]["ana"]) == len(shot.frames)
+    assert set(values["unusable_input"][""]) == {0}
+
+
+def test_a_plate_of_another_format_is_said(matted, mattes: str, tmp_path: Path):
+    shot, _, _ = matted
+    for frame in shot.frames:
+        write_image(tmp_path / f"plate.{frame}.exr", np.zeros((HEIGHT, WIDTH - 8, 3), np.float32), "half")
+
+    result = run_command(
+        "qc", mattes, "--plate", tmp_path / "plate.####.exr", "-o", tmp_path / "qc", *ONLY_FILES
+    )
+
+    assert result.exit_code == 4
+    assert "88x64 and its mattes are 96x64" in result.stdout + (tmp_path / "qc" / "qc.html").read_text(
+        "utf-8"
+    )
 
 
 @pytest.mark.parametrize("layout", ["multipart", "files", "cryptomatte"])

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import cv2
@@ -18,9 +18,10 @@ from maggie_api.settings import Overlap
 from maggie_core.color import ColorSettings, PlateView
 from maggie_core.guidance import Guidance, exclusive
 from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
 from maggie_core.io.exr import list_parts
 from maggie_core.io.frames import FrameSource
-from maggie_core.io.plate import read_plate
+from maggie_core.io.plate import plate_header, read_plate
 from maggie_core.mattes import read_mattes
 from maggie_core.qc import planes
 from maggie_core.qc.change import Motion, Plane, change_px
@@ -58,8 +59,18 @@ class PlateImages:
         return cls(source, view, layer)
 
     def read(self, frame: int, geometry: Geometry) -> Plane:
-        """(3, h, w) sRGB-encoded in [0, 1], on the working grid."""
+        """(3, h, w) sRGB-encoded in [0, 1], on the working grid.
+
+        Raises:
+            FrameError: the frame is missing, cannot be read, or has another format than the mattes.
+        """
         plate = read_plate(self.source, frame, layer=self.layer)
+        if plate.display != geometry.display:
+            size = f"{plate.display.width}x{plate.display.height}"
+            raise FrameError(
+                f"{self.source.path(frame)} is {size} and its mattes are {_size(geometry)}: "
+                "give the plate they were made from"
+            )
         image, _ = self.view.to_model(
             plate.pixels, geometry=geometry, data=plate.data, code_max=plate.code_max
         )
@@ -119,6 +130,8 @@ class Checked:
     """Header of the first frame that can be read."""
     geometry: Geometry | None
     """None when no frame can be read."""
+    plate_windows: Mapping[int, Window]
+    """Data window of each frame's plate, as far as they are known: masks of their size lie on them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +169,7 @@ class _Check:
         self._geometry: Geometry | None = None
         self._header: dict[str, Any] = {}
         self._notes: dict[str, list[int]] = {}
+        self._windows: dict[int, Window] = {}
 
     def run(self) -> Checked:
         before: _FrameData | None = None
@@ -180,6 +194,7 @@ class _Check:
             tuple(self._said()),
             self._header,
             self._geometry,
+            self._windows,
         )
 
     def _look_at(self, frame: int) -> _FrameData | None:
@@ -208,12 +223,27 @@ class _Check:
                 f"{_size(geometry)}, the others are {_size(self._geometry)}"
             )
             return None
+        window = self._plate_window(frame, header)
+        if window is not None:
+            self._windows[frame] = window
         return self._measured(frame, alphas, geometry, contract=_contract(header))
 
     def _geometry_of(self, frame: int) -> Geometry:
         parts = self._subject.mattes.parts(frame)
         header = list_parts(parts[0] if parts else self._subject.mattes.path(frame))[0]
         return Geometry(header.display, header.display, header.pixel_aspect, self._subject.working_px)
+
+    def _plate_window(self, frame: int, header: Mapping[str, Any]) -> Window | None:
+        """The data window of a frame's plate: as its matte says, else as the plate does."""
+        said = header.get("plate_window")
+        if isinstance(said, list):
+            with suppress(TypeError, InputError):
+                return Window(*(int(each) for each in said))
+        plate = self._subject.plate
+        if plate is not None:
+            with suppress(FrameError):
+                return plate_header(plate.source, frame, layer=plate.layer).data
+        return None
 
     def _measured(
         self, frame: int, stored: dict[str, Plane], geometry: Geometry, *, contract: bool
@@ -305,7 +335,7 @@ class _Check:
             self._notes.setdefault(str(error), []).append(frame)
             return {}
         try:
-            coverage = guidance.read(frame, geometry)
+            coverage = guidance.read(frame, replace(geometry, data=self._windows.get(frame)))
         except InputError as error:
             self._note_unusable(frame, error)
             return {}

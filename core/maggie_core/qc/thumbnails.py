@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -120,7 +120,8 @@ def _mask(checked: Checked, frame: int, who: str) -> Plane | None:
     if guidance is None or geometry is None or not who:
         return None
     try:
-        masks = exclusive(guidance.read(frame, geometry), checked.subject.overlap)
+        here = replace(geometry, data=checked.plate_windows.get(frame))
+        masks = exclusive(guidance.read(frame, here), checked.subject.overlap)
     except InputError:
         return None
     named = {instance.name: mask for instance, mask in zip(guidance.instances, masks, strict=True)}
