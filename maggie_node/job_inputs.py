@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maggie_api import job as jobs
-from maggie_api.errors import FrameError, SettingsError
+from maggie_api.errors import FrameError, GuidanceError, SettingsError
 from maggie_api.events import Warning
 from maggie_api.job import NAME_BYTES, MatteJob
 from maggie_api.layer_names import EXTRA_LAYERS
@@ -19,12 +19,15 @@ from maggie_core.guidance import (
     CryptomatteSequence,
     Guidance,
     GuidanceSource,
+    Holds,
+    HoldSource,
     IdMapSequence,
     LayerSequence,
     MaskSequence,
     Pins,
     combine,
 )
+from maggie_core.guidance.holds import HoldKind
 from maggie_core.io.atomic import cannot_write
 from maggie_core.io.frames import (
     FrameSource,
@@ -36,6 +39,7 @@ from maggie_core.io.frames import (
     parse_frames,
 )
 from maggie_core.mattes.layout import sibling
+from maggie_core.shot.hand import Hand
 from maggie_node.output_paths import check_outputs
 
 
@@ -46,6 +50,7 @@ class OpenShot:
     plate: FrameSource
     guidance: Guidance
     pins: Pins | None
+    hand: Hand
     frames: tuple[int, ...]
     """Frames to deliver, ascending."""
     left_out: tuple[int, ...]
@@ -104,11 +109,16 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
     if to_write:
         _check_output(job, asked, [instance.slug for instance in guidance.instances])
+    hand = _hand(job, guidance)
     frames = tuple(frame for frame in asked if frame in set(shot_frames))
+    if hand.holds is not None and job.guidance_missing != "error":
+        gaps = hand.holds.missing(frames)
+        warnings += gap_warnings("cores or garbage mattes of frames", gaps, job.guidance_missing)
     shot = OpenShot(
         plate,
         guidance,
         _pins(job, guidance, shot_frames),
+        hand,
         frames,
         tuple(sorted(set(asked) - set(frames))),
         shot_frames,
@@ -118,7 +128,32 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     )
     if to_write:
         shot.require(frames)
+        if hand.holds is not None:
+            hand.holds.check(frames)
     return shot
+
+
+def _hand(job: MatteJob, guidance: Guidance) -> Hand:
+    """The artist's decisions.
+
+    Raises:
+        GuidanceError: something is for nobody in the shot, or its files cannot be used.
+    """
+    names = [instance.name for instance in guidance.instances]
+    for each in job.per_person:
+        if each.name not in names:
+            raise GuidanceError(
+                f"{each.option} is set for {each.name} and the shot has {', '.join(names)}: "
+                "use the shot's names"
+            )
+    kinds: tuple[tuple[HoldKind, tuple[jobs.Hold, ...]], ...] = (("core", job.core), ("garbage", job.garbage))
+    sources = [
+        HoldSource(kind, hold.name, hold.sequence, part=hold.part, missing=job.guidance_missing)
+        for kind, holds in kinds
+        for hold in holds
+    ]
+    holds = Holds(sources, guidance.instances, overlap=job.overlap) if sources else None
+    return Hand(tuple(job.edges_of(name) for name in names), holds)
 
 
 def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:
@@ -196,7 +231,7 @@ def _outputs(paths: Iterable[Path], slugs: Sequence[str]) -> Iterator[Path]:
 
 def _inputs(job: MatteJob) -> Iterator[Path]:
     """Every file that the job reads and names."""
-    for name in (job.plate, *(source.sequence for source in (*job.guidance, *job.pins))):
+    for name in (job.plate, *(path for _, path in job.sequences())):
         pattern = None if Path(name).is_file() else parse_pattern(name)
         yield from (Path(name),) if pattern is None else pattern.on_disk().values()
     yield from (Path(name) for name in (job.model, job.ocio) if name is not None and Path(name).is_file())

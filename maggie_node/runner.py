@@ -34,6 +34,7 @@ from maggie_api.events import (
     Warning,
 )
 from maggie_api.job import MatteJob
+from maggie_api.settings import EdgeSettings, settings_of
 from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.io.frames import compact_frames, expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
@@ -90,6 +91,7 @@ def run(
         shot.settings,
         shot_frames=shot.shot_frames,
         pins=shot.pins,
+        hand=shot.hand,
         cache=cache,
         checkpoint=at_frames,
         overlap=overlap,
@@ -258,7 +260,8 @@ class _Run:
         for each in set(stood_in(path, layout)) - self._looked_at:
             self._looked_at.add(each)
             self._matter.look_at(each)
-        return is_complete(path, self._recipe(frame, self._inputs_now(frame, left_out(path, layout))), layout)
+        inputs = self._matter.inputs_now(frame, without=left_out(path, layout))
+        return is_complete(path, self._recipe(frame, inputs), layout)
 
     def _deliver(self, waiting: tuple[int, ...]) -> None:
         self._left, self._since = list(waiting), time.monotonic()
@@ -428,10 +431,6 @@ class _Run:
     def _path(self, frame: int) -> Path:
         return expand_output(self._job.output, frame, single=len(self._shot.frames) == 1)
 
-    def _inputs_now(self, frame: int, without: tuple[int, ...]) -> dict[int, dict[str, str]]:
-        """Digests of what a matte would be made from, were it made now, by frame and kind."""
-        return {each: self._matter.files(each) for each in self._matter.influence(frame, without=without)}
-
     def _recipe(self, frame: int, inputs: Mapping[int, Mapping[str, str]]) -> str:
         """Changes with everything that decides the frame's files, and with nothing else.
 
@@ -446,6 +445,7 @@ class _Run:
                 "precision": self._model.precision,
                 # What takes effect counts, not how it was asked for: a configuration by $OCIO or by path.
                 "settings": asdict(self._matter.effective) | {"ocio": self._matter.view.digest},
+                "edges": [asdict(each) for each in self._shot.hand.edges],
                 "files": asdict(self._shot.files),
                 "geometry": asdict(self._matter.geometry),
                 "instances": [instance.name for instance in self._shot.guidance.instances],
@@ -465,7 +465,10 @@ class _Run:
             "licence": info.licence,
             "device": self._model.device.type,
             "precision": self._model.precision,
-            "settings": asdict(settings),
+            "settings": asdict(settings) | asdict(settings_of(EdgeSettings, self._job)),
+            "per_person": [asdict(each) for each in self._job.per_person],
+            "core": [asdict(each) for each in self._job.core],
+            "garbage": [asdict(each) for each in self._job.garbage],
             "ocio": settings.ocio,
             "colorspace": settings.colorspace,
             "plate": self._job.plate,
@@ -496,10 +499,11 @@ def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatte
     else:
         channels = {slug: place.alpha for slug, place in places(Path(job.output), slugs, job.layout).items()}
     instances = tuple(InstanceInfo(i.name, i.slug, channels[i.slug]) for i in shot.guidance.instances)
+    edges = asdict(settings_of(EdgeSettings, job))
     asked = EffectiveSettings(
-        device=job.device, precision=job.precision, backend="auto", **asdict(shot.settings)
+        device=job.device, precision=job.precision, backend="auto", **asdict(shot.settings), **edges
     )
-    in_effect: dict[str, Any] = asdict(matter.effective) | {"working_px": min(width, height)}
+    in_effect: dict[str, Any] = asdict(matter.effective) | {"working_px": min(width, height)} | edges
     effective = EffectiveSettings(
         device=str(model.device), precision=model.precision, backend="native", **in_effect
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Optional, Union
 
 from . import serialization
-from .settings import MatteSettings
+from .settings import EdgeSettings, MatteSettings
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class NetworkRun:
 
 
 @dataclass(frozen=True)
-class EffectiveSettings(MatteSettings, NetworkRun):
+class EffectiveSettings(EdgeSettings, MatteSettings, NetworkRun):
     """Every setting that decides pixels. `Started` has them as asked for and as they take effect.
 
-    In effect no value is `auto`, and `working_px` is the short side of the network's image.
+    In effect no value is `auto` but `trust`, which is found out mask by mask, and `working_px` is the short
+    side of the network's image. Edge options are those for everybody.
     """
 
     def __post_init__(self) -> None:

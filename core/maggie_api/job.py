@@ -16,9 +16,19 @@ from typing import Any, Literal, Optional, Union
 
 from . import serialization
 from .errors import DocumentError, JobError, SettingsError
-from .settings import MODEL_NAMES, MatteFile, MatteSettings, RunSettings
+from .settings import (
+    MODEL_NAMES,
+    EdgeSettings,
+    MatteFile,
+    MatteSettings,
+    RunSettings,
+    options_of,
+    settings_of,
+)
 
 SCHEMA = "maggie-job/1"
+SEQUENCES = ("guidance", "pins", "core", "garbage")
+"""Fields of a job whose values name sequences."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,34 @@ class Pin:
     """Channel that holds the alpha; None as for a mask."""
 
 
+EVERYBODY = "*"
+"""Stands for the name of an instance where something is for all of them."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A matte of the artist's that holds alphas: a core, inside which alpha is 1, or a garbage matte, outside
+    which it is 0. Half of a pixel holds by half."""
+
+    sequence: str
+    """Files numbered as the plate, or one file for every frame."""
+    name: str = EVERYBODY
+    """Name of an instance of the guidance; `*` = everybody."""
+    part: Optional[str] = None
+    """What of the files: a channel or layer, a Cryptomatte's object, or the value of an id map. None finds
+    the mask as guidance does, and in a Cryptomatte the object with the instance's name."""
+
+
+@dataclass(frozen=True)
+class PersonOption:
+    """An option of `EdgeSettings` that is another for one person."""
+
+    name: str
+    """Name of an instance of the guidance."""
+    option: str
+    value: Union[float, Literal["auto"]]
+
+
 Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidance]
 
 
@@ -101,8 +139,8 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
-    """One shot and how to matte it: the fields of its base classes, and two more.
+class MatteJob(RunSettings, MatteFile, EdgeSettings, MatteSettings, Shot):
+    """One shot and how to matte it: the fields of its base classes, and a few more.
 
     Only the fields of `Shot` have to be given. Ranges of frames are written `1001-1100x2,1200`.
 
@@ -112,6 +150,12 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
 
     pins: tuple[Pin, ...] = ()
     """Approved alphas, delivered as they are; the frames beside continue from them."""
+    core: tuple[Hold, ...] = ()
+    """Mattes inside which alpha is 1. Several of one person add up."""
+    garbage: tuple[Hold, ...] = ()
+    """Mattes outside which alpha is 0. What several of one person have in common stays."""
+    per_person: tuple[PersonOption, ...] = ()
+    """Edge options of people who differ from the rest."""
     schema: Literal["maggie-job/1"] = SCHEMA
 
     def __post_init__(self) -> None:
@@ -134,11 +178,43 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
             for name in ("name", "sequence"):
                 if not getattr(pin, name).strip():
                     raise JobError(f'job: field "pins[{i}].{name}" is empty: name the instance and its files')
+        for kind in ("core", "garbage"):
+            for i, hold in enumerate(getattr(self, kind)):
+                for name in ("name", "sequence"):
+                    if not getattr(hold, name).strip():
+                        raise JobError(
+                            f'job: field "{kind}[{i}].{name}" is empty: name the instance, or * for all, '
+                            "and its files"
+                        )
         try:
-            for settings in (MatteSettings, MatteFile, RunSettings):
+            for settings in (MatteSettings, EdgeSettings, MatteFile, RunSettings):
                 settings.__post_init__(self)
+            for person in {each.name for each in self.per_person}:
+                self.edges_of(person)
         except SettingsError as error:
             raise JobError(f"job: {_named(error)}") from None
+
+    def edges_of(self, name: str) -> EdgeSettings:
+        """The edge options of one instance.
+
+        Raises:
+            JobError: one is unknown or given twice for the same person.
+            SettingsError: a value is out of its range.
+        """
+        known = options_of(EdgeSettings)
+        own: dict[str, Union[float, str]] = {}
+        for i, each in enumerate(self.per_person):
+            if each.option not in known:
+                hint = serialization.nearest(each.option, list(known))
+                raise JobError(f'job: field "per_person[{i}].option" is {each.option!r}{hint}')
+            if each.name != name:
+                continue
+            if each.option in own:
+                raise JobError(f'job: field "per_person[{i}]" gives {each.option} of {name} again: keep one')
+            if each.value == "auto" and known[each.option].word != "auto":
+                raise JobError(f'job: field "per_person[{i}].value" is auto: {each.option} is a number')
+            own[each.option] = each.value
+        return dataclasses.replace(settings_of(EdgeSettings, self), **own)  # type: ignore[arg-type]
 
     def to_json(self) -> str:
         """The document, indented, every field written out; ends with a line break."""
@@ -171,22 +247,30 @@ class MatteJob(RunSettings, MatteFile, MatteSettings, Shot):
 
     def anchored(self, folder: Path) -> MatteJob:
         """The same job with relative paths made absolute; they are relative to `folder`."""
-        guidance, pins = (
-            tuple(dataclasses.replace(each, sequence=_absolute(each.sequence, folder)) for each in sources)
-            for sources in (self.guidance, self.pins)
-        )
+        sequences = {
+            name: tuple(
+                dataclasses.replace(each, sequence=_absolute(each.sequence, folder))
+                for each in getattr(self, name)
+            )
+            for name in SEQUENCES
+        }
         # A model is a name or a path, and so is an OCIO configuration. The names of shipped models win over
         # files; else what exists as a file is a path.
         return dataclasses.replace(
             self,
             plate=_absolute(self.plate, folder),
             output=_absolute(self.output, folder),
-            guidance=guidance,
-            pins=pins,
+            **sequences,
             model=self.model if self.model in MODEL_NAMES else _absolute_if_there(self.model, folder),
             ocio=None if self.ocio is None else _absolute_if_there(self.ocio, folder),
             cache=None if self.cache is None else _absolute(self.cache, folder),
         )
+
+    def sequences(self) -> Iterator[tuple[str, str]]:
+        """(name of the field, path) of every sequence that the job reads beside its plate."""
+        for name in SEQUENCES:
+            for i, each in enumerate(getattr(self, name)):
+                yield f"{name}[{i}].sequence", each.sequence
 
 
 def read_job(path: Path) -> MatteJob:

@@ -1,14 +1,16 @@
 """Every option of a matte, once: its values, its default, its help.
 
-`MatteSettings` says what changes the pixels, `MatteFile` what the delivered files look like, `RunSettings`
-which frames are made, by which model, where. The job document has the fields of all three. The command line
-and the controls of hosts take names, choices, defaults and help texts from `options_of`.
+`MatteSettings` says what changes the pixels, `EdgeSettings` how the artist treats edges, `MatteFile` what the
+delivered files look like, `RunSettings` which frames are made, by which model, where. The job document has
+the fields of all four. The command line and the controls of hosts take names, choices, defaults and help
+texts from `options_of`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import re
 import typing
 from dataclasses import dataclass
@@ -133,6 +135,58 @@ class MatteSettings:
     def segment(self) -> Optional[int]:
         """Frames of a segment; None = the whole shot."""
         return None if self.segment_frames == "whole" else self.segment_frames
+
+
+@dataclass(frozen=True)
+class EdgeSettings:
+    """How a matte is held to its mask and how its edge is treated; for everybody, or for one person.
+
+    The edge tools work in the order of their fields on the finished alpha. Lengths are in plate pixels. At
+    their defaults they change nothing, and none of these options needs the network.
+
+    Raises:
+        SettingsError: a value is out of its range.
+    """
+
+    trust: Union[float, Literal["auto"]] = option(
+        "auto",
+        "How far the matte keeps to its mask: 1 is the mask's own edge refined, 0 the network alone; auto "
+        "finds out how good each mask is.",
+    )
+    fill_holes_px: float = option(0.0, "Holes of no more area than a square of this side become solid.")
+    remove_specks_px: float = option(0.0, "Pieces of no more area than a square of this side vanish.")
+    grow_px: float = option(
+        0.0, "How far the edge moves outwards; below 0 it shrinks. Fractions of a pixel count."
+    )
+    soften_px: float = option(0.0, "Blur of the alpha: its standard deviation, in plate pixels.")
+    black_point: float = option(0.0, "Alphas up to here become 0.")
+    white_point: float = option(1.0, "Alphas from here on become 1.")
+    gamma: float = option(1.0, "Above 1 half-covered pixels cover more, below 1 less; 0 and 1 stay.")
+
+    def __post_init__(self) -> None:
+        if self.trust != "auto" and not 0 <= self.trust <= 1:
+            raise SettingsError(f"trust is {self.trust}: it lies between 0 and 1, or is auto", field="trust")
+        for name in ("fill_holes_px", "remove_specks_px", "soften_px"):
+            if not 0 <= getattr(self, name) < math.inf:
+                sentence = f"{name} is {getattr(self, name)}: give a number of pixels from 0 on"
+                raise SettingsError(sentence, field=name)
+        if not math.isfinite(self.grow_px):
+            sentence = f"grow_px is {self.grow_px}: give a number of pixels, below 0 to shrink"
+            raise SettingsError(sentence, field="grow_px")
+        if not 0 <= self.black_point < self.white_point <= 1:
+            raise SettingsError(
+                f"black point is {self.black_point} and white point {self.white_point}: they lie between 0 "
+                "and 1, black below white",
+                field="black_point",
+            )
+        if not 0 < self.gamma < math.inf:
+            sentence = f"gamma is {self.gamma}: give a number above 0; 1 changes nothing"
+            raise SettingsError(sentence, field="gamma")
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether any edge tool does anything."""
+        return self != EdgeSettings(trust=self.trust)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def parse_pin(ctx: click.Context, param: click.Parameter, specs: tuple[str, ...]
         name, _, rest = spec.partition("=")
         if not name.strip() or not rest:
             raise click.BadParameter(f"{spec!r} is not NAME=SEQUENCE[:CHANNEL]", ctx, param)
-        pins.append(Pin(name.strip(), *_split(rest)))
+        pins.append(Pin(name.strip(), *split_part(rest)))
     return tuple(pins)
 
 
@@ -40,7 +40,7 @@ def parse_mask(spec: str) -> MaskGuidance:
     name, equals, rest = spec.partition("=")
     if not equals or "/" in name or "\\" in name:
         name, rest = "", spec
-    sequence, channel = _split(rest)
+    sequence, channel = split_part(rest)
     name = name.strip() or PurePath(sequence.replace("\\", "/")).name.split(".")[0].rstrip("_-#")
     if not name or not sequence:
         raise click.BadParameter(f"{spec!r} is not NAME=SEQUENCE[:CHANNEL]", param_hint="'--guidance'")
@@ -49,10 +49,11 @@ def parse_mask(spec: str) -> MaskGuidance:
 
 def parse_cryptomatte(spec: str) -> CryptomatteGuidance:
     """`SEQUENCE[:LAYER]`."""
-    return CryptomatteGuidance(*_split(spec))
+    return CryptomatteGuidance(*split_part(spec))
 
 
-def _split(text: str) -> tuple[str, str | None]:
+def split_part(text: str) -> tuple[str, str | None]:
+    """`SEQUENCE[:PART]`: the sequence, and what of its files is meant."""
     match = _SEQUENCE_AND_PART.fullmatch(text)
     return (match["sequence"], match["part"]) if match else (text, None)
 

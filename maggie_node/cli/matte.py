@@ -11,6 +11,7 @@ import click
 from maggie_api.job import MatteJob
 from maggie_api.settings import MODEL_NAMES, MatteFile, MatteSettings, Option, RunSettings, options_of
 from maggie_node.cli.commands import debug_option
+from maggie_node.cli.edges import edge_options, with_edges
 from maggie_node.cli.guidance import GuidedCommand, guidance_options, parse_pin
 from maggie_node.cli.running import run_job
 
@@ -113,6 +114,7 @@ def _depth(option: Option) -> Command:
     callback=parse_pin,
     help="Alphas of yours for some frames of an instance: delivered as they are. Repeatable.",
 )
+@edge_options
 @settings_options
 @click.option("--explain-cache", is_flag=True, help="Tell what was found there, frame by frame.")
 @click.option("--print-job", is_flag=True, help="Print the job document instead of running it.")
@@ -127,7 +129,7 @@ def matte(*, print_job: bool, json_events: bool, explain_cache: bool, **fields: 
       maggie-node matte plate.####.exr -o matte.####.exr \\
         --guidance ana=ana.####.png --guidance ben=ben.####.png
     """
-    job = MatteJob(**fields).anchored(Path.cwd())
+    job = MatteJob(**with_edges(fields)).anchored(Path.cwd())
     if print_job:
         click.echo(job.to_json(), nl=False)
         return 0

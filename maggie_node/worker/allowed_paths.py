@@ -48,10 +48,7 @@ def check_paths(job: MatteJob, roots: Sequence[str], *, trusted: Iterable[str] =
 def _paths(job: MatteJob) -> Iterator[tuple[str, str]]:
     yield "plate", job.plate
     yield "output", job.output
-    for i, source in enumerate(job.guidance):
-        yield f"guidance[{i}].sequence", source.sequence
-    for i, pin in enumerate(job.pins):
-        yield f"pins[{i}].sequence", pin.sequence
+    yield from job.sequences()
     if job.cache is not None:
         yield "cache", job.cache
     if _is_path(job.model):

@@ -17,6 +17,7 @@ from maggie_api.errors import JobError, SettingsError
 from maggie_api.job import MaskGuidance, MatteJob, Shot
 from maggie_api.settings import (
     MODEL_NAMES,
+    EdgeSettings,
     MatteFile,
     MatteSettings,
     Option,
@@ -27,12 +28,19 @@ from maggie_api.settings import (
 from maggie_core.model.checkpoint import model_names
 from maggie_node.cli.matte import matte
 
-CLASSES = (RunSettings, MatteSettings, MatteFile)
+CLASSES = (RunSettings, MatteSettings, EdgeSettings, MatteFile)
 LISTED = options_of(*CLASSES)
-OF_A_MATTE = options_of(MatteSettings, MatteFile)
+OF_A_MATTE = options_of(MatteSettings, EdgeSettings, MatteFile)
 """Options that hosts offer; those of a run they decide by themselves, or ask for in their preferences."""
-JOBS_OWN = {"pins", "schema", *(field.name for field in dataclasses.fields(Shot))}
-COMMANDS_OWN = {"output", "pins", "print_job", "json_events", "explain_cache", "debug"}
+JOBS_OWN = {
+    "pins",
+    "core",
+    "garbage",
+    "per_person",
+    "schema",
+    *(field.name for field in dataclasses.fields(Shot)),
+}
+COMMANDS_OWN = {"output", "pins", "core", "garbage", "print_job", "json_events", "explain_cache", "debug"}
 GUIDANCE = {"mask", "layers", "id_map", "cryptomatte", "instance"}
 
 
@@ -95,7 +103,10 @@ def test_the_command_line_takes_defaults_choices_and_help_from_the_list():
     for name, option in LISTED.items():
         first = by_name[name][0]
         assert option.help in (first.help or "")
-        assert name == "depth" or first.default == option.default
+        if name in options_of(EdgeSettings):  # given for everybody or for one, as often as needed
+            assert (first.multiple, first.show_default) == (True, str(option.default))
+        else:
+            assert name == "depth" or first.default == option.default
         if option.kind == "choice" and name != "depth":
             assert isinstance(first.type, click.Choice)
             assert tuple(first.type.choices) == option.choices
@@ -129,6 +140,9 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     ({"cache_gb": 0.0}, 'field "cache_gb": the cache may take 0.0 GB: give it some room'),
     ({"cache_gb": float("nan")}, 'field "cache_gb": the cache may take nan GB'),
     ({"cache_gb": float("inf")}, 'field "cache_gb": the cache may take inf GB'),
+    ({"trust": 1.5}, 'field "trust" is 1.5: it lies between 0 and 1, or is auto'),
+    ({"soften_px": -1.0}, 'field "soften_px" is -1.0: give a number of pixels from 0 on'),
+    ({"black_point": 0.6, "white_point": 0.5}, 'field "black_point": black point is 0.6 and white point 0.5'),
     ({"depth": "double"}, "field \"depth\" is 'double': choose half or float"),
     ({"refine": "much"}, "field \"refine\" is 'much': choose auto or none or guided or closed-form"),
     ({"precision": "int8"}, "field \"precision\" is 'int8'"),

@@ -355,6 +355,8 @@ def the_options(folder: Path) -> dict:
             continue
         elif control.kind == "text":
             chosen[name] = control.default or "x"
+        elif control.kind == "number":
+            chosen[name] = {"white_point": 0.75}.get(name, 0.5)
         else:
             chosen[name] = control.default + 1
         setattr(shot.options, name, chosen[name])

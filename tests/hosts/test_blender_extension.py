@@ -18,7 +18,7 @@ from support.blenders import BLENDERS, NUMBERS, ROOT, build_extension, play, wri
 from support.workers import environment
 
 from maggie_api.job import MatteJob, write_job
-from maggie_api.settings import MatteFile, MatteSettings, options_of
+from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, options_of
 from maggie_core.color import BUILT_IN_CONFIG
 from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
@@ -198,7 +198,7 @@ def test_what_is_wrong_is_said_in_a_sentence_and_blender_lives_on(package: Path,
 
 
 def test_every_option_has_a_control_that_the_job_and_a_saved_scene_keep(package: Path, project: Path):
-    offered = {name: each for kind in (MatteSettings, MatteFile) for name, each in options_of(kind).items()}
+    offered = options_of(MatteSettings, EdgeSettings, MatteFile)
 
     report, _ = play("the_options", package, project, "5.0")
 

@@ -9,9 +9,9 @@ import pytest
 from support.blenders import extension_part
 
 from maggie_api.job import MaskGuidance, MatteJob
-from maggie_api.settings import MatteFile, MatteSettings, options_of
+from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, options_of
 
-OPTIONS = {name: each for kind in (MatteSettings, MatteFile) for name, each in options_of(kind).items()}
+OPTIONS = options_of(MatteSettings, EdgeSettings, MatteFile)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,8 @@ def untouched(options: ModuleType, **values: Any) -> SimpleNamespace:
     held: dict[str, Any] = {}
     for name, control in options.CONTROLS.items():
         held[name] = "" if control.default is None else control.default
-        held |= dict.fromkeys(control.switches, False)
+        if control.kind != "choice":
+            held |= {control.switch(word): control.default == word for word in control.words}
     return SimpleNamespace(**{**held, **values})
 
 

@@ -12,10 +12,10 @@ from support.nuke_plugin import Case, part, write_config, write_sequences
 
 from maggie_api.errors import HostError
 from maggie_api.job import MatteJob
-from maggie_api.settings import MatteFile, MatteSettings, option, options_of
+from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, option, options_of
 
 options = part("options")
-LISTED = {**options_of(MatteFile), **options_of(MatteSettings)}
+LISTED = options_of(MatteSettings, EdgeSettings, MatteFile)
 
 
 def defaults(**changed: Any) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def defaults(**changed: Any) -> dict[str, Any]:
     for knob in options.option_knobs().values():
         values[knob.name] = "" if knob.default is None else knob.default
         if knob.word is not None:
-            values[knob.word_knob] = False
+            values[knob.word_knob] = knob.default == knob.word
     return {**values, **changed}
 
 
@@ -35,9 +35,9 @@ def test_every_option_is_a_knob_or_has_a_reason_not_to_be():
 
 
 def test_every_option_stands_on_one_tab():
-    advanced = [knob.name for knob in options.advanced()]
+    others = [knob.name for knob in (*options.advanced(), *options.edges())]
 
-    assert sorted([*options.MAIN, *options.COLOUR, *advanced]) == sorted(options.option_knobs())
+    assert sorted([*options.MAIN, *options.COLOUR, *others]) == sorted(options.option_knobs())
 
 
 def test_every_option_is_a_field_of_a_job():
@@ -67,11 +67,15 @@ def test_a_new_option_appears_by_itself():
 
 
 def test_a_new_node_has_the_defaults_of_the_list():
-    assert options.read_options(defaults().get) == (MatteSettings(), MatteFile())
+    assert options.read_options(defaults().get) == (
+        MatteSettings(),
+        EdgeSettings(),
+        MatteFile(),
+    )
 
 
 def test_a_checkbox_chooses_the_word_in_place_of_a_number():
-    matte, _ = options.read_options(defaults(segment_frames_whole=True, exposure_ev_auto=True).get)
+    matte, _, _ = options.read_options(defaults(segment_frames_whole=True, exposure_ev_auto=True).get)
 
     assert (matte.segment_frames, matte.exposure_ev) == ("whole", "auto")
 
@@ -81,6 +85,7 @@ def test_a_checkbox_chooses_the_word_in_place_of_a_number():
     [
         ({"working_px": 10}, "working size is 10 px: it needs at least 64"),
         ({"segment_frames": 0}, "a segment has 0 frames: give at least 1, or 'whole'"),
+        ({"trust_auto": False, "trust": 2}, "trust is 2.0: it lies between 0 and 1, or is auto"),
         ({"compression": "gzip"}, "compression is 'gzip': choose one of"),
     ],
 )
@@ -111,8 +116,12 @@ def test_every_knob_of_the_node_reaches_the_job(tmp_path: Path):
                 new = next(word for word in knob.choices if word != knob.default)
             elif knob.kind == "flag":
                 new = not knob.default
-            elif knob.kind in ("whole number", "number"):
-                new = knob.default + (64 if knob.kind == "whole number" else 8)
+            elif knob.kind == "whole number":
+                new = knob.default + 64
+            elif knob.kind == "number":
+                new = {"white_point": 0.75}.get(name, 0.5)
+                if knob.default == knob.word:
+                    made[knob.word_knob].setValue(False)
             else:
                 new = {"compression": "zip", "ocio": "ocio://default"}.get(name, f"a {name}")
             made[name].setValue(new)

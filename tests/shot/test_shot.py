@@ -161,7 +161,7 @@ def test_the_neighbours_of_an_unreadable_frame_are_the_same_in_any_order(tmp_pat
 def test_a_frame_that_is_repainted_under_way_is_told_as_it_was_read(tmp_path: Path):
     shot = write_shot(tmp_path, frames=FRAMES)
     engine = matter(shot, segment_frames="whole")
-    before = engine.files(1004)
+    before = engine.inputs_now(1004)[1004]
     results = {}
 
     for result in engine.run():
@@ -170,7 +170,7 @@ def test_a_frame_that_is_repainted_under_way_is_told_as_it_was_read(tmp_path: Pa
         if result.frame == 1003:
             (tmp_path / "ana.1004.png").write_bytes((tmp_path / "ben.1006.png").read_bytes())
 
-    now = engine.files(1004)
+    now = engine.inputs_now(1004)[1004]
     assert now != before
     told = {frame: result.inputs[1004] for frame, result in results.items() if 1004 in result.inputs}
     assert told[1003] == before

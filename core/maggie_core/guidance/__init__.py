@@ -2,6 +2,7 @@
 
 from maggie_core.guidance.combine import Guidance, combine
 from maggie_core.guidance.cryptomatte import CryptomatteSequence
+from maggie_core.guidance.holds import HeldPlanes, Holds, HoldSource
 from maggie_core.guidance.idmaps import IdMapSequence
 from maggie_core.guidance.instances import Instance, make_instances
 from maggie_core.guidance.layers import LayerSequence
@@ -14,6 +15,9 @@ __all__ = [
     "CryptomatteSequence",
     "Guidance",
     "GuidanceSource",
+    "HeldPlanes",
+    "HoldSource",
+    "Holds",
     "IdMapSequence",
     "Instance",
     "LayerSequence",

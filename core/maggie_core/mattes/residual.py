@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 
-def sum_to_one(alphas: np.ndarray, *, fixed: Sequence[int] = ()) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def sum_to_one(
+    alphas: np.ndarray, *, fixed: Sequence[int] = (), cores: Mapping[int, np.ndarray] | None = None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Scale the alphas where their sum exceeds one, and compute the residual.
 
     Args:
         alphas: (N, H, W) coverage in [0, 1].
         fixed: instances that keep their alphas; the others share what these leave. Fixed ones that exceed
             one among themselves stay as they are.
+        cores: (H, W) least alphas of some of the others, together no more than one. Fixed ones come first.
 
     Returns:
         (N, H, W) float32 alphas whose sum is at most one, and two further planes (H, W) float32:
@@ -22,10 +25,16 @@ def sum_to_one(alphas: np.ndarray, *, fixed: Sequence[int] = ()) -> tuple[np.nda
         halve a pixel, 1 where two claim all of it.
     """
     total = alphas.sum(axis=0, dtype=np.float32)
-    if len(fixed):
+    if len(fixed) or cores:
         held = alphas[list(fixed)].sum(axis=0, dtype=np.float32)
-        share = np.clip((1 - held) / np.maximum(total - held, 1e-6), 0.0, 1.0)
-        scaled = (alphas * share).astype(np.float32)
+        least = np.zeros_like(alphas, np.float32)
+        for n, core in (cores or {}).items():
+            least[n] = np.minimum(core, alphas[n])
+        claimed = least.sum(axis=0, dtype=np.float32)
+        least *= np.clip((1 - held) / np.maximum(claimed, 1e-6), 0.0, 1.0)
+        claimed = np.minimum(claimed, np.maximum(1 - held, 0))
+        share = np.clip((1 - held - claimed) / np.maximum(total - held - claimed, 1e-6), 0.0, 1.0)
+        scaled = (least + (alphas - least) * share).astype(np.float32)
         scaled[list(fixed)] = alphas[list(fixed)]
     else:
         scaled = (alphas / np.maximum(total, 1.0)).astype(np.float32)

@@ -7,13 +7,12 @@ them costs no more than reading and writing a matte.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_api.errors import SettingsError
+from maggie_api.settings import EdgeSettings
 
 Plane = NDArray[np.float32]
 
@@ -26,44 +25,10 @@ MOST_STEP_PX = 3
 """Discs are grown in steps of at most so many pixels: a disc of 30 in one step costs ten times as much."""
 
 
-@dataclass(frozen=True)
-class EdgeTools:
-    """How the edge of one person's matte is treated. Lengths are in plate pixels."""
-
-    fill_holes_px: float = 0.0
-    """Holes of no more area than a square of this side become solid."""
-    remove_specks_px: float = 0.0
-    """Pieces of no more area than a square of this side vanish."""
-    grow_px: float = 0.0
-    """How far the edge moves outwards; below 0 it shrinks. Fractions of a pixel count."""
-    soften_px: float = 0.0
-    """Standard deviation of the blur."""
-    black_point: float = 0.0
-    """Alphas up to here become 0."""
-    white_point: float = 1.0
-    """Alphas from here on become 1."""
-    gamma: float = 1.0
-    """Above 1 half-covered pixels become more, below 1 less; 0 and 1 stay."""
-
-    def __post_init__(self) -> None:
-        for name in ("fill_holes_px", "remove_specks_px", "soften_px"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise SettingsError(f"{name} is {getattr(self, name)}: give a number of pixels from 0 on")
-        if not math.isfinite(self.grow_px):
-            raise SettingsError(f"grow_px is {self.grow_px}: give a number of pixels, below 0 to shrink")
-        if not 0 <= self.black_point < self.white_point <= 1:
-            raise SettingsError(
-                f"black point is {self.black_point} and white point {self.white_point}: "
-                "they lie between 0 and 1, black below white"
-            )
-        if not 0 < self.gamma < math.inf:
-            raise SettingsError(f"gamma is {self.gamma}: give a number above 0, 1 changes nothing")
-
-
 def with_edge_tools(
-    alpha: Plane, tools: EdgeTools, *, core: Plane | None = None, garbage: Plane | None = None
+    alpha: Plane, tools: EdgeSettings, *, core: Plane | None = None, garbage: Plane | None = None
 ) -> Plane:
-    """A matte held by its control planes and treated by the tools, in the order of their fields.
+    """A matte held by its control planes and treated by the tools, in the order of `EdgeSettings`.
 
     Args:
         alpha: (H, W) float32 in [0, 1], in plate pixels. It is left alone.

@@ -76,18 +76,19 @@ def refine_edges(
         alphas: (N, H, W) in [0, 1].
         image: (3, H, W), sRGB-encoded in [0, 1]: what the network saw.
         guidance: (N, H, W) binary masks that led to `alphas`.
-        how: "none" returns `alphas`; "guided" filters them by the image; "closed-form" solves for the
+        how: "none" decides no edge; "guided" filters the alphas by the image; "closed-form" solves for the
             undecided pixels with everything else known. The first closed form of a process compiles for some
             seconds.
         sizes: of each person in pixels, which all lengths are shares of; None takes them from `guidance`.
         doubts: of each mask, 0 to 1; None takes them from how `guidance` lies in the image.
         trusts: of each mask, how far the matte is to follow it: 1 is the mask's own edge refined, 0 the
-            network alone. None finds that out.
+            network alone. The less, the deeper in a mask and the farther from it alpha may differ from it.
+            None finds that out, and without refinement keeps to the network.
 
     Returns:
         (N, H, W) float32.
     """
-    if how == "none":
+    if how == "none" and trusts is None:
         return alphas
     refined = alphas.astype(np.float32, copy=True)
 
@@ -95,6 +96,8 @@ def refine_edges(
         alpha, mask = refined[n], guidance[n]
         unit = unit_of(size_of(mask) if sizes is None else sizes[n], alpha.shape)
         asked = None if trusts is None else trusts[n]
+        if how == "none" and asked is None:
+            return
         apart, share = _outline_distance(alpha, mask), 1.0
         if apart is not None and asked is None:
             share = max(_ramp(apart, AGREED_PX), _ramp(_unsure(alpha, mask), UNSURE_SHARE))
@@ -103,11 +106,12 @@ def refine_edges(
         doubtful = doubt(alignment(mask, image, unit)) if doubts is None else doubts[n]
         own = 0.0 if apart is None else GOOD_WEIGHT * _trust(apart / unit) * (1 - doubtful)
         trust = own if asked is None else asked
-        _decide(alpha, image, how, unit, doubtful)
+        if how != "none":
+            _decide(alpha, image, how, unit, doubtful)
         if trust > 0:
             _take_at_its_word(alpha, mask, image, trust, unit)
         if mask.any() and asked != 0:
-            _keep_depths(alpha, mask, unit, doubtful)
+            _keep_depths(alpha, mask, unit if asked is None else unit / asked, doubtful)
         if share < 1:
             alpha[:] = alphas[n] + np.float32(share) * (alpha - alphas[n])
 

@@ -8,7 +8,7 @@ mattes are written, since people come from passes with grids of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,9 @@ def clear_cores(alphas: Plane, guidance: Plane, sizes: Sequence[float]) -> Plane
     return cleared
 
 
-def share_pixels(alphas: Plane, *, fixed: Sequence[int] = ()) -> None:
+def share_pixels(
+    alphas: Plane, *, fixed: Sequence[int] = (), cores: Mapping[int, Plane] | None = None
+) -> None:
     """Alphas that together claim no more than all of a pixel, in place.
 
     Where they claim more, each gives way by how unsure they are, alpha x (1 - alpha): who covers a pixel
@@ -67,6 +69,7 @@ def share_pixels(alphas: Plane, *, fixed: Sequence[int] = ()) -> None:
         alphas: (N, H, W) float32 in [0, 1].
         fixed: instances that keep their alphas; the others share what these leave. Fixed ones that exceed 1
             among themselves stay as they are.
+        cores: (H, W) least alphas of some of the others, no more than 1 together. Fixed ones go before them.
     """
     if len(alphas) < 2:
         return
@@ -77,7 +80,12 @@ def share_pixels(alphas: Plane, *, fixed: Sequence[int] = ()) -> None:
         if over.any():
             claims = rows[:, over]
             left = np.clip(1 - claims[list(fixed)].sum(axis=0), 0, 1)
-            claims[free] = _shared(claims[free], left)
+            least = np.zeros_like(claims)
+            for n, core in (cores or {}).items():
+                least[n] = np.minimum(core[top : top + BLOCK_ROWS][over], claims[n])
+            least[free] *= np.minimum(1, left / np.maximum(least[free].sum(axis=0), 1e-12))
+            rest = np.maximum(left - least[free].sum(axis=0), 0)
+            claims[free] = least[free] + _shared(claims[free] - least[free], rest)
             rows[:, over] = claims
 
 

@@ -56,6 +56,8 @@ class Recipe:
     carry_hidden: bool = False
     """Whether temporal state passes from window to window, as the paper says. The published program starts
     every window from zeros."""
+    trusts: tuple[float | None, ...] | None = None
+    """How far each matte keeps to its mask; None leaves that to the masks, of one instance or of all."""
     first_look: float = 0.0
     """Size of the first look at a frame (`shot.first_look`), as a share of the frame's; 0 is none."""
     seeing: dict[str, Any] | None = None
@@ -316,15 +318,23 @@ class Chain:
             "how": self._recipe.refine,
             "alphas": self._network.digest(i),
             "pixels": self._frame_digest(i).pixels,
+            **self._trusted,
         }
+
+    @property
+    def _trusted(self) -> dict[str, Any]:
+        trusts = self._recipe.trusts
+        return {} if trusts is None else {"trust": trusts}
 
     def _make_refined(self, i: int) -> np.ndarray:
         alphas = self._network.array(i)[:, : self._height, : self._width]
-        frame = self._frame_input(i)
-        if self._recipe.refine == "none":
+        frame, how, trusts = self._frame_input(i), self._recipe.refine, self._recipe.trusts
+        if how == "none" and trusts is None:
             return _with_pins(alphas, frame.pinned)
         sizes = [size_of(mask) for mask in frame.guidance]
-        refined = refine_edges(alphas, frame.image, frame.guidance, self._recipe.refine, sizes=sizes)
+        refined = refine_edges(alphas, frame.image, frame.guidance, how, sizes=sizes, trusts=trusts)
+        if how == "none":
+            return _with_pins(refined, frame.pinned)
         return _with_pins(clear_cores(refined, frame.guidance, sizes), frame.pinned)
 
     def _beside(self, i: int) -> list[int]:
@@ -374,6 +384,7 @@ class Chain:
                 **(self._recipe.seeing or {}),
                 "refine": self._recipe.refine,
                 "smooth": self._recipe.smooth,
+                **self._trusted,
             },
             "frames": {
                 str(self.frames[j]): self._frame_digest(j).pixels for j in around if j in self._frame_digests

@@ -37,6 +37,7 @@ from maggie_core.runtime.fingerprint import determinism_fingerprint
 from maggie_core.runtime.heap import trim_heap
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.chain import Recipe
+from maggie_core.shot.hand import Hand
 from maggie_core.shot.prefetch import Prefetch
 from maggie_core.shot.reading import ShotReader
 from maggie_core.shot.regions import Pass, plan_passes
@@ -56,6 +57,7 @@ class ShotMatter:
         shot_frames: the whole shot's frame numbers, ascending; None means all the plate has. Give it when
             only a part of the shot is there, so that segments stay where they are.
         pins: alphas that are delivered as they are; the network continues from them in the frames beside.
+        hand: the artist's cores, garbage mattes and edge tools.
         cache: keeps results from run to run. It changes no pixel.
         checkpoint: called between two steps of the work, with whether the next one reads a frame. It may
             wait; what it raises ends the run, so it raises `Cancelled` to stop.
@@ -78,6 +80,7 @@ class ShotMatter:
         *,
         shot_frames: Sequence[int] | None = None,
         pins: Pins | None = None,
+        hand: Hand | None = None,
         cache: StateCache | None = None,
         checkpoint: Callable[[bool], None] = lambda reads: None,
         overlap: bool = True,
@@ -87,6 +90,7 @@ class ShotMatter:
         self.model, self.plate, self.guidance = model, plate, guidance
         self.settings = settings or MatteSettings()
         self.pins, self.cache = pins, cache
+        self.hand = hand or Hand.untouched(len(guidance.instances))
         self._checkpoint, self._overlap, self._with_scene = checkpoint, overlap, with_scene
         self._planned: dict[tuple[int, int], tuple[Pass, ...]] = {}
         self.shot_frames = tuple(plate.frames if shot_frames is None else shot_frames)
@@ -224,9 +228,16 @@ class ShotMatter:
     def _measured(self, start: int, end: int) -> tuple[int, ...]:
         return tuple(self.shot_frames[i] for i in segments.sampled(start, end))
 
-    def files(self, frame: int) -> dict[str, str]:
-        """Digests of a frame's plate, guidance and pins as they are now, by kind."""
-        return self._reader.files(frame)
+    def inputs_now(self, frame: int, *, without: Collection[int] = ()) -> dict[int, dict[str, str]]:
+        """Digests of the files that the matte of `frame` would be made from, by frame and kind.
+
+        Args:
+            without: as for `influence`.
+        """
+        found = {each: self._reader.files(each) for each in self.influence(frame, without=without)}
+        if self.hand.holds is not None:
+            found[frame] |= self._reader.holds(frame, self.hand.holds)
+        return found
 
     def masks(self, frame: int) -> np.ndarray:
         """(N, h, w) float32 guidance of a frame on the working grid, in [0, 1].
@@ -285,6 +296,7 @@ class ShotMatter:
                 self.model,
                 self._reader,
                 self.pins,
+                self.hand,
                 self._detail,
                 # `contested` tells of what exceeds 1, and the network alone is what it is.
                 self._refine != "none" and not self.settings.sum_to_one,
@@ -320,8 +332,9 @@ class ShotMatter:
     def _recipe(self, each: Pass) -> Recipe:
         """What decides the pixels of every chain of a pass, for the cache by name."""
         refine, smooth, hidden = self._refine, self._smooth, self.settings.carry_hidden
+        trusts = self.hand.trusts(each.shown)
         if self.cache is None:
-            return Recipe(refine, smooth, hidden, self.model.info.first_look)
+            return Recipe(refine, smooth, hidden, trusts, self.model.info.first_look)
         s, view = self.settings, self.view
         names = tuple(self.guidance.instances[n].name for n in each.shown)
         seeing = {
@@ -343,7 +356,7 @@ class ShotMatter:
         look = self.model.info.first_look
         if look:
             network["first_look"] = look
-        return Recipe(refine, smooth, hidden, look, seeing, network, shot=shot)
+        return Recipe(refine, smooth, hidden, trusts, look, seeing, network, shot=shot)
 
     def _index(self, frame: int) -> int:
         if frame not in self._place:

@@ -10,7 +10,7 @@ import numpy as np
 from maggie_api.errors import FrameError, InputError
 from maggie_api.settings import MatteSettings
 from maggie_core.color import PlateView
-from maggie_core.guidance import Guidance, Pins, exclusive
+from maggie_core.guidance import Guidance, HeldPlanes, Holds, Pins, exclusive
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
@@ -88,6 +88,18 @@ class ShotReader:
     def stood_in(self, frame: int) -> bool:
         """Whether a file of the frame was found damaged, and by the policies something stands in for it."""
         return bool(self._plate.damage(frame) or self._guidance.damage(frame))
+
+    def holds(self, frame: int, holds: Holds) -> dict[str, str]:
+        """Digest of a frame's holds as they are now, by kind."""
+        return {"holds": _digest(holds.digest, frame)}
+
+    def held(self, frame: int, holds: Holds, account: InputAccount) -> HeldPlanes:
+        """What is held in a frame; raises as `inputs`."""
+        return account.read(
+            frame,
+            lambda: self.holds(frame, holds),
+            lambda: holds.planes(frame, replace(self.geometry, data=self._window(frame))),
+        )
 
     def extents(self, frame: int) -> tuple[Extent | None, ...]:
         """Where everybody is in a frame, on the working grid; nobody where the guidance cannot be used."""

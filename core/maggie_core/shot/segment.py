@@ -12,6 +12,7 @@ from maggie_api.errors import FrameError, InputError, MaggieError
 from maggie_api.settings import Detail
 from maggie_core.color import RepairCount
 from maggie_core.guidance import Pins
+from maggie_core.guidance.holds import NOTHING, HeldPlanes
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
@@ -22,6 +23,7 @@ from maggie_core.postprocess.neighbours import share_pixels
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.chain import Chain, Recipe, Reused
 from maggie_core.shot.frame_input import FrameInput
+from maggie_core.shot.hand import Hand
 from maggie_core.shot.inputs import InputAccount, InputsChangedError, UnreadableFrameError
 from maggie_core.shot.memo import LruCache
 from maggie_core.shot.reading import ShotReader
@@ -79,6 +81,7 @@ class SegmentSettings:
     model: MatteModel
     reader: ShotReader
     pins: Pins | None
+    hand: Hand
     detail: Detail
     share_pixels: bool
     """Whether alphas of one pixel never exceed 1 together."""
@@ -167,7 +170,7 @@ class Segment:
                 return FrameFailure(frame, _ours(error))
 
     def _begin(self) -> None:
-        self._account = InputAccount()
+        self._account, self._holds_account = InputAccount(), InputAccount()
         self._at_hand: LruCache[tuple[FrameInput, ...]] = LruCache(AT_HAND)
         self._unreadable.clear()
         self._chains = []
@@ -227,13 +230,16 @@ class Segment:
                 alphas = _empty(count, geometry) if alphas is None else alphas
                 _put(alphas, part, each, geometry)
         assert alphas is not None
+        held = self._held(frame)
+        s.hand.apply(alphas, held, but=list(pinned))
         for place, plane in pinned.items():
             alphas[place] = plane
+        cores = {place: plane for place, plane in held.core.items() if place not in pinned}
         extra: dict[str, np.ndarray] = {}
         if s.share_pixels:
-            share_pixels(alphas, fixed=list(pinned))
+            share_pixels(alphas, fixed=list(pinned), cores=cores)
         if s.sum_to_one:
-            alphas, extra = sum_to_one(alphas, fixed=list(pinned))
+            alphas, extra = sum_to_one(alphas, fixed=list(pinned), cores=cores)
         scene = s.reader.scene_linear(frame, self._account) if s.scene_linear else None
         header = header or self.read_plate_now(frame).header
         without = frozenset(self._unreadable)
@@ -247,11 +253,21 @@ class Segment:
             extra,
             min(reused, key=("nothing", "state", "matte").index),
             next(iter(reasons), ""),
-            {each: self._account.of(each) for each in reach},
+            {each: self._account.of(each) for each in reach if each != frame}
+            | {frame: self._account.of(frame) | self._holds_account.of(frame)},
             tuple(each for each in reach if each in without),
             tuple(each for each in reach if s.reader.stood_in(each)),
             scene,
         )
+
+    def _held(self, frame: int) -> HeldPlanes:
+        s = self._settings
+        if s.hand.holds is None:
+            return NOTHING
+        try:
+            return s.reader.held(frame, s.hand.holds, self._holds_account)
+        except UnreadableFrameError as found:  # no other frame depends on it
+            raise found.error from None
 
     def _add_detail(
         self,

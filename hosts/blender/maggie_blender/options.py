@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from .maggie_api.errors import HostError
-from .maggie_api.settings import Kind, MatteFile, MatteSettings, Option, RunSettings, options_of
+from .maggie_api.settings import (
+    EdgeSettings,
+    Kind,
+    MatteFile,
+    MatteSettings,
+    Option,
+    RunSettings,
+    options_of,
+)
 
 NOT_OFFERED = {
     "ocio": "the worker reads colour as Blender does: with $OCIO, else with Blender's own configuration",
@@ -75,6 +83,7 @@ def values_of(group: Any) -> dict[str, Any]:
     """
     found = {name: _value(control, group) for name, control in CONTROLS.items()}
     settings_of(found)
+    EdgeSettings(**_fields(found, EdgeSettings))
     MatteFile(**_fields(found, MatteFile))
     return found
 
@@ -105,7 +114,10 @@ def _value(control: Control, group: Any) -> Any:
 
 
 def _controls() -> dict[str, Control]:
-    offered = {"precision": options_of(RunSettings)["precision"], **options_of(MatteSettings, MatteFile)}
+    offered = {
+        "precision": options_of(RunSettings)["precision"],
+        **options_of(MatteSettings, EdgeSettings, MatteFile),
+    }
     return {name: _control(option) for name, option in offered.items() if name not in NOT_OFFERED}
 
 

@@ -287,6 +287,8 @@ def _knobs() -> list[Any]:
         _hidden(nuke.String_Knob(knobs.MARK, "", knobs.LAYOUT)),
         nuke.Tab_Knob(knobs.ADVANCED, "Advanced"),
         *_options(options.advanced()),
+        nuke.Tab_Knob(knobs.EDGES, "Edges"),
+        *_options(options.edges()),
         nuke.Tab_Knob(knobs.ROWS, "Instances"),
         _button("find", "Find instances", "One for each connected mask.", line=True),
         _button("more", "Add input", "One more guidance input."),
@@ -312,7 +314,8 @@ def _options(wanted: Iterable[OptionKnob]) -> list[Any]:
 
 def _option(option: OptionKnob) -> Any:
     """The knob of one option, at its default."""
-    name, label, default = option.name, option.label, option.default
+    name, label = option.name, option.label
+    default = 0 if option.default == option.word and option.word else option.default
     if option.kind == "choice":
         knob = nuke.Enumeration_Knob(name, label, list(option.choices))
         knob.setValue(default)

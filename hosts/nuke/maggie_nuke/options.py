@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Literal, Optional, Union
 
 from maggie_api.errors import HostError, SettingsError
-from maggie_api.settings import Kind, MatteFile, MatteSettings, options_of
+from maggie_api.settings import EdgeSettings, Kind, MatteFile, MatteSettings, options_of
 
 FIXED = {"layout": "the node shows the mattes as layers of one file for each frame"}
 """Options that the node does not offer, with the reason; they keep their default."""
@@ -49,7 +49,9 @@ class OptionKnob:
         return f"{self.name}_{self.word}"
 
 
-def option_knobs(settings: Sequence[type] = (MatteSettings, MatteFile)) -> dict[str, OptionKnob]:
+def option_knobs(
+    settings: Sequence[type] = (MatteSettings, EdgeSettings, MatteFile),
+) -> dict[str, OptionKnob]:
     """The knobs of every option that the node offers, by name, in the order of the list.
 
     Args:
@@ -71,11 +73,17 @@ def option_knobs(settings: Sequence[type] = (MatteSettings, MatteFile)) -> dict[
 
 
 def advanced() -> list[OptionKnob]:
-    """The knobs of the tab *Advanced*: every option that has no place on the first tab."""
-    return [knob for name, knob in option_knobs().items() if name not in (*MAIN, *COLOUR)]
+    """The knobs of the tab *Advanced*: every option that has no place on another tab."""
+    elsewhere = (*MAIN, *COLOUR, *options_of(EdgeSettings))
+    return [knob for name, knob in option_knobs().items() if name not in elsewhere]
 
 
-def read_options(value_of: Callable[[str], Any]) -> tuple[MatteSettings, MatteFile]:
+def edges() -> list[OptionKnob]:
+    """The knobs of the tab *Edges*, for everybody."""
+    return list(option_knobs((EdgeSettings,)).values())
+
+
+def read_options(value_of: Callable[[str], Any]) -> tuple[MatteSettings, EdgeSettings, MatteFile]:
     """The options that the node's knobs say.
 
     Args:
@@ -86,7 +94,11 @@ def read_options(value_of: Callable[[str], Any]) -> tuple[MatteSettings, MatteFi
     """
     values = {name: _value(knob, value_of) for name, knob in option_knobs().items()}
     try:
-        return MatteSettings(**_of(MatteSettings, values)), MatteFile(**_of(MatteFile, values))
+        return (
+            MatteSettings(**_of(MatteSettings, values)),
+            EdgeSettings(**_of(EdgeSettings, values)),
+            MatteFile(**_of(MatteFile, values)),
+        )
     except SettingsError as error:
         raise HostError(str(error)) from None
 

@@ -21,7 +21,9 @@ def node_state(node: Any) -> NodeState:
     Raises:
         HostError: an option is out of its range.
     """
-    matte, file = read_options(lambda name: path_or_name(node[name]) if name in PATHS else node[name].value())
+    matte, edges, file = read_options(
+        lambda name: path_or_name(node[name]) if name in PATHS else node[name].value()
+    )
     root = nuke.root()
     inputs = [inside for inside in node.nodes() if inside.Class() == "Input"]
     inputs.sort(key=lambda inside: int(inside["number"].value()))
@@ -51,6 +53,7 @@ def node_state(node: Any) -> NodeState:
         device=node["device"].value(),
         precision=node["precision"].value(),
         matte=matte,
+        edges=edges,
         file=file,
     )
 

@@ -13,7 +13,7 @@ from typing import Optional
 from maggie_api.errors import DocumentError, HostError, SettingsError
 from maggie_api.job import CryptomatteGuidance, Guidance, MaskGuidance, MatteJob
 from maggie_api.sequences import TOKEN, compact_frames, has_token, is_movie, missing_mattes, parse_frames
-from maggie_api.settings import MatteFile, MatteSettings, Precision
+from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, Precision
 
 from . import colour, frames, layers
 
@@ -123,6 +123,8 @@ class NodeState:
     precision: Precision = "auto"
     matte: MatteSettings = MatteSettings()
     """The node's options; where `ocio` or `colorspace` is None, the script answers."""
+    edges: EdgeSettings = EdgeSettings()
+    """Edge options for everybody."""
     file: MatteFile = MatteFile()
 
     def input(self, name: str) -> Optional[InputSource]:
@@ -361,7 +363,7 @@ def _plan(
             "mattes are made at full size"
         )
     mattes = f"{folder}/mattes{'/%V' if view else ''}/matte.%04d.exr"
-    options = {**asdict(state.file), **asdict(state.matte)}
+    options = {**asdict(state.file), **asdict(state.edges), **asdict(state.matte)}
     options["ocio"] = colour.config_of(state.project_colour, state.matte.ocio or "") or None
     options["colorspace"] = _space(state, plate, rendered=plate.input in {each.input for each in renders})
     try:
