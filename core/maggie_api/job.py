@@ -122,6 +122,33 @@ class PersonOption:
     value: Union[float, Literal["auto"]]
 
 
+def person_options(name: str, text: str) -> tuple[PersonOption, ...]:
+    """The options of one instance that a text such as `trust=0.9 grow_px=-1.5` sets.
+
+    Raises:
+        JobError: a word of it is no option with a number.
+    """
+    known = options_of(EdgeSettings)
+    found = []
+    for word in text.replace(",", " ").split():
+        option, _, value = word.partition("=")
+        number = _number(value)
+        if option not in known or (number is None and value != known[option].word):
+            raise JobError(
+                f"the edges of {name} say {word!r}: write options as trust=0.9 grow_px=-1.5; known are "
+                f"{', '.join(known)}"
+            )
+        found.append(PersonOption(name, option, "auto" if number is None else number))
+    return tuple(found)
+
+
+def _number(text: str) -> Optional[float]:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidance]
 
 

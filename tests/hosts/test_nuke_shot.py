@@ -10,8 +10,8 @@ import pytest
 from support.nuke_plugin import part
 
 from maggie_api.errors import HostError
-from maggie_api.job import CryptomatteGuidance, MaskGuidance, MatteJob
-from maggie_api.settings import MatteSettings
+from maggie_api.job import CryptomatteGuidance, Hold, MaskGuidance, MatteJob
+from maggie_api.settings import EdgeSettings, MatteSettings
 
 shot, colour = part("shot"), part("colour")
 ACES = colour.ProjectColour("OCIO", config="custom", custom="/show/config.ocio", working="ACEScg")
@@ -286,3 +286,59 @@ def test_missing_mattes_are_looked_for_where_the_ends_are_held(tmp_path: Path):
 
     assert found.missing([990, 1000, 1001]) == []
     assert found.missing([1001, 1002, 1100, 1200]) == [1002, 1100]
+
+
+def held_by(**fields: Any) -> Any:
+    """A plan with a third guidance input, for cores and garbage mattes."""
+    holding = fields.pop("holding", files("guidance3", "/show/hold.%04d.exr"))
+    rows = fields.pop("rows")
+    return plan(guidance=(ANA, BEN, holding), rows=tuple(rows), **fields)
+
+
+def test_cores_garbage_mattes_and_edges_of_an_instance_reach_the_job():
+    rows = [
+        shot.InstanceRow("Ana", "guidance", core="guidance3:ana.A", edges="trust=0.9, grow_px=-1.5"),
+        shot.InstanceRow("Ben", "guidance2", garbage="guidance3"),
+    ]
+
+    job = held_by(rows=rows, garbage="guidance3:all.A", edges=EdgeSettings(gamma=1.2)).job
+
+    assert job.core == (Hold("/show/hold.%04d.exr", "Ana", "ana.A"),)
+    assert job.garbage == (
+        Hold("/show/hold.%04d.exr", "Ben", None),
+        Hold("/show/hold.%04d.exr", "*", "all.A"),
+    )
+    assert job.edges_of("Ana") == EdgeSettings(trust=0.9, grow_px=-1.5, gamma=1.2)
+    assert job.edges_of("Ben") == EdgeSettings(gamma=1.2)
+    assert {each.name for each in job.guidance} == {"Ana", "Ben"}
+
+
+def test_a_core_that_is_no_read_is_rendered_with_its_channels():
+    rows = [shot.InstanceRow("Ana", "guidance", core="guidance3:ana.A")]
+
+    (render,) = held_by(rows=rows, holding=nodes("guidance3")).renders
+
+    assert (render.input, render.channels) == ("guidance3", "all")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"core": "guidance9"}, "the core of Ana is 'guidance9': name a guidance input that is connected"),
+        ({"garbage": "plate"}, "the garbage of Ana is 'plate': name a guidance input"),
+        ({"edges": "grow=2"}, "the edges of Ana say 'grow=2': write options as trust=0.9 grow_px=-1.5"),
+        ({"edges": "trust=7"}, 'trust is 7.0|"trust" is 7.0'),
+    ],
+)
+def test_what_cannot_hold_is_said(row: dict[str, str], said: str):
+    with pytest.raises(HostError, match=said):
+        held_by(rows=[shot.InstanceRow("Ana", "guidance", **row)])
+
+
+def test_an_input_that_only_holds_is_no_instance():
+    rows = (shot.InstanceRow("Ana", "guidance", core="guidance2"),)
+
+    found = shot.found_rows(node_state(guidance=(ANA, BEN), rows=rows))
+
+    assert [row.source for row in found] == ["guidance"]
+    assert found[0].core == "guidance2"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The panels in the sidebar of the compositor."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
@@ -66,6 +67,7 @@ class MaggieAdvanced(_Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column()
         column.use_property_split, column.use_property_decorate = True, False
+        draw_holds(column, context.scene.maggie, ("garbage",))
         for name, control in CONTROLS.items():
             if name not in _FREQUENT_OPTIONS:
                 draw_option(column, context.scene.maggie.options, control)
@@ -121,6 +123,16 @@ def draw_guidance(layout: bpy.types.UILayout, shot: Any) -> None:
         column.prop(chosen, "layer")
     if chosen.kind in ("LAYERS", "CRYPTO_FILE", "CRYPTO_RENDER"):
         column.prop(chosen, "names")
+    draw_holds(column, chosen, ("core", "garbage"))
+    column.prop(chosen, "edges")
+
+
+def draw_holds(layout: bpy.types.UILayout, owner: Any, kinds: Sequence[str]) -> None:
+    """Draw the fields of cores and garbage mattes: files, and beside them a mask drawn in Blender."""
+    for kind in kinds:
+        row = layout.row(align=True)
+        row.prop(owner, kind)
+        row.prop(owner, f"{kind}_mask", text="")
 
 
 def draw_mattes(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:

@@ -48,6 +48,13 @@ class MaggieGuidance(bpy.types.PropertyGroup):
         items=(("object", "Objects", ""), ("material", "Materials", ""), ("asset", "Assets", "")),
     )
     names: StringProperty(name="People", description="Names, with commas between them; empty: all there are")
+    core: _path("Core", "Matte inside which alpha is 1: any file of the sequence", subtype="FILE_PATH")
+    core_mask: PointerProperty(name="Core", type=bpy.types.Mask, description="Alpha is 1 inside it")
+    garbage: _path("Garbage", "Matte outside which alpha is 0: any file of the sequence", subtype="FILE_PATH")
+    garbage_mask: PointerProperty(name="Garbage", type=bpy.types.Mask, description="Alpha is 0 outside it")
+    edges: StringProperty(
+        name="Edges", description="Edge options that differ from everybody's: trust=0.9 grow_px=-1.5"
+    )
 
 
 def _option_properties() -> dict[str, Any]:
@@ -100,6 +107,10 @@ class MaggieShot(bpy.types.PropertyGroup):
     guidance: CollectionProperty(type=MaggieGuidance)
     active: IntProperty(name="Active")
 
+    garbage: _path("Garbage", "Matte outside which everybody's alpha is 0", subtype="FILE_PATH")
+    garbage_mask: PointerProperty(
+        name="Garbage", type=bpy.types.Mask, description="Everybody's alpha is 0 outside it"
+    )
     frames: EnumProperty(
         name="Frames",
         items=(("SCENE", "Scene", "The frame range of the scene"), ("PLATE", "Plate", "All of the plate")),

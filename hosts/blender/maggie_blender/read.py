@@ -13,7 +13,16 @@ import bpy
 
 from . import compat, options, sequence
 from .maggie_api.errors import HostError
-from .maggie_api.job import CryptomatteGuidance, Guidance, LayersGuidance, MaskGuidance, MatteJob
+from .maggie_api.job import (
+    EVERYBODY,
+    CryptomatteGuidance,
+    Guidance,
+    Hold,
+    LayersGuidance,
+    MaskGuidance,
+    MatteJob,
+    person_options,
+)
 from .maggie_api.layer_names import slugs
 from .maggie_api.sequences import as_sequence, compact_frames, frame_of_file, is_movie, matte_path
 from .sequence import Timing
@@ -90,6 +99,8 @@ def shot_of(scene: bpy.types.Scene, frames: Iterable[int] | None = None) -> Shot
         )
     folder = folder_of(scene)
     guidance, renders = _guidance(props.guidance, folder)
+    held, drawn = _holds(props, folder)
+    renders += drawn
     overscan = _has_overscan(plate)
     if overscan and any(each.kind == "mask" for each in renders):
         raise HostError(
@@ -108,6 +119,15 @@ def shot_of(scene: bpy.types.Scene, frames: Iterable[int] | None = None) -> Shot
         commercial=props.commercial,
         # Blender shows the data window as the image, so plate and mattes must have the same one.
         data_window="plate" if overscan else "display",
+        core=tuple(held["core"]),
+        garbage=tuple(held["garbage"]),
+        per_person=tuple(
+            option
+            for row in props.guidance
+            if row.edges.strip()
+            for name in _people(row)
+            for option in person_options(name, row.edges)
+        ),
         cache=str(folder / "state") if props.keep_state else None,
         **values,
     )
@@ -260,6 +280,45 @@ def folder_of(scene: bpy.types.Scene) -> Path:
     if not scene.maggie.folder:
         raise HostError("no folder for the mattes is named")
     return Path(absolute(scene.maggie.folder), slugs([scene.name])[0])
+
+
+def _people(row: Any) -> tuple[str, ...]:
+    """Names of the people of a row of the panel's list.
+
+    Raises:
+        HostError: it may be several, who are not named.
+    """
+    if row.kind in ("FILES", "MASK"):
+        return (row.name or (row.mask.name if row.mask else ""),)
+    names = tuple(word.strip() for word in row.names.split(",") if word.strip())
+    if not names:
+        raise HostError(
+            f"{row.name!r}: name its people, who have a core, a garbage matte or edges of their own"
+        )
+    return names
+
+
+def _holds(props: Any, folder: Path) -> tuple[dict[str, list[Hold]], tuple[GuidanceRender, ...]]:
+    """The cores and garbage mattes of a job by kind, and those of them that Blender has to render first."""
+    found: dict[str, list[Hold]] = {"core": [], "garbage": []}
+    renders: dict[str, GuidanceRender] = {}
+    owners = [(props, ("garbage",)), *((row, ("core", "garbage")) for row in props.guidance)]
+    masks = [getattr(owner, f"{kind}_mask") for owner, kinds in owners for kind in kinds]
+    drawn = list(dict.fromkeys(mask.name for mask in masks if mask is not None))
+    files = dict(zip(drawn, slugs(drawn), strict=True))
+    for owner, kinds in owners:
+        for kind in kinds:
+            file, mask = getattr(owner, kind), getattr(owner, f"{kind}_mask")
+            if not file and mask is None:
+                continue
+            if mask is not None:
+                path = str(folder / "guidance" / f"held_{files[mask.name]}.####.exr")
+                renders[path] = GuidanceRender("mask", mask.name, path)
+            else:
+                path = sequence.guidance_files(absolute(file))
+            names = (EVERYBODY,) if owner == props else _people(owner)
+            found[kind] += [Hold(path, name, "R" if mask is not None else None) for name in names]
+    return found, tuple(renders.values())
 
 
 def _model(model: str) -> str:

@@ -35,6 +35,10 @@ else:
     maggie_nuke.press("{action}")
 """
 """What a button runs; it also answers where the plug-in is missing."""
+HELD = (knobs.CORE, knobs.GARBAGE, knobs.EDGE)
+"""Beginnings of an instance's knobs that are texts of the artist's."""
+WHERE = "An input, or one with a channel, layer or Cryptomatte object: guidance2, guidance2:alpha."
+"""How a core or a garbage matte is named."""
 MODELS = "A name (default, him50k, vim2k5) or the path of a model."
 
 
@@ -180,8 +184,10 @@ def set_rows(group: Any, rows: Sequence[InstanceRow]) -> None:
         number += 1
         colours[group[f"{knobs.NAME}{number}"].value()] = group[f"{knobs.COLOUR}{number}"].value()
     for extra in range(len(rows), number):
-        for name in (knobs.USE, knobs.NAME, knobs.COLOUR, knobs.SOURCE):
-            group.removeKnob(group.knob(f"{name}{extra + 1}"))
+        for name in (knobs.USE, knobs.NAME, knobs.COLOUR, knobs.SOURCE, *HELD):
+            knob = group.knob(f"{name}{extra + 1}")
+            if knob is not None:  # nodes of old scripts have no cores
+                group.removeKnob(knob)
     for index, row in enumerate(rows):
         if index >= number:
             _add_row(group, index + 1)
@@ -190,6 +196,9 @@ def set_rows(group: Any, rows: Sequence[InstanceRow]) -> None:
         group[f"{knobs.SOURCE}{index + 1}"].setValue(row.source)
         group[f"{knobs.USE}{index + 1}"].setValue(row.use)
         group[f"{knobs.COLOUR}{index + 1}"].setValue(colours.get(row.name, _colour(index)))
+        for name in HELD:
+            if group.knob(f"{name}{index + 1}") is not None:
+                group[f"{name}{index + 1}"].setValue(getattr(row, name))
 
 
 def bake(group: Any) -> list[Any]:
@@ -288,6 +297,10 @@ def _knobs() -> list[Any]:
         nuke.Tab_Knob(knobs.ADVANCED, "Advanced"),
         *_options(options.advanced()),
         nuke.Tab_Knob(knobs.EDGES, "Edges"),
+        _tip(
+            nuke.String_Knob(knobs.GARBAGE, "garbage matte", ""),
+            f"Alpha of everybody is 0 OUTSIDE this matte. {WHERE}",
+        ),
         *_options(options.edges()),
         nuke.Tab_Knob(knobs.ROWS, "Instances"),
         _button("find", "Find instances", "One for each connected mask.", line=True),
@@ -341,6 +354,15 @@ def _add_row(group: Any, number: int) -> None:
         nuke.String_Knob(f"{knobs.NAME}{number}", "", ""),
         nuke.ColorChip_Knob(f"{knobs.COLOUR}{number}", ""),
         nuke.String_Knob(f"{knobs.SOURCE}{number}", "from", ""),
+        _tip(nuke.String_Knob(f"{knobs.CORE}{number}", "core", ""), f"Alpha is 1 INSIDE this matte. {WHERE}"),
+        _tip(
+            nuke.String_Knob(f"{knobs.GARBAGE}{number}", "garbage", ""),
+            f"Alpha is 0 OUTSIDE this matte. {WHERE}",
+        ),
+        _tip(
+            nuke.String_Knob(f"{knobs.EDGE}{number}", "edges", ""),
+            "Options of the tab Edges that differ for this instance: trust=0.9 grow_px=-1.5",
+        ),
     ):
         if knob.name().startswith(knobs.USE):
             knob.setFlag(nuke.STARTLINE)

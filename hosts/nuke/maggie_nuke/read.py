@@ -54,6 +54,7 @@ def node_state(node: Any) -> NodeState:
         precision=node["precision"].value(),
         matte=matte,
         edges=edges,
+        garbage=_text(node, knobs.GARBAGE),
         file=file,
     )
 
@@ -68,6 +69,7 @@ def rows(node: Any) -> list[InstanceRow]:
                 name=node[f"{knobs.NAME}{number}"].value(),
                 source=node[f"{knobs.SOURCE}{number}"].value(),
                 use=bool(node[f"{knobs.USE}{number}"].value()),
+                **{name: _text(node, f"{name}{number}") for name in (knobs.CORE, knobs.GARBAGE, knobs.EDGE)},
             )
         )
     return found

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Optional
 
 from maggie_api.errors import DocumentError, HostError, SettingsError
-from maggie_api.job import CryptomatteGuidance, Guidance, MaskGuidance, MatteJob
+from maggie_api.job import (
+    EVERYBODY,
+    CryptomatteGuidance,
+    Guidance,
+    Hold,
+    MaskGuidance,
+    MatteJob,
+    person_options,
+)
 from maggie_api.sequences import TOKEN, compact_frames, has_token, is_movie, missing_mattes, parse_frames
 from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, Precision
 
@@ -71,6 +79,13 @@ class InstanceRow:
     source: str
     """`guidance`, `guidance:hero.alpha`, or for an object of a Cryptomatte `guidance:crypto:CryptoObject`."""
     use: bool = True
+    core: str = ""
+    """Where the matte is inside which alpha is 1: an input, or `guidance2:part` with a channel, a layer or an
+    object of a Cryptomatte."""
+    garbage: str = ""
+    """The same of the matte outside which alpha is 0."""
+    edges: str = ""
+    """Edge options that differ from everybody's: `trust=0.9 grow_px=-1.5`."""
 
     @property
     def input(self) -> str:
@@ -125,6 +140,8 @@ class NodeState:
     """The node's options; where `ocio` or `colorspace` is None, the script answers."""
     edges: EdgeSettings = EdgeSettings()
     """Edge options for everybody."""
+    garbage: str = ""
+    """Where the garbage matte of everybody is, as in a row; empty for none."""
     file: MatteFile = MatteFile()
 
     def input(self, name: str) -> Optional[InputSource]:
@@ -240,7 +257,11 @@ def found_rows(state: NodeState, wanted: str = "") -> list[InstanceRow]:
         HostError: no guidance is connected, or a Cryptomatte has more objects than the node takes.
     """
     fresh: list[InstanceRow] = []
+    holding = {name for row in state.rows for name in (_input_of(row.core), _input_of(row.garbage))}
+    holding = (holding | {_input_of(state.garbage)}) - {row.input for row in state.rows if row.use}
     for source in filter(None, state.guidance):
+        if source.input in holding:
+            continue
         for crypto in source.cryptomattes:
             objects = _picked(crypto, wanted)
             fresh += [InstanceRow(name, f"{source.input}:crypto:{crypto.name}") for name in objects]
@@ -279,7 +300,14 @@ def plans(state: NodeState, wanted: Optional[Sequence[int]] = None) -> list[JobP
     for row in rows:
         if state.input(row.input) is None:
             raise HostError(f"{row.name!r} comes from the input '{row.input}', to which nothing is connected")
-    used = {row.input for row in rows}
+    held = _holds(state, rows)
+    for kind, whose, text in held:
+        if state.input(_input_of(text)) is None or _input_of(text) == PLATE:
+            raise HostError(
+                f"the {kind} of {whose} is {text!r}: name a guidance input that is connected, such as "
+                "guidance2 or guidance2:alpha"
+            )
+    used = {row.input for row in rows} | {_input_of(text) for _, _, text in held}
     inputs = [state.plate, *(each for each in state.guidance if each and each.input in used)]
     if not _views_differ(state, inputs):
         return [_plan(state, rows, names, inputs, wanted, "")]
@@ -338,6 +366,7 @@ def _plan(
     folder = cache_folder(state)
     chosen = shot_frames(state, wanted)
     shift = 0 if _must_render(state, plate, 0) else plate.shift
+    held = _holds(state, rows)
     reached = frames.input_frames(chosen, plate.first, plate.last, state.matte)
     renders: list[InputRender] = []
     paths: dict[str, str] = {}
@@ -371,6 +400,9 @@ def _plan(
             plate=paths[PLATE],
             output=in_view(mattes, view),
             guidance=tuple(_guidance(rows, paths)),
+            core=_job_holds("core", held, paths),
+            garbage=_job_holds("garbage", held, paths),
+            per_person=tuple(option for row in rows for option in person_options(row.name, row.edges)),
             frames=compact_frames([frame + shift for frame in chosen]),
             shot_frames=compact_frames(range(plate.first + shift, plate.last + shift + 1)),
             model=_model(state),
@@ -477,9 +509,30 @@ def _channels(state: NodeState, each: InputSource, rows: Sequence[InstanceRow]) 
     """Channels that the Write of an input has to write, as its knob takes them."""
     if each.input == PLATE:
         return "all" if state.matte.plate_layer else "rgb"
-    if any(row.channel for row in rows if row.input == each.input):
+    held = [text for _, _, text in _holds(state, rows) if _input_of(text) == each.input]
+    if any(row.channel for row in rows if row.input == each.input) or any(":" in text for text in held):
         return "all"
     return "rgba" if "rgba.alpha" in each.channels else "rgb"
+
+
+def _holds(state: NodeState, rows: Sequence[InstanceRow]) -> list[tuple[str, str, str]]:
+    """(`core` or `garbage`, name of the instance or `*`, where the matte is) of every one that is given."""
+    found = [(kind, row.name, getattr(row, kind).strip()) for row in rows for kind in ("core", "garbage")]
+    found.append(("garbage", EVERYBODY, state.garbage.strip()))
+    return [hold for hold in found if hold[2]]
+
+
+def _input_of(text: str) -> str:
+    """Name of the input in `guidance2:part`."""
+    return text.partition(":")[0].strip()
+
+
+def _job_holds(kind: str, held: Sequence[tuple[str, str, str]], paths: dict[str, str]) -> tuple[Hold, ...]:
+    return tuple(
+        Hold(paths[_input_of(text)], name, text.partition(":")[2].strip() or None)
+        for each, name, text in held
+        if each == kind
+    )
 
 
 def _views_differ(state: NodeState, inputs: Sequence[InputSource]) -> bool:
