@@ -24,6 +24,7 @@ from maggie_api.errors import (
 )
 from maggie_api.events import (
     EffectiveSettings,
+    Enlarged,
     Event,
     Finished,
     FrameDone,
@@ -36,6 +37,7 @@ from maggie_api.events import (
 from maggie_api.job import MatteJob
 from maggie_api.settings import EdgeSettings, settings_of
 from maggie_core.guidance.files import UnreadableMaskError
+from maggie_core.image.window import Window
 from maggie_core.io.frames import compact_frames, expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
 from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
@@ -392,8 +394,20 @@ class _Run:
                 repairs=repairs,
                 reused=result.reused,
                 why=result.why,
+                enlarged=self._enlarged(result.frame),
             )
         )
+
+    def _enlarged(self, frame: int) -> tuple[Enlarged, ...]:
+        """Who was seen enlarged, in the order of the instances."""
+        names = [instance.name for instance in self._shot.guidance.instances]
+        found = {
+            n: Enlarged(names[n], round(each.enlarged, 3), _window_text(each.geometry.region))
+            for each in self._matter.passes(frame)
+            if each.enlarged > 1
+            for n in each.owned
+        }
+        return tuple(found[n] for n in sorted(found))
 
     def _warn_of_repairs(self) -> None:
         if self._broken:
@@ -475,11 +489,16 @@ class _Run:
             "plate_window": [window.x, window.y, window.width, window.height],
             "guidance": [asdict(source) for source in self._job.guidance],
             "pins": self._shot.pins.names(frame) if self._shot.pins else [],
-            "enlarged": [round(each.enlarged, 3) for each in self._matter.passes(frame)],
+            "enlarged": [asdict(each) for each in self._enlarged(frame)],
             "without": list(result.without),
             "stood_in": list(result.stood_in),
             "recipe": self._recipe(frame, result.inputs),
         }
+
+
+def _window_text(window: Window) -> str:
+    """`480x512+100+40`: width, height, x and y."""
+    return f"{window.width}x{window.height}{window.x:+d}{window.y:+d}"
 
 
 def _check_licence(model: str) -> None:

@@ -6,6 +6,7 @@ Standard library only, Python 3.9: hosts import this.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Optional, Union
 
@@ -78,6 +79,18 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Enlarged:
+    """Somebody small whom the network saw enlarged, in a segment."""
+
+    name: str
+    """Of the instance."""
+    factor: float
+    """Pixels of the network's image for one of the whole frame's, to three digits."""
+    region: str
+    """The part of the plate it saw, in plate pixels: `480x512+100+40`."""
+
+
+@dataclass(frozen=True)
 class FrameDone:
     """A frame's matte is on disk, whole."""
 
@@ -94,6 +107,8 @@ class FrameDone:
     """What existed: nothing, in the cache the network's matte or the finished matte, or the file."""
     why: str = ""
     """With a cache: what has changed since the matte was last made, so that it had to be made again."""
+    enlarged: tuple[Enlarged, ...] = ()
+    """Who was seen enlarged, in the order of the instances; nobody where the file existed."""
     event: Literal["frame_done"] = "frame_done"
 
 
@@ -130,6 +145,11 @@ class Finished:
 
 Event = Union[Started, FrameDone, FrameFailed, Warning, Finished]
 _EVENTS = (Started, FrameDone, FrameFailed, Warning, Finished)
+
+
+def enlarged_text(enlarged: Iterable[Enlarged]) -> str:
+    """`ben x2.8, cy x1.4`; empty for nobody."""
+    return ", ".join(f"{each.name} x{each.factor:.1f}" for each in enlarged)
 
 
 def to_line(event: Event) -> str:

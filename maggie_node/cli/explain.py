@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,5 +25,13 @@ def explain(frame: Path, *, as_json: bool) -> None:
         return
     width = max(len(key) for key in record)
     for key, value in record.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = _text(key, value)
         click.echo(f"{key:<{width}}  {text}")
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if key == "enlarged" and value and all(isinstance(each, dict) for each in value):
+        return ", ".join(f"{each['name']} x{each['factor']:.1f} from {each['region']}" for each in value)
+    return json.dumps(value, ensure_ascii=False)

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started, Warning
+from maggie_api.events import (
+    Enlarged,
+    Event,
+    Finished,
+    FrameDone,
+    FrameFailed,
+    Started,
+    Warning,
+    enlarged_text,
+)
 from maggie_api.sequences import compact_frames
 from maggie_node.cli.commands import complain
 
@@ -42,6 +51,7 @@ class Narrator:
         self._reached = 0
         self._seconds = 0.0
         self._computed = 0
+        self._enlarged: tuple[Enlarged, ...] = ()
 
     def __enter__(self) -> Narrator:
         self._bar_context().__enter__()
@@ -89,6 +99,10 @@ class Narrator:
             self._seconds += event.seconds
             self._computed += 1
         self._reused[event.reused] += 1
+        if not event.cached and event.enlarged != self._enlarged:
+            self._enlarged = event.enlarged
+            who = enlarged_text(event.enlarged) or "nobody"
+            self._line(f"from frame {event.frame} on the network sees enlarged: {who}")
         state = "was there already" if event.cached else f"{event.seconds:.2f} s"
         if self._explain:
             state += f", found {_FOUND[event.reused]}{f' ({event.why})' if event.why else ''}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ from support.command_line import Command
 from support.guidance_files import write_image
 from support.nuke_plugin import write_sequences
 from support.shots import TinyShot
+from support.tiny import write_tiny_model
 
 from maggie_api.errors import InputError, JobError
-from maggie_api.events import FrameDone
+from maggie_api.events import FrameDone, enlarged_text, from_line
 from maggie_api.job import Hold, MaskGuidance, MatteJob, PersonOption
 from maggie_api.settings import EdgeSettings
 from maggie_core.guidance import HoldSource
@@ -234,3 +235,25 @@ def test_what_is_for_nobody_or_lacks_files_stops_the_job(
             run(replace(job, **changed))  # type: ignore[arg-type]
 
     assert not list(tmp_path.glob("m.*"))
+
+
+def test_who_is_enlarged_is_told_by_events_header_progress_and_explain(
+    command: Command, kept_shot: TinyShot, tmp_path: Path
+):
+    model = write_tiny_model(tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "person_px": [60, 90]}))
+    words = ["matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance, "--model", model]
+
+    result = command(*words, "--frames", "1001", "--json")
+    scaled = command(*words, "--frames", "1002")
+    off = command(*words, "--frames", "1003", "--scale", "off")
+
+    (done,) = [event for event in map(from_line, result.stdout.splitlines()) if isinstance(event, FrameDone)]
+    assert {each.name for each in done.enlarged} == {"ana", "ben"}
+    assert all(each.factor > 1 for each in done.enlarged)
+    assert explain(tmp_path / "m.1001.exr")["enlarged"] == [asdict(each) for each in done.enlarged]
+    text = enlarged_text(done.enlarged)
+    assert f"from frame 1002 on the network sees enlarged: {text}" in scaled.stderr
+    assert "ana x" in command("explain", tmp_path / "m.1001.exr").stdout
+    assert "enlarged" not in off.stderr

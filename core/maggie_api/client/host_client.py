@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Optional
 
 from ..errors import WorkerError
-from ..events import Finished, FrameDone, FrameFailed, Started, Warning
+from ..events import Finished, FrameDone, FrameFailed, Started, Warning, enlarged_text
 from ..job import MatteJob
 from ..sequences import compact_frames
 from .python import find_python
@@ -94,6 +94,7 @@ class JobMonitor:
         self._done = self._failed = 0
         self._frame: Optional[int] = None
         self._seconds: list[float] = []
+        self._enlarged = ""
         self._state: State = "waiting"
         self._end = ""
 
@@ -138,6 +139,7 @@ class JobMonitor:
             self._done, self._frame = self._done + 1, event.frame
             if not event.cached:
                 self._seconds.append(event.seconds)
+                self._enlarged = enlarged_text(event.enlarged)
         elif isinstance(event, FrameFailed):
             self._failed, self._frame = self._failed + 1, event.frame
             self._failures.setdefault(event.error, []).append(event.frame)
@@ -167,18 +169,19 @@ class JobMonitor:
         if self._state == "waiting":
             return "waiting for the worker"
         reached = f"{self._done} of {total} mattes" if total else "no matte"
+        enlarged = f"; enlarged: {self._enlarged}" if self._enlarged else ""
         if self._state == "done":
-            return f"{reached} are there"
+            return f"{reached} are there{enlarged}"
         if self._state == "cancelled":
             return f"cancelled: {reached} are there, and they are whole"
         if self._state == "failed":
             return errors[-1] if self._end or len(errors) == 1 else f"{reached} are there; {errors[0]}"
         if not self._seconds:
-            return reached
+            return f"{reached}{enlarged}"
         recent = self._seconds[-8:]
         each = sum(recent) / len(recent)
         left = each * (total - self._done - self._failed)
-        return f"{reached}, {each:.1f} s a frame, {int(left // 60)}:{int(left % 60):02d} left"
+        return f"{reached}, {each:.1f} s a frame, {int(left // 60)}:{int(left % 60):02d} left{enlarged}"
 
 
 def _frames(frames: list[int]) -> str:
