@@ -17,6 +17,18 @@ CHECKER = (0.16, 0.26)
 CHECKER_PX = 24
 
 
+ALPHAS = 2
+"""Column of the first person's alpha."""
+DETAIL = (235, 178, 60)
+"""Around what is enlarged."""
+MARK = (226, 72, 58)
+MARK_PX = 3
+"""Room between a fault and the line around it, on the tile."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """One frame as the sheet shows it; everything at the plate's size."""
@@ -32,6 +44,9 @@ class Moment:
     """(H, W, 3) scene-linear colour of all people, unmixed from the background and premultiplied."""
     worth: np.ndarray | None = None
     """(N, H, W) bool: pixels worth enlarging, per person; None takes those whose alpha is neither 0 nor 1."""
+
+    marks: tuple[tuple[int, Box], ...] = ()
+    """Places at fault, each in one person's alpha: the person's index, and a box of plate pixels."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +74,17 @@ def contact_sheet(
         display: scene-linear (H, W, 3) to sRGB-encoded [0, 1].
 
     Returns:
-        An RGB image, dark, with a title, column heads and frame numbers.
+        An RGB image, dark, with a title, column heads and frame numbers. Marks are red.
     """
     height, width = moments[0].plate.shape[:2]
     tile = (tile_width_px, round(tile_width_px * height / width))
     heads = ["plate", "guidance", *(f"alpha  {person.name}" for person in people), "over checker"]
     tiles = [_tiles(moment, people, display) for moment in moments]
     rows = [[image.resize(tile, Image.Resampling.LANCZOS) for image in row] for row in tiles]
+    for row, moment in zip(rows, moments, strict=True):
+        for who, box in moment.marks:
+            for column in (ALPHAS + who, len(heads) - 1):
+                _outline(row[column], box, scale=tile[0] / width, ink=MARK, room=MARK_PX)
     labels = [str(moment.frame) for moment in moments]
     for who in range(len(people)):
         mixed = [_mixed(m.alphas[who]) if m.worth is None else m.worth[who] for m in moments]
@@ -107,7 +126,7 @@ def _mixed(alpha: np.ndarray) -> np.ndarray:
     return np.logical_and(alpha > 0.05, alpha < 0.95)
 
 
-def _detail_box(mixed: np.ndarray, tile: tuple[int, int]) -> tuple[int, int, int, int]:
+def _detail_box(mixed: np.ndarray, tile: tuple[int, int]) -> Box:
     """Left, top, right, bottom of the area with the most mixed pixels, with a tile's aspect ratio."""
     height, width = mixed.shape
     box_w = max(width // 6, 1)
@@ -119,9 +138,12 @@ def _detail_box(mixed: np.ndarray, tile: tuple[int, int]) -> tuple[int, int, int
     return left, top, left + box_w, top + box_h
 
 
-def _outline(image: Image.Image, box: tuple[int, int, int, int], *, scale: float) -> None:
+def _outline(
+    image: Image.Image, box: Box, *, scale: float, ink: tuple[int, int, int] = DETAIL, room: int = 0
+) -> None:
     left, top, right, bottom = (round(edge * scale) for edge in box)
-    ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), outline=(235, 178, 60))
+    corners = (left - room, top - room, right - 1 + room, bottom - 1 + room)
+    ImageDraw.Draw(image).rectangle(corners, outline=ink, width=2 if room else 1)
 
 
 def _lay_out(

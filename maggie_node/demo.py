@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from maggie_core.io.frames import open_source
 from maggie_core.mattes import read_mattes
 from maggie_core.mattes.foreground import unmixed_foreground
 from maggie_lab.evaluation import video_errors
-from maggie_node.contact_sheet import Moment, Person, contact_sheet
+from maggie_node.contact_sheet import Box, Moment, Person, contact_sheet
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from maggie_core.qc import Finding
 
 SHOT = Path(__file__).parent / "demo_shot"
 PEOPLE = ("ana", "ben")
@@ -76,21 +79,37 @@ def _stacks(output: Path, shot: Path) -> tuple[np.ndarray, np.ndarray, np.ndarra
     )
 
 
-def sheet(output: Path, *, subtitle: str, shot: Path = SHOT) -> Image.Image:
-    """The contact sheet of the mattes at `output`."""
+def sheet(output: Path, faults: Sequence[Finding] = (), *, subtitle: str, shot: Path = SHOT) -> Image.Image:
+    """The contact sheet of the mattes at `output`; the frames in which `faults` are worst are on it."""
     plate, truth = open_source(shot / "plate.####.exr"), open_source(shot / "truth.####.exr")
     guidance = _guidance(shot)
-    spread = np.linspace(0, len(plate.frames) - 1, ROWS + 2)[1:-1]
     moments = []
-    for frame in (plate.frames[round(place)] for place in spread):
+    for frame in _rows(plate.frames, faults):
         linear = plate.read(frame, channels=("R", "G", "B")).pixels
         alphas = _alphas(output, frame)
         people = np.sum([unmixed_foreground(linear, alpha) for alpha in alphas], axis=0)
         masks = np.stack([mask.pixels for mask in guidance.masks(frame)])
         true = np.moveaxis(truth.read(frame, channels=[f"{name}.alpha" for name in PEOPLE]).pixels, -1, 0)
-        moments.append(Moment(frame, linear, masks, alphas, people, np.stack([_hair(a) for a in true])))
+        worth = np.stack([_hair(a) for a in true])
+        moments.append(Moment(frame, linear, masks, alphas, people, worth, tuple(_marks(frame, faults))))
     named = [Person(instance.name, instance.color) for instance in guidance.instances]
     return contact_sheet(moments, named, display=display, title="maggie-node demo", subtitle=subtitle)
+
+
+def _rows(frames: Sequence[int], faults: Sequence[Finding]) -> list[int]:
+    """Frames spread over the shot, and the worst one of each fault instead of its neighbours."""
+    spread = [frames[round(place)] for place in np.linspace(0, len(frames) - 1, ROWS + 2)[1:-1]]
+    worst = {
+        fault.worst_frame for fault in faults if fault.place is not None and fault.worst_frame is not None
+    }
+    return sorted(worst | {frame for frame in spread if not worst & {frame - 1, frame, frame + 1}})
+
+
+def _marks(frame: int, faults: Sequence[Finding]) -> Iterator[tuple[int, Box]]:
+    for fault in faults:
+        if fault.worst_frame == frame and fault.place is not None and fault.instance in PEOPLE:
+            at = fault.place
+            yield PEOPLE.index(fault.instance), (at.x, at.y, at.x + at.width, at.y + at.height)
 
 
 def _hair(alpha: np.ndarray) -> np.ndarray:

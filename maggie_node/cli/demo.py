@@ -24,11 +24,15 @@ JOB, MATTES, SHEET = "job.json", "matte.####.exr", "contact_sheet.png"
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:n]|mps")
 @debug_option
 def demo(*, output: str, device: str) -> int:
-    """Matte the sample shot into DIR; compare with true alphas; draw DIR/contact_sheet.png.
+    """Matte the sample shot into DIR; compare with true alphas; check it; draw DIR/contact_sheet.png.
+
+    What quality control finds is printed, and framed in red on the sheet.
 
     DIR/job.json is the job that ran: change it and run it with `maggie-node job`.
     """
+    from maggie_core.qc import as_text, check, find, limits_with
     from maggie_node import demo as shipped
+    from maggie_node.cli.qc import subject_of
 
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,11 +41,15 @@ def demo(*, output: str, device: str) -> int:
     if exit_code(run.finished):
         return exit_code(run.finished)
     _print_table(shipped.scores(folder / MATTES))
+    checked = check(subject_of(read_job(folder / JOB)))
+    faults = find(checked, limits_with())
+    click.echo(f"quality control, as `maggie-node qc --job {folder / JOB} -o DIR` has it:")
+    click.echo(as_text(checked, faults))
     subtitle = f"{len(run.started.frames)} frames at {run.started.working_size}, "
     subtitle += f"{run.started.model} weights on {run.started.device}"
     if run.finished.done:
         subtitle += f", {run.seconds / run.finished.done:.2f} s a frame"
-    shipped.sheet(folder / MATTES, subtitle=subtitle).save(folder / SHEET)
+    shipped.sheet(folder / MATTES, faults, subtitle=subtitle).save(folder / SHEET)
     click.echo(f"mattes, {JOB} and {SHEET} are in {folder}")
     return 0
 

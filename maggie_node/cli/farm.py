@@ -14,12 +14,13 @@ from maggie_api.events import Event, Finished
 from maggie_api.job import MatteJob, read_job
 from maggie_node.cli.commands import complain, debug_option
 from maggie_node.cli.numbers import FiniteNumber
-from maggie_node.cli.qc import Limit
+from maggie_node.cli.qc import LimitOption
 from maggie_node.cli.running import exit_code, stoppable
 from maggie_node.openmp import settle_waiting
 
 if TYPE_CHECKING:
     from maggie_api.client.worker import RunningJob
+    from maggie_core.qc import Limit
     from maggie_node.farm.plan import Cut
     from maggie_node.farm.shot import FarmShot, Submission
 
@@ -52,7 +53,7 @@ def _generator(command: Callable[..., Any]) -> Any:
             "--limit",
             "limits",
             multiple=True,
-            type=Limit(),
+            type=LimitOption(),
             metavar="NAME=VALUE",
             help="Limit of the check at the end, as for `maggie-node qc`. Repeatable.",
         ),
@@ -224,7 +225,7 @@ def _generate(
     chunk: int | None,
     name: str | None,
     executable: str,
-    limits: tuple[tuple[str, float | None], ...],
+    limits: tuple[tuple[str, Limit | float | None], ...],
     explain: bool,
     **costs: Any,
 ) -> int:
@@ -233,7 +234,7 @@ def _generate(
 
     if output is None and not explain:
         raise click.UsageError("name a folder for the files with -o, or ask to --explain only")
-    said = tuple(f"{measure}={'none' if value is None else f'{value:.15g}'}" for measure, value in limits)
+    said = tuple(f"{measure}={_written(value)}" for measure, value in limits)
     if limits:
         from maggie_core.qc import limits_with
 
@@ -250,6 +251,13 @@ def _generate(
     if explain:
         _explain(shot, chunk, cut, warm=warm, **costs)
     return 0
+
+
+def _written(limit: Limit | float | None) -> str:
+    """A limit as `--limit` takes it."""
+    if limit is None:
+        return "none"
+    return f"{limit:.15g}" if isinstance(limit, (int, float)) else limit.written
 
 
 def _explain(

@@ -19,24 +19,37 @@ from maggie_node.cli.progress import progress_bar
 from maggie_node.cli.running import stoppable
 
 if TYPE_CHECKING:
-    from maggie_core.qc import Subject
+    from maggie_core.qc import Limit, Subject
 
 RESULT, PAGE = "qc.json", "qc.html"
 
 
-class Limit(click.ParamType):
-    """`NAME=VALUE`; `none` is no limit."""
+class LimitOption(click.ParamType):
+    """`NAME=VALUE`, a number, a range such as `-30..40`, `..40` or `5..`; or `none` for no limit."""
 
     name = "limit"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, float | None]:
-        name, equals, text = str(value).partition("=")
+    ) -> tuple[str, Limit | float | None]:
+        from maggie_core.qc import Limit
+
+        name, _, text = str(value).partition("=")
+        low, is_range, high = text.strip().partition("..")
         try:
-            return name.strip(), None if text.strip() == "none" else float(text)
+            if low == "none" and not is_range:
+                return name.strip(), None
+            if not is_range:
+                return name.strip(), float(low)
+            if low or high:
+                return name.strip(), Limit(float(low) if low else None, float(high) if high else None)
         except ValueError:
-            self.fail(f"{value!r} is not NAME=VALUE, such as flicker=1.5 or flicker=none", param, ctx)
+            pass
+        self.fail(
+            f"{value!r} is not NAME=VALUE, such as flicker=1.5, area_drift=-30..40, iou=0.5.. or specks=none",
+            param,
+            ctx,
+        )
 
 
 class _Segment(click.ParamType):
@@ -92,10 +105,11 @@ class _Segment(click.ParamType):
     "--limit",
     "limits",
     multiple=True,
-    type=Limit(),
+    type=LimitOption(),
     metavar="NAME=VALUE",
-    help="Limit of a measure, a number from 0 up, or none. Repeatable.",
+    help="Limit of a measure: a number, LOW..HIGH (either may be left out), or none. Repeatable.",
 )
+@click.option("--verbose", is_flag=True, help="Print the worst value of every measure too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @debug_option
 def qc(
@@ -103,29 +117,46 @@ def qc(
     mattes: str | None,
     document: Path | None,
     output: Path,
-    limits: tuple[tuple[str, float | None], ...],
+    limits: tuple[tuple[str, Limit | float | None], ...],
+    verbose: bool,
     as_json: bool,
     **given: Any,
 ) -> int:
     """Check MATTES, or the mattes of JOB.json: complete, readable, alike, steady, no seams.
 
     \b
-    Findings are printed, the worst first; DIR has all numbers and a page. With
+    What is wrong is printed, the worst first; DIR has all numbers and a page. With
     plate and guidance more is measured. Exit code 4: a limit was exceeded.
       maggie-node qc --job job.json -o qc
       maggie-node qc matte.####.exr --plate plate.####.exr -o qc --limit flicker=1.5
     """
-    from maggie_core.qc import as_data, as_page, as_text, check, find, limits_with, thumbnails
+    from maggie_core.qc import (
+        as_data,
+        as_page,
+        as_table,
+        as_text,
+        check,
+        find,
+        limits_with,
+        samples,
+        thumbnails,
+    )
 
     asked = limits_with(limits)
-    subject = _subject_of(mattes, document, given)
+    subject = _asked(mattes, document, given)
     with stoppable(), _progress(len(subject.frames), quiet=as_json) as tell:
         checked = check(subject, tell=tell)
     findings = find(checked, asked)
     result = json.dumps(as_data(checked, findings, asked), indent=1, ensure_ascii=False)
     _write(output / RESULT, result + "\n")
-    _write(output / PAGE, as_page(checked, findings, asked, thumbnails(checked, findings)))
-    click.echo(result if as_json else as_text(checked, findings, asked))
+    page = as_page(checked, findings, asked, thumbnails(checked, findings), samples(checked))
+    _write(output / PAGE, page)
+    if as_json:
+        click.echo(result)
+    else:
+        if verbose:
+            click.echo(as_table(checked, asked))
+        click.echo(f"{as_text(checked, findings)}; page: {output / PAGE}")
     return QC_EXCEEDED if findings else 0
 
 
@@ -136,7 +167,7 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _subject_of(mattes: str | None, document: Path | None, given: dict[str, Any]) -> Subject:
+def _asked(mattes: str | None, document: Path | None, given: dict[str, Any]) -> Subject:
     if document is None:
         if mattes is None:
             raise click.UsageError("name the mattes, such as matte.####.exr, or give --job")
@@ -144,10 +175,11 @@ def _subject_of(mattes: str | None, document: Path | None, given: dict[str, Any]
     known = [name for name, value in {"mattes": mattes, **given}.items() if value]
     if known:
         raise click.UsageError(f"--job says it all: drop {', '.join(known)}, or drop --job")
-    return _of_job(read_job(document))
+    return subject_of(read_job(document))
 
 
-def _of_job(job: MatteJob) -> Subject:
+def subject_of(job: MatteJob) -> Subject:
+    """What a job delivers, and all it knows about it."""
     from maggie_core.color import ColorSettings
     from maggie_core.qc import MatteFiles, PlateImages, Subject
     from maggie_node.job_inputs import open_shot

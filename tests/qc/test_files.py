@@ -96,8 +96,8 @@ def test_a_frame_of_other_weights_or_settings_is_found_and_what_differs_is_said(
     shot.headers[1006] = {"settings": {"working_px": 288}}
     checked = check(shot.deliver().subject())
 
-    assert checked.numbers.remarks["recipe", 1003] == "weights_sha256"
-    assert checked.numbers.remarks["recipe", 1006] == "settings.working_px"
+    assert checked.numbers.remarks["recipe", "", 1003] == "weights_sha256"
+    assert checked.numbers.remarks["recipe", "", 1006] == "settings.working_px"
     assert said(shot.findings()) == {"recipe": (1003, 1006)}
 
 

@@ -53,7 +53,7 @@ def losses(
     Returns:
         In the order of the instances. A pixel that two masks claim is nobody's loss.
     """
-    cores = [_core(mask > 0, size) for mask, size in zip(guidance, sizes, strict=True)]
+    cores = [core_of(mask > 0, size) for mask, size in zip(guidance, sizes, strict=True)]
     claims = (guidance > 0).sum(axis=0)
     found: list[Loss] = []
     for n, alpha in enumerate(alphas):
@@ -64,7 +64,7 @@ def losses(
             wrong = np.where(inside, 1 - alpha if other == n else alpha, 0)
             share = float(wrong.sum() / inside.sum())
             if share > least:
-                where = _plate_window(wrong > min(0.5, float(wrong.max()) / 2), geometry)
+                where = largest_window(wrong > min(0.5, float(wrong.max()) / 2), geometry)
                 found.append(
                     Loss("lost", n, None, share, where)
                     if other == n
@@ -73,14 +73,15 @@ def losses(
     return tuple(sorted(found, key=lambda loss: (loss.instance, loss.kind != "lost")))
 
 
-def _core(inside: NDArray[np.bool_], size: float) -> NDArray[np.bool_]:
+def core_of(inside: NDArray[np.bool_], size: float) -> NDArray[np.bool_]:
+    """(H, W): the pixels of a mask that are so far from its edge that it is sure of them."""
     if not inside.any():
         return inside
     return depth_in(inside) > max(CORE_PX, CORE_SHARE * unit_of(size, inside.shape))
 
 
-def _plate_window(there: NDArray[np.bool_], geometry: Geometry) -> Window:
-    """Around the largest connected piece of what is set on the working grid."""
+def largest_window(there: NDArray[np.bool_], geometry: Geometry) -> Window:
+    """Around the largest connected piece of what is set (h, w) on the working grid, in plate pixels."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(there.astype(np.uint8), connectivity=8)
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     left, top, wide, tall = (int(each) for each in stats[largest, :4])

@@ -2,24 +2,27 @@
 
 from maggie_core.qc.check import Checked, PlateImages, Subject, check
 from maggie_core.qc.delivery import MatteFiles
-from maggie_core.qc.findings import Finding, as_data, as_text, find
-from maggie_core.qc.measures import MEASURES, Measure, limits_with
+from maggie_core.qc.findings import Finding, as_data, as_table, as_text, find
+from maggie_core.qc.measures import MEASURES, Limit, Measure, limits_with
 from maggie_core.qc.page import as_page
-from maggie_core.qc.thumbnails import thumbnails
+from maggie_core.qc.thumbnails import samples, thumbnails
 
 __all__ = [
     "MEASURES",
     "Checked",
     "Finding",
+    "Limit",
     "MatteFiles",
     "Measure",
     "PlateImages",
     "Subject",
     "as_data",
     "as_page",
+    "as_table",
     "as_text",
     "check",
     "find",
     "limits_with",
+    "samples",
     "thumbnails",
 ]

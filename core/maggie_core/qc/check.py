@@ -23,9 +23,12 @@ from maggie_core.io.exr import list_parts
 from maggie_core.io.frames import FrameSource
 from maggie_core.io.plate import plate_header, read_plate
 from maggie_core.mattes import read_mattes
+from maggie_core.postprocess.losses import largest_window, losses
+from maggie_core.postprocess.mask_shape import size_of
 from maggie_core.qc import planes
 from maggie_core.qc.change import Motion, Plane, change_px
 from maggie_core.qc.delivery import MatteFiles, differences, recipe_of
+from maggie_core.qc.faults import Person
 from maggie_core.qc.seams import Seams, judge_seams
 
 WHOLE_FRAME = ""
@@ -96,17 +99,34 @@ class Subject:
     """Short side of the grid on which alphas are compared with plate, guidance and each other."""
 
 
+Key = tuple[str, str, int]
+"""Measure, instance and frame of a value."""
+
+
 @dataclass
 class Numbers:
     """Every value that was measured: by measure, instance and frame."""
 
     values: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
-    remarks: dict[tuple[str, int], str] = field(default_factory=dict)
-    """A remark on a value, by measure and frame."""
+    remarks: dict[Key, str] = field(default_factory=dict)
+    """Remarks on values."""
+    places: dict[Key, Window] = field(default_factory=dict)
+    """Where in the plate, for values that belong to a place: around the largest piece."""
 
-    def add(self, measure: str, frame: int, value: float | None, who: str = WHOLE_FRAME) -> None:
-        if value is not None:
-            self.values.setdefault(measure, {}).setdefault(who, {})[frame] = float(value)
+    def add(
+        self,
+        measure: str,
+        frame: int,
+        value: float | None,
+        who: str = WHOLE_FRAME,
+        *,
+        place: Window | None = None,
+    ) -> None:
+        if value is None:
+            return
+        self.values.setdefault(measure, {}).setdefault(who, {})[frame] = float(value)
+        if place is not None and value:
+            self.places[measure, who, frame] = place
 
     def of(self, measure: str, who: str = WHOLE_FRAME) -> Mapping[int, float]:
         return self.values.get(measure, {}).get(who, {})
@@ -210,7 +230,7 @@ class _Check:
             geometry = self._geometry_of(frame)
         except FrameError as error:
             add("unreadable", frame, 1)
-            self._numbers.remarks["unreadable", frame] = str(error)
+            self._numbers.remarks["unreadable", WHOLE_FRAME, frame] = str(error)
             return None
         add("unreadable", frame, 0)
         alphas = {name: plane for name, plane in alphas.items() if name not in EXTRA_LAYERS}
@@ -219,7 +239,7 @@ class _Check:
         self._geometry = self._geometry or geometry
         add("size", frame, geometry != self._geometry)
         if geometry != self._geometry:
-            self._numbers.remarks["size", frame] = (
+            self._numbers.remarks["size", WHOLE_FRAME, frame] = (
                 f"{_size(geometry)}, the others are {_size(self._geometry)}"
             )
             return None
@@ -269,6 +289,7 @@ class _Check:
             self._numbers.add("guidance_area", frame, planes.area(mask), name)
             if name in small:
                 self._beside_guidance(frame, name, small[name], mask)
+        self._faults(frame, small, masks, geometry)
         digests = {
             name: hashlib.blake2b(np.ascontiguousarray(plane).tobytes(), digest_size=16).digest()
             for name, plane in stored.items()
@@ -296,6 +317,40 @@ class _Check:
             for measure, value in asdict(planes.agreement(alpha, mask)).items():
                 add(measure, frame, value, name)
 
+    def _faults(
+        self, frame: int, alphas: dict[str, Plane], masks: dict[str, Plane], geometry: Geometry
+    ) -> None:
+        """Measure what the alphas of people lack in their own masks, and cover elsewhere."""
+        names = [
+            name
+            for name, mask in masks.items()
+            if name in alphas and mask.mean(dtype=np.float64) >= planes.PRESENT_SHARE
+        ]
+        if not names:
+            return
+        own, claims = (np.stack([planes_of[name] for name in names]) for planes_of in (alphas, masks))
+        self._losses(frame, names, own, claims, geometry)
+        total = np.sum(list(alphas.values()), axis=0, dtype=np.float32)
+        for name, alpha, mask in zip(names, own, claims, strict=True):
+            person = Person(alpha, mask, total - alpha)
+            for measure, found in person.faults():
+                place = largest_window(found.joined(person.size), geometry) if found.where.any() else None
+                self._numbers.add(measure, frame, found.amount, name, place=place)
+
+    def _losses(
+        self, frame: int, names: list[str], alphas: np.ndarray, masks: np.ndarray, geometry: Geometry
+    ) -> None:
+        for name in names:
+            self._numbers.add("inside_lost", frame, 0, name)
+            if len(names) > 1:
+                self._numbers.add("covers", frame, 0, name)
+        sizes = [size_of(mask) for mask in masks]
+        for loss in sorted(losses(alphas, masks, sizes, geometry, least=0), key=lambda loss: loss.share):
+            measure, who = "inside_lost" if loss.kind == "lost" else "covers", names[loss.instance]
+            self._numbers.add(measure, frame, 100 * loss.share, who, place=loss.where)
+            if loss.other is not None:
+                self._numbers.remarks[measure, who, frame] = f"on {names[loss.other]}"
+
     def _compare(self, frame: int, here: _FrameData, before: _FrameData | None) -> None:
         """Measure what changed since the frame before."""
         if before is None:
@@ -310,10 +365,23 @@ class _Check:
             self._numbers.add("change", frame, change_px(alpha, earlier), name)
             if motion is not None:
                 self._numbers.add("flicker", frame, motion.flicker_px(alpha, earlier), name)
+                self._flash(frame, name, here, before, motion)
             moves = self._moves(name, here, before, motion)
             if moves is not None:
                 stuck = moves and here.digests[name] == before.digests[name]
                 self._numbers.add("stuck", frame, stuck, name)
+
+    def _flash(self, frame: int, name: str, here: _FrameData, before: _FrameData, motion: Motion) -> None:
+        """Measure patches that come or go, of a person who is there in both frames."""
+        alphas = here.alphas[name], before.alphas[name]
+        size = max(size_of((alpha > planes.FAINT).astype(np.float32)) for alpha in alphas)
+        if min(planes.area(alpha) for alpha in alphas) < 100 * planes.PRESENT_SHARE or not size:
+            return
+        found = motion.flash(*alphas, size=size)
+        if found is not None and self._geometry is not None:
+            amount, where = found
+            place = largest_window(where, self._geometry) if where.any() else None
+            self._numbers.add("flash", frame, amount, name, place=place)
 
     def _moves(self, name: str, here: _FrameData, before: _FrameData, motion: Motion | None) -> bool | None:
         """Whether image or guidance give an alpha a reason to change; None when neither is known."""
@@ -357,7 +425,7 @@ class _Check:
 
     def _note_unusable(self, frame: int, error: InputError) -> None:
         """Count an input file of `frame` that is there and cannot be used."""
-        key = ("unusable_input", frame)
+        key = ("unusable_input", WHOLE_FRAME, frame)
         count, said = self._numbers.of("unusable_input").get(frame, 0), self._numbers.remarks.get(key)
         self._numbers.add("unusable_input", frame, count + 1)
         self._numbers.remarks[key] = f"{said}; {error}" if said else str(error)
@@ -367,7 +435,7 @@ class _Check:
             absent = [name for name in instances if name not in names]
             self._numbers.add("instances", frame, len(absent))
             if absent:
-                self._numbers.remarks["instances", frame] = ", ".join(absent)
+                self._numbers.remarks["instances", WHOLE_FRAME, frame] = ", ".join(absent)
 
     def _note_recipes(self) -> None:
         """Compare every frame's recipe with the most common one."""
@@ -379,7 +447,7 @@ class _Check:
             differing = differences(recipe, common)
             self._numbers.add("recipe", frame, len(differing))
             if differing:
-                self._numbers.remarks["recipe", frame] = ", ".join(differing)
+                self._numbers.remarks["recipe", WHOLE_FRAME, frame] = ", ".join(differing)
 
     def _note_gaps(self, instances: tuple[str, ...]) -> None:
         """Without guidance: find frames in which an instance is absent that is present before and after."""

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from maggie_api.sequences import compact_frames
+from maggie_core.image.window import Window
 from maggie_core.qc.check import WHOLE_FRAME, Checked
-from maggie_core.qc.measures import MEASURES, Measure
+from maggie_core.qc.measures import MEASURES, Limit, Measure, number
 
-SCHEMA = "maggie-qc/1"
-Limits = Mapping[str, float | None]
+SCHEMA = "maggie-qc/2"
+Limits = Mapping[str, Limit]
+SHOWN = 12
+"""Lines of findings that the short result prints; the rest is on the page."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class Finding:
     value: float
     """At the worst frame."""
     limit: float
+    """The side of the limit that it is beyond."""
+    place: Window | None
+    """Where in the plate, at the worst frame; None where it belongs to no place."""
     text: str
     """What was found, the limit, what to do."""
 
@@ -46,18 +52,16 @@ def find(checked: Checked, limits: Limits) -> tuple[Finding, ...]:
 def _of_frames(checked: Checked, limits: Limits) -> Iterator[Finding]:
     for name, measure in MEASURES.items():
         limit = limits[name]
-        if limit is None:
-            continue
         for who, values in checked.numbers.values.get(name, {}).items():
-            beyond = {frame: value for frame, value in values.items() if measure.exceeds(value, limit)}
+            beyond = {frame: value for frame, value in values.items() if limit.edge(value) is not None}
             if beyond:
-                gravest = max(beyond, key=lambda frame: measure.gravity(beyond[frame]))
+                gravest = max(beyond, key=lambda frame: limit.gravity(beyond[frame]))
                 yield _finding(checked, measure, who, tuple(sorted(beyond)), gravest, beyond[gravest], limit)
 
 
 def _of_shot(checked: Checked, limits: Limits) -> Iterator[Finding]:
     seams, limit = checked.seams, limits["seams"]
-    if seams is not None and limit is not None and MEASURES["seams"].exceeds(seams.least, limit):
+    if seams is not None and limit.edge(seams.least) is not None:
         yield _finding(checked, MEASURES["seams"], WHOLE_FRAME, (), None, seams.least, limit)
 
 
@@ -68,21 +72,29 @@ def _finding(
     frames: tuple[int, ...],
     gravest: int | None,
     value: float,
-    limit: float,
+    limit: Limit,
 ) -> Finding:
-    place = ""
+    key = (measure.name, who, 0 if gravest is None else gravest)
+    place, remark = checked.numbers.places.get(key), checked.numbers.remarks.get(key, "")
+    when = ""
     if frames:
-        place = f"frame{'s' if len(frames) > 1 else ''} {compact_frames(frames)}"
-        place += f" (worst {gravest})" if len(frames) > 1 and measure.about != "file" else ""
-    head = ", ".join(filter(None, (who, place))) or "the shot"
-    remark = checked.numbers.remarks.get((measure.name, gravest if gravest is not None else 0), "")
-    if limit == 0 and (measure.about == "file" or measure.unit == "frames"):
-        said = f"{measure.title}{f' ({remark})' if remark else ''}"
+        when = f"frame{'s' if len(frames) > 1 else ''} {compact_frames(frames)}"
+        when += f" (worst {gravest})" if len(frames) > 1 and measure.about != "file" else ""
+    edge = limit.edge(value)
+    assert edge is not None
+    head = ", ".join(filter(None, (who, when, "" if place is None else where(place)))) or "the shot"
+    title = f"{measure.title}{f' ({remark})' if remark else ''}"
+    if edge == 0 and (measure.about == "file" or measure.unit == "frames"):
+        said = title
     else:
-        least = "least" if measure.at_least else "limit"
-        amount = f"{number(value)} {measure.unit}".strip()
-        said = f"{measure.title} {amount}, the {least} is {number(limit)}"
-    return Finding(measure.name, who, frames, gravest, value, limit, f"{head}: {said}: {measure.todo}")
+        said = f"{title} {f'{number(value)} {measure.unit}'.strip()}, allowed is {limit}"
+    text = f"{head}: {said}: {measure.todo}" if measure.todo else f"{head}: {said}"
+    return Finding(measure.name, who, frames, gravest, value, edge, place, text)
+
+
+def where(place: Window) -> str:
+    """A place in the plate, as viewers count its pixels."""
+    return f"at x {place.x}-{place.x + place.width}, y {place.y}-{place.y + place.height}"
 
 
 def _rank(finding: Finding) -> int:
@@ -93,11 +105,6 @@ def _excess(finding: Finding) -> float:
     """How far beyond its limit, as a factor."""
     low, high = sorted((abs(finding.value), abs(finding.limit)))
     return high / low if low > 0 else math.inf
-
-
-def number(value: float) -> str:
-    """Three digits, as people read them."""
-    return f"{value:.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:.3g}"
 
 
 def as_data(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> dict[str, Any]:
@@ -115,14 +122,14 @@ def as_data(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> 
         "plate": subject.plate is not None,
         "guidance": subject.guidance is not None,
         "verdict": "limits exceeded" if findings else "fine",
-        "findings": [{**vars(finding), "frames": list(finding.frames)} for finding in findings],
+        "findings": [_as_plain(finding) for finding in findings],
         "notes": list(checked.notes),
         "measures": {
             name: {
                 "title": measure.title,
                 "unit": measure.unit,
-                "limit": limits[name],
-                "at_least": measure.at_least,
+                "low": limits[name].low,
+                "high": limits[name].high,
                 "measured": name in checked.numbers.values or (name == "seams" and checked.seams is not None),
             }
             for name, measure in MEASURES.items()
@@ -132,11 +139,25 @@ def as_data(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> 
             for name, by_instance in checked.numbers.values.items()
         },
         "remarks": [
-            {"measure": measure, "frame": frame, "text": text}
-            for (measure, frame), text in checked.numbers.remarks.items()
+            {"measure": measure, "instance": who, "frame": frame, "text": text}
+            for (measure, who, frame), text in checked.numbers.remarks.items()
+        ],
+        "places": [
+            {"measure": measure, "instance": who, "frame": frame, "place": _box(place)}
+            for (measure, who, frame), place in checked.numbers.places.items()
         ],
         "seams": None if checked.seams is None else _seams(checked),
     }
+
+
+def _as_plain(finding: Finding) -> dict[str, Any]:
+    place = None if finding.place is None else _box(finding.place)
+    return {**vars(finding), "frames": list(finding.frames), "place": place}
+
+
+def _box(place: Window) -> list[int]:
+    """Left, top, width and height in plate pixels."""
+    return [place.x, place.y, place.width, place.height]
 
 
 def _seams(checked: Checked) -> dict[str, Any]:
@@ -144,38 +165,62 @@ def _seams(checked: Checked) -> dict[str, Any]:
     return {**vars(checked.seams), "seams": [vars(seam) for seam in checked.seams.seams]}
 
 
-def as_text(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> str:
-    """A short table of the worst values, then the findings."""
-    rows = [("", "worst", "limit", "frame", "who")]
+def as_text(checked: Checked, findings: tuple[Finding, ...]) -> str:
+    """What is wrong, a line for each fault, the worst first; one line where nothing is."""
+    frames, people = len(checked.subject.frames), len(checked.instances)
+    looked = f"{frames} frame{'' if frames == 1 else 's'}, {people} instance{'' if people == 1 else 's'}"
+    faults = list(_faults(findings))
+    lines = [f"note: {note}" for note in checked.notes]
+    for lead, more in faults[:SHOWN]:
+        also = ", ".join(MEASURES[each.measure].title for each in more)
+        lines.append(lead.text + (f" (also {also})" if also else ""))
+    if len(faults) > SHOWN:
+        lines.append(f"and {len(faults) - SHOWN} more")
+    verdict = f"{len(findings)} beyond a limit" if findings else "fine: nothing beyond its limit"
+    return "\n".join([*lines, f"{verdict} ({looked})"])
+
+
+def _faults(findings: tuple[Finding, ...]) -> Iterator[tuple[Finding, list[Finding]]]:
+    """Findings put together that are signs of one fault: of one instance, in most of the same frames.
+
+    A spoilt frame shows in what it is and in its change to the next.
+    """
+    left = list(findings)
+    while left:
+        lead = left.pop(0)
+        near = {*lead.frames, *(frame + 1 for frame in lead.frames)}
+        more = [each for each in left if _rank(each) and each.instance == lead.instance and _most(each, near)]
+        left = [each for each in left if each not in more]
+        yield lead, more
+
+
+def _most(finding: Finding, near: set[int]) -> bool:
+    """Whether a finding is of these frames, and of at least a quarter of them."""
+    return near.issuperset(finding.frames) and 4 * len(finding.frames) >= len(near)
+
+
+def as_table(checked: Checked, limits: Limits) -> str:
+    """The worst value of each measure, and how much the seams flicker."""
+    rows = [("", "worst", "allowed", "frame", "who")]
     for name, measure in MEASURES.items():
-        found = worst(checked, measure)
+        found = worst(checked, measure, limits[name])
         if found is not None:
             value, frame, who = found
-            limit = limits[name]
-            rows.append(
-                (
-                    ", ".join(filter(None, (measure.title, measure.unit))),
-                    number(value),
-                    "" if limit is None else number(limit),
-                    "" if frame is None else str(frame),
-                    who,
-                )
-            )
+            title = ", ".join(filter(None, (measure.title, measure.unit)))
+            at = "" if frame is None or not value else str(frame)
+            rows.append((title, number(value), str(limits[name]), at, who if value else ""))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
-            cell.rjust(width) if 1 <= i <= 3 else cell.ljust(width)
+            cell.rjust(width) if i in (1, 3) else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
-    lines += filter(None, [seams_said(checked)])
-    lines += [f"note: {note}" for note in checked.notes]
-    lines += [finding.text for finding in findings] or ["nothing beyond its limit"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *filter(None, [seams_said(checked)])])
 
 
-def worst(checked: Checked, measure: Measure) -> tuple[float, int | None, str] | None:
+def worst(checked: Checked, measure: Measure, limit: Limit) -> tuple[float, int | None, str] | None:
     """Value, frame (None for the whole shot) and instance where a measure is worst; None if not measured."""
     if measure.name == "seams":
         return None if checked.seams is None else (checked.seams.least, None, "")
@@ -184,7 +229,7 @@ def worst(checked: Checked, measure: Measure) -> tuple[float, int | None, str] |
         for who, values in checked.numbers.values.get(measure.name, {}).items()
         for frame, value in values.items()
     ]
-    return max(every, key=lambda each: measure.gravity(each[0]), default=None)
+    return max(every, key=lambda each: limit.gravity(each[0]), default=None)
 
 
 def seams_said(checked: Checked) -> str:

@@ -12,8 +12,8 @@ import jinja2
 from maggie_api.sequences import compact_frames
 from maggie_core.guidance.instances import make_instances
 from maggie_core.qc.check import WHOLE_FRAME, Checked
-from maggie_core.qc.findings import Finding, Limits, number, seams_said, worst
-from maggie_core.qc.measures import MEASURES, Measure
+from maggie_core.qc.findings import Finding, Limits, seams_said, worst
+from maggie_core.qc.measures import MEASURES, Limit, Measure, number
 from maggie_core.qc.thumbnails import ALPHA_INK, GUIDANCE_INK, Thumbnail
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -88,11 +88,13 @@ def as_page(
     findings: Sequence[Finding],
     limits: Limits,
     thumbnails: Iterable[tuple[Finding, Sequence[Thumbnail]]] = (),
+    samples: Sequence[Thumbnail] = (),
 ) -> str:
     """The whole page.
 
     Args:
         thumbnails: of findings, from `thumbnails.thumbnails`.
+        samples: of a few frames, from `thumbnails.samples`.
     """
     inks, shown = _inks(checked), dict(thumbnails)
     pattern = checked.subject.mattes.pattern
@@ -102,7 +104,8 @@ def as_page(
         facts=_facts(checked),
         keys=[{"name": name, "ink": inks[name]} for name in checked.instances],
         findings=[{"text": each.text, "thumbnails": shown.get(each, ())} for each in findings],
-        outline_inks={"alpha": _hex(ALPHA_INK), "guidance": _hex(GUIDANCE_INK)} if shown else None,
+        samples=samples,
+        outline_inks={"alpha": _hex(ALPHA_INK), "guidance": _hex(GUIDANCE_INK)},
         notes=checked.notes,
         seams=seams_said(checked),
         plots=list(_plots(checked, limits, inks)),
@@ -153,10 +156,10 @@ def _plots(checked: Checked, limits: Limits, inks: Mapping[str, str]) -> Iterato
             yield _plot(checked, measure, limits[name], inks)
 
 
-def _plot(checked: Checked, measure: Measure, limit: float | None, inks: Mapping[str, str]) -> Plot:
+def _plot(checked: Checked, measure: Measure, limit: Limit, inks: Mapping[str, str]) -> Plot:
     frames = checked.subject.frames
     series = checked.numbers.values[measure.name]
-    low, high = _range(series, measure, limit)
+    low, high = _range(series, limit)
     first, span = frames[0], max(frames[-1] - frames[0], 1)
 
     def x(frame: float) -> float:
@@ -175,35 +178,32 @@ def _plot(checked: Checked, measure: Measure, limit: float | None, inks: Mapping
                     f"{who} {frame}: {number(value)}".strip(),
                     x(frame),
                     y(value),
-                    beyond=limit is not None and measure.exceeds(value, limit),
+                    beyond=limit.edge(value) is not None,
                 )
                 for frame, value in values.items()
             ),
         )
 
-    edges = {limit, -limit if low < 0 else limit} if limit else ()
-    said = "" if limit is None else f"{'at least' if measure.at_least else 'limit'} {number(limit)}"
     return Plot(
         measure.title,
-        ", ".join(filter(None, (measure.unit, said))),
+        ", ".join(filter(None, (measure.unit, str(limit)))),
         levels=tuple(Mark(number(value), y=y(value)) for value in _steps(low, high)),
         frames=tuple(Mark(str(frame), x=x(frame)) for frame in _labelled(frames)),
         seams=tuple(Mark(str(frame), x=x(frame - 0.5)) for frame in _seams(checked)),
-        limits=tuple(Mark(number(edge), y=y(edge)) for edge in edges if low <= edge <= high),
+        limits=tuple(Mark(number(edge), y=y(edge)) for edge in limit.edges if edge and low <= edge <= high),
         curves=tuple(curve(who, values) for who, values in series.items()),
     )
 
 
-def _range(
-    series: Mapping[str, Mapping[int, float]], measure: Measure, limit: float | None
-) -> tuple[float, float]:
-    """Lowest and highest value that a plot shows."""
+def _range(series: Mapping[str, Mapping[int, float]], limit: Limit) -> tuple[float, float]:
+    """Lowest and highest value that a plot shows, with those sides of the limit that values come near."""
     every = [value for each in series.values() for value in each.values()]
     low, high = min(0.0, *every), max(every)
-    if limit is not None and (high * NEAR_LIMIT >= limit or measure.at_least):
-        high = max(high, limit)
-    if low < 0 and limit is not None and -low * NEAR_LIMIT >= limit:
-        low = min(low, -limit)
+    for edge in limit.edges:
+        if edge >= 0 and (high * NEAR_LIMIT >= edge or limit.low == edge):
+            high = max(high, edge)
+        elif edge < 0 and low * NEAR_LIMIT <= edge:
+            low = min(low, edge)
     return low, high + 0.06 * ((high - low) or 1)
 
 
@@ -247,7 +247,7 @@ def _runs(frames: Sequence[int], values: Iterable[int]) -> list[list[int]]:
 def _rows(checked: Checked, findings: Sequence[Finding], limits: Limits) -> Iterator[Row]:
     beyond = {finding.measure for finding in findings}
     for name, measure in MEASURES.items():
-        found = worst(checked, measure)
+        found = worst(checked, measure, limits[name])
         if found is None:
             continue
         value, frame, who = found
@@ -256,9 +256,9 @@ def _rows(checked: Checked, findings: Sequence[Finding], limits: Limits) -> Iter
             measure.title,
             name,
             worst=f"{number(value)} {measure.unit}".strip(),
-            limit="" if limit is None else f"{'≥ ' if measure.at_least else ''}{number(limit)}",
+            limit=str(limit),
             frame="" if frame is None or not value else str(frame),
             who=who if value else "",
-            reason="" if limit is None else measure.reason,
+            reason=measure.reason if limit.edges else "",
             beyond=name in beyond,
         )

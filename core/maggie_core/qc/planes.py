@@ -138,7 +138,7 @@ class Agreement:
     iou: float
     """Intersection over union; 1 is the same."""
     area_drift: float
-    """Percent by which the alpha is larger than the guidance; negative: by which the guidance is larger."""
+    """Percent of the guidance's area by which the alpha is larger than it; negative: smaller."""
     centre_drift: float
     """Distance of their centres, in percent of the guidance's size (the root of its area)."""
 
@@ -150,7 +150,7 @@ def agreement(alpha: Plane, mask: Plane) -> Agreement:
     (y0, x0), (y1, x1) = _centre(alpha), _centre(mask)
     return Agreement(
         both / (covered + claimed - both),
-        100 * (covered / claimed - 1 if covered > claimed else 1 - claimed / covered),
+        100 * (covered / claimed - 1),
         100 * float(np.hypot(y1 - y0, x1 - x0)) / claimed**0.5,
     )
 

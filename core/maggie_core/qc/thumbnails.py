@@ -15,15 +15,19 @@ from PIL import Image
 from maggie_api.errors import FrameError, InputError
 from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_core.guidance import exclusive
+from maggie_core.image.window import Window
 from maggie_core.mattes import read_mattes
 from maggie_core.qc.change import Plane
 from maggie_core.qc.check import WHOLE_FRAME, Checked
+from maggie_core.qc.faults import Person
 from maggie_core.qc.findings import Finding
 from maggie_core.qc.measures import MEASURES
 from maggie_core.qc.planes import IN, cleaned, far_from, find_holes, find_specks
 
 WIDTH_PX = 276
 """Width of a thumbnail: four fit beside each other on a page."""
+SAMPLES = 4
+"""Frames that every page shows."""
 MOST = 12
 """Findings that get thumbnails: nobody looks at more of them one by one."""
 ALPHA_INK, GUIDANCE_INK = (0.25, 1.0, 0.6), (1.0, 0.62, 0.1)
@@ -56,6 +60,22 @@ def thumbnails(
             yield finding, made
 
 
+def samples(checked: Checked) -> tuple[Thumbnail, ...]:
+    """A few frames, evenly spread, whatever was found: each one's plate, if there is one, and its alphas."""
+    frames = [frame for frame in checked.subject.frames if checked.subject.mattes.copies(frame)]
+    count = min(len(frames), SAMPLES)
+    made: list[Thumbnail] = []
+    for frame in (frames[(2 * k + 1) * len(frames) // (2 * count)] for k in range(count)):
+        alpha = _alpha(checked, frame, WHOLE_FRAME)
+        if alpha is None:
+            continue
+        plate = _plate(checked, frame)
+        if plate is not None:
+            made.append(_thumbnail(f"{frame}", plate, {ALPHA_INK: alpha}))
+        made.append(_thumbnail(f"{frame} alphas", _grey(alpha)))
+    return tuple(made)
+
+
 def _of(checked: Checked, finding: Finding) -> tuple[Thumbnail, ...]:
     frame, who = finding.worst_frame, finding.instance
     if frame is None:
@@ -86,10 +106,29 @@ def _marked(checked: Checked, finding: Finding, alpha: Plane, mask: Plane | None
         return find_specks(alpha)[0]
     if finding.measure == "outside" and mask is not None:
         return far_from(mask) & (alpha > IN)
+    total = _alpha(checked, finding.worst_frame, WHOLE_FRAME)
+    if total is None:
+        return None
     if finding.measure == "holes":
-        total = _alpha(checked, finding.worst_frame, WHOLE_FRAME)
-        return None if total is None else find_holes(alpha, total, mask)[0]
-    return None
+        return find_holes(alpha, total, mask)[0]
+    if mask is not None and mask.any():
+        found = dict(Person(alpha, mask, total - alpha).faults()).get(finding.measure)
+        if found is not None:
+            return found.where
+    return None if finding.place is None else _frame_of(finding.place, checked, alpha.shape)
+
+
+def _frame_of(place: Window, checked: Checked, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """(h, w): the outline of a place of the plate on the working grid."""
+    if checked.geometry is None:
+        return None
+    region = checked.geometry.region
+    across, down = shape[1] / region.width, shape[0] / region.height
+    left, top = int((place.x - region.x) * across), int((place.y - region.y) * down)
+    right, bottom = left + round(place.width * across), top + round(place.height * down)
+    drawn = np.zeros(shape, np.uint8)
+    cv2.rectangle(drawn, (left - 2, top - 2), (right + 2, bottom + 2), 1, 1)
+    return drawn > 0
 
 
 def _guided(mask: Plane | None, box: tuple[slice, slice]) -> dict[tuple[float, float, float], Plane]:
