@@ -146,10 +146,10 @@ def _leak(scene: Scene) -> Plane:
     """Half of somebody else's body too, half transparent."""
     alpha = scene.alpha
     for k, other in enumerate(scene.alphas):
-        if k != scene.who:
-            alpha = np.maximum(
-                alpha, 0.5 * other * (np.indices(other.shape)[0] < np.nonzero(other > 0.5)[0].mean())
-            )
+        rows = np.nonzero(other > 0.5)[0]
+        if k != scene.who and rows.size:
+            upper = np.arange(other.shape[0])[:, None] < rows.mean()
+            alpha = np.maximum(alpha, 0.5 * other * upper)
     return np.asarray(alpha, np.float32)
 
 

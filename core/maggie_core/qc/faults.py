@@ -30,8 +30,9 @@ SOFT_EDGE_SHARE = 0.035
 """Who has wider edges is out of focus or translucent, and flat greys are their own."""
 STREAK_OFF = 0.1
 """How far from the mask a streak ends at least: rough masks and hair are off by less."""
-STREAK_WIDTH = 0.04
-"""Greatest mean width of a streak: an arm that the mask lacks is wider."""
+STREAK_WIDTH, STREAK_LENGTHS = 0.05, 8.0
+"""Greatest width of a streak, bends included, as a share of the size, and its least length in widths: locks
+of hair and what people hold are bent or wider."""
 NEAR_MASK = 0.03
 """Up to here alpha is the edge's own."""
 JOINED_SHARE = 0.02
@@ -106,11 +107,13 @@ class Person:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(away.astype(np.uint8), connectivity=8)
         farthest, where = 0.0, np.zeros_like(away)
         for label in range(1, count):
-            x, y, w, h, area = (int(each) for each in stats[label])
+            x, y, w, h = (int(each) for each in stats[label, :4])
+            if max(w, h) < (STREAK_OFF - NEAR_MASK) * self.size / 2:
+                continue
             window = slice(y, y + h), slice(x, x + w)
             piece = labels[window] == label
             end = float(off[window][piece].max())
-            if end > STREAK_OFF and area / self.size < STREAK_WIDTH * np.hypot(w, h):
+            if end > STREAK_OFF and _is_straight(piece, self.size):
                 farthest = max(farthest, end)
                 where[window] |= piece
         return Found(100 * farthest, where)
@@ -142,3 +145,12 @@ def _round(radius: int) -> NDArray[np.uint8]:
     return np.asarray(
         cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8
     )
+
+
+def _is_straight(piece: Pixels, size: float) -> bool:
+    """Whether a piece is a thin line."""
+    y, x = np.nonzero(piece)
+    points = np.stack([x, y], 1) - np.array([x.mean(), y.mean()])
+    _, axes = np.linalg.eigh(points.T @ points)
+    width, length = np.ptp(points @ axes, axis=0) + 1
+    return bool(width < STREAK_WIDTH * size and length > STREAK_LENGTHS * width)

@@ -179,13 +179,13 @@ _ALL = (
         needs="guidance",
     ),
     Measure(
-        "covers", "alpha inside another's mask", "% of its inside", "instance", at_most(5),
-        "true alphas have at most 2 % of the inside of a mask that is well drawn",
+        "covers", "alpha inside another's mask", "% of its inside", "instance", at_most(10),
+        "true alphas have at most 2 % of the inside of a well drawn mask, 7 % of one as people draw them",
         "look whose it is: --garbage NAME=SEQUENCE keeps somebody out, or paint both masks anew",
         needs="guidance",
     ),
     Measure(
-        "undecided_inside", "neither in nor out inside the mask", "% of the mask", "instance", at_most(20),
+        "undecided_inside", "neither in nor out inside the mask", "% of the mask", "instance", at_most(25),
         "true alphas reach 15 % where somebody moves fast; more is a matte that has collapsed",
         "compare with the plate: is the person out of focus, or small? A tighter mask helps",
         needs="guidance",
@@ -198,7 +198,7 @@ _ALL = (
     ),
     Measure(
         "streaks", "thin streaks away from the mask", "% of the person's size", "instance", at_most(0),
-        "hair and rough masks end nearer; an arm that the mask lacks is wider",
+        "none of 69 true alphas has a straight thin line that leads so far off",
         "--garbage NAME=SEQUENCE cuts it off; if it is a thing the person holds, paint it into the mask",
         needs="guidance",
     ),
@@ -267,7 +267,7 @@ _ALL = (
     ),
     Measure(
         "flash", "patch that comes or goes", "% of the person's size squared", "pair", at_most(0.5),
-        "",
+        "true alphas of generated clips have less in 150 of 150 pairs of frames",
         "compare the frame with its neighbours: repaint its mask, or hold the place with --core or --garbage",
         needs="plate",
     ),
