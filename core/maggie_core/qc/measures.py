@@ -266,7 +266,7 @@ _ALL = (
         needs="plate",
     ),
     Measure(
-        "flash", "patch that comes or goes", "% of the person's size squared", "pair", at_most(0.5),
+        "flash", "patch that comes or goes", "% of the person's size squared", "pair", at_most(0.25),
         "true alphas of generated clips have less in 150 of 150 pairs of frames",
         "compare the frame with its neighbours: repaint its mask, or hold the place with --core or --garbage",
         needs="plate",
