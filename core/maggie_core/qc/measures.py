@@ -198,7 +198,7 @@ _ALL = (
     ),
     Measure(
         "streaks", "thin streaks away from the mask", "% of the person's size", "instance", at_most(0),
-        "none of 69 true alphas has a straight thin line that leads so far off",
+        "2 of 150 true alphas have a straight thin line that leads so far off",
         "--garbage NAME=SEQUENCE cuts it off; if it is a thing the person holds, paint it into the mask",
         needs="guidance",
     ),
@@ -266,8 +266,8 @@ _ALL = (
         needs="plate",
     ),
     Measure(
-        "flash", "patch that comes or goes", "% of the person's size squared", "pair", at_most(0.25),
-        "true alphas of generated clips have less in 150 of 150 pairs of frames",
+        "flash", "patch that comes or goes", "% of the person's size squared", "pair", at_most(0.5),
+        "none of 125 pairs of frames of true alphas in generated clips has more",
         "compare the frame with its neighbours: repaint its mask, or hold the place with --core or --garbage",
         needs="plate",
     ),
