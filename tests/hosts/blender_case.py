@@ -158,15 +158,24 @@ def an_artists_day(folder: Path) -> dict:
 
 
 def a_short_range(folder: Path) -> dict:
-    """A mask is rendered for two frames of a shot of six."""
+    """A mask and a core are rendered for two frames of a shot of six."""
     scene, run = bpy.context.scene, part("run")
     plate_node(scene, folder)
     scene.frame_end = 12
     shot = settings(scene, folder)
     shot.folder = str(folder / "mattes")
-    add(shot, "MASK", "ben", mask=draw_mask("rough"))
-    run.start(part("masks").render(scene, part("read").shot_of(scene)), blocking=True)
-    return {"masks": sorted(file.name for file in (folder / "mattes").glob("*/guidance/*.exr"))}
+    add(shot, "MASK", "ben", mask=draw_mask("rough"), core_mask=draw_mask("inner"), edges="trust=0.5")
+    shot.garbage = str(folder / "shot" / "ana.1001.png")
+    wanted = part("read").shot_of(scene)
+    run.start(part("masks").render(scene, wanted), blocking=True)
+    rendered = sorted(file.name for file in (folder / "mattes").glob("*/guidance/*.exr"))
+    shot.guidance[0].edges = "grow=1"
+    return {
+        "masks": [name for name in rendered if name.startswith("ben")],
+        "cores": [name for name in rendered if name.startswith("held_inner")],
+        "job": json.loads(wanted.job.to_json()),
+        "edges": said(bpy.ops.maggie.matte_range),
+    }
 
 
 def the_same_job(folder: Path) -> dict:

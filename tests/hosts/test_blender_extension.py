@@ -70,7 +70,16 @@ def test_masks_are_rendered_where_people_are_measured_too(package: Path, project
 
     # 1001 and 1002 are asked for, smoothing takes from the two frames after them; 1005 is the second of the
     # segment's frames in which people are measured.
-    assert report["masks"] == [f"ben.{number}.exr" for number in (1001, 1002, 1003, 1004, 1005)]
+    numbers = (1001, 1002, 1003, 1004, 1005)
+    assert report["masks"] == [f"ben.{number}.exr" for number in numbers]
+    assert report["cores"] == [f"held_inner.{number}.exr" for number in numbers]
+    job = MatteJob.from_json(json.dumps(report["job"]))
+    assert [(hold.name, hold.sequence.rpartition("/")[2], hold.part) for hold in job.core] == [
+        ("ben", "held_inner.####.exr", "R")
+    ]
+    assert [(hold.name, hold.sequence.rpartition("/")[2]) for hold in job.garbage] == [("*", "ana.####.png")]
+    assert job.edges_of("ben").trust == 0.5
+    assert "the edges of ben say 'grow=1'" in report["edges"]
 
 
 @pytest.mark.parametrize("blender", HERE)

@@ -129,6 +129,12 @@ def test_every_knob_of_the_node_reaches_the_job(tmp_path: Path):
             if knob.word is not None:
                 made[knob.word_knob].setValue(True)
                 out[knob.word_knob] = [knob.word, job()[name]]
+        for name, value in (("core1", "guidance"), ("edges1", "trust=0.25"), ("garbage", "guidance")):
+            made[name].setValue(value)
+        (core,), (garbage,), (edge,) = (job()[name] for name in ("core", "garbage", "per_person"))
+        out["core1"] = ["ana ana.%04d.exr", core["name"] + " " + core["sequence"].split("/")[-1]]
+        out["edges1"] = [["ana", "trust", 0.25], [edge[name] for name in ("name", "option", "value")]]
+        out["garbage"] = ["*", garbage["name"]]
         out["said"] = messages()
     """)
 
