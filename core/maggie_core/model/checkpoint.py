@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from maggie_api.errors import ModelError
 from maggie_api.settings import Refine, Smooth
@@ -169,12 +170,25 @@ def _empty_network(state: Mapping[str, Tensor], metadata: Mapping[str, str] | No
     """The network that tensors belong to, without memory for its own."""
     try:
         config = infer_config(state, metadata)
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             return Network(config)
     except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
         raise ModelError(
             f"these weights have no consistent channel counts: {str(error).splitlines()[0]}"
         ) from error
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves new tensors as they are. On the meta device filling one loads torch's compiler: a second of every
+    start."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func.__name__ in ("normal_", "uniform_", "kaiming_uniform_"):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _used(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

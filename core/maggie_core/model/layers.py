@@ -20,10 +20,16 @@ class SpectralWeight(nn.Module):
 
     def __init__(self, bar: Tensor):
         super().__init__()
-        u, v = torch.randn(bar.shape[0]), torch.randn(bar[0].numel())
-        self.weight_u = nn.Parameter(F.normalize(u, dim=0), requires_grad=False)
-        self.weight_v = nn.Parameter(F.normalize(v, dim=0), requires_grad=False)
+        self.weight_u = nn.Parameter(_unit_vector(bar.shape[0]), requires_grad=False)
+        self.weight_v = nn.Parameter(_unit_vector(bar[0].numel()), requires_grad=False)
         self.weight_bar = nn.Parameter(bar)
+
+
+def _unit_vector(size: int) -> Tensor:
+    """A random direction. On the meta device, which has no values, the norm would only load torch's compiler:
+    seconds of every start."""
+    vector = torch.randn(size)
+    return vector if vector.is_meta else F.normalize(vector, dim=0)
 
 
 class SpectralConv(nn.Module):

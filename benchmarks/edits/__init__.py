@@ -1,0 +1,1 @@
+"""Random edits of a small shot between and during its runs, compared with runs from nothing."""

@@ -1,0 +1,85 @@
+"""Runs jobs in processes that know nothing: each job in a fork of one that has only imported the program.
+
+A line of input is a job document; a line of output says how the job ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+class Fresh:
+    """The process that forks."""
+
+    def __enter__(self) -> Fresh:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate()
+
+    def run(self, document: str) -> dict[str, Any]:
+        """How a job ended: `failed` frames, or the sentence it was `refused` with."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(document) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+def _serve() -> None:
+    import torch
+
+    from maggie_node import runner  # noqa: F401
+
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            _run(json.loads(line))
+        _, status = os.waitpid(child, 0)
+        if status:
+            print(json.dumps({"refused": f"the process ended with {status}", "failed": []}), flush=True)
+
+
+def _run(document: str) -> None:
+    from maggie_api.errors import MaggieError
+    from maggie_api.events import Event, FrameFailed
+    from maggie_api.job import MatteJob
+    from maggie_node import runner
+
+    failed: list[int] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, FrameFailed):
+            failed.append(event.frame)
+
+    refused = ""
+    try:
+        runner.run(MatteJob.from_json(document), emit=emit)
+    except MaggieError as error:
+        refused = str(error)
+    print(json.dumps({"refused": refused, "failed": failed}), flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _serve()
