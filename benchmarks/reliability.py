@@ -15,21 +15,23 @@ import argparse
 import sys
 import tempfile
 import time
-from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.edits.trial import Tally, Trial
 from benchmarks.edits.ways import Way
 
 WAYS: dict[Way, int] = {
-    "runner": 4,
-    "runner, models kept": 5,
-    "worker": 8,
-    "farm tasks": 4,
-    "command line": 3,
+    "runner": 10,
+    "runner, models kept": 12,
+    "worker": 14,
+    "farm tasks": 10,
+    "command line": 4,
     "farm task processes": 1,
 }
 """How often each is drawn; a process of its own takes seconds."""
+MOMENTS = ("between runs", "during a run", "after a run")
 EDITS_OF_A_TRIAL = 60
 """After so many edits a new shot is begun."""
 
@@ -40,27 +42,55 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--edits", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--into", type=Path, help="write the table into this page, between its marks")
+    parser.add_argument("--seed", type=int, default=1, help="of the first shot; the next ones count on")
+    parser.add_argument("--into", type=Path, help="a page whose table between its marks is renewed")
     args = parser.parse_args()
+    shots = -(-args.edits // EDITS_OF_A_TRIAL)
     tally, began = Tally(), time.monotonic()
-    seed = args.seed
-    while tally.edits.total() < args.edits:
-        one = tried(seed, min(EDITS_OF_A_TRIAL, args.edits - tally.edits.total()))
-        tally = joined(tally, one)
-        seed += 1
-        print(
-            f"{tally.edits.total()} edits, {tally.frames} frames, {len(tally.wrong)} wrong, "
-            f"{time.monotonic() - began:.0f} s",
-            file=sys.stderr,
-            flush=True,
-        )
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        for one in pool.map(tried, range(args.seed, args.seed + shots)):
+            tally = joined(tally, one)
+            said = f"{tally.edits.total()} edits, {tally.frames} frames, {tally.refused} refused"
+            print(
+                f"{said}, {len(tally.wrong)} wrong, {time.monotonic() - began:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+    text = table(tally)
+    print(text)
+    if args.into:
+        page = args.into.read_text()
+        marks = "<!-- edits -->\n", "<!-- end -->"
+        before, after = page.partition(marks[0])[0], page.partition(marks[1])[2]
+        args.into.write_text(f"{before}{marks[0]}{text}\n{marks[1]}{after}")
     return 1 if tally.wrong else 0
 
 
-def tried(seed: int, edits: int) -> Tally:
+def table(tally: Tally) -> str:
+    """What was tried as Markdown: by kind of edit, and by the way of running."""
+    kinds = sorted({(kind, manner) for kind, manner, _ in tally.edits})
+    lines = ["| edit | how | cases tried | of them during a run | result |", "|---|---|---|---|---|"]
+    for kind, manner in kinds:
+        here = {moment: tally.edits[kind, manner, moment] for moment in MOMENTS}
+        wrong = sum(any(each[:2] == (kind, manner) for each in edits) for edits, _ in tally.wrong)
+        result = f"{wrong} steps wrong" if wrong else "as from nothing"
+        lines.append(f"| {kind} | {manner} | {sum(here.values())} | {here[MOMENTS[1]]} | {result} |")
+    total = sum(count for (_, _, moment), count in tally.edits.items() if moment == MOMENTS[1])
+    result = f"{len(tally.wrong)} steps wrong" if tally.wrong else "as from nothing"
+    lines.append(f"| **all** | | **{tally.edits.total()}** | **{total}** | **{result}** |")
+    lines += ["", "| run by | runs |", "|---|---|"]
+    lines += [f"| {way} | {tally.runs[way]} |" for way in WAYS]
+    lines += [
+        "",
+        f"{tally.frames} delivered frames were compared, and {tally.failed} that fail in both runs; "
+        f"{tally.refused} times the job was refused, from nothing too.",
+    ]
+    return "\n".join(lines)
+
+
+def tried(seed: int, edits: int = EDITS_OF_A_TRIAL) -> Tally:
     """One shot, edited so many times."""
-    ways = [way for way, often in WAYS.items() for _ in range(often)]
+    ways: list[Way] = [way for way, often in WAYS.items() for _ in range(often)]
     with tempfile.TemporaryDirectory() as folder, Trial(Path(folder), seed=seed, ways=ways) as trial:
         while trial.edits < edits:
             if wrong := trial.step():

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from maggie_core.io.digest import file_digest
 from maggie_core.model import MatteModel, load_model
 from maggie_core.model.checkpoint import choose_device, find_weights
 
@@ -27,15 +28,19 @@ class WarmModels:
         Raises:
             ModelError: as `load_model`.
         """
-        key = (*_on_disk(find_weights(spec)), str(choose_device(device)), precision)
+        where = str(choose_device(device)), precision
         with self._lock:
-            model = self._models.pop(key, None)
-            if model is None:
-                while len(self._models) >= self._kept:
-                    del self._models[next(iter(self._models))]
-                model = load_model(spec, device=device, precision=precision)
-            self._models[key] = model
-            return model
+            while True:
+                key = (*_on_disk(find_weights(spec)), *where)
+                model = self._models.pop(key, None)
+                if model is None:
+                    while len(self._models) >= self._kept:
+                        del self._models[next(iter(self._models))]
+                    model = load_model(spec, device=device, precision=precision)
+                    if (*_on_disk(find_weights(spec)), *where) != key:
+                        continue  # the files changed while they were read
+                self._models[key] = model
+                return model
 
     def names(self) -> list[str]:
         """Names of the models in memory, the last used one at the end."""
@@ -43,14 +48,6 @@ class WarmModels:
 
 
 def _on_disk(weights: Path) -> tuple[Any, ...]:
-    """Facts about the files of a model that differ when the weights or their description differ."""
+    """Place and content of a model's files: the weights and their description."""
     beside = weights.parent / "config.json"
-    return tuple(_facts(path) for path in (weights, beside))
-
-
-def _facts(path: Path) -> tuple[Any, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (str(path),)
-    return (str(path.resolve()), found.st_mtime_ns, found.st_size, found.st_ino)
+    return str(weights.resolve()), file_digest(weights), file_digest(beside) if beside.is_file() else ""

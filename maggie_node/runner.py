@@ -227,6 +227,8 @@ class _Run:
 
     def run(self) -> Finished:
         self._emit(_started(self._job, self._shot, self._model, self._matter))
+        for frame in self._shot.left_out:
+            remove_mattes(self._path(frame))  # of when its plate was there
         stopped = False
         try:
             self._deliver(self._not_yet_there())
@@ -451,10 +453,12 @@ class _Run:
         Args:
             inputs: digests of what the matte is made from, by frame and kind.
         """
+        info = self._model.info
         return recipe_digest(
             {
                 "version": __version__,
                 "weights": self._model.digest,
+                "model": [info.name, info.licence, info.first_look],
                 "device": self._model.device.type,
                 "precision": self._model.precision,
                 # What takes effect counts, not how it was asked for: a configuration by $OCIO or by path.

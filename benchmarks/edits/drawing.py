@@ -17,6 +17,8 @@ from maggie_api.settings import MatteFile, MatteSettings, Option, RunSettings, o
 OPTIONS = options_of(RunSettings, MatteSettings, MatteFile)
 MOST_LOST = 2
 """Files damaged or deleted at a time; with more the shot would have hardly a frame left to compare."""
+OFTEN = {"plate": 4, "mask": 4, "pin": 2}
+"""How often files of a kind are drawn, where it is not once."""
 MORE_FRAMES = range(FRAMES.stop, FRAMES.stop + 2)
 """Frames that may be appended to the shot."""
 
@@ -28,12 +30,12 @@ def values_of(option: Option, shot: EditedShot) -> tuple[Any, ...]:
         LookupError: it takes text, and nobody has said which.
     """
     texts: dict[str, tuple[Any, ...]] = {
-        "frames": (None, "2-4", "1,5-6", "3", "1-8x3"),
-        "shot_frames": (None, "1-8", "2-7", "1-6"),
+        "frames": (None, "2-6", "2,5-7", "3", "1-7x2"),
+        "shot_frames": (None, "1-8", "2-8", "1-7"),
         "model": (str(shot.folder / "video"), str(shot.folder / "image")),
         "device": ("cpu", "auto"),
         "cache": (None, str(shot.folder / "cache")),
-        "colorspace": ("camera", "gamma", "lin", None),
+        "colorspace": ("srgb_tx", "acescct", "lin_rec709", None),
         "ocio": (str(shot.config), None),
         "plate_layer": (None, "other"),
         "compression": ("none", "zips", "piz", "dwaa:45"),
@@ -113,7 +115,7 @@ class JobState:
         while True:
             drawn = name or chance.choice(list(OPTIONS))
             # Half of the changes go back to the usual value, so that not everything is unusual at a time.
-            back = name is None and self.options and chance.random() < 0.5
+            back = name is None and self.options and chance.random() < 0.6
             before = dict(self.options)
             if back:
                 drawn = chance.choice(list(self.options))
@@ -151,18 +153,19 @@ def _is_job(state: JobState) -> bool:
     return True
 
 
-def draw_edit(state: JobState, chance: random.Random, *, during: bool = False) -> Edit:
+def draw_edit(state: JobState, chance: random.Random) -> Edit:
     """Draw an edit of a file that the job reads."""
     shot = state.shot
     groups = state.files()
     there = {name: [path for path in paths if path.exists()] for name, paths in groups.items()}
+    names = [name for name, paths in there.items() if paths for _ in range(OFTEN.get(name, 1))]
     kinds = ["repaint"] * 12 + ["touch", "exchange", "append"]
     if len(shot.lost) < MOST_LOST:
-        kinds += ["truncate", "delete", "delete a frame"]
+        kinds += ["truncate", "truncate", "delete", "delete a frame"]
     kinds += ["restore"] * (4 * len(shot.lost))
     while True:
         kind = chance.choice(kinds)
-        name = chance.choice([name for name, paths in there.items() if paths])
+        name = chance.choice(names)
         path = chance.choice(there[name])
         if kind == "restore":
             path = chance.choice(list(shot.lost))
@@ -200,9 +203,7 @@ def draw_edit(state: JobState, chance: random.Random, *, during: bool = False) -
             return Edit(kind, "unlinked", f"frame {frame}", partial(_lose, shot, paths))
         if kind == "truncate":
             share = chance.uniform(0.1, 0.9)
-            return Edit(
-                f"truncate {name}", "in place", path.name, partial(_truncate, shot, path, share)
-            )
+            return Edit(f"truncate {name}", "in place", path.name, partial(_truncate, shot, path, share))
         return Edit(f"delete {name}", "unlinked", path.name, partial(_lose, shot, [path]))
 
 

@@ -37,20 +37,25 @@ NETWORK = NetworkConfig(
     colour_priors=COLOUR_PRIOR_CHANNELS, coarse_prior=4, temporal=True, change=(8, 4),
 )  # fmt: skip
 """Of the narrow network with random weights."""
+# The aliases are names of the built-in configuration, so that they mean something in both.
 CONFIG = """\
 ocio_profile_version: 2
 search_path: luts
 roles: {{default: lin, scene_linear: lin}}
+file_rules:
+  - !<Rule> {{name: Default, colorspace: lin}}
 displays:
   screen:
     - !<View> {{name: raw, colorspace: lin}}
 colorspaces:
-  - !<ColorSpace> {{name: lin}}
+  - !<ColorSpace> {{name: lin, aliases: [lin_rec709]}}
   - !<ColorSpace>
     name: camera
+    aliases: [srgb_tx]
     to_scene_reference: !<FileTransform> {{src: camera.cube, interpolation: tetrahedral}}
   - !<ColorSpace>
     name: gamma
+    aliases: [acescct]
     to_scene_reference: !<ExponentTransform> {{value: [{gamma:.3f}, {gamma:.3f}, {gamma:.3f}, 1]}}
 """
 
@@ -141,7 +146,9 @@ class EditedShot:
             full = 1 if self.chance.random() < 0.2 else 255  # masks of some programs have the codes 0 and 1
             write_integer_image(scratch, (self._mask() * full).astype(np.uint8))
         else:
-            alpha = self._mask() * np.float32(self.chance.uniform(0.6, 1) if path.parent.name == "pins" else 1)
+            alpha = self._mask() * np.float32(
+                self.chance.uniform(0.6, 1) if path.parent.name == "pins" else 1
+            )
             whole = Window(0, 0, WIDTH, HEIGHT)
             part = Part(None, ("A",), alpha[..., None], whole, whole, types="float", compression="none")
             write_exr(scratch, [part])

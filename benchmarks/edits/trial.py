@@ -26,6 +26,8 @@ from maggie_api.job import MatteJob
 from maggie_core.io.frames import open_source, parse_frames
 
 oiio: Any = OpenImageIO  # compiled: the type checker cannot see its names
+OPTIONS_OF_A_TRIAL = 10
+"""Options that are surely drawn in some sixty edits."""
 TIMES = ("DateTime", "capDate")
 """Attributes of a file that tell when it was written."""
 
@@ -66,8 +68,9 @@ class Trial:
         self._out.mkdir()
         self._stack = ExitStack()
         self.tally = Tally()
-        self._options = self._chance.sample(list(OPTIONS), len(OPTIONS))
-        """Options that have not been drawn yet."""
+        first = seed * OPTIONS_OF_A_TRIAL % len(OPTIONS)
+        self._options = [*OPTIONS][first:] + [*OPTIONS][:first]
+        """Options that have not been drawn yet: neighbouring seeds begin with others."""
 
     def __enter__(self) -> Trial:
         threads = torch.get_num_threads()
@@ -89,7 +92,7 @@ class Trial:
         return self.tally.edits.total()
 
     def step(self) -> str:
-        """Edit, run and compare once. Returns what differs from a run from nothing; empty when nothing does."""
+        """Edit, run and compare. Returns what differs from a run from nothing; empty when nothing does."""
         chance = self._chance
         log: list[str] = []
         kinds = [self._between(log) for _ in range(chance.choice((1, 1, 2)))]
@@ -110,7 +113,7 @@ class Trial:
         chance, moment = self._chance, "between runs"
         drawn = chance.random()
         if drawn < 0.35:
-            name = self._state.draw_option(chance, self._options.pop() if self._options else None)
+            name = self._state.draw_option(chance, self._options.pop(0) if self._options else None)
             log.append(f"{name} = {self._state.options.get(name, 'as usual')}")
             return f"option {name}", "", moment
         if drawn < 0.42:
@@ -144,7 +147,7 @@ class Trial:
 
         def act() -> None:
             for _ in range(chance.choice((1, 1, 3))):
-                edits.append(draw_edit(self._state, chance, during=True))
+                edits.append(draw_edit(self._state, chance))
                 edits[-1].apply()
 
         meanwhile.acts.append(act)
@@ -156,13 +159,12 @@ class Trial:
             f"during a run by {way}, at {what} {meanwhile.at}{', stopped' if meanwhile.stop else ''}: "
             f"{', '.join(map(str, edits))}"
         )
-        return [(edit.kind, edit.manner, "during a run") for edit in edits]
+        moment = "after a run" if meanwhile.late else "during a run"
+        return [(edit.kind, edit.manner, moment) for edit in edits]
 
     def _draw_way(self, *, checkpoint: bool = False) -> Way:
         with_checkpoints = ("runner", "runner, models kept", "farm tasks")
-        return self._chance.choice(
-            [way for way in self._which if not checkpoint or way in with_checkpoints]
-        )
+        return self._chance.choice([way for way in self._which if not checkpoint or way in with_checkpoints])
 
     def _run(self, log: list[str]) -> str:
         way, job = self._draw_way(), self._state.job(self._out)
@@ -190,7 +192,9 @@ class Trial:
             return f"left over {sorted(ours - theirs)}, lacking {sorted(theirs - ours)}"
         self.tally.frames += len({_frame(nothing / name) for name in theirs})
         differs = [
-            f"{name} {said}" for name in sorted(theirs) if (said := difference(self._out / name, nothing / name))
+            f"{name} {said}"
+            for name in sorted(theirs)
+            if (said := difference(self._out / name, nothing / name))
         ]
         return "; ".join(differs[:3])
 
@@ -216,7 +220,9 @@ def difference(ours: Path, theirs: Path) -> str:
         return ""
     parts = list(zip(_parts(ours), _parts(theirs), strict=False))
     for (header, pixels), (other_header, other_pixels) in parts:
-        keys = sorted(key for key in header.keys() | other_header.keys() if header.get(key) != other_header.get(key))
+        keys = sorted(
+            key for key in header.keys() | other_header.keys() if header.get(key) != other_header.get(key)
+        )
         if pixels.shape != other_pixels.shape:
             return f"has shape {pixels.shape}, not {other_pixels.shape}"
         if pixels.tobytes() != other_pixels.tobytes():

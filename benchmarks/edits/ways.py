@@ -18,7 +18,7 @@ from benchmarks.edits.from_nothing import ROOT
 from maggie_api.client.worker import Worker, start_child
 from maggie_api.errors import Cancelled, DocumentError, MaggieError
 from maggie_api.events import Event, FrameDone, FrameFailed, from_line
-from maggie_api.job import MatteJob, read_job, write_job
+from maggie_api.job import MaskGuidance, MatteJob, read_job, write_job
 from maggie_api.sequences import compact_frames
 from maggie_core.model import load_model
 from maggie_node import runner
@@ -59,6 +59,8 @@ class Interference:
     stop: bool = False
     checkpoint: bool = False
     happened: bool = False
+    late: bool = False
+    """Whether the run had ended before."""
     _seen: int = 0
 
     def on_event(self, event: Event) -> bool:
@@ -72,6 +74,7 @@ class Interference:
     def finish(self) -> None:
         """Act now, if the run ended before its time had come."""
         if not self.happened:
+            self.late = True
             self._act()
 
     def _count(self) -> bool:
@@ -172,9 +175,7 @@ class Ways:
         if process.returncode not in (0, 3, 130, -signal.SIGKILL):
             outcome.refused = said.strip().splitlines()[-1].partition(": ")[2]
 
-    def _on_farm(
-        self, job: MatteJob, meanwhile: Interference, outcome: Outcome, *, processes: bool
-    ) -> None:
+    def _on_farm(self, job: MatteJob, meanwhile: Interference, outcome: Outcome, *, processes: bool) -> None:
         document = self._folder / "job.json"
         shot = farm_shot(job)
         write_job(shot.job, document)
@@ -213,7 +214,8 @@ def matte_arguments(job: MatteJob) -> list[str]:
     """The command line that asks for `job`."""
     words = ["matte", job.plate, "-o", job.output]
     for mask in job.guidance:
-        words += ["--guidance", f"{getattr(mask, 'name')}={mask.sequence}"]
+        assert isinstance(mask, MaskGuidance)
+        words += ["--guidance", f"{mask.name}={mask.sequence}"]
     for pin in job.pins:
         words += ["--pin", f"{pin.name}={pin.sequence}"]
     skipped = ("plate", "output", "pins")

@@ -160,3 +160,19 @@ def test_every_frame_of_a_movie_has_the_movies_window(tmp_path):
     with pytest.raises(FrameError, match="no frame 4"):
         source.header(4, ("R", "G", "B"))
     source.close()
+
+
+def test_a_movie_that_was_replaced_is_read_as_it_is_now(tmp_path):
+    """Digest and pixels are of one file, also where an open one was renamed over."""
+    path, other = tmp_path / "a.mov", tmp_path / "b.mov"
+    write_movie(path, "prores_ks", "yuv422p10le", count=4)
+    source = open_source(path)
+    assert value_at(source, 2) == pytest.approx(code(2), abs=3)
+
+    write_movie(other, "prores_ks", "yuv422p10le", count=40)
+    other.replace(path)
+    fresh = open_source(path)
+
+    assert source.digest(3) == fresh.digest(3)
+    assert np.array_equal(source.read(3).pixels, fresh.read(3).pixels)
+    assert source.frames == fresh.frames

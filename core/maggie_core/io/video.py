@@ -48,6 +48,7 @@ class MovieSource:
         self._decoder: Iterator[Any] | None = None
         self._next = 0
         self._header: Frame | None = None
+        self._scanned: tuple[int, ...] = ()
         if not self._path.is_file():
             raise FrameError(f"{self._path} does not exist: check the path of the movie")
         try:
@@ -109,9 +110,12 @@ class MovieSource:
         Raises:
             FrameError: no such frame or channel, or the stream is damaged there.
         """
-        position = self._position(frame)
         with self._lock:
             try:
+                if self._identity() != self._scanned:  # another movie under this name
+                    self._close()
+                    self._times, self._is_timed = self._scan()
+                position = self._position(frame)
                 image = self._decode(position)
             except FFmpegError as error:
                 self._close()
@@ -127,6 +131,14 @@ class MovieSource:
         if self._container is not None:
             self._container.close()
             self._container = None
+
+    def _identity(self) -> tuple[int, ...]:
+        """Changes with the file under the movie's name, also when it is written in place."""
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise FrameError(f"{self._path} cannot be read ({error.strerror}): check the movie") from error
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def _position(self, frame: int) -> int:
         if not 1 <= frame <= len(self._times):
@@ -152,6 +164,7 @@ class MovieSource:
 
     def _scan(self) -> tuple[list[int], bool]:
         """When each image is shown, in the stream's time base, and whether the file says so at all."""
+        self._scanned = self._identity()
         stream = self._stream()
         self._rate = Fraction(stream.average_rate) if stream.average_rate else None
         self._tags = (int(stream.codec_context.color_primaries), int(stream.codec_context.color_trc))

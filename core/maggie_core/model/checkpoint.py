@@ -179,8 +179,10 @@ def _empty_network(state: Mapping[str, Tensor], metadata: Mapping[str, str] | No
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leaves new tensors as they are. On the meta device filling one loads torch's compiler: a second of every
-    start."""
+    """Leaves new tensors as they are.
+
+    On the meta device they have no values, and to fill one loads torch's compiler: a second of every start.
+    """
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None

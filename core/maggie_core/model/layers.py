@@ -26,10 +26,9 @@ class SpectralWeight(nn.Module):
 
 
 def _unit_vector(size: int) -> Tensor:
-    """A random direction. On the meta device, which has no values, the norm would only load torch's compiler:
-    seconds of every start."""
-    vector = torch.randn(size)
-    return vector if vector.is_meta else F.normalize(vector, dim=0)
+    """A random direction. The meta device has no values: to draw some would only load torch's compiler."""
+    vector = torch.empty(size)
+    return vector if vector.is_meta else F.normalize(vector.normal_(), dim=0)
 
 
 class SpectralConv(nn.Module):

@@ -196,7 +196,7 @@ class Chain:
         if i not in self._frame_digests:
             assert self._cache is not None
             frame = self.frames[i]
-            files = self._account.of(frame) or self._files(frame)
+            files = self._files(frame) | self._account.of(frame)
             found = self._cache.recall(self._frame_key(files))
             if found is None:
                 self._frame_digests[i] = digest_of(self._frame_input(i))

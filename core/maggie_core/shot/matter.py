@@ -295,7 +295,6 @@ class ShotMatter:
             SegmentSettings(
                 self.model,
                 self._reader,
-                self.pins,
                 self.hand,
                 self._detail,
                 # `contested` tells of what exceeds 1, and the network alone is what it is.

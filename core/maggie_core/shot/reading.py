@@ -10,7 +10,7 @@ import numpy as np
 from maggie_api.errors import FrameError, InputError
 from maggie_api.settings import MatteSettings
 from maggie_core.color import PlateView
-from maggie_core.guidance import Guidance, HeldPlanes, Holds, Pins, exclusive
+from maggie_core.guidance import Guidance, HeldPlanes, Holds, Instance, Pins, exclusive
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
@@ -46,6 +46,11 @@ class ShotReader:
         self._plate, self._guidance, self._pins, self._settings = plate, guidance, pins, settings
         self._extents: dict[tuple[int, str, Window | None], tuple[Extent | None, ...]] = {}
 
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """Everybody in the guidance."""
+        return self._guidance.instances
+
     def files(self, frame: int) -> dict[str, str]:
         """Digests of a frame's files as they are now, by kind."""
         return {
@@ -70,6 +75,17 @@ class ShotReader:
             frame,
             lambda: {kind: _digest(of, frame) for kind, of in digests.items()},
             lambda: read_plate(self._plate, frame, layer=self._settings.plate_layer),
+        )
+
+    def pins(self, frame: int, account: InputAccount) -> dict[int, np.ndarray]:
+        """Pinned alphas by instance, (H, W) float32 over the region, as stored; raises as `inputs`."""
+        pins = self._pins
+        if pins is None:
+            return {}
+        return account.read(
+            frame,
+            lambda: {"pins": _digest(pins.digest, frame)},
+            lambda: pins.exact(frame, self.geometry),
         )
 
     def scene_linear(self, frame: int, account: InputAccount) -> np.ndarray:

@@ -11,7 +11,6 @@ import numpy as np
 from maggie_api.errors import FrameError, InputError, MaggieError
 from maggie_api.settings import Detail
 from maggie_core.color import RepairCount
-from maggie_core.guidance import Pins
 from maggie_core.guidance.holds import NOTHING, HeldPlanes
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
@@ -80,7 +79,6 @@ class SegmentSettings:
 
     model: MatteModel
     reader: ShotReader
-    pins: Pins | None
     hand: Hand
     detail: Detail
     share_pixels: bool
@@ -165,6 +163,8 @@ class Segment:
                     return FrameFailure(frame, FrameError(f"{changed}, again and again: write them first"))
                 self.close()
                 self._begin()
+                # What was read ahead is of the account before, so it may be another version of the files.
+                self.read, self.read_plate = self.read_now, self.read_plate_now
             except (InputError, OSError) as error:
                 _forget_calls(error)
                 return FrameFailure(frame, _ours(error))
@@ -201,13 +201,13 @@ class Segment:
         s, geometry = self._settings, self._settings.reader.geometry
         if not self._chains:
             self._chains = [self._chain_of(index, each) for index, each in enumerate(self.passes)]
-        pinned = {} if s.pins is None else s.pins.exact(frame, geometry)
+        pinned = s.reader.pins(frame, self._account)
         alphas: np.ndarray | None = None
         header: Frame | None = None
         reused: list[Reused] = []
         reasons: list[str] = []
         repairs: list[RepairCount] = []
-        count = sum(len(each.owned) for each in self.passes)
+        count = len(s.reader.instances)
         for each, chain in zip(self.passes, self._chains, strict=True):
             small, found, why = chain.matte(frame)
             seen_header, present, repaired = chain.frame_info(frame)
