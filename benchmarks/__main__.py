@@ -16,6 +16,7 @@ RUNS = (
     ("benchmarks.speed", ["--set", "all"]),
     ("benchmarks.segments", []),
     ("benchmarks.show", []),
+    ("benchmarks.reliability", []),
 )
 
 

@@ -50,20 +50,19 @@ def main() -> int:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         for one in pool.map(tried, range(args.seed, args.seed + shots)):
             tally = joined(tally, one)
-            said = f"{tally.edits.total()} edits, {tally.frames} frames, {tally.refused} refused"
-            print(
-                f"{said}, {len(tally.wrong)} wrong, {time.monotonic() - began:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
-    text = table(tally)
-    print(text)
-    if args.into:
-        page = args.into.read_text()
-        marks = "<!-- edits -->\n", "<!-- end -->"
-        before, after = page.partition(marks[0])[0], page.partition(marks[1])[2]
-        args.into.write_text(f"{before}{marks[0]}{text}\n{marks[1]}{after}")
+            said = f"{tally.edits.total()} edits, {tally.frames} frames, {len(tally.wrong)} wrong"
+            print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            if args.into:  # after each shot, so that a run that is stopped leaves what it has found
+                args.into.write_text(renewed(args.into.read_text(), tally))
+    print(table(tally))
     return 1 if tally.wrong else 0
+
+
+def renewed(page: str, tally: Tally) -> str:
+    """The page with the table of `tally` between its marks."""
+    begin, end = "<!-- edits -->\n", "<!-- end -->"
+    before, after = page.partition(begin)[0], page.partition(end)[2]
+    return f"{before}{begin}{table(tally)}\n{end}{after}"
 
 
 def table(tally: Tally) -> str:

@@ -169,7 +169,7 @@ def draw_edit(state: JobState, chance: random.Random) -> Edit:
         path = chance.choice(there[name])
         if kind == "restore":
             path = chance.choice(list(shot.lost))
-            return _restored(shot, path, chance)
+            return restored(shot, path, chance)
         if kind == "append":
             frame = next((f for f in MORE_FRAMES if not shot.numbered("plate", f).exists()), None)
             if frame is None or state.movie:
@@ -215,7 +215,8 @@ def _repainted(shot: EditedShot, path: Path, name: str, chance: random.Random) -
     return Edit(f"repaint {name}", f"{place}, {time}", path.name, apply)
 
 
-def _restored(shot: EditedShot, path: Path, chance: random.Random) -> Edit:
+def restored(shot: EditedShot, path: Path, chance: random.Random) -> Edit:
+    """An edit that puts a file back that is damaged or gone."""
     place = chance.choice(("in place", "by rename"))
     time = chance.choice(("time kept", "new time"))
     apply = partial(_write, shot, path, None, place, time)

@@ -17,7 +17,7 @@ import numpy as np
 import OpenImageIO
 import torch
 
-from benchmarks.edits.drawing import OPTIONS, JobState, draw_edit
+from benchmarks.edits.drawing import OPTIONS, JobState, draw_edit, restored
 from benchmarks.edits.from_nothing import Fresh
 from benchmarks.edits.shot import Edit, EditedShot
 from benchmarks.edits.ways import Interference, Outcome, Way, Ways, without_cache
@@ -69,6 +69,7 @@ class Trial:
         self._stack = ExitStack()
         self.tally = Tally()
         first = seed * OPTIONS_OF_A_TRIAL % len(OPTIONS)
+        self._was_refused = False
         self._options = [*OPTIONS][first:] + [*OPTIONS][:first]
         """Options that have not been drawn yet: neighbouring seeds begin with others."""
 
@@ -95,7 +96,8 @@ class Trial:
         """Edit, run and compare. Returns what differs from a run from nothing; empty when nothing does."""
         chance = self._chance
         log: list[str] = []
-        kinds = [self._between(log) for _ in range(chance.choice((1, 1, 2)))]
+        kinds = self._repairs(log) if self._was_refused else []
+        kinds += [self._between(log) for _ in range(chance.choice((1, 1, 2)))]
         if chance.random() < 0.5:
             kinds += self._during(log)
         wrong = self._run(log)
@@ -108,6 +110,14 @@ class Trial:
             shutil.rmtree(self._shot.folder / "cache", ignore_errors=True)
             return said
         return ""
+
+    def _repairs(self, log: list[str]) -> list[tuple[str, str, str]]:
+        """What people do after a refusal: every file that was damaged is put back."""
+        edits = [restored(self._shot, path, self._chance) for path in list(self._shot.lost)]
+        for edit in edits:
+            edit.apply()
+            log.append(str(edit))
+        return [(edit.kind, edit.manner, "between runs") for edit in edits]
 
     def _between(self, log: list[str]) -> tuple[str, str, str]:
         chance, moment = self._chance, "between runs"
@@ -178,7 +188,8 @@ class Trial:
         shutil.rmtree(nothing, ignore_errors=True)
         nothing.mkdir()
         expected = self._fresh.run(without_cache(job, nothing).to_json())
-        if outcome.refused or expected["refused"]:
+        self._was_refused = bool(outcome.refused or expected["refused"])
+        if self._was_refused:
             self.tally.refused += 1
             same = bool(outcome.refused) == bool(expected["refused"])
             return "" if same else f"refused: {outcome.refused!r}, from nothing: {expected['refused']!r}"
