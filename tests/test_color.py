@@ -340,6 +340,17 @@ def lut_folder(folder: Path, gain: float = 1.0) -> Path:
     return folder
 
 
+def test_a_damaged_lut_is_said_in_one_line(tmp_path):
+    folder = lut_folder(tmp_path)
+    lut = folder / "luts" / "day" / "camera.cube"
+    os.truncate(lut, lut.stat().st_size // 3)
+
+    with pytest.raises(ColorError, match="'camera' cannot be converted to scene-linear") as said:
+        lut_view(folder)
+
+    assert "\n" not in str(said.value)
+
+
 def test_a_lut_edited_in_place_is_another_conversion_in_the_same_process(tmp_path):
     folder = lut_folder(tmp_path)
     before = lut_view(folder)

@@ -151,8 +151,8 @@ class PlateView:
         config, self.config_name, found_by = _load_config(settings.ocio)
         self.colorspace, known_by = _plate_space(config, settings.colorspace, str(example_path), found_by)
         self.how = f"{found_by}; {known_by}"
+        to_linear = _to_scene_linear(config, self.colorspace)  # says so where a LUT is damaged
         self._is_linear = config.isColorSpaceLinear(self.colorspace, ocio.REFERENCE_SPACE_SCENE)
-        to_linear = _to_scene_linear(config, self.colorspace)
         to_display, self.model_space = _to_model_space(config)
         self.digest = _digest(to_linear, to_display)
         self.config_id = f"{self.config_name} {self.digest}"
@@ -418,12 +418,17 @@ def _to_scene_linear(config: Any, space: str) -> Any:
         raise ColorError(
             "the configuration has no scene_linear role: use one that has, such as an ACES config"
         )
+    return _processor(config, space, ocio.ROLE_SCENE_LINEAR)
+
+
+def _processor(config: Any, source: str, target: str) -> Any:
     try:
-        return config.getProcessor(space, ocio.ROLE_SCENE_LINEAR)
+        return config.getProcessor(source, target)
     except _FAILURES as error:
+        named, way = (target, "from") if source == ocio.ROLE_SCENE_LINEAR else (source, "to")
         reason = " ".join(str(error).split())
         raise ColorError(
-            f"'{space}' cannot be converted to scene-linear ({reason}): check its files"
+            f"'{named}' cannot be converted {way} scene-linear ({reason}): check its files"
         ) from error
 
 
@@ -433,7 +438,7 @@ def _to_model_space(config: Any) -> tuple[Any, str]:
         if canonical and canonical not in config.getColorSpaceNames(
             ocio.SEARCH_REFERENCE_SPACE_DISPLAY, ocio.COLORSPACE_ALL
         ):
-            return config.getProcessor(ocio.ROLE_SCENE_LINEAR, canonical), canonical
+            return _processor(config, ocio.ROLE_SCENE_LINEAR, canonical), canonical
     try:
         processor = ocio.Config.GetProcessorToBuiltinColorSpace(
             config, ocio.ROLE_SCENE_LINEAR, MODEL_SPACES[0]

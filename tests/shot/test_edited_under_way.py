@@ -62,7 +62,7 @@ def test_a_frame_that_was_read_ahead_is_read_again_when_its_segment_is_begun_ane
     for found in rest:
         expected = fresh[found.frame]
         assert isinstance(found, MatteResult) and isinstance(expected, MatteResult)
-        assert found.inputs == {frame: engine.files(frame) for frame in engine.influence(found.frame)}
+        assert found.inputs == engine.inputs_now(found.frame)
         assert np.array_equal(found.alphas, expected.alphas), found.frame
 
 
@@ -81,7 +81,7 @@ def test_a_pin_that_is_replaced_before_its_frame_is_read_is_delivered_as_it_is_n
     (found,) = engine.run([1003])
 
     assert isinstance(found, MatteResult) and not running
-    assert found.inputs[1003] == engine.files(1003)
+    assert found.inputs == engine.inputs_now(1003)
     assert np.array_equal(found.alphas[0], read_image(shot / "pin.1003.exr").pixels[..., 0])
 
 

@@ -114,6 +114,7 @@ class MovieSource:
             try:
                 if self._identity() != self._scanned:  # another movie under this name
                     self._close()
+                    self._header = None
                     self._times, self._is_timed = self._scan()
                 position = self._position(frame)
                 image = self._decode(position)
