@@ -101,22 +101,29 @@ def _tiles(
     moment: Moment, people: Sequence[Person], display: Callable[[np.ndarray], np.ndarray]
 ) -> list[Image.Image]:
     plate = display(moment.plate)
-    grey = plate.mean(axis=2, keepdims=True) * 0.55
-    painted = np.broadcast_to(grey, plate.shape).copy()
-    for mask, person in zip(moment.guidance, people, strict=True):
-        colored = 0.25 * grey + 0.75 * np.asarray(person.color, np.float32)
-        painted += mask[..., None] * (colored - painted)
+    masked = painted(plate, moment.guidance, [person.color for person in people])
     covered = np.clip(moment.alphas.sum(axis=0), 0.0, 1.0)[..., None]
-    over = display(moment.people + (1.0 - covered) * _checker(plate.shape[:2])[..., None])
+    over = display(moment.people + (1.0 - covered) * checker(plate.shape[:2])[..., None])
     alphas = [np.repeat(alpha[..., None], 3, axis=2) for alpha in moment.alphas]
-    return [_image(pixels) for pixels in (plate, painted, *alphas, over)]
+    return [_image(pixels) for pixels in (plate, masked, *alphas, over)]
+
+
+def painted(plate: np.ndarray, masks: np.ndarray, colors: Sequence[tuple[float, float, float]]) -> np.ndarray:
+    """(H, W, 3) the plate in dark grey, with each of the (N, H, W) masks painted over it in its colour."""
+    grey = plate.mean(axis=2, keepdims=True) * 0.55
+    found = np.broadcast_to(grey, plate.shape).copy()
+    for mask, color in zip(masks, colors, strict=True):
+        colored = 0.25 * grey + 0.75 * np.asarray(color, np.float32)
+        found += mask[..., None] * (colored - found)
+    return found
 
 
 def _image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray((np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8))
 
 
-def _checker(size: tuple[int, int]) -> np.ndarray:
+def checker(size: tuple[int, int]) -> np.ndarray:
+    """(H, W) scene-linear squares."""
     rows, columns = np.indices(size) // CHECKER_PX
     return np.where((rows + columns) % 2 == 0, *CHECKER).astype(np.float32)
 

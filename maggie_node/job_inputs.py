@@ -13,7 +13,7 @@ from maggie_api.errors import FrameError, GuidanceError, SettingsError
 from maggie_api.events import Warning
 from maggie_api.job import NAME_BYTES, MatteJob
 from maggie_api.layer_names import EXTRA_LAYERS
-from maggie_api.sequences import parse_pattern
+from maggie_api.sequences import is_movie, parse_pattern
 from maggie_api.settings import MatteFile, MatteSettings, settings_of
 from maggie_core.guidance import (
     CryptomatteSequence,
@@ -28,6 +28,7 @@ from maggie_core.guidance import (
     combine,
 )
 from maggie_core.guidance.holds import HoldKind
+from maggie_core.guidance.instances import Instance
 from maggie_core.io.atomic import cannot_write
 from maggie_core.io.frames import (
     FrameSource,
@@ -41,6 +42,7 @@ from maggie_core.io.frames import (
 from maggie_core.mattes.layout import sibling
 from maggie_core.shot.hand import Hand
 from maggie_node.output_paths import check_outputs
+from maggie_node.pictures import DEFAULT_FPS, check_names, frame_rate, pictures_of
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
             "change --frames, or say which frames the shot has with --shot-frames"
         )
     if to_write:
-        _check_name(job)
+        check_names(job)
     warnings = gap_warnings("plate frames", missing_frames(plate, shot_frames), job.on_missing)
     if job.on_missing != "error":
         plate = on_missing_source(plate, shot_frames, job.on_missing)
@@ -108,7 +110,8 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     if job.guidance_missing != "error":
         warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
     if to_write:
-        _check_output(job, asked, [instance.slug for instance in guidance.instances])
+        warnings += _rate_warnings(job, plate)
+        _check_output(job, asked, guidance.instances)
     hand = _hand(job, guidance)
     frames = tuple(frame for frame in asked if frame in set(shot_frames))
     if hand.holds is not None and job.guidance_missing != "error":
@@ -190,26 +193,35 @@ def gap_warnings(
     return (Warning("unreadable-frames", sentence),)
 
 
-def _check_name(job: MatteJob) -> None:
-    """Check that the mattes are to be EXR files."""
-    if Path(job.output).suffix.lower() != ".exr" and not job.output.endswith(("/", "\\")):
-        raise SettingsError(
-            f"output {job.output} is no EXR: mattes are data and need float layers, name it matte.####.exr"
-        )
+def _rate_warnings(job: MatteJob, plate: FrameSource) -> tuple[Warning, ...]:
+    if not any(is_movie(path) or path.lower().endswith(".gif") for path in job.all_pictures):
+        return ()
+    if frame_rate(plate, job.fps) is not None:
+        return ()
+    text = f"the plate does not say its frame rate: movies run at {DEFAULT_FPS} a second; --fps changes it"
+    return (Warning("no-frame-rate", text),)
 
 
-def _check_output(job: MatteJob, frames: Sequence[int], slugs: Sequence[str]) -> None:
-    """Check, before hours are spent, that the mattes have their own names and a folder to be written in."""
+def _check_output(job: MatteJob, frames: Sequence[int], instances: Sequence[Instance]) -> None:
+    """Check, before hours are spent, that all files have their own names and a folder to be written in."""
     single = len(frames) == 1
-    paths = [expand_output(job.output, frame, single=single) for frame in frames]
-    _check_lengths(_outputs(paths[-1:], slugs if job.layout == "files" else ()))
-    check_outputs(_outputs(paths, (*slugs, *EXTRA_LAYERS)), _inputs(job), said=job.output)
-    try:
-        paths[0].parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=paths[0].parent):
-            pass
-    except OSError as error:
-        raise cannot_write(paths[0], (error.strerror or str(error)).lower()) from error
+    paths = [expand_output(job.mattes, frame, single=single) for frame in frames]
+    slugs = (*(instance.slug for instance in instances), *EXTRA_LAYERS)
+    outputs = {job.mattes: list(_outputs(paths, slugs))}
+    for picture in pictures_of(job, instances):
+        files = dict.fromkeys(picture.file(frame, single=single) for frame in frames)
+        outputs.setdefault(picture.path, []).extend(files)
+    named = [instance.slug for instance in instances] if job.layout == "files" else []
+    _check_lengths(_outputs(paths[-1:], named))
+    _check_lengths(file for files in outputs.values() for file in files[-1:] if file.suffix != ".exr")
+    check_outputs(outputs, list(_inputs(job)))
+    for files in outputs.values():
+        try:
+            files[0].parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=files[0].parent):
+                pass
+        except OSError as error:
+            raise cannot_write(files[0], (error.strerror or str(error)).lower()) from error
 
 
 def _check_lengths(outputs: Iterable[Path]) -> None:

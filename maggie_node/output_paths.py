@@ -1,36 +1,40 @@
-"""The one check of paths: no output of a job is one of its inputs."""
+"""The one check of paths: no output of a job is one of its inputs, or another output."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from maggie_api.errors import SettingsError
 
 
-def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, said: str) -> None:
-    """See that no file that will be written is one that is read.
+def check_outputs(outputs: Mapping[str, Iterable[Path]], inputs: Iterable[Path]) -> None:
+    """See that no file that will be written is one that is read, or is written twice.
 
     Outputs are put in place by renaming, so what counts is the entry of a folder, not the file behind a link.
 
     Args:
-        outputs: every file of every frame.
+        outputs: every file of every frame, by how its output was asked for.
         inputs: every file that is read.
-        said: how the output was asked for, for the message.
 
     Raises:
-        SettingsError: the first output that is an input.
+        SettingsError: the first output that is an input, or another output.
     """
     folders: dict[str, str] = {}
     read = {_entry(path, folders): path for path in inputs}
-    for output in outputs:
-        entry = _entry(output, folders)
-        same = read.get(entry)
-        if same is not None and (same.name == output.name or _is_same(same, output)):
-            raise SettingsError(
-                f"output {said} is also an input, {same}: the mattes need a name or a folder of their own"
-            )
+    written: set[tuple[str, str]] = set()
+    for said, files in outputs.items():
+        for output in files:
+            entry = _entry(output, folders)
+            same = read.get(entry)
+            if same is not None and (same.name == output.name or _is_same(same, output)):
+                raise SettingsError(
+                    f"output {said} is also an input, {same}: the mattes need a name or a folder of their own"
+                )
+            if entry in written:
+                raise SettingsError(f"two outputs would write {output}: give each a name of its own")
+            written.add(entry)
 
 
 def _entry(path: Path, folders: dict[str, str]) -> tuple[str, str]:

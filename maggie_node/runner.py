@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from maggie_api.events import (
     Warning,
 )
 from maggie_api.job import MatteJob
-from maggie_api.settings import EdgeSettings, settings_of
+from maggie_api.settings import EdgeSettings, PictureFile, settings_of
 from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.image.window import Window
 from maggie_core.io.frames import compact_frames, expand_output
@@ -49,6 +49,10 @@ from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
 from maggie_node import __version__
 from maggie_node.job_inputs import OpenShot, gap_warnings, open_shot
+from maggie_node.pictures import PictureMaker, matte_recipes, pictures_of
+
+Step = Callable[[str, int, int], None]
+"""Takes what is being done, how much of it is done, and of how much."""
 
 
 def run(
@@ -58,6 +62,7 @@ def run(
     checkpoint: Callable[[], None] = lambda: None,
     load: Callable[..., MatteModel] = load_model,
     overlap: bool = True,
+    step: Step = lambda what, done, total: None,
 ) -> Finished:
     """Matte what `job` asks for. Every frame asked for is delivered whole or reported as failed.
 
@@ -72,6 +77,8 @@ def run(
             whole, and running the job again continues where it stopped.
         load: `load_model`, or a function of the same kind that keeps models from job to job.
         overlap: False reads, computes and writes one after the other. The files are the same.
+        step: called when something begins that may take seconds and has no event of its own, and as it goes
+            on, with how much of it is done: `(what, done, total)`; 0 of 0 where nobody knows.
 
     Returns:
         The `Finished` event.
@@ -82,7 +89,9 @@ def run(
     """
     if job.commercial:
         _check_licence(job.model)
+    step("opening plate and masks", 0, 0)
     shot = open_shot(job)
+    step(f"loading the model {job.model}", 0, 0)
     model = load(job.model, device=job.device, precision=job.precision)
     at_frames = _Checkpoint(checkpoint)
     cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
@@ -99,6 +108,7 @@ def run(
         overlap=overlap,
         with_scene=job.foreground,
     )
+    step("reading headers of plate and masks", 0, 0)
     shot.require(_all(matter.influence, shot.frames))
     # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
     # automatic exposure is measured on: a started job reads plates frame by frame alone.
@@ -106,7 +116,7 @@ def run(
     _ = matter.view.exposure_ev
     for warning in (*shot.warnings, *_unmeasured(job, shot, matter), *_slow_precision(job, model)):
         emit(warning)
-    return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap).run()
+    return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()
 
 
 def _slow_precision(job: MatteJob, model: MatteModel) -> Iterator[Warning]:
@@ -206,7 +216,9 @@ class _Run:
         checkpoint: _Checkpoint,
         *,
         overlap: bool,
+        step: Step,
     ) -> None:
+        self._step = step
         self._job, self._shot, self._model, self._matter = job, shot, model, matter
         self._emit = emit
         checkpoint.report_written = self._report_written
@@ -216,7 +228,10 @@ class _Run:
         self._left: list[int] = []
         self._writing: tuple[MatteResult, Future[tuple[tuple[Path, ...], float]]] | None = None
         self._since = 0.0
-        self._done = self._failed = 0
+        self._done = 0
+        self._failed: list[int] = []
+        self._pictures = self._picture_maker()
+        self._pictures_failed = 0
         self._skipped = len(shot.left_out)
         self._broken: dict[int, Repairs] = {}
         self._without: dict[int, list[int]] = {}
@@ -232,6 +247,7 @@ class _Run:
         stopped = False
         try:
             self._deliver(self._not_yet_there())
+            self._make_pictures()
         except (Cancelled, KeyboardInterrupt):
             stopped = True
         finally:
@@ -239,14 +255,71 @@ class _Run:
         self._warn_of_repairs()
         self._warn_of_damage()
         self._warn_of_the_cache()
-        finished = Finished(self._done, self._skipped, self._failed, cancelled=stopped)
+        finished = Finished(
+            self._done,
+            self._skipped,
+            len(self._failed),
+            cancelled=stopped,
+            pictures_failed=self._pictures_failed,
+        )
         self._emit(finished)
         return finished
+
+    def _picture_maker(self) -> PictureMaker | None:
+        pictures = pictures_of(self._job, self._shot.guidance.instances)
+        if not pictures:
+            return None
+        return PictureMaker(
+            pictures,
+            mattes=self._path,
+            plate=self._shot.plate,
+            layer=self._job.plate_layer,
+            view=self._matter.view,
+            look=settings_of(PictureFile, self._job),
+            single=len(self._shot.frames) == 1,
+        )
+
+    def _make_pictures(self) -> None:
+        """Make the movies and other pictures from the mattes that are on disk."""
+        if self._pictures is None:
+            return
+        recipes = {frame: self._shown[frame] for frame in sorted(self._shown)}
+        made = [frame for frame in self._shot.frames if frame not in {*self._shown, *self._failed}]
+        recipes |= dict(matte_recipes(made, self._path))
+
+        def checkpoint(what: str, done: int, total: int) -> None:
+            self._checkpoint(True)
+            self._step(f"writing {what}", done, total)
+
+        if recipes:
+            self._pictures_failed = self._pictures.make(
+                recipes,
+                failed=self._failed,
+                resume=self._job.resume,
+                emit=self._emit,
+                checkpoint=checkpoint,
+            )
+        if not self._job.output.strip() and not self._failed and not self._pictures_failed:
+            _remove_kept(Path(self._job.mattes))
+
+    def _in_pictures(self) -> dict[int, str]:
+        """In a job of pictures alone: frames that are in all of them already, and what made their mattes."""
+        if self._pictures is None or self._job.output.strip() or not self._job.resume:
+            return {}
+        inputs = {frame: self._matter.inputs_now(frame, without=()) for frame in self._shot.frames}
+        recipes = {frame: self._recipe(frame, inputs[frame]) for frame in inputs}
+        return {frame: recipes[frame] for frame in self._pictures.there(recipes)}
 
     def _not_yet_there(self) -> tuple[int, ...]:
         """Frames to compute; reports those that exist already."""
         waiting: list[int] = []
+        self._step("looking which frames are there", 0, 0)
+        self._shown = self._in_pictures()
         for frame in self._shot.frames:
+            if frame in self._shown:
+                self._skipped += 1
+                self._emit(FrameDone(frame, self._job.all_pictures[0], 0.0, cached=True, reused="file"))
+                continue
             path = self._path(frame)
             if self._job.resume and self._is_done(frame):
                 self._skipped += 1
@@ -254,6 +327,7 @@ class _Run:
                 self._emit(FrameDone(frame, names[0], 0.0, cached=True, paths=names, reused="file"))
             else:
                 waiting.append(frame)
+        self._step("computing the first frame", 0, 0)
         return tuple(waiting)
 
     def _is_done(self, frame: int) -> bool:
@@ -344,7 +418,7 @@ class _Run:
 
     def _fail(self, frames: Iterable[int], error: MaggieError) -> None:
         for frame in frames:
-            self._failed += 1
+            self._failed.append(frame)
             remove_mattes(self._path(frame))  # of an earlier run, by another recipe
             self._emit(FrameFailed(frame, str(error)))
 
@@ -445,7 +519,7 @@ class _Run:
             )
 
     def _path(self, frame: int) -> Path:
-        return expand_output(self._job.output, frame, single=len(self._shot.frames) == 1)
+        return expand_output(self._job.mattes, frame, single=len(self._shot.frames) == 1)
 
     def _recipe(self, frame: int, inputs: Mapping[int, Mapping[str, str]]) -> str:
         """Changes with everything that decides the frame's files, and with nothing else.
@@ -505,6 +579,14 @@ def _window_text(window: Window) -> str:
     return f"{window.width}x{window.height}{window.x:+d}{window.y:+d}"
 
 
+def _remove_kept(mattes: Path) -> None:
+    """Remove the mattes of a job of pictures alone, once nothing needs them."""
+    for file in mattes.parent.glob("matte*.exr"):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # somebody put something else there
+        mattes.parent.rmdir()
+
+
 def _check_licence(model: str) -> None:
     licence, commercial = licence_of(model)
     if not commercial:
@@ -520,7 +602,7 @@ def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatte
     if job.layout == "cryptomatte":
         channels = dict.fromkeys(slugs, CRYPTOMATTE_LAYER)
     else:
-        channels = {slug: place.alpha for slug, place in places(Path(job.output), slugs, job.layout).items()}
+        channels = {slug: place.alpha for slug, place in places(Path(job.mattes), slugs, job.layout).items()}
     instances = tuple(InstanceInfo(i.name, i.slug, channels[i.slug]) for i in shot.guidance.instances)
     edges = asdict(settings_of(EdgeSettings, job))
     asked = EffectiveSettings(

@@ -122,6 +122,26 @@ class FrameFailed:
 
 
 @dataclass(frozen=True)
+class PictureDone:
+    """A movie, or a sequence of pictures, is on disk, whole."""
+
+    path: str
+    """A movie's file, or the sequence."""
+    frames: int
+    """Pictures that were written; 0 when all existed, made by the same recipe."""
+    event: Literal["picture_done"] = "picture_done"
+
+
+@dataclass(frozen=True)
+class PictureFailed:
+    """A movie, or a sequence of pictures, is not there or not complete; a file that is there is whole."""
+
+    path: str
+    error: str
+    event: Literal["picture_failed"] = "picture_failed"
+
+
+@dataclass(frozen=True)
 class Warning:
     """Something the user should know; the job goes on."""
 
@@ -140,11 +160,13 @@ class Finished:
     failed: int
     cancelled: bool = False
     """True when the job was cancelled; frames it did not reach are then in no count."""
+    pictures_failed: int = 0
+    """Movies and sequences of pictures that were asked for and are not there."""
     event: Literal["finished"] = "finished"
 
 
-Event = Union[Started, FrameDone, FrameFailed, Warning, Finished]
-_EVENTS = (Started, FrameDone, FrameFailed, Warning, Finished)
+Event = Union[Started, FrameDone, FrameFailed, PictureDone, PictureFailed, Warning, Finished]
+_EVENTS = (Started, FrameDone, FrameFailed, PictureDone, PictureFailed, Warning, Finished)
 
 
 def enlarged_text(enlarged: Iterable[Enlarged]) -> str:

@@ -21,6 +21,7 @@ from .settings import (
     EdgeSettings,
     MatteFile,
     MatteSettings,
+    PictureFile,
     RunSettings,
     options_of,
     settings_of,
@@ -149,6 +150,17 @@ def _number(text: str) -> Optional[float]:
         return None
 
 
+@dataclass(frozen=True)
+class PictureOutput:
+    """Pictures made from the mattes: a movie, or a file a frame, for each person."""
+
+    path: str
+    """Ends in `.mov`, `.webm`, or as a sequence in `.png`, `.tif`, `.tiff`. Several people each have a file
+    of their own, with the slug in its name: `x.mov` gives `x_ana.mov` and `x_ben.mov`."""
+    instance: Optional[str] = None
+    """Name of the only person in it, under just this path; None = everybody."""
+
+
 Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidance]
 
 
@@ -161,12 +173,14 @@ class Shot:
 
     plate: str
     output: str
+    """EXR files with the mattes. May be empty where pictures are asked for: then mattes are kept beside the
+    first of them until all are whole."""
     guidance: tuple[Guidance, ...]
     """In order: where masks overlap, the order decides (see `overlap`)."""
 
 
 @dataclass(frozen=True)
-class MatteJob(RunSettings, MatteFile, EdgeSettings, MatteSettings, Shot):
+class MatteJob(RunSettings, PictureFile, MatteFile, EdgeSettings, MatteSettings, Shot):
     """One shot and how to matte it: the fields of its base classes, and a few more.
 
     Only the fields of `Shot` have to be given. Ranges of frames are written `1001-1100x2,1200`.
@@ -183,12 +197,23 @@ class MatteJob(RunSettings, MatteFile, EdgeSettings, MatteSettings, Shot):
     """Mattes outside which alpha is 0. What several of one person have in common stays."""
     per_person: tuple[PersonOption, ...] = ()
     """Edge options of people who differ from the rest."""
+    pictures: tuple[PictureOutput, ...] = ()
+    """Movies, PNG and TIFF files, made when the mattes are there."""
+    preview: Optional[str] = None
+    """A movie to look at, `.mp4` or `.gif`: plate, people over checker, a colour each, frame numbers."""
     schema: Literal["maggie-job/1"] = SCHEMA
 
     def __post_init__(self) -> None:
         for name, text in _texts(self):
             _check_text(name, text)
+        if self.preview is not None and not self.preview.strip():
+            raise JobError('job: field "preview" is empty: name a file such as preview.mp4, or leave it out')
+        for i, picture in enumerate(self.pictures):
+            if not picture.path.strip():
+                raise JobError(f'job: field "pictures[{i}].path" is empty: name a file such as ana.mov')
         for name in ("plate", "output"):
+            if name == "output" and self.all_pictures:
+                continue
             if not getattr(self, name).strip():
                 raise JobError(f'job: field "{name}" is empty: name a sequence or a file')
         if not self.guidance:
@@ -214,7 +239,7 @@ class MatteJob(RunSettings, MatteFile, EdgeSettings, MatteSettings, Shot):
                             "and its files"
                         )
         try:
-            for settings in (MatteSettings, EdgeSettings, MatteFile, RunSettings):
+            for settings in (MatteSettings, EdgeSettings, MatteFile, PictureFile, RunSettings):
                 settings.__post_init__(self)
             for person in {each.name for each in self.per_person}:
                 self.edges_of(person)
@@ -242,6 +267,20 @@ class MatteJob(RunSettings, MatteFile, EdgeSettings, MatteSettings, Shot):
                 raise JobError(f'job: field "per_person[{i}].value" is auto: {each.option} is a number')
             own[each.option] = each.value
         return dataclasses.replace(settings_of(EdgeSettings, self), **own)  # type: ignore[arg-type]
+
+    @property
+    def all_pictures(self) -> tuple[str, ...]:
+        """Paths of all pictures as they are given, the preview last."""
+        preview = () if self.preview is None else (self.preview,)
+        return (*(picture.path for picture in self.pictures), *preview)
+
+    @property
+    def mattes(self) -> str:
+        """The EXR files: `output`, or in a job of pictures alone those kept until the pictures are whole."""
+        if self.output.strip():
+            return self.output
+        folder, name = os.path.split(self.all_pictures[0])
+        return os.path.join(folder, f".{name}.mattes", "matte.####.exr")
 
     def to_json(self) -> str:
         """The document, indented, every field written out; ends with a line break."""
@@ -281,13 +320,18 @@ class MatteJob(RunSettings, MatteFile, EdgeSettings, MatteSettings, Shot):
             )
             for name in SEQUENCES
         }
+        pictures = tuple(
+            dataclasses.replace(each, path=_absolute(each.path, folder)) for each in self.pictures
+        )
         # A model is a name or a path, and so is an OCIO configuration. The names of shipped models win over
         # files; else what exists as a file is a path.
         return dataclasses.replace(
             self,
             plate=_absolute(self.plate, folder),
-            output=_absolute(self.output, folder),
+            output=_absolute(self.output, folder) if self.output.strip() else "",
             **sequences,
+            pictures=pictures,
+            preview=None if self.preview is None else _absolute(self.preview, folder),
             model=self.model if self.model in MODEL_NAMES else _absolute_if_there(self.model, folder),
             ocio=None if self.ocio is None else _absolute_if_there(self.ocio, folder),
             cache=None if self.cache is None else _absolute(self.cache, folder),
@@ -325,7 +369,7 @@ def write_job(job: MatteJob, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-_PATHS = frozenset(("plate", "output", "sequence", "model", "ocio", "cache"))
+_PATHS = frozenset(("plate", "output", "sequence", "model", "ocio", "cache", "path", "preview"))
 """Fields that hold a path, or may."""
 NAME_BYTES = 255
 """Longest name in a folder, on every file system in use."""
@@ -349,7 +393,7 @@ def _check_text(field: str, text: str) -> None:
     """Check that no file system and no file refuses a text of a job.
 
     Raises:
-        JobError: it has a zero byte or half of a surrogate pair, or is a path that is too long; or it is the
+        JobError: it has a zero byte or half of a surrogate pair, or is a path that is too long; or it is an
             output and has a line break in it.
     """
     is_path = field.rpartition(".")[2] in _PATHS
@@ -360,8 +404,9 @@ def _check_text(field: str, text: str) -> None:
         raise JobError(f'job: field "{field}" has half of a surrogate pair in it: write it as text') from None
     if b"\0" in stored:
         raise JobError(f'job: field "{field}" has a zero byte in it: write it as text')
-    if field == "output" and any(ord(letter) < 32 for letter in text):
-        raise JobError('job: field "output" has a line break or a control character in it: leave it out')
+    is_output = field in ("output", "preview") or field.startswith("pictures")
+    if is_output and any(ord(letter) < 32 for letter in text):
+        raise JobError(f'job: field "{field}" has a line break or a control character in it: leave it out')
     longest = max(len(name) for name in re.split(rb"[/\\]", stored))
     if is_path and (longest > NAME_BYTES or len(stored) > _PATH_BYTES):
         raise JobError(

@@ -1,9 +1,9 @@
 """Every option of a matte, once: its values, its default, its help.
 
 `MatteSettings` says what changes the pixels, `EdgeSettings` how the artist treats edges, `MatteFile` what the
-delivered files look like, `RunSettings` which frames are made, by which model, where. The job document has
-the fields of all four. The command line and the controls of hosts take names, choices, defaults and help
-texts from `options_of`.
+delivered files look like, `PictureFile` what pictures and movies hold, `RunSettings` which frames are made,
+by which model, where. The job document has the fields of all five. The command line and the controls of
+hosts take names, choices, defaults and help texts from `options_of`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ Refine = Literal["none", "guided", "closed-form"]
 Smooth = Literal["none", "flow"]
 Layout = Literal["layers", "files", "multipart", "cryptomatte"]
 Depth = Literal["half", "float"]
+PictureColour = Literal["straight", "premultiplied", "alpha"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 OnMissing = Literal["error", "hold", "black", "skip"]
 GuidanceMissing = Literal["error", "empty", "hold"]
@@ -41,6 +42,8 @@ LOSSLESS = ("none", "rle", "zips", "zip", "piz")
 MODEL_NAMES = ("default", "him50k", "vim2k5")
 """Models that are called by a name. Any other value of `model` is a path, and so is `./default`."""
 
+MAX_FPS = 1000
+"""Frames per second; more is a slip of the pen."""
 MIN_WORKING_PX = 64
 """Below it the network's coarsest features, at 1/32 of the size, are one or two cells high."""
 MAX_EXPOSURE_EV = 32
@@ -224,6 +227,30 @@ class MatteFile:
         if self.layout == "cryptomatte" and self.foreground:
             sentence = "a Cryptomatte has no room for colour: drop --foreground or choose another layout"
             raise SettingsError(sentence, field="foreground")
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """What PNG and TIFF files and movies hold.
+
+    Raises:
+        SettingsError: a value is out of its range.
+    """
+
+    rgb: PictureColour = option(
+        "straight",
+        "Colour in PNG, TIFF and movies: the plate's as it is, beside the alpha (straight); times the alpha "
+        "(premultiplied); or a grey picture of the alpha, and no colour (alpha).",
+    )
+    fps: Optional[float] = option(
+        None, "Frames per second of movies and previews; default: the plate's, else 24."
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self, PictureFile)
+        if self.fps is not None and not 0 < self.fps <= MAX_FPS:
+            sentence = f"fps is {self.fps}: frames per second lie above 0 and at {MAX_FPS} at most"
+            raise SettingsError(sentence, field="fps")
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,9 @@ class PlateView:
         small = geometry.to_working(linear, geometry.region)
         if self._is_linear:
             small = np.clip(_applied(self._to_linear, small), 0.0, CEILING)
-        if self._settings.highlights == "compress" and not self._is_bounded(code_max):
+        if self._settings.highlights == "compress" and not self._is_bounded(
+            code_max, exposure_ev=self.exposure_ev
+        ):
             small = compress_highlights(small)
         image = np.clip(_applied(self._to_display, np.minimum(small, 1.0)), 0.0, 1.0)
         return image, RepairCount(nan, inf, negative, above_one)
@@ -210,9 +212,42 @@ class PlateView:
         pixels, _, _ = _finite(rgb)
         return pixels if self._is_linear else _applied(self._to_linear, pixels)
 
-    def _is_bounded(self, code_max: float | None) -> bool:
+    @property
+    def shows_as_stored(self) -> bool:
+        """Whether the plate's own values are sRGB-encoded, so that `to_display` leaves them as they are."""
+        return self.colorspace == self.model_space
+
+    def to_display(self, rgb: np.ndarray, *, code_max: float | None = None) -> np.ndarray:
+        """The plate as it is looked at.
+
+        Without the exposure that the network's copy gets; values above 1 are rolled off or cut as there.
+
+        Args:
+            rgb: (H, W, 3) float32 in file colour.
+            code_max: the frame's `Frame.code_max`.
+
+        Returns:
+            (H, W, 3) float32 in [0, 1], sRGB-encoded.
+        """
+        if self.shows_as_stored:
+            return np.clip(_finite(rgb)[0], 0.0, 1.0)
+        linear = _applied(self._to_linear, _finite(rgb)[0])
+        return self._displayed(linear, roll=not self._is_bounded(code_max, exposure_ev=0.0))
+
+    def scene_to_display(self, scene_linear: np.ndarray) -> np.ndarray:
+        """The same for colours as `scene_linear` gives them."""
+        linear = _applied(self._to_linear, scene_linear) if self._is_linear else scene_linear
+        return self._displayed(linear, roll=not self.shows_as_stored)
+
+    def _displayed(self, linear: np.ndarray, *, roll: bool) -> np.ndarray:
+        limited = np.clip(linear, 0.0, CEILING)
+        if roll and self._settings.highlights == "compress":
+            limited = compress_highlights(limited)
+        return np.clip(_applied(self._to_display, np.minimum(limited, 1.0)), 0.0, 1.0)
+
+    def _is_bounded(self, code_max: float | None, *, exposure_ev: float) -> bool:
         """Whether a file with this `code_max` holds no value above 1, so that nothing is rolled off."""
-        white = self._white * 2.0**self.exposure_ev
+        white = self._white * 2.0**exposure_ev
         return white <= 1.001 and (code_max is not None or not self._is_linear)
 
     def _measured_ev(self, frames: Iterable[np.ndarray]) -> float:

@@ -13,6 +13,7 @@ from maggie_node.cli.farm import farm
 from maggie_node.cli.job import job
 from maggie_node.cli.matte import matte
 from maggie_node.cli.models import models
+from maggie_node.cli.preview import preview
 from maggie_node.cli.qc import qc
 from maggie_node.cli.synthesize import synthesize
 from maggie_node.cli.train import train
@@ -31,6 +32,7 @@ for command in (
     job,
     worker,
     farm,
+    preview,
     qc,
     train,
     evaluate,

@@ -13,7 +13,7 @@ import click
 
 from maggie_api.errors import SOME_FAILED
 from maggie_node.cli.commands import complain, debug_option
-from maggie_node.cli.progress import progress_bar
+from maggie_node.cli.progress import StepLines, progress_bar
 from maggie_node.cli.running import stoppable
 from maggie_node.openmp import settle_waiting
 
@@ -88,13 +88,17 @@ def evaluate(
     asked = _asked(ctx)
     _check_together(asked)
     settle_waiting()
-    from maggie_lab.datasets import find_samples
-    from maggie_lab.evaluation.report import as_csv, as_data, as_text
-    from maggie_lab.evaluation.run import score_samples
-    from maggie_lab.evaluation.summary import summarise
+    with StepLines() as step:
+        step("loading the program")
+        from maggie_lab.datasets import find_samples
+        from maggie_lab.evaluation.report import as_csv, as_data, as_text
+        from maggie_lab.evaluation.run import score_samples
+        from maggie_lab.evaluation.summary import summarise
 
-    samples = list(_first(find_samples(dataset, root, subset=subset, variant=variant), limit))
-    methods = _methods(samples, dataset, root, **compared)
+        step("looking for samples")
+        samples = list(_first(find_samples(dataset, root, subset=subset, variant=variant), limit))
+        step("loading the models")
+        methods = _methods(samples, dataset, root, **compared)
     _check_effect(asked, samples, methods)
     with stoppable(), _progress(len(samples), quiet=as_json and not sys.stderr.isatty()) as tell:
         scores = score_samples(samples, methods, dataset=dataset, protocol=protocol, folder=output, tell=tell)

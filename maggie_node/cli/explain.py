@@ -1,4 +1,4 @@
-"""`maggie-node explain`: how a matte was made, from its own header."""
+"""`maggie-node explain`: how a matte, a movie or a picture was made, from its own header."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from maggie_node.cli.commands import debug_option
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @debug_option
 def explain(frame: Path, *, as_json: bool) -> None:
-    """Print what FRAME.exr says of itself: model, weights, licence, settings, colour, guidance, instances."""
+    """Print what FRAME.exr, a movie or a picture says of itself: model, licence, settings, instances, ..."""
     from maggie_core import mattes
+    from maggie_node.pictures import explain_picture
 
-    record = mattes.explain(frame)
+    record = mattes.explain(frame) if frame.suffix.lower() == ".exr" else explain_picture(frame)
     if as_json:
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return

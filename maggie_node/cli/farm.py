@@ -106,6 +106,7 @@ def deadline(**options: Any) -> int:
     Submit them with
       deadlinecommand -SubmitMultipleJobs -Dependent \\
         -Job matte_job.info matte_plugin.info -Job qc_job.info qc_plugin.info
+    A job with pictures has a third, pictures_job.info, between the two.
     """
     from maggie_node.farm.deadline import write_deadline
     from maggie_node.farm.plan import full
@@ -170,6 +171,44 @@ def task(*, document: Path, frames: str, chunk: int | None, lines: Any, worker: 
     except Exception as error:
         teller.fail(str(error) or type(error).__name__)
         raise
+
+
+@farm.command(short_help="The pictures of a job whose tasks have ended.")
+@_DOCUMENT
+@click.option(
+    "--for",
+    "lines",
+    type=click.Choice(["openjd", "deadline", "opencue"]),
+    default="openjd",
+    show_default=True,
+    help="Farm whose progress and failure lines are printed.",
+)
+@debug_option
+def pictures(*, document: Path, lines: Any) -> int:
+    """Make the movies and other pictures of JOB.json from the mattes that its tasks have written.
+
+    Those that were made of the same mattes are kept. Exit codes: 0 done, 2 bad
+    input, 3 a picture cannot be made, as mattes are missing or damaged.
+    """
+    settle_waiting()
+    from maggie_api.errors import SOME_FAILED
+    from maggie_node.farm.pictures import make_pictures
+    from maggie_node.farm.task import Teller
+
+    teller = Teller(lines, _say)
+    with stoppable() as checkpoint:
+
+        def at_frame(what: str, done: int, total: int) -> None:
+            checkpoint()
+            teller.advance_to(done, total, f"writing {what}")
+
+        try:
+            return (
+                SOME_FAILED if make_pictures(read_job(document), emit=teller.tell, checkpoint=at_frame) else 0
+            )
+        except Exception as error:
+            teller.fail(str(error) or type(error).__name__)
+            raise
 
 
 def _run(job: MatteJob, tell: Callable[[Event], None], worker: str | None) -> int:

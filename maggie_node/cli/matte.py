@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from maggie_api.job import MatteJob
-from maggie_api.settings import MODEL_NAMES, MatteFile, MatteSettings, Option, RunSettings, options_of
+from maggie_api.job import MatteJob, PictureOutput
+from maggie_api.settings import (
+    MODEL_NAMES,
+    MatteFile,
+    MatteSettings,
+    Option,
+    PictureFile,
+    RunSettings,
+    options_of,
+)
 from maggie_node.cli.commands import debug_option
 from maggie_node.cli.edges import edge_options, with_edges
 from maggie_node.cli.guidance import GuidedCommand, guidance_options, parse_pin
@@ -34,8 +43,11 @@ METAVARS = {
     "compression": "CODEC",
     "cache": "DIR",
     "cache_gb": "GB",
+    "fps": "N",
 }
 """Names of values in the help, where the type alone says too little."""
+PICTURES = (".mov", ".webm", ".png", ".tif", ".tiff")
+"""Endings of outputs that are pictures; every other output is taken for mattes."""
 CACHE_VARIABLE = "MAGGIE_CACHE"
 """Environment variable with the cache folder of jobs that name none."""
 ENVIRONMENT = {"cache": CACHE_VARIABLE}
@@ -60,7 +72,7 @@ class _NumberOr(click.ParamType):
 
 def settings_options(command: Command) -> Command:
     """Add an option for every field that is listed in `maggie_api.settings`."""
-    for option in reversed(options_of(RunSettings, MatteSettings, MatteFile).values()):
+    for option in reversed(options_of(RunSettings, MatteSettings, MatteFile, PictureFile).values()):
         command = _depth(option)(command) if option.name == "depth" else _click_option(option)(command)
     return command
 
@@ -87,6 +99,29 @@ def _type_of(option: Option) -> Any:
     return number if number is None or option.word is None else _NumberOr(option.word, number)
 
 
+def _parse_outputs(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, tuple[PictureOutput, ...]]:
+    """The EXR among the outputs, "" where there is none, and the pictures."""
+    mattes: list[str] = []
+    pictures: list[PictureOutput] = []
+    for value in values:
+        name, _, path = value.partition("=")
+        if not path or "/" in name or os.sep in name:  # the folder's own name has the sign
+            name, path = "", value
+        if path.lower().endswith(PICTURES):
+            pictures.append(PictureOutput(path, name or None))
+        elif name:
+            raise click.BadParameter(
+                f"{value}: mattes hold everybody; NAME= is for pictures such as {name}.mov"
+            )
+        else:
+            mattes.append(value)
+    if len(mattes) > 1:
+        raise click.BadParameter(f"{mattes[0]} and {mattes[1]}: a job has one sequence of mattes")
+    return (mattes[0] if mattes else ""), tuple(pictures)
+
+
 def _depth(option: Option) -> Command:
     """One flag for each type of sample: `--half` and `--float`."""
 
@@ -104,7 +139,24 @@ def _depth(option: Option) -> Command:
 
 @click.command(cls=GuidedCommand, short_help="Matte a plate: one alpha per person and frame.")
 @click.argument("plate")
-@click.option("-o", "--output", "--out", required=True, metavar="OUT", help="E.g. matte.####.exr.")
+@click.option(
+    "-o",
+    "--output",
+    "--out",
+    "outputs",
+    required=True,
+    multiple=True,
+    metavar="OUT",
+    callback=_parse_outputs,
+    help="Mattes: matte.####.exr. Pictures made from them: x.mov (ProRes 4444 with alpha), x.webm (VP9 "
+    "with alpha), x.####.png or x.####.tif (16 bits). Several people have a picture each, x_ana.mov and "
+    "x_ben.mov; NAME=OUT makes that person's alone. Repeatable.",
+)
+@click.option(
+    "--preview",
+    metavar="FILE",
+    help="Also a movie to look at, x.mp4 or x.gif: plate, people over checker, a colour each, frame numbers.",
+)
 @guidance_options
 @click.option(
     "--pin",
@@ -120,15 +172,24 @@ def _depth(option: Option) -> Command:
 @click.option("--print-job", is_flag=True, help="Print the job document instead of running it.")
 @click.option("--json", "json_events", is_flag=True, help="Events on stdout, one JSON object a line.")
 @debug_option
-def matte(*, print_job: bool, json_events: bool, explain_cache: bool, **fields: Any) -> int:
+def matte(
+    *,
+    outputs: tuple[str, tuple[PictureOutput, ...]],
+    print_job: bool,
+    json_events: bool,
+    explain_cache: bool,
+    **fields: Any,
+) -> int:
     """Matte PLATE with the guidance given: one file a frame, one alpha per person in it.
 
     \b
     PLATE and OUT are sequences (plate.####.exr, plate.%04d.exr) or one file;
-    PLATE may be a movie. For example:
-      maggie-node matte plate.####.exr -o matte.####.exr \\
+    both may be movies. For example:
+      maggie-node matte plate.####.exr -o matte.####.exr --preview look.mp4 \\
         --guidance ana=ana.####.png --guidance ben=ben.####.png
     """
+    output, pictures = outputs
+    fields |= {"output": output, "pictures": pictures}
     job = MatteJob(**with_edges(fields)).anchored(Path.cwd())
     if print_job:
         click.echo(job.to_json(), nl=False)

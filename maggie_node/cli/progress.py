@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from maggie_api.events import (
     Finished,
     FrameDone,
     FrameFailed,
+    PictureDone,
+    PictureFailed,
     Started,
     Warning,
     enlarged_text,
@@ -35,6 +38,62 @@ _FOUND = {
 }
 
 
+class StepLines:
+    """Says on stderr what a command does when that takes long, and how far it is. Use it as a context.
+
+    Call it where something begins, and as it goes on. What ends within `AFTER_S` is never mentioned.
+    """
+
+    AFTER_S = 2.0
+    """Seconds of silence that nobody minds."""
+    EVERY_S = 5.0
+    """Seconds between two lines on how far a step is."""
+
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+        self._say = say or (lambda line: click.echo(line, err=True))
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._what, self._done, self._total = "", 0, 0
+
+    def __enter__(self) -> StepLines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def __call__(self, what: str, done: int = 0, total: int = 0) -> None:
+        with self._lock:
+            self._done, self._total = done, total
+            if what == self._what:
+                return
+            self._stop()
+            self._what = what
+            self._wait(self.AFTER_S)
+
+    def end(self) -> None:
+        """Nothing is going on that needs a line."""
+        with self._lock:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._what = ""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._tell, [self._what])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _tell(self, what: str) -> None:
+        with self._lock:
+            if what != self._what:  # it has ended meanwhile
+                return
+            self._say(f"{what}: {self._done}/{self._total}" if self._total else f"{what} ...")
+            if self._total:
+                self._wait(self.EVERY_S)
+
+
 class Narrator:
     """Prints a job's events for a person. Use it as a context: the bar then ends with the job.
 
@@ -52,12 +111,15 @@ class Narrator:
         self._seconds = 0.0
         self._computed = 0
         self._enlarged: tuple[Enlarged, ...] = ()
+        self.step = StepLines(self._line)
+        """Takes what a job is doing where no event says it."""
 
     def __enter__(self) -> Narrator:
         self._bar_context().__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.step.end()
         if self._bar is not None:
             self._bar.stop()
 
@@ -65,6 +127,8 @@ class Narrator:
         return self._bar if self._bar is not None else nullcontext()
 
     def tell(self, event: Event) -> None:
+        if not isinstance(event, Started | Warning):
+            self.step.end()
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, FrameDone):
@@ -73,6 +137,11 @@ class Narrator:
             self._failures.setdefault(event.error, []).append(event.frame)
             self._reached += 1
             self._draw(f"frame {event.frame} failed")
+        elif isinstance(event, PictureDone):
+            made = f"{_count(event.frames, 'frame')} written" if event.frames else "was there already"
+            self._line(f"{event.path}: {made}")
+        elif isinstance(event, PictureFailed):
+            complain(f"{event.path}: {event.error}")
         elif isinstance(event, Warning):
             complain(f"note: {event.text}")
         elif isinstance(event, Finished):

@@ -187,7 +187,7 @@ def subject_of(job: MatteJob) -> Subject:
     shot = open_shot(job, to_write=False)
     settings = shot.settings
     return Subject(
-        MatteFiles(job.output, frame=shot.frames[0] if len(shot.frames) == 1 else None),
+        MatteFiles(job.mattes, frame=shot.frames[0] if len(shot.frames) == 1 else None),
         shot.frames,
         shot.shot_frames,
         segment_frames=job.segment_frames,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -33,8 +34,23 @@ def run_job(
     if explain_cache and job.cache is None:
         raise click.UsageError("--explain-cache has nothing to tell: name the folder with --cache DIR")
     if worker:
-        return exit_code(_run_in_worker(job, worker, json_events=json_events, explain=explain_cache))
-    return exit_code(run_and_keep(job, json_events=json_events, explain=explain_cache).finished)
+        finished = _run_in_worker(job, worker, json_events=json_events, explain=explain_cache)
+    else:
+        finished = run_and_keep(job, json_events=json_events, explain=explain_cache).finished
+    if not json_events and finished.done + finished.skipped:
+        _say_where(job)
+    return exit_code(finished)
+
+
+def _say_where(job: MatteJob) -> None:
+    """Where the mattes are, and the one command, or the file, to look at them."""
+    if not job.output:
+        return
+    click.echo(f"mattes: {job.output}", err=True)
+    if job.preview is None:
+        look = f"{os.path.splitext(job.output)[0].rstrip('#.@_')}_preview.mp4"
+        words = ["maggie-node", "preview", job.output, "-o", look]
+        click.echo(f"look at them: {' '.join(shlex.quote(word) for word in words)}", err=True)
 
 
 @dataclass(frozen=True)
@@ -50,9 +66,6 @@ class JobRun:
 def run_and_keep(job: MatteJob, *, json_events: bool = False, explain: bool = False) -> JobRun:
     """Run `job` and print its events. Returns its first and last event."""
     settle_waiting()
-    # Imported here: it imports the network, and `--help` must not wait for that.
-    from maggie_node import runner
-
     began: list[Started] = []
     seconds: list[float] = []
     with _narrator(json_events, explain) as narrator, stoppable() as checkpoint:
@@ -66,7 +79,11 @@ def run_and_keep(job: MatteJob, *, json_events: bool = False, explain: bool = Fa
             if json_events:
                 _print_line(to_line(event))
 
-        finished = runner.run(job, emit=emit, checkpoint=checkpoint)
+        narrator.step("loading the program")
+        # Imported here: it imports the network, and `--help` must not wait for that.
+        from maggie_node import runner
+
+        finished = runner.run(job, emit=emit, checkpoint=checkpoint, step=narrator.step)
     return JobRun(began[0], finished, sum(seconds))
 
 
@@ -140,7 +157,7 @@ def exit_code(outcome: Finished) -> int:
     """0 done, 3 some frames failed, 130 cancelled."""
     if outcome.cancelled:
         return CANCELLED
-    return SOME_FAILED if outcome.failed else 0
+    return SOME_FAILED if outcome.failed or outcome.pictures_failed else 0
 
 
 @contextmanager

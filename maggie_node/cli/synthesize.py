@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from maggie_node.cli.commands import debug_option
+from maggie_node.cli.progress import StepLines
 from maggie_node.cli.synthesize_folders import Progress, add_commands
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -123,7 +124,11 @@ def sheet(
 
     source = Bank(bank_folder) if bank_folder else DrawnBank(_small_bank(count, seed))
     length = _clip_length(clips, frames)
-    drawn = [draw_sample(source, seed=seed, index=index, frames=length, **look) for index in range(count)]
+    drawn = []
+    with StepLines() as step:
+        for index in range(count):
+            step("drawing samples", index, count)
+            drawn.append(draw_sample(source, seed=seed, index=index, frames=length, **look))
     write_sheet(image, contact_sheet(drawn, columns=2 if clips else 6))
     click.echo(f"{image}: {count} samples of seed {seed}")
 

@@ -10,11 +10,12 @@ from maggie_node.farm.shot import Submission, write_text
 
 JOB, QC = "job.json", "qc"
 MATTE_JOB, MATTE_PLUGIN = "matte_job.info", "matte_plugin.info"
+PICTURES_JOB, PICTURES_PLUGIN = "pictures_job.info", "pictures_plugin.info"
 QC_JOB, QC_PLUGIN = "qc_job.info", "qc_plugin.info"
 
 
 def write_deadline(submission: Submission, folder: Path) -> list[Path]:
-    """Write the four files and the job they run, `job.json`, into `folder`.
+    """Write two files for each job and the job document they run, `job.json`, into `folder`.
 
     Raises:
         SettingsError: a text does not fit on a line of Deadline's files.
@@ -39,6 +40,7 @@ def write_deadline(submission: Submission, folder: Path) -> list[Path]:
             submission,
             ["farm", "task", str(document), "--frames", "<STARTFRAME>-<ENDFRAME>", "--for", "deadline"],
         ),
+        **(_pictures(submission, document) if job.all_pictures else {}),
         QC_JOB: {
             "Plugin": "CommandLine",
             "Name": f"{name} qc",
@@ -56,6 +58,23 @@ def write_deadline(submission: Submission, folder: Path) -> list[Path]:
     for path, text in (texts | {document: job.to_json()}).items():
         write_text(path, text)
     return [*texts, document]
+
+
+def _pictures(submission: Submission, document: Path) -> dict[str, dict[str, str]]:
+    """The job that makes movies and other pictures when all mattes are there."""
+    job, name = submission.shot.job, submission.name
+    folders = dict.fromkeys(str(Path(path).parent) for path in job.all_pictures)
+    return {
+        PICTURES_JOB: {
+            "Plugin": "CommandLine",
+            "Name": f"{name} pictures",
+            "BatchName": name,
+            "Frames": "0",
+            "ChunkSize": "1",
+            **{f"OutputDirectory{place}": folder for place, folder in enumerate(folders)},
+        },
+        PICTURES_PLUGIN: _plugin(submission, ["farm", "pictures", str(document), "--for", "deadline"]),
+    }
 
 
 def _plugin(submission: Submission, arguments: list[str]) -> dict[str, str]:

@@ -42,6 +42,11 @@ def write_opencue(
         qc = shell.ShellCommand("qc", command=_quoted(check))
         qc.depend_all(matte)
         made.add_layer(matte)
+        if job.all_pictures:
+            run = [submission.executable, "farm", "pictures", str(document)]
+            pictures = shell.ShellCommand("pictures", command=_quoted(run))
+            pictures.depend_all(matte)
+            made.add_layer(pictures)
         made.add_layer(qc)
         text = cuerun.OutlineLauncher(made, nomail=True).serialize(use_pycuerun=False)
     write_text(document, job.to_json())

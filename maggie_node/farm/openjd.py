@@ -68,7 +68,11 @@ def template(submission: Submission) -> dict[str, Any]:
                 "description": "The maggie-node command on the farm's machines.",
             },
         ],
-        "steps": [_matte(gaps=gaps), _check(submission)],
+        "steps": [
+            _matte(gaps=gaps),
+            *([_pictures()] if submission.shot.job.all_pictures else []),
+            _check(submission),
+        ],
     }
 
 
@@ -113,6 +117,14 @@ def _matte(*, gaps: bool) -> dict[str, Any]:
 
 
 _AT = ("--at", "{{Session.WorkingDirectory}}/worker")
+
+
+def _pictures() -> dict[str, Any]:
+    return {
+        "name": "Pictures",
+        "dependencies": [{"dependsOn": "Matte"}],
+        "script": {"actions": {"onRun": _command("farm", "pictures", "{{Param.JobFile}}", stoppable=True)}},
+    }
 
 
 def _check(submission: Submission) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from maggie_api.errors import FrameError
+from maggie_api.errors import FrameError, SettingsError
 from maggie_api.job import MatteJob
 from maggie_core.io.atomic import atomic_file
 from maggie_core.io.frames import (
@@ -57,8 +57,14 @@ def farm_shot(job: MatteJob) -> FarmShot:
     Raises:
         FrameError: there is no plate and the job does not say its `shot_frames`; or frames are asked for that
             the shot does not have.
-        SettingsError: a frame range cannot be read, or the output has one name for several frames.
+        SettingsError: a frame range cannot be read, or the output has one name for several frames, or the
+            job asks for pictures alone.
     """
+    if not job.output.strip():
+        raise SettingsError(
+            "the job makes no mattes: a farm's tasks write them, and pictures are made of them at the end; "
+            'name them as its "output", such as matte.####.exr'
+        )
     plate = _plate(job)
     if job.shot_frames:
         shot_frames = parse_frames(job.shot_frames)

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from maggie_api.errors import FrameError
-from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started, Warning
+from maggie_api.events import (
+    Event,
+    Finished,
+    FrameDone,
+    FrameFailed,
+    PictureDone,
+    PictureFailed,
+    Started,
+    Warning,
+)
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames, parse_frames
 from maggie_node.farm.shot import farm_shot
@@ -38,7 +47,8 @@ def task_job(job: MatteJob, asked: str, *, chunk: int | None = None) -> MatteJob
             f"frames {compact_frames(wanted)} are none of the job's, which are {compact_frames(of_job)}: "
             'ask for those, or change its "frames"'
         )
-    return dataclasses.replace(job, frames=compact_frames(frames))
+    # A movie needs the frames of all tasks: pictures are made when those have ended.
+    return dataclasses.replace(job, frames=compact_frames(frames), pictures=(), preview=None)
 
 
 class Teller:
@@ -63,6 +73,10 @@ class Teller:
         elif isinstance(event, FrameFailed):
             self._failures.setdefault(event.error, []).append(event.frame)
             self._advance(f"frame {event.frame} failed: {event.error}")
+        elif isinstance(event, PictureDone):
+            self._status(f"{event.path} is there")
+        elif isinstance(event, PictureFailed):
+            self.fail(f"{event.path}: {event.error}")
         elif isinstance(event, Warning):
             self._status(f"note: {event.text}")
         elif isinstance(event, Finished):
@@ -74,8 +88,12 @@ class Teller:
         self._say(marks[self._farm] + _one_line(sentence))
 
     def _advance(self, said: str) -> None:
-        self._reached += 1
-        share = 100 * self._reached / max(1, self._total)
+        self.advance_to(self._reached + 1, self._total, said)
+
+    def advance_to(self, reached: int, total: int, said: str) -> None:
+        """Report how far the task is."""
+        self._reached = reached
+        share = 100 * reached / max(1, total)
         if self._farm == "openjd":
             self._say(f"openjd_progress: {share:.1f}")
         elif self._farm == "deadline":

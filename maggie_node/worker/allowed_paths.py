@@ -47,7 +47,12 @@ def check_paths(job: MatteJob, roots: Sequence[str], *, trusted: Iterable[str] =
 
 def _paths(job: MatteJob) -> Iterator[tuple[str, str]]:
     yield "plate", job.plate
-    yield "output", job.output
+    if job.output.strip():
+        yield "output", job.output
+    for i, picture in enumerate(job.pictures):
+        yield f"pictures[{i}].path", picture.path
+    if job.preview is not None:
+        yield "preview", job.preview
     yield from job.sequences()
     if job.cache is not None:
         yield "cache", job.cache

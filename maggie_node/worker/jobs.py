@@ -119,7 +119,7 @@ class Jobs:
                 "priority": job.asked.priority,
                 "keep": job.asked.keep,
                 "client": job.connection.name,
-                "output": job.asked.job.output,
+                "output": job.asked.job.output or job.asked.job.all_pictures[0],
                 "frames": job.frames,
                 "done": job.done,
                 "skipped": job.skipped,

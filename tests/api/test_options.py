@@ -21,6 +21,7 @@ from maggie_api.settings import (
     MatteFile,
     MatteSettings,
     Option,
+    PictureFile,
     RunSettings,
     options_of,
     settings_of,
@@ -28,7 +29,7 @@ from maggie_api.settings import (
 from maggie_core.model.checkpoint import model_names
 from maggie_node.cli.matte import matte
 
-CLASSES = (RunSettings, MatteSettings, EdgeSettings, MatteFile)
+CLASSES = (RunSettings, MatteSettings, EdgeSettings, MatteFile, PictureFile)
 LISTED = options_of(*CLASSES)
 OF_A_MATTE = options_of(MatteSettings, EdgeSettings, MatteFile)
 """Options that hosts offer; those of a run they decide by themselves, or ask for in their preferences."""
@@ -37,10 +38,22 @@ JOBS_OWN = {
     "core",
     "garbage",
     "per_person",
+    "pictures",
+    "preview",
     "schema",
     *(field.name for field in dataclasses.fields(Shot)),
 }
-COMMANDS_OWN = {"output", "pins", "core", "garbage", "print_job", "json_events", "explain_cache", "debug"}
+COMMANDS_OWN = {
+    "outputs",
+    "preview",
+    "pins",
+    "core",
+    "garbage",
+    "print_job",
+    "json_events",
+    "explain_cache",
+    "debug",
+}
 GUIDANCE = {"mask", "layers", "id_map", "cryptomatte", "instance"}
 
 
@@ -143,6 +156,8 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     ({"trust": 1.5}, 'field "trust" is 1.5: it lies between 0 and 1, or is auto'),
     ({"soften_px": -1.0}, 'field "soften_px" is -1.0: give a number of pixels from 0 on'),
     ({"black_point": 0.6, "white_point": 0.5}, 'field "black_point": black point is 0.6 and white point 0.5'),
+    ({"fps": 0.0}, 'field "fps" is 0.0: frames per second lie above 0'),
+    ({"fps": float("nan")}, 'field "fps" is nan: frames per second lie above 0'),
     ({"depth": "double"}, "field \"depth\" is 'double': choose half or float"),
     ({"refine": "much"}, "field \"refine\" is 'much': choose auto or none or guided or closed-form"),
     ({"precision": "int8"}, "field \"precision\" is 'int8'"),

@@ -97,7 +97,7 @@ def no_frame_range(shot: TinyShot, model: Path, args: list[str]) -> None:
 
 
 def movie_output(shot: TinyShot, model: Path, args: list[str]) -> None:
-    args[args.index("-o") + 1] = str(shot.folder.parent / "out" / "m.mov")
+    args[args.index("-o") + 1] = str(shot.folder.parent / "out" / "m.avi")
 
 
 def output_without_number(shot: TinyShot, model: Path, args: list[str]) -> None:
@@ -191,7 +191,7 @@ TABLE: list[tuple[Breaker, int, str]] = [
     (foreign_weights, 2, r"tiny\.safetensors"),
     (frames_out_of_range, 2, "1006-1010 .* 1001-1005"),
     (no_frame_range, 2, "first-last"),
-    (movie_output, 2, r"m\.mov.*matte\.####\.exr"),
+    (movie_output, 2, r"m\.avi.*matte\.####\.exr"),
     (output_without_number, 2, r"m\.####\.exr"),
     (output_over_the_plate, 2, "also an input"),
     (output_below_a_file, 3, r"cannot write .*m\.1001\.exr"),

@@ -15,7 +15,7 @@ from maggie_node.output_paths import check_outputs
 
 
 def test_outputs_beside_inputs_are_fine(tmp_path: Path):
-    check_outputs([tmp_path / "matte.1.exr"], [tmp_path / "plate.1.exr"], said="matte.#.exr")
+    check_outputs({"matte.#.exr": [tmp_path / "matte.1.exr"]}, [tmp_path / "plate.1.exr"])
 
 
 @pytest.mark.parametrize("through", ["plain", "dots", "link"])
@@ -27,14 +27,14 @@ def test_an_output_that_is_an_input_is_refused_however_it_is_written(tmp_path: P
     asked = {"plain": real, "dots": real / ".." / "real", "link": tmp_path / "link"}[through]
 
     with pytest.raises(SettingsError, match=r"is also an input, .*plate\.1\.exr: the mattes need a name"):
-        check_outputs([asked / "plate.1.exr"], [real / "plate.1.exr"], said="plate.#.exr")
+        check_outputs({"plate.#.exr": [asked / "plate.1.exr"]}, [real / "plate.1.exr"])
 
 
 def test_an_output_may_replace_a_link_to_an_input(tmp_path: Path):
     (tmp_path / "plate.1.exr").write_bytes(b"")
     os.symlink(tmp_path / "plate.1.exr", tmp_path / "matte.1.exr")
 
-    check_outputs([tmp_path / "matte.1.exr"], [tmp_path / "plate.1.exr"], said="matte.#.exr")
+    check_outputs({"matte.#.exr": [tmp_path / "matte.1.exr"]}, [tmp_path / "plate.1.exr"])
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,8 @@ class JobMonitor:
         elif isinstance(event, Warning):
             self._warnings.append(event.text)
         elif isinstance(event, Finished):
-            self._state = "cancelled" if event.cancelled else "failed" if event.failed else "done"
+            failed = event.failed or event.pictures_failed
+            self._state = "cancelled" if event.cancelled else "failed" if failed else "done"
 
     def _progress(self) -> Progress:
         errors = [f"{_frames(frames)}: {reason}" for reason, frames in self._failures.items()]

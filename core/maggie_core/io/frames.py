@@ -66,6 +66,11 @@ class FrameSource(Protocol):
         ...
 
     @property
+    def tags(self) -> tuple[int, int] | None:
+        """Primaries and transfer of a movie, in the codes of ITU-T H.273; None where files are no movie."""
+        ...
+
+    @property
     def colorspace_hint(self) -> str:
         """Path by which OCIO's file rules may know the colour space."""
         ...
@@ -168,6 +173,10 @@ class FileSource:
         return self._rate
 
     @property
+    def tags(self) -> None:
+        return None
+
+    @property
     def colorspace_hint(self) -> str:
         return str(self.path(self.frames[0]))
 
@@ -254,6 +263,10 @@ class _GapSource:
     @property
     def rate(self) -> Fraction | None:
         return self._source.rate
+
+    @property
+    def tags(self) -> tuple[int, int] | None:
+        return self._source.tags
 
     @property
     def colorspace_hint(self) -> str:

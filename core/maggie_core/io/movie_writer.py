@@ -97,10 +97,21 @@ def movie_writer(path: str | Path, header: MovieHeader) -> Iterator[Write]:
                 yield write
             return
         try:
-            with _encoder(temporary, _CODECS[kind], header) as write:
+            with _encoder(temporary, _CODECS[kind], header) as encode:
+
+                def write(pixels: np.ndarray, /) -> None:
+                    try:
+                        encode(pixels)
+                    except FFmpegError as error:
+                        raise _failed(path, error) from error
+
                 yield write
         except FFmpegError as error:
-            raise cannot_write(path, (error.strerror or str(error)).lower()) from error
+            raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: FFmpegError) -> OutputError:
+    return cannot_write(path, (error.strerror or str(error)).lower())
 
 
 @contextmanager

@@ -21,9 +21,8 @@ from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
 from maggie_core.io.timecode import later_timecode, packed_timecode
 
-_UNKNOWN_MATRIX = 2
-_BT709, _BT601 = 1, 6
-"""YUV matrix codes of ITU-T H.273, table 4."""
+_UNKNOWN, _BT709, _BT601 = 2, 1, 6
+"""Codes of ITU-T H.273: the same for primaries, transfer and YUV matrix."""
 _LIMITED, _FULL = 1, 2
 """Luma range codes as FFmpeg counts them."""
 _AHEAD = 48
@@ -74,8 +73,8 @@ class MovieSource:
 
     @property
     def tags(self) -> tuple[int, int]:
-        """Primaries and transfer as the stream says them, in the codes of ITU-T H.273; 2 is unknown."""
-        return self._tags
+        primaries, transfer = self._tags
+        return (primaries if primaries != _UNKNOWN else _BT709, transfer if transfer != _UNKNOWN else _BT709)
 
     @property
     def colorspace_hint(self) -> str:
@@ -293,7 +292,7 @@ def _rgb(image: Any, with_alpha: bool) -> np.ndarray:
         target, top = ("rgba64le" if with_alpha else "rgb48le"), 65535.0
     if not image.format.is_rgb:
         # A stream that does not say so is read as every player does: HD is BT.709, smaller is BT.601.
-        if image.colorspace == _UNKNOWN_MATRIX:
+        if image.colorspace == _UNKNOWN:
             image.colorspace = _BT709 if max(image.width, 16 * image.height // 9) >= 1280 else _BT601
         if image.color_range not in (_LIMITED, _FULL):
             image.color_range = _FULL if image.format.name.startswith("yuvj") else _LIMITED

@@ -16,6 +16,7 @@ from maggie_core.guidance.layers import layered_instances
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import reframe
 from maggie_core.io.exr import read_image
+from maggie_core.mattes.layout import COLOUR, sibling
 from maggie_core.mattes.provenance import PREFIX, parsed, stored_files
 
 
@@ -49,6 +50,33 @@ def read_mattes(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     if not alphas:
         raise FrameError(f"{path} has no mattes: give an EXR with one layer per instance, or a Cryptomatte")
     return alphas, header
+
+
+def read_foreground(path: str | Path) -> dict[str, np.ndarray]:
+    """Read each person's own colour in one frame's mattes.
+
+    Args:
+        path: as for `read_mattes`.
+
+    Returns:
+        `{name: (H, W, 3) float32}` scene-linear and premultiplied over the display window, by the artist's
+        names; empty where the mattes were made without `foreground`.
+
+    Raises:
+        FrameError: a file is unreadable.
+    """
+    found = {}
+    for file in stored_files(path):
+        image = read_image(file)
+        for row in _header(image.metadata).get("instances") or []:
+            layer = row["channel"].rpartition(".")[0]
+            names = [f"{layer}.{c}" if layer else c for c in COLOUR]
+            is_of_another = not layer and file != sibling(Path(path), row["slug"])
+            if is_of_another or not set(names) <= set(image.channels):
+                continue
+            pixels = image.pixels[..., [image.channels.index(name) for name in names]]
+            found[row["name"]] = np.ascontiguousarray(reframe(pixels, image.data, image.display))
+    return found
 
 
 def _from_files(files: tuple[Path, ...]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
