@@ -104,8 +104,10 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         plate = on_missing_source(plate, shot_frames, job.on_missing)
         if job.on_missing == "skip":
             shot_frames = tuple(frame for frame in shot_frames if frame in set(plate.frames))
-    guidance = combine(
-        [guidance_source(source, shot_frames) for source in job.guidance], missing=job.guidance_missing
+    sources = [guidance_source(source, shot_frames) for source in job.guidance]
+    guidance = combine(sources, missing=job.guidance_missing)
+    warnings += tuple(
+        Warning("guidance", note) for source in sources for note in getattr(source, "notes", ())
     )
     if job.guidance_missing != "error":
         warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)

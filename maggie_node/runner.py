@@ -114,6 +114,8 @@ def run(
     # automatic exposure is measured on: a started job reads plates frame by frame alone.
     _read_one(matter, shot.frames)
     _ = matter.view.exposure_ev
+    if matter.view.assumption:
+        emit(Warning("assumed-colour", matter.view.assumption))
     for warning in (*shot.warnings, *_unmeasured(job, shot, matter), *_slow_precision(job, model)):
         emit(warning)
     return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()

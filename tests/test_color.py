@@ -208,7 +208,7 @@ def test_the_built_in_configuration_is_pinned():
 
     assert view.config_name == BUILT_IN_CONFIG == "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
     assert view.config_id.startswith(BUILT_IN_CONFIG + " ")
-    assert view.how == "built-in; file rule"
+    assert view.how == "built-in; assumed"
     assert view.model_space == "sRGB Encoded Rec.709 (sRGB)"
 
 
@@ -268,6 +268,26 @@ def test_with_the_built_in_configuration_a_file_speaks_for_itself(tmp_path):
     assert (p3_view.colorspace, p3_view.how) == ("Linear P3-D65", "built-in; file header")
     assert (png_view.colorspace, png_view.how) == ("sRGB Encoded Rec.709 (sRGB)", "built-in; file type")
     assert movie_view.colorspace == "sRGB Encoded Rec.709 (sRGB)"
+
+
+def test_a_file_that_does_not_say_is_taken_for_linear_rec709_and_it_is_told(tmp_path):
+    header = {"compression": OpenEXR.NO_COMPRESSION, "type": OpenEXR.scanlineimage}
+    plane = np.zeros((2, 2), np.float16)
+    strange = (0.7, 0.31, 0.25, 0.66, 0.14, 0.05, 0.3127, 0.329)
+    OpenEXR.File(header, {"R": plane}).write(str(tmp_path / "plain.exr"))
+    OpenEXR.File(header | {"chromaticities": strange}, {"R": plane}).write(str(tmp_path / "strange.exr"))
+
+    plain, other = (
+        PlateView(ColorSettings(), example_path=tmp_path / f"{n}.exr") for n in ("plain", "strange")
+    )
+    named = PlateView(ColorSettings(colorspace="ACEScg"), example_path=tmp_path / "plain.exr")
+
+    assert plain.colorspace == other.colorspace == "Linear Rec.709 (sRGB)"
+    assert plain.assumption.startswith(
+        "the plate does not name its colour space and is taken for Linear Rec.709"
+    )
+    assert "chromaticities of no known space" in other.assumption
+    assert named.assumption == ""
 
 
 def dpx(path: Path, transfer: str) -> Path:

@@ -26,6 +26,7 @@ from .settings import (
     options_of,
     settings_of,
 )
+from .text import is_plain
 
 SCHEMA = "maggie-job/1"
 SEQUENCES = ("guidance", "pins", "core", "garbage")
@@ -283,8 +284,9 @@ class MatteJob(RunSettings, PictureFile, MatteFile, EdgeSettings, MatteSettings,
         return os.path.join(folder, f".{name}.mattes", "matte.####.exr")
 
     def to_json(self) -> str:
-        """The document, indented, every field written out; ends with a line break."""
-        return json.dumps(serialization.to_data(self), indent=2, ensure_ascii=False) + "\n"
+        """The document, indented, every field written out, as UTF-8 can hold it; ends with a line break."""
+        text = json.dumps(serialization.to_data(self), indent=2, ensure_ascii=False)
+        return (text if is_plain(text) else json.dumps(serialization.to_data(self), indent=2)) + "\n"
 
     @classmethod
     def from_json(cls, text: str, *, what: str = "job") -> MatteJob:

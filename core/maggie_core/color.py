@@ -29,6 +29,7 @@ import PyOpenColorIO
 from maggie_api.errors import ColorError, FrameError, SettingsError
 from maggie_api.sequences import MOVIE_SUFFIXES
 from maggie_api.settings import check_exposure
+from maggie_api.text import plain_text
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.image import list_parts
@@ -120,7 +121,10 @@ class PlateView:
     colorspace: str
     """Canonical name of the plate's colour space in effect."""
     how: str
-    """Why these two: "explicit", "$OCIO" or "built-in"; "named", "file rule", "file header", "file type"."""
+    """Why these two: "explicit", "$OCIO" or "built-in"; "named", "file rule", "file header", "file type" or
+    "assumed"."""
+    assumption: str
+    """The sentence to tell the user where the plate's colour space is assumed; else empty."""
     model_space: str
     """Space of the network's image: canonical name, or "sRGB curve" where the configuration has none."""
 
@@ -152,6 +156,7 @@ class PlateView:
         self.colorspace, known_by = _plate_space(config, settings.colorspace, str(example_path), found_by)
         self.how = f"{found_by}; {known_by}"
         to_linear = _to_scene_linear(config, self.colorspace)  # says so where a LUT is damaged
+        self.assumption = _assumption(known_by, self.colorspace)
         self._is_linear = config.isColorSpaceLinear(self.colorspace, ocio.REFERENCE_SPACE_SCENE)
         to_display, self.model_space = _to_model_space(config)
         self.digest = _digest(to_linear, to_display)
@@ -388,11 +393,12 @@ def _plate_space(config: Any, asked: str | None, path: str, found_by: str) -> tu
         return name, "named"
     if found_by == "built-in":
         # The user did not choose the built-in configuration, and its only rule calls every file ACES2065-1.
-        # So the file's own header is asked first. The rules of a chosen configuration are always followed.
+        # So the file's own header is asked, and a file that says nothing is taken for what most programs
+        # write: linear light of Rec.709 primaries. The rules of a chosen configuration are always followed.
         for candidate, known_by in _said_by_file(path):
             if config.getCanonicalName(candidate):
                 return config.getCanonicalName(candidate), known_by
-    name, _ = config.getColorSpaceFromFilepath(path)
+    name, _ = config.getColorSpaceFromFilepath(plain_text(path))
     canonical = config.getCanonicalName(name)
     if not canonical:
         raise ColorError(
@@ -401,6 +407,11 @@ def _plate_space(config: Any, asked: str | None, path: str, found_by: str) -> tu
     return canonical, "file rule"
 
 
+UNTAGGED_SPACE = "lin_rec709"
+"""What a file of floats is taken for that does not say: linear light of Rec.709 primaries, as most programs
+write it."""
+ASSUMED = "assumed"
+OTHER_PRIMARIES = "assumed, the chromaticities of its header are of no known space"
 _PRIMARIES = {
     "lin_rec709": (0.64, 0.33, 0.30, 0.60, 0.15, 0.06),
     "lin_p3d65": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
@@ -423,6 +434,7 @@ def _said_by_file(path: str) -> Iterable[tuple[str, str]]:
     try:
         part = list_parts(path)[0]
     except FrameError:
+        yield UNTAGGED_SPACE, ASSUMED
         return
     if part.code_max is not None:
         yield from _said_by_integers(part.metadata, path)
@@ -433,6 +445,16 @@ def _said_by_file(path: str) -> Iterable[tuple[str, str]]:
     for name, primaries in _PRIMARIES.items():
         if isinstance(stored, tuple) and np.allclose(stored[:6], primaries, atol=2e-3):
             yield name, "file header"
+    yield UNTAGGED_SPACE, ASSUMED if stored is None else OTHER_PRIMARIES
+
+
+def _assumption(known_by: str, space: str) -> str:
+    if known_by not in (ASSUMED, OTHER_PRIMARIES):
+        return ""
+    found = (
+        "does not name its colour space" if known_by == ASSUMED else "has chromaticities of no known space"
+    )
+    return f"the plate {found} and is taken for {space}: if it is another, name it by --colorspace"
 
 
 def _said_by_integers(metadata: Mapping[str, Any], path: str) -> Iterable[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from maggie_api.errors import BAD_INPUT, CANCELLED, DEFECT, Cancelled
+from maggie_api.text import escaping
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,6 +36,7 @@ class Commands(click.Group):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> NoReturn:
+        escaping(sys.stdout, sys.stderr)
         debug: list[bool] = []
         extra["obj"] = debug
         try:

@@ -19,6 +19,7 @@ from maggie_api.job import (
     MaskGuidance,
     Pin,
 )
+from maggie_api.text import plain_text
 
 # A colon splits only behind a file extension, so `C:/masks/ana.####.exr` stays one path.
 _SEQUENCE_AND_PART = re.compile(r"(?P<sequence>.+\.[A-Za-z0-9]+):(?P<part>[^/\\:]+)")
@@ -44,7 +45,7 @@ def parse_mask(spec: str) -> MaskGuidance:
     name = name.strip() or PurePath(sequence.replace("\\", "/")).name.split(".")[0].rstrip("_-#")
     if not name or not sequence:
         raise click.BadParameter(f"{spec!r} is not NAME=SEQUENCE[:CHANNEL]", param_hint="'--guidance'")
-    return MaskGuidance(name, sequence, channel)
+    return MaskGuidance(plain_text(name), sequence, channel)
 
 
 def parse_cryptomatte(spec: str) -> CryptomatteGuidance:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from maggie_api.errors import GuidanceError
 from maggie_api.layer_names import cryptomatte_id
 from maggie_core.guidance import CryptomatteSequence
 from maggie_core.guidance.crypto_ids import float_of, hex_of
+from maggie_core.guidance.crypto_layers import crypto_layers, rank_layers
 
 ANNA, BEN, WALL = square(0, 0) * 0.75, square(4, 4) * 0.25, 1 - square(0, 0)
 
@@ -105,11 +108,55 @@ def test_the_manifest_may_be_in_a_sidecar(tmp_path):
     assert np.array_equal(read(tmp_path / "c.exr", "mädchen")["mädchen"], WALL)
 
 
-def test_a_lost_sidecar_is_asked_for(tmp_path):
-    write_crypto(tmp_path / "c.exr", {"wall": WALL}, sidecar="names.json")
+@pytest.mark.parametrize(
+    ("sidecar", "reason"),
+    [
+        ("names.json", "No such file"),
+        ("/dev/zero", "has to lie beside the picture"),
+        ("../names.json", "has to lie beside the picture"),
+        ("fifo", "is no regular file"),
+        ("huge.json", "is larger than 256 MB"),
+        ("deep.json", "is not a JSON table"),
+        ("latin.json", "is not UTF-8"),
+    ],
+)
+def test_a_sidecar_that_cannot_be_read_is_told_and_names_are_found_by_their_hash(tmp_path, sidecar, reason):
+    os.mkfifo(tmp_path / "fifo")
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(1 << 30)
+    (tmp_path / "deep.json").write_text("[" * 50_000)
+    (tmp_path / "latin.json").write_bytes(b'{"J\xf6rg": "00000001"}')
+    write_crypto(tmp_path / "c.exr", {"wall": WALL}, sidecar=sidecar)
+    source = CryptomatteSequence(tmp_path / "c.exr", instances=["wall"])
 
-    with pytest.raises(GuidanceError, match=r"names\.json, but No such file .*: put the sidecar beside"):
-        read(tmp_path / "c.exr", "wall")
+    assert np.array_equal(source.read(1)[0].pixels, WALL)
+    (note,) = source.notes
+    assert re.search(rf"Cryptomatte CryptoObject .*{reason}.*: names are matched by their hash", note)
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"), [("Jürgen", "Ju\u0308rgen"), ("Anna.body", "anna_body"), ("ben", "BEN")]
+)
+def test_a_name_that_another_program_spells_differently_is_found(tmp_path, stored, asked):
+    write_crypto(tmp_path / "c.exr", {stored: ANNA, "wall": WALL})
+
+    assert np.array_equal(read(tmp_path / "c.exr", asked)[asked], ANNA)
+
+
+def test_a_name_that_may_be_two_objects_is_refused(tmp_path):
+    write_crypto(tmp_path / "c.exr", {"ben.x": ANNA, "Ben_x": WALL})
+
+    assert np.array_equal(read(tmp_path / "c.exr", "Ben_x")["Ben_x"], WALL)
+    with pytest.raises(GuidanceError, match=r"'BEN.X' may be ben\.x, Ben_x: write it as one of them"):
+        read(tmp_path / "c.exr", "BEN.X")
+
+
+def test_channels_that_nuke_has_renamed_are_found():
+    header = {"cryptomatte/abc1234/name": "ViewLayer.cryptoAsset"}
+    channels = ("ViewLayer_CryptoAsset00.R", "ViewLayer_CryptoAsset00.G")
+
+    assert crypto_layers(channels, header)["ViewLayer.cryptoAsset"].ranks == (channels,)
+    assert rank_layers(channels, header) == ("ViewLayer_CryptoAsset00",)
 
 
 def test_without_a_manifest_a_name_is_found_by_its_hash(tmp_path):
@@ -155,12 +202,14 @@ def test_ids_that_half_floats_have_destroyed_are_refused(tmp_path):
         read(tmp_path / "c.exr", "anna")
 
 
-@pytest.mark.parametrize("manifest", ["{not json", '["a list"]', '{"anna": "xyz"}'])
+@pytest.mark.parametrize("manifest", ["{not json", '["a list"]', '{"anna": "xyz"}', "[" * 50_000])
 def test_a_damaged_manifest_is_said_in_one_line(tmp_path, manifest):
     write_crypto(tmp_path / "c.exr", {"anna": ANNA}, manifest=manifest)
+    source = CryptomatteSequence(tmp_path / "c.exr", instances=["anna"])
 
-    with pytest.raises(GuidanceError, match="is not a JSON table"):
-        read(tmp_path / "c.exr", "anna")
+    assert np.array_equal(source.read(1)[0].pixels, ANNA)
+    (note,) = source.notes
+    assert "is not a JSON table" in note and "\n" not in note
 
 
 def test_a_image_without_cryptomatte_is_refused(tmp_path):

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import OpenEXR
+import OpenImageIO as oiio  # noqa: N813
 import pytest
 
 from maggie_api.errors import InputError, OutputError, SettingsError
@@ -232,3 +233,30 @@ def test_parts_that_contradict_themselves_are_refused_before_anything_is_written
     with pytest.raises(InputError, match="header attribute when is"):
         write_exr(tmp_path / "m.exr", [matte(metadata={"when": None})])
     assert os.listdir(tmp_path) == []
+
+
+def test_every_type_of_header_attribute_is_carried(tmp_path):
+    kinds = {
+        "lensRate": ("rational", (24, 1)),
+        "crop": ("box2i", (0, 1, 2, 3)),
+        "gate": ("box2", (0.0, 1.0, 2.0, 3.0)),
+        "pair": ("int[2]", (1, 2)),
+        "curve": ("float[5]", (1.0, 2.0, 3.0, 4.0, 5.0)),
+        "film": ("keycode", (1, 2, 3, 4, 5, 6, 7)),
+    }
+    spec = oiio.ImageSpec(2, 2, 1, "half")
+    for name, (kind, value) in kinds.items():
+        spec.attribute(name, oiio.TypeDesc(kind), value)
+    output = oiio.ImageOutput.create("exr")
+    assert output.open(str(tmp_path / "plate.exr"), spec)
+    output.write_image(np.zeros((2, 2, 1), np.float32))
+    output.close()
+    plate = list_parts(tmp_path / "plate.exr")[0].metadata
+
+    window = Window(0, 0, 2, 2)
+    part = matte(window, metadata=carried_metadata(plate) | {"codes": (1, 2, 3, 4)})
+    copy = list_parts(write_exr(tmp_path / "copy.exr", [part]))[0].metadata
+
+    for name, (_, value) in kinds.items():
+        assert (tuple(copy[name]), copy[name].kind) == (value, plate[name].kind), name
+    assert copy["codes"] == "1, 2, 3, 4"  # EXR has no list of integers

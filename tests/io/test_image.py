@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import OpenEXR
 import OpenImageIO as oiio  # noqa: N813
@@ -9,7 +11,7 @@ from support.guidance_files import write_grey_png
 from maggie_api.errors import FrameError
 from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
-from maggie_core.io.image import list_parts, read_image
+from maggie_core.io.image import list_parts, read_image, stored_window
 
 WINDOW = Window(0, 0, 8, 6)
 
@@ -258,3 +260,66 @@ def test_a_senseless_pixel_aspect_counts_as_square(tmp_path):
     oiio_file(tmp_path / "a.exr", np.ones((4, 4, 3), np.float32), "half", PixelAspectRatio=1000.0)
 
     assert read_image(tmp_path / "a.exr").pixel_aspect == 1.0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_is_turned_as_its_exif_says(tmp_path, orientation):
+    """The eight ways to store one upright picture, from the table of Exif 2.32, tag 0x0112."""
+    upright = np.zeros((16, 32, 3), np.float32)
+    upright[:8, :8] = 1.0  # the corner at the top left
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright, 1),  # the 0th row is the right-hand side
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    path = tmp_path / "photo.jpg"
+    oiio_file(path, np.ascontiguousarray(stored), "uint8", Orientation=orientation)
+
+    image = read_image(path, channels=("R", "G", "B"))
+
+    assert image.data == list_parts(path)[0].data == stored_window(path, ("R",)) == Window(0, 0, 32, 16)
+    np.testing.assert_allclose(image.pixels, upright, atol=0.05)
+    np.testing.assert_allclose(read_image(path, channels=("G",)).pixels[..., 0], upright[..., 1], atol=0.05)
+
+
+def test_text_that_is_no_utf8_is_read_as_latin1(tmp_path):
+    oiio_file(tmp_path / "plain.exr", np.zeros((2, 2, 1), np.float32), "half", artist="XXAEXX")
+    path = tmp_path / os.fsdecode(b"pl\xe4te.exr")
+    path.write_bytes((tmp_path / "plain.exr").read_bytes().replace(b"XXAEXX", b"J\xf6rg A"))
+
+    assert read_image(path).metadata["artist"] == "Jörg A"
+    copy = write_exr(tmp_path / os.fsdecode(b"c\xf6py") / "a.exr", [matte_of(list_parts(path)[0].metadata)])
+    assert list_parts(copy)[0].metadata["artist"] == "Jörg A"
+
+
+def matte_of(metadata) -> Part:
+    return Part(None, ("A",), np.zeros((2, 2, 1), np.float32), *[Window(0, 0, 2, 2)] * 2, metadata=metadata)
+
+
+def test_a_damaged_header_whose_message_is_no_utf8_is_one_line(tmp_path):
+    path = tmp_path / "bad.exr"
+    oiio_file(path, np.zeros((2, 2, 1), np.float32), "half")
+    path.write_bytes(path.read_bytes().replace(b"chlist\0", b"chl\xfe\xfet\0"))
+
+    with pytest.raises(FrameError, match=r"bad\.exr cannot be read .*\\xfe") as refused:
+        list_parts(path)
+
+    assert "\n" not in str(refused.value)
+
+
+def test_a_part_is_called_without_the_view_that_nuke_appends(tmp_path):
+    header = {"compression": OpenEXR.ZIPS_COMPRESSION, "type": OpenEXR.scanlineimage}
+    parts = [
+        OpenEXR.Part(header | {"name": f"{name}.{view}", "view": view}, {"A": plane(value)}, f"{name}.{view}")
+        for value, (name, view) in enumerate([("rgba", "left"), ("hero", "left"), ("hero", "right")])
+    ]
+    OpenEXR.File(parts).write(str(tmp_path / "stereo.exr"))
+
+    found = [part.channels for part in list_parts(tmp_path / "stereo.exr")]
+
+    assert found == [("A",), ("hero.A",), ("hero.right.A",)]

@@ -16,6 +16,7 @@ from support.command_line import Command
 from support.shots import TinyShot, write_deep_exr, write_image, write_shot
 from support.tiny import write_tiny_model
 
+from maggie_api.job import MatteJob
 from maggie_core.mattes import read_mattes
 
 Breaker = Callable[[TinyShot, Path, list[str]], None]
@@ -228,6 +229,34 @@ def test_a_bare_command_shows_its_help_line_by_line(command: Command, words: tup
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) > 5
     assert result.stderr.startswith("Usage: maggie-node")
+
+
+def test_names_that_a_stream_cannot_carry_are_escaped_and_read_back(kept_shot: TinyShot, tmp_path: Path):
+    plate = tmp_path / os.fsdecode(b"pl\xe4te.exr")
+    args = [sys.executable, "-m", "maggie_node", "matte", plate, "-o", tmp_path / "m.exr", "--print-job"]
+    args += ["--guidance", f"アナ={kept_shot.mask('ana')}"]
+
+    result = subprocess.run(args, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"})
+
+    assert result.returncode == 0, result.stderr
+    job = MatteJob.from_json(result.stdout.decode("cp1252"))
+    assert (job.guidance[0].name, job.plate) == ("アナ", str(plate))
+
+
+def test_a_plate_whose_name_is_no_utf8_is_matted(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    folder = tmp_path / os.fsdecode(b"sh\xf6t")
+    folder.mkdir()
+    for frame in (1001, 1002):
+        (folder / f"plate.{frame}.exr").write_bytes((kept_shot.folder / f"plate.{frame}.exr").read_bytes())
+    args = ("-o", folder / "m.####.exr", "--guidance", f"アナ={kept_shot.mask('ana')}", "--model", tiny_model)
+
+    result = command("matte", folder / "plate.####.exr", *args, "--json")
+
+    assert result.exit_code == 0, result.stderr
+    assert command("explain", folder / "m.1002.exr").exit_code == 0
+    assert "sh\\udcf6t" in result.stdout
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

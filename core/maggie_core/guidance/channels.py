@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from maggie_api.errors import GuidanceError
-from maggie_core.guidance.names import listing, near
+from maggie_core.guidance.names import alike, listing, near
 
 ALPHA = frozenset(("a", "alpha"))
 _RED, _GREEN, _BLUE = frozenset(("r", "red")), frozenset(("g", "green")), frozenset(("b", "blue"))
@@ -66,12 +66,12 @@ def named_channels(channels: Sequence[str], wanted: str) -> tuple[str, ...]:
     Raises:
         GuidanceError: there is no such channel, or several; near names are listed.
     """
-    full = [c for c in channels if c == wanted] or [c for c in channels if c.lower() == wanted.lower()]
+    full = [c for c in channels if c == wanted] or [c for c in channels if alike(c) == alike(wanted)]
     if full:
         return (full[0],)
     layers = by_layer(channels)
     for layer, members in layers.items():
-        if layer and layer.lower() == wanted.lower():
+        if layer and alike(layer) == alike(wanted):
             return tuple(members)
     short = [c for c in channels if _spelling(split(c)[1]) == _spelling(wanted)]
     unlayered = [c for c in short if not split(c)[0]]

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maggie_api.errors import GuidanceError
+from maggie_api.text import plain_text
 from maggie_core.guidance.channels import by_layer, find_rgba
+from maggie_core.guidance.names import alike
 
 _ENTRY = re.compile(r"cryptomatte/([^/]+)/(name|manifest|manif_file)$")
+
+
+MANIFEST_BYTES = 256 << 20
+"""Largest sidecar that is read. The largest scenes have some million objects of a hundred bytes each."""
+
+
+class ManifestError(GuidanceError):
+    """A manifest cannot be read. Objects can still be found by the hash of their names."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class CryptoLayer:
         """`{object name: uint32 id}`; empty when the file has none.
 
         Raises:
-            GuidanceError: the manifest, or its sidecar in `folder`, cannot be read.
+            ManifestError: the manifest, or its sidecar in `folder`, cannot be read.
         """
         text = self.manifest_json
         if not text and self.manifest_file:
@@ -48,24 +59,30 @@ class CryptoLayer:
         return _parse(text, self.name) if text else {}
 
     def _sidecar(self, folder: Path) -> str:
-        path = folder / str(self.manifest_file)
+        """The text of the sidecar: a regular file beside the picture, of bounded size."""
+        name = str(self.manifest_file)
+        path = folder / name
         try:
-            return path.read_text(encoding="utf-8")
+            if re.search(r"[/\\:\0]", name) or name in (".", ".."):
+                reason = "it has to lie beside the picture"
+            elif not stat.S_ISREG(path.stat().st_mode):
+                reason = "it is no regular file"
+            elif path.stat().st_size > MANIFEST_BYTES:
+                reason = f"it is larger than {MANIFEST_BYTES >> 20} MB"
+            else:
+                return path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise GuidanceError(
-                f"the manifest of Cryptomatte {self.name} should be in {path}, but {reason}: "
-                "put the sidecar beside the EXR files"
-            ) from error
+        raise ManifestError(f"the manifest of Cryptomatte {self.name} should be in {name}, but {reason}")
 
 
 def _parse(text: str, layer: str) -> dict[str, int]:
     try:
         entries = json.loads(text)
-        return {str(name): int(str(value), 16) & 0xFFFFFFFF for name, value in entries.items()}
-    except (ValueError, AttributeError) as error:
-        raise GuidanceError(
-            f"the manifest of Cryptomatte {layer} is not a JSON table of names and hex ids: render it again"
+        return {plain_text(str(name)): int(str(value), 16) & 0xFFFFFFFF for name, value in entries.items()}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ManifestError(
+            f"the manifest of Cryptomatte {layer} is not a JSON table of names and hex ids"
         ) from error
 
 
@@ -91,11 +108,14 @@ def crypto_layers(channels: Sequence[str], metadata: Mapping[str, Any]) -> dict[
 
 
 def _ranks(channels: Sequence[str], name: str) -> tuple[tuple[str, str], ...]:
-    pattern = re.compile(re.escape(name) + r"(\d+)$")
-    numbered = sorted((int(m[1]), layer) for layer in by_layer(channels) if (m := pattern.match(layer)))
+    exact = re.compile(re.escape(name) + r"(\d+)$")
+    loose = re.compile(re.escape(alike(name)) + r"(\d+)$")
+    layers = by_layer(channels)
+    numbered = sorted((int(m[1]), layer) for layer in layers if (m := exact.match(layer)))
+    numbered = numbered or sorted((int(m[1]), layer) for layer in layers if (m := loose.match(alike(layer))))
     pairs: list[tuple[str, str]] = []
     for _, layer in numbered:
-        rgba = find_rgba(by_layer(channels)[layer])
+        rgba = find_rgba(layers[layer])
         pairs += [(rgba[i], rgba[c]) for i, c in (("R", "G"), ("B", "A")) if i in rgba and c in rgba]
     return tuple(pairs)
 
@@ -113,5 +133,7 @@ def rank_layers(channels: Sequence[str], metadata: Mapping[str, Any]) -> tuple[s
     layers = by_layer(channels)
     names = crypto_layers(channels, metadata)
     return tuple(
-        layer for layer in layers if any(re.fullmatch(re.escape(name) + r"\d*", layer) for name in names)
+        layer
+        for layer in layers
+        if any(re.fullmatch(re.escape(alike(name)) + r"\d*", alike(layer)) for name in names)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 from maggie_api.errors import GuidanceError
 from maggie_api.layer_names import cryptomatte_id
 from maggie_core.guidance.crypto_ids import hex_of, ids_in
-from maggie_core.guidance.crypto_layers import CryptoLayer, crypto_layers
+from maggie_core.guidance.crypto_layers import CryptoLayer, ManifestError, crypto_layers
 from maggie_core.guidance.files import GuidanceFiles
-from maggie_core.guidance.names import listing, near
+from maggie_core.guidance.names import alike, found_among, listing, near
 from maggie_core.guidance.overlap import CLAIM
 from maggie_core.guidance.source import Mask, coverage_of
 
@@ -90,14 +91,18 @@ class CryptomatteSequence:
         return {name: self._id_of(name) for name in self._wanted}
 
     def _id_of(self, name: str) -> int:
-        if name in self._manifest:
-            return self._manifest[name]
+        known = found_among(name, self._manifest)
+        if known is not None:
+            return self._manifest[known]
         identity = int(name[3:], 16) if _is_hex_name(name) else cryptomatte_id(name)
         if identity in self._manifest.values():
             return identity
+        if not self._manifest or self.notes:
+            composed = cryptomatte_id(unicodedata.normalize("NFC", name))
+            for each in (identity, composed):
+                if each in self._visible:
+                    return each
         if not self._manifest:
-            if identity in self._visible:
-                return identity
             raise GuidanceError(
                 f"Cryptomatte {self._layer_name} has no manifest and no object with the id of {name!r}: "
                 "check the spelling, or render with a manifest"
@@ -110,14 +115,30 @@ class CryptomatteSequence:
     @cached_property
     def _manifest(self) -> dict[str, int]:
         """Union of the manifests over the shot."""
+        return self._read_manifests[0]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know: manifests that cannot be read."""
+        return self._read_manifests[1]
+
+    @cached_property
+    def _read_manifests(self) -> tuple[dict[str, int], tuple[str, ...]]:
         union: dict[str, int] = {}
+        notes: dict[str, None] = {}
         parsed: set[tuple[str | None, str | None]] = set()
         for frame, layer in self._files.learn(self._files.among(self._shot), self._layer_at):
             source = (layer.manifest_json, layer.manifest_file)
-            if source not in parsed:
-                parsed.add(source)
+            if source in parsed:
+                continue
+            parsed.add(source)
+            try:
                 union |= layer.manifest(self._files.path(frame).parent)
-        return union
+            except ManifestError as error:
+                notes[f"{error}: names are matched by their hash; render it again to have them by name"] = (
+                    None
+                )
+        return union, tuple(notes)
 
     @cached_property
     def _visible(self) -> set[int]:
@@ -164,8 +185,11 @@ class CryptomatteSequence:
     def _holds_all(self, layer: CryptoLayer, frame: int) -> bool:
         if self._wanted is None:
             return True
-        manifest = layer.manifest(self._files.path(frame).parent)
-        return all(name in manifest for name in self._wanted)
+        try:
+            manifest = layer.manifest(self._files.path(frame).parent)
+        except ManifestError:
+            return False
+        return all(found_among(name, manifest) for name in self._wanted)
 
     def _layer_at(self, frame: int) -> CryptoLayer:
         layers = crypto_layers(*self._files.header(frame))
@@ -186,8 +210,9 @@ class CryptomatteSequence:
 
 
 def _named(wanted: str, layers: dict[str, CryptoLayer]) -> str:
-    exact = [name for name in layers if name.lower() == wanted.lower()]
-    ends = [name for name in layers if name.lower().endswith("." + wanted.lower())]
+    exact = [name for name in layers if name == wanted]
+    exact = exact or [name for name in layers if alike(name) == alike(wanted)]
+    ends = [name for name in layers if alike(name).endswith(alike("." + wanted))]
     if len(exact or ends) != 1:
         raise GuidanceError(
             f"there is no Cryptomatte layer {wanted!r}: "

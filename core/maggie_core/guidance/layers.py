@@ -16,7 +16,7 @@ from maggie_api.layer_names import EXTRA_LAYERS, LAYER_PREFIX
 from maggie_core.guidance.channels import instance_channels
 from maggie_core.guidance.crypto_layers import rank_layers
 from maggie_core.guidance.files import GuidanceFiles
-from maggie_core.guidance.names import listing, near
+from maggie_core.guidance.names import found_among, listing, near
 from maggie_core.guidance.source import Mask, coverage_of
 
 INSTANCE_TABLE = "maggie/instances"
@@ -79,6 +79,8 @@ class LayerSequence:
         self._files = GuidanceFiles(pattern)
         self._wanted = None if instances is None else tuple(instances)
         self._shot = None if frames is None else frozenset(frames)
+        self._called: dict[str, str] = {}
+        """The wanted name of a layer that another program spells differently."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,21 +98,27 @@ class LayerSequence:
             )
         if self._wanted is None:
             return tuple(found)
-        for name in self._wanted:
-            if name not in found:
-                raise GuidanceError(
-                    f"no layer of {self._files.pattern} is called {name!r}: "
-                    f"it has {listing(near(name, found))}; name one of them"
-                )
+        self._called = {self._layer_of(name, found): name for name in self._wanted}
         return self._wanted
+
+    def _layer_of(self, name: str, layers: Iterable[str]) -> str:
+        found = found_among(name, layers)
+        if found is None:
+            raise GuidanceError(
+                f"no layer of {self._files.pattern} is called {name!r}: "
+                f"it has {listing(near(name, layers))}; name one of them"
+            )
+        return found
 
     @property
     def frames(self) -> tuple[int, ...] | None:
         return self._files.frames
 
     def read(self, frame: int) -> list[Mask]:
-        channels = layered_instances(*self._files.header(frame))
-        here = {name: channels[name] for name in self.names if name in channels}
+        names = self.names
+        found = layered_instances(*self._files.header(frame))
+        channels = {self._called.get(layer, layer): channel for layer, channel in found.items()}
+        here = {name: channels[name] for name in names if name in channels}
         if not here:
             return []
         image = self._files.read(frame, channels=tuple(here.values()))

@@ -13,9 +13,11 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import InputError, SettingsError
+from maggie_api.text import plain_text
 from maggie_core.image.window import Window
 from maggie_core.io.atomic import atomic_file, cannot_write, one_line, system_reason
-from maggie_core.io.image import PartInfo, list_parts, read_image
+from maggie_core.io.image import HeaderTuple, PartInfo, list_parts, read_image
+from maggie_core.io.library import reason_of, utf8_path
 
 __all__ = ["COMPRESSIONS", "Part", "PartInfo", "carried_metadata", "list_parts", "read_image", "write_exr"]
 
@@ -94,14 +96,15 @@ def _write(temporary: Path, path: Path, parts: Sequence[Part], specs: tuple[Any,
     output: Any = oiio.ImageOutput.create("exr")
     opened = False
     try:
-        opened = output.open(str(temporary), specs[0] if len(specs) == 1 else specs)
-        written = opened
-        for index, part in enumerate(parts):
-            if index and written:
-                written = output.open(str(temporary), specs[index], "AppendSubimage")
-            pixels = np.ascontiguousarray(part.pixels, dtype=np.float32)
-            written = written and output.write_image(pixels)
-        reason = output.geterror()
+        with utf8_path(temporary) as name:
+            opened = output.open(name, specs[0] if len(specs) == 1 else specs)
+            written = opened
+            for index, part in enumerate(parts):
+                if index and written:
+                    written = output.open(name, specs[index], "AppendSubimage")
+                pixels = np.ascontiguousarray(part.pixels, dtype=np.float32)
+                written = written and output.write_image(pixels)
+        reason = reason_of(output)
     finally:
         # Also after an interruption: the library holds the file open until it is closed.
         closed = output.close() if opened else True
@@ -162,20 +165,35 @@ def _set_attribute(spec: Any, name: str, value: Any) -> None:
         spec.attribute(name, oiio.TypeKeyCode, tuple(value))
     elif isinstance(value, bool):
         spec.attribute(name, int(value))
-    elif isinstance(value, str | int | float):
+    elif isinstance(value, str):
+        spec.attribute(name, plain_text(value))
+    elif isinstance(value, int | float):
         spec.attribute(name, value)
     elif isinstance(value, tuple) and value:
-        spec.attribute(name, _tuple_type(value), value)
+        kind = _tuple_type(value)
+        spec.attribute(name, oiio.TypeDesc(kind), value) if kind else spec.attribute(name, _listed(value))
     else:
         raise InputError(f"header attribute {name} is {type(value).__name__}: it must be text or numbers")
 
 
-def _tuple_type(value: tuple[Any, ...]) -> Any:
+_WRITTEN_AS = {"vector2i": "int[2]", "vector3i": "int[3]", "vector2i[2]": "box2i", "float2[2]": "box2"}
+"""Types that OpenImageIO reads by one name and writes by another only."""
+
+
+def _tuple_type(value: tuple[Any, ...]) -> str:
+    """The type a tuple is written as; empty where the format has none: EXR has no list of integers."""
+    count = len(value)
+    if isinstance(value, HeaderTuple) and not re.fullmatch(r"u?int\d*(\[\d+\])?", value.kind):
+        return _WRITTEN_AS.get(value.kind, value.kind)
     if all(isinstance(each, str) for each in value):
-        return oiio.TypeDesc(f"string[{len(value)}]")
+        return f"string[{count}]"
     if all(isinstance(each, int) for each in value):
-        return oiio.TypeDesc({2: "int2", 3: "int3"}.get(len(value), f"int[{len(value)}]"))
-    return oiio.TypeDesc({2: "float2", 3: "vector", 16: "matrix"}.get(len(value), f"float[{len(value)}]"))
+        return f"int[{count}]" if count in (2, 3) else ""
+    return {2: "float2", 3: "vector", 16: "matrix"}.get(count, f"float[{count}]")
+
+
+def _listed(value: tuple[Any, ...]) -> str:
+    return ", ".join(map(str, value))
 
 
 def _check_compression(temporary: Path, parts: Sequence[Part]) -> None:

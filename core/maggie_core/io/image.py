@@ -8,7 +8,7 @@ parts share takes it too.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import FrameError
+from maggie_api.text import plain_text
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window, reframe
+from maggie_core.io.library import reason_of, utf8_path
 
 MAIN_PARTS = frozenset({"", "rgba", "rgb", "main", "default"})
 """Part names (lower case) that mean the unnamed layer, as Nuke writes them."""
@@ -28,6 +30,18 @@ READ_ACROSS = 4
 
 STANDARD_NAMES = {"framesPerSecond": "FramesPerSecond"}
 """Attributes that files spell as OpenEXR does, and we as OpenImageIO does."""
+
+
+class HeaderTuple(tuple[Any, ...]):
+    """A header attribute of several values, which keeps its type: a rational is not just two integers."""
+
+    kind: str
+    """Type as OpenImageIO spells it: `rational`, `vector2i[2]` (a box of integers), `float[5]`, ..."""
+
+    def __new__(cls, values: Iterable[Any], *, kind: str) -> HeaderTuple:
+        made = super().__new__(cls, values)
+        made.kind = kind
+        return made
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,9 @@ class PartInfo:
     tiled: bool
     own_channels: tuple[str, ...] = ()
     """Names as the part itself spells them, in the order it stores them."""
+    orientation: int = 1
+    """How stored rows and columns lie in the image, as Exif counts it; 1 is upright. Windows are those of the
+    upright image."""
 
 
 def list_parts(path: str | Path) -> tuple[PartInfo, ...]:
@@ -117,9 +134,10 @@ def _open(path: Path) -> Any:
         raise FrameError(f"{path} does not exist: check the path and the frame number")
     keep_stored_colour = oiio.ImageSpec()
     keep_stored_colour.attribute("oiio:UnassociatedAlpha", 1)
-    image = oiio.ImageInput.open(str(path), keep_stored_colour)
+    with utf8_path(path) as name:
+        image = oiio.ImageInput.open(name, keep_stored_colour)
     if image is None:
-        raise _unreadable(path, oiio.geterror())
+        raise _unreadable(path, reason_of(oiio).replace(name, "the file"))
     return image
 
 
@@ -140,27 +158,39 @@ def _parts(image: Any, path: Path) -> tuple[PartInfo, ...]:
         specs.append(image.spec().copy())
         if image.format_name() != "openexr":
             break  # pages and thumbnails of other formats are other images
-    image.geterror()  # the question for the part after the last one leaves a message
+    reason_of(image)  # the question for the part after the last one leaves a message
     if not specs:
         raise _unreadable(path, "it holds no image")
     if any(spec.deep for spec in specs):
         raise FrameError(f"{path} holds deep data: flatten it (Nuke: DeepToImage) and pass the flat EXR")
-    few_bits = _few_bits(specs[0], image.format_name(), path)
+    kind = image.format_name()
+    few_bits = _few_bits(specs[0], kind, path)
     parts: list[PartInfo] = []
     taken: set[str] = set()
     for index, spec in enumerate(specs):
-        name = spec.get_string_attribute("oiio:subimagename") or spec.get_string_attribute("name")
-        names = _full_names(spec.channelnames, name if len(specs) > 1 else "", taken)
+        name = plain_text(spec.get_string_attribute("oiio:subimagename") or spec.get_string_attribute("name"))
+        layer = _without_view(name, spec, specs[0]) if len(specs) > 1 else ""
+        names = _full_names(spec.channelnames, layer, name, taken)
         taken.update(names)
-        parts.append(_part_info(index, name, names, spec, few_bits))
+        parts.append(_part_info(index, name, names, spec, few_bits, _orientation(spec, kind)))
     return tuple(parts)
 
 
-def _full_names(own: Sequence[str], part: str, taken: set[str]) -> tuple[str, ...]:
+def _without_view(part: str, spec: Any, first: Any) -> str:
+    """A part's name without the view that Nuke appends to it, where that is the file's first view."""
+    view = spec.get_string_attribute("view")
+    if not view or view != first.get_string_attribute("view"):
+        return part
+    return part.removesuffix(f".{view}")
+
+
+def _full_names(own: Sequence[str], layer: str, part: str, taken: set[str]) -> tuple[str, ...]:
     names = []
-    for channel in own:
+    for channel in map(plain_text, own):
         name = channel
-        if part and ("." not in channel and part.lower() not in MAIN_PARTS or channel in taken):
+        if layer and "." not in channel and layer.lower() not in MAIN_PARTS:
+            name = f"{layer}.{channel}"
+        if layer and name in taken:
             name = f"{part}.{channel}"
         names.append(name)
     return tuple(names)
@@ -181,11 +211,19 @@ def _few_bits(spec: Any, kind: str, path: Path) -> int | None:
     return bits if 0 < bits < 8 else None
 
 
-def _part_info(index: int, name: str, names: tuple[str, ...], spec: Any, few_bits: int | None) -> PartInfo:
+def _part_info(
+    index: int, name: str, names: tuple[str, ...], spec: Any, few_bits: int | None, orientation: int
+) -> PartInfo:
     data = Window(spec.x, spec.y, spec.width, spec.height)
     display = data
     if spec.full_width > 0 and spec.full_height > 0:
         display = Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+    pixel_aspect = _pixel_aspect(spec)
+    if orientation in _ON_ITS_SIDE:
+        data, display = (
+            Window(window.y, window.x, window.height, window.width) for window in (data, display)
+        )
+        pixel_aspect = 1 / pixel_aspect
     types = tuple(str(each) for each in spec.channelformats) or (str(spec.format),) * spec.nchannels
     return PartInfo(
         index=index,
@@ -194,23 +232,63 @@ def _part_info(index: int, name: str, names: tuple[str, ...], spec: Any, few_bit
         types=types,
         data=data,
         display=display,
-        pixel_aspect=_pixel_aspect(spec),
+        pixel_aspect=pixel_aspect,
         compression=spec.get_string_attribute("compression"),
         metadata={
-            STANDARD_NAMES.get(str(each.name), str(each.name)): each.value
+            STANDARD_NAMES.get(str(each.name), plain_text(str(each.name))): _header_value(each)
             for each in spec.extra_attribs
             if _is_plain(each.value)
         },
         code_max=2.0**few_bits - 1 if few_bits else {"uint8": 255.0, "uint16": 65535.0}.get(str(spec.format)),
         tiled=spec.tile_width > 0,
         own_channels=tuple(spec.channelnames),
+        orientation=orientation,
     )
+
+
+_TURNED = ("jpeg", "tiff", "png", "webp")
+"""Formats of cameras and phones, whose files say how they were held. Headers of DPX are often rubbish."""
+_ON_ITS_SIDE = range(5, 9)
+"""Orientations that swap width and height."""
+
+
+def _orientation(spec: Any, kind: str) -> int:
+    said = spec.get_int_attribute("Orientation", 1) if kind in _TURNED else 1
+    return said if 1 <= said <= 8 else 1
+
+
+def _upright(block: np.ndarray, orientation: int) -> np.ndarray:
+    """(H, W, C) pixels as they are to be seen, contiguous.
+
+    Source: Exif 2.32, table 8, tag 0x0112.
+    """
+    if orientation == 1:
+        return block
+    if orientation in _ON_ITS_SIDE:
+        block = block.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        block = block[::-1]
+    if orientation in (2, 3, 6, 7):
+        block = block[:, ::-1]
+    return np.ascontiguousarray(block)
 
 
 def _pixel_aspect(spec: Any) -> float:
     aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
     # DPX and TIFF headers are often filled with rubbish here; no lens squeezes ten times.
     return aspect if math.isfinite(aspect) and 0.1 <= aspect <= 10 else 1.0
+
+
+def _header_value(attribute: Any) -> Any:
+    """The value of a header attribute; its text as UTF-8 can hold it."""
+    value = attribute.value
+    if isinstance(value, tuple):
+        return HeaderTuple(map(_as_text, value), kind=str(attribute.type))
+    return _as_text(value)
+
+
+def _as_text(value: Any) -> Any:
+    return plain_text(value) if isinstance(value, str) else value
 
 
 def _is_plain(value: Any) -> bool:
@@ -255,8 +333,11 @@ def _read_planes(
             kind = stored if stored in ("uint32", "int32", "uint", "int") else "float"
             block = image.read_image(part.index, 0, run[0], run[-1] + 1, kind)
             if block is None:
-                raise _unreadable(path, image.geterror())
-            block = block.reshape(part.data.height, part.data.width, -1)
+                raise _unreadable(path, reason_of(image))
+            height, width = part.data.height, part.data.width
+            if part.orientation in _ON_ITS_SIDE:
+                height, width = width, height
+            block = _upright(block.reshape(height, width, -1), part.orientation)
             for place in run:
                 planes[part.channels[place]] = (part, block[:, :, place - run[0]])
     return planes

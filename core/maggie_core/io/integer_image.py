@@ -10,6 +10,7 @@ import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import InputError, SettingsError
 from maggie_core.io.atomic import atomic_file, cannot_write, one_line, system_reason
+from maggie_core.io.library import reason_of, utf8_path
 
 _SUFFIXES = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".dpx": "dpx"}
 """No JPEG: on a full disk its library ends the whole process."""
@@ -42,10 +43,11 @@ def write_integer_image(path: str | Path, pixels: np.ndarray, *, bits: int = 8) 
     spec.attribute("oiio:UnassociatedAlpha", 1)
     with atomic_file(path) as temporary:
         output: Any = oiio.ImageOutput.create(kind)
-        written = output.open(str(temporary), spec)
-        written = written and output.write_image(codes)
-        reason = output.geterror()
-        written = output.close() and written
+        with utf8_path(temporary) as name:
+            written = output.open(name, spec)
+            written = written and output.write_image(codes)
+            reason = reason_of(output)
+            written = output.close() and written
         # The PNG writer calls a full disk a success: only reading tells.
         if not (written and _is_readable(temporary)):
             raise cannot_write(path, system_reason(temporary, codes.nbytes) or one_line(reason, temporary))
@@ -53,12 +55,13 @@ def write_integer_image(path: str | Path, pixels: np.ndarray, *, bits: int = 8) 
 
 
 def _is_readable(path: Path) -> bool:
-    image: Any = oiio.ImageInput.open(str(path))
+    with utf8_path(path) as name:
+        image: Any = oiio.ImageInput.open(name)
     if image is None:
-        oiio.geterror()
+        reason_of(oiio)
         return False
     whole = image.read_image(0, 0, 0, -1, "uint8") is not None
-    image.geterror()
+    reason_of(image)
     image.close()
     return whole
 

@@ -9,8 +9,10 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import FrameError
+from maggie_api.text import plain_text
 from maggie_core.io.atomic import atomic_file, cannot_write, one_line
 from maggie_core.io.image import list_parts
+from maggie_core.io.library import reason_of, utf8_path
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
 
@@ -40,7 +42,7 @@ def write_picture(
     if count == 1:
         spec.channelnames = ("Y",)
     spec.attribute("oiio:ColorSpace", "Raw" if count == 1 else "sRGB")
-    spec.attribute("ImageDescription", comment)
+    spec.attribute("ImageDescription", plain_text(comment))
     spec.attribute("PixelAspectRatio", float(pixel_aspect))
     is_tiff = path.suffix.lower() != ".png"
     if not (premultiplied and is_tiff):  # else the library divides or multiplies by alpha
@@ -49,12 +51,13 @@ def write_picture(
     codes = np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(65535)).astype(np.uint16)
     with atomic_file(path) as temporary:
         output: Any = oiio.ImageOutput.create("tiff" if is_tiff else "png")
-        written = output.open(str(temporary), spec)
-        try:
-            written = written and output.write_image(np.ascontiguousarray(codes))
-            reason = output.geterror()
-        finally:
-            closed = output.close()
+        with utf8_path(temporary) as name:
+            written = output.open(name, spec)
+            try:
+                written = written and output.write_image(np.ascontiguousarray(codes))
+                reason = reason_of(output)
+            finally:
+                closed = output.close()
         if not (written and closed):
             raise cannot_write(path, one_line(reason, temporary))
     return path

@@ -1,0 +1,52 @@
+"""Text from files and file names that are not UTF-8, and output that any stream can carry.
+
+Python holds a byte that is no UTF-8 as half of a surrogate pair (U+DC80 to U+DCFF), which neither files nor
+streams take.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import Any, Union
+
+ESCAPING = "maggie-escaping"
+"""Error handler of a text stream: what its encoding lacks is written as `\\uXXXX`, which JSON reads back."""
+_ESCAPED_BYTES = range(0xDC80, 0xDD00)
+_SURROGATES = range(0xD800, 0xE000)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text can be written as UTF-8."""
+    return not any(ord(letter) in _SURROGATES for letter in text)
+
+
+def plain_text(text: str) -> str:
+    """`text` as UTF-8 can hold it: bytes that are no UTF-8 are read as Latin-1, most likely what they are."""
+    if is_plain(text):
+        return text
+    return "".join(_plain(letter) for letter in text)
+
+
+def _plain(letter: str) -> str:
+    code = ord(letter)
+    if code in _ESCAPED_BYTES:
+        return chr(code - 0xDC00)
+    return "\ufffd" if code in _SURROGATES else letter
+
+
+def escaping(*streams: Any) -> None:
+    """Let text streams write `\\uXXXX` for letters that their encoding lacks."""
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=ESCAPING)
+
+
+def _escape(error: UnicodeError) -> tuple[Union[str, bytes], int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    pairs = (units[i] << 8 | units[i + 1] for i in range(0, len(units), 2))
+    return "".join(f"\\u{pair:04x}" for pair in pairs), error.end
+
+
+codecs.register_error(ESCAPING, _escape)
