@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maggie_api import job as jobs
@@ -29,6 +29,7 @@ from maggie_core.guidance import (
 )
 from maggie_core.guidance.holds import HoldKind
 from maggie_core.guidance.instances import Instance
+from maggie_core.guidance.offset import OffsetSource
 from maggie_core.io.atomic import cannot_write
 from maggie_core.io.frames import (
     FrameSource,
@@ -170,6 +171,9 @@ def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pi
 
 def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
     """Open one guidance of a job. Its instances are searched for in the frames of the shot."""
+    if source.offset:
+        files = tuple(frame + source.offset for frame in shot_frames)
+        return OffsetSource(guidance_source(replace(source, offset=0), files), source.offset)
     if isinstance(source, jobs.MaskGuidance):
         return MaskSequence(source.name, source.sequence, channel=source.channel)
     if isinstance(source, jobs.LayersGuidance):

@@ -1,4 +1,4 @@
-"""Whether the network's threads wait awake or asleep: awake on an idle machine, asleep on a busy one."""
+"""How many threads compute, and whether they wait awake or asleep: asleep on a busy machine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,28 @@ import os
 import time
 from pathlib import Path
 
+from maggie_core.runtime.processes import usable_cpus
+
 _SECONDS = 0.03
 """Time over which the machine is observed; the command starts that much later."""
 _SAMPLES = 4
 """Observations in that time: the fewest running threads count, so that a short peak does not."""
+
+
+_COUNTS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENIMAGEIO_THREADS")
+"""Variables that libraries take their number of threads from, once, when they are loaded."""
+
+
+def limit_threads() -> None:
+    """Let libraries start as many threads as the process may keep busy, where they would start more.
+
+    Libraries count the machine's processors. In a container with a share of two of 64, or under an affinity
+    mask, 64 threads wait for each other: a frame took five times as long. Variables that are set stay.
+    """
+    usable = usable_cpus()
+    if usable < (os.cpu_count() or 1):
+        for name in _COUNTS:
+            os.environ.setdefault(name, str(usable))
 
 
 def settle_waiting() -> None:
@@ -26,8 +44,9 @@ def settle_waiting() -> None:
 
 def _crowded() -> bool:
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    wanted = int(threads) if threads.isdigit() else os.cpu_count() or 1
-    return wanted > 1 and _others() + wanted > (os.cpu_count() or 1)
+    usable = usable_cpus()
+    wanted = int(threads) if threads.isdigit() else usable
+    return wanted > 1 and _others() + wanted > usable
 
 
 def _others() -> int:

@@ -44,6 +44,7 @@ from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
 from maggie_core.mattes.provenance import left_out, remove_mattes, stood_in, stored_files
 from maggie_core.model import MatteModel, licence_of, load_model
+from maggie_core.runtime.jit import has_cache
 from maggie_core.runtime.precision_speed import cpu_speed
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
@@ -114,8 +115,6 @@ def run(
     # automatic exposure is measured on: a started job reads plates frame by frame alone.
     _read_one(matter, shot.frames)
     _ = matter.view.exposure_ev
-    if matter.view.assumption:
-        emit(Warning("assumed-colour", matter.view.assumption))
     for warning in (*shot.warnings, *_unmeasured(job, shot, matter), *_slow_precision(job, model)):
         emit(warning)
     return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()
@@ -257,6 +256,7 @@ class _Run:
         self._warn_of_repairs()
         self._warn_of_damage()
         self._warn_of_the_cache()
+        self._warn_of_compiling()
         finished = Finished(
             self._done,
             self._skipped,
@@ -520,6 +520,16 @@ class _Run:
                 Warning("cache-not-kept", f"the cache {trouble}: frames are right, the next run starts anew")
             )
 
+    def _warn_of_compiling(self) -> None:
+        if not has_cache():
+            self._emit(
+                Warning(
+                    "no-compile-cache",
+                    "neither the installation nor the home folder can keep compiled loops: every job "
+                    "compiles them again, which takes seconds; set NUMBA_CACHE_DIR to a writable folder",
+                )
+            )
+
     def _path(self, frame: int) -> Path:
         return expand_output(self._job.mattes, frame, single=len(self._shot.frames) == 1)
 
@@ -626,4 +636,5 @@ def _started(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatte
         licence=model.info.licence,
         colorspace=matter.view.colorspace,
         ocio=matter.view.config_id,
+        assumption=matter.view.assumption,
     )

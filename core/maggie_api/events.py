@@ -75,6 +75,8 @@ class Started:
     """OCIO colour space the plate is read in."""
     ocio: str
     """OCIO configuration in effect."""
+    assumption: str = ""
+    """Why `colorspace` is only assumed, in a sentence for the user; empty where it is known."""
     event: Literal["started"] = "started"
 
 

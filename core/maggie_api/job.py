@@ -41,6 +41,8 @@ class MaskGuidance:
     sequence: str
     channel: Optional[str] = None
     """Channel that holds the mask; None = alpha, or the only channel, or the luminance."""
+    offset: int = 0
+    """Number of a mask's file less the plate's frame: -1000 where 1001 belongs to the mask 1."""
     kind: Literal["mask"] = "mask"
 
 
@@ -51,6 +53,8 @@ class LayersGuidance:
     sequence: str
     instances: tuple[str, ...] = ()
     """Names of the layers to take; empty = every layer that could be a mask."""
+    offset: int = 0
+    """Number of a mask's file less the plate's frame: -1000 where 1001 belongs to the mask 1."""
     kind: Literal["layers"] = "layers"
 
 
@@ -69,6 +73,8 @@ class IdMapGuidance:
     sequence: str
     names: tuple[IdName, ...] = ()
     """The values to take, with names; empty = every value found, as `id_<n>`."""
+    offset: int = 0
+    """Number of a mask's file less the plate's frame: -1000 where 1001 belongs to the mask 1."""
     kind: Literal["id_map"] = "id_map"
 
 
@@ -81,6 +87,8 @@ class CryptomatteGuidance:
     """The Cryptomatte's own name, e.g. `CryptoObject`; None = the only one in the file."""
     instances: tuple[str, ...] = ()
     """Names of the manifest; empty = every object in the images."""
+    offset: int = 0
+    """Number of a mask's file less the plate's frame: -1000 where 1001 belongs to the mask 1."""
     kind: Literal["cryptomatte"] = "cryptomatte"
 
 

@@ -13,6 +13,7 @@ import click
 
 from maggie_api.errors import BAD_INPUT, CANCELLED, DEFECT, Cancelled
 from maggie_api.text import escaping
+from maggie_node.openmp import limit_threads
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +38,7 @@ class Commands(click.Group):
         **extra: Any,
     ) -> NoReturn:
         escaping(sys.stdout, sys.stderr)
+        limit_threads()  # before any library is loaded
         debug: list[bool] = []
         extra["obj"] = debug
         try:

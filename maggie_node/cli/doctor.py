@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from maggie_core.runtime.processes import usable_cpus
 from maggie_node import __version__
 from maggie_node.cli.commands import debug_option
 
@@ -29,7 +30,8 @@ def doctor(*, as_json: bool) -> int:
     report: dict[str, Any] = {
         "maggie-node": __version__,
         "python": f"{platform.python_version()} at {sys.executable}",
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}, "
+        f"{os.cpu_count()} cores, {usable_cpus()} to be used",
         "packages": {name: _version(name) for name in PACKAGES},
         "optional packages": {name: _version(name) for name in OPTIONAL},
     }

@@ -64,6 +64,7 @@ class GuidedCommand(click.Command):
 
     The order matters twice. It decides which instance owns a pixel that several masks claim. And `--instance`
     chooses from the Cryptomatte, layers or id map before it, or from the first one when none came before.
+    `--guidance-offset` belongs to the guidance before it, or to all that have none of their own.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -71,7 +72,7 @@ class GuidedCommand(click.Command):
         rest = super().parse_args(ctx, args)
         options, _, order = self.make_parser(ctx).parse_args(typed)
         ctx.params["guidance"] = _in_order(options, [parameter.name or "" for parameter in order])
-        for name in ("mask", "layers", "id_map", "cryptomatte", "instance"):
+        for name in ("mask", "layers", "id_map", "cryptomatte", "instance", "offset"):
             ctx.params.pop(name, None)
         return rest
 
@@ -85,10 +86,12 @@ _PARSE: dict[str, Callable[[str], Guidance]] = {
 
 
 def _in_order(options: dict[str, Any], order: list[str]) -> tuple[Guidance, ...]:
-    values = {name: iter(options[name]) for name in order if name in (*_PARSE, "instance")}
+    values = {name: iter(options[name]) for name in order if name in (*_PARSE, "instance", "offset")}
     sources: list[Guidance] = []
     waiting: list[str] = []
     chooser: int | None = None
+    offset_of_all = 0
+    offsets: dict[int, int] = {}
     for name in order:
         if name in _PARSE:
             sources.append(_PARSE[name](next(values[name])))
@@ -96,6 +99,10 @@ def _in_order(options: dict[str, Any], order: list[str]) -> tuple[Guidance, ...]
                 chooser = len(sources) - 1
         elif name == "instance":
             waiting.append(next(values[name]))
+        elif name == "offset" and sources:
+            offsets[len(sources) - 1] = next(values[name])
+        elif name == "offset":
+            offset_of_all = next(values[name])
         if waiting and chooser is not None:
             sources[chooser] = _choosing(sources[chooser], waiting)
             waiting = []
@@ -103,7 +110,10 @@ def _in_order(options: dict[str, Any], order: list[str]) -> tuple[Guidance, ...]
         raise click.UsageError(
             "--instance chooses from --cryptomatte, --guidance-layers or --id-map: give one"
         )
-    return tuple(sources)
+    return tuple(
+        dataclasses.replace(source, offset=int(offsets.get(i, offset_of_all)))
+        for i, source in enumerate(sources)
+    )
 
 
 def _choosing(source: Guidance, names: list[str]) -> Guidance:
@@ -157,6 +167,15 @@ def guidance_options(command: Any) -> Any:
                 metavar="NAME",
                 multiple=True,
                 help="Choose from the Cryptomatte or layers before it; ID=NAME for an id map. Repeatable.",
+            ),
+            click.option(
+                "--guidance-offset",
+                "offset",
+                metavar="N",
+                type=int,
+                multiple=True,
+                help="Number of a mask's file less the plate's frame, for the guidance before it; before all "
+                "guidance, for each. Repeatable.",
             ),
         )
     ):

@@ -155,6 +155,8 @@ class Narrator:
             f"model {event.model} at {event.working_size} on {event.device}, {event.precision}; "
             f"plate is {event.colorspace}"
         )
+        if event.assumption:
+            self._line(event.assumption)
         for name in ("device", "precision", "detail"):
             asked, got = getattr(event.asked, name), getattr(event.effective, name)
             if asked not in ("auto", got):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -97,3 +99,34 @@ def test_a_folder_is_never_replaced_by_a_file(tmp_path):
 def test_a_file_nobody_wrote_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="No such file"), atomic_file(tmp_path / "a.bin"):
         pass
+
+
+LEAVE_ONE = """
+import os, signal, sys
+from maggie_core.io.atomic import atomic_file
+
+with atomic_file(sys.argv[1]) as temporary:
+    temporary.write_bytes(b"half")
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    print(flush=True)
+    input()
+"""
+
+
+def test_what_a_killed_process_leaves_is_removed_by_the_next_one(tmp_path):
+    def start(how: str) -> subprocess.Popen:
+        command = [sys.executable, "-c", LEAVE_ONE, str(tmp_path / f"{how}.exr"), how]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    start("killed").communicate()
+    alive = start("alive")
+    assert alive.stdout is not None and alive.stdout.readline()
+    assert len(list(tmp_path.glob(".maggie-*"))) == 1  # the second has removed what the first one left
+
+    with atomic_file(tmp_path / "mine.exr") as temporary:
+        temporary.write_bytes(b"whole")
+
+    assert len(list(tmp_path.glob(".maggie-*"))) == 1  # of the second, which still writes
+    alive.communicate(b"\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alive.exr", "mine.exr"]

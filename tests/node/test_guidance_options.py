@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import Result
 from support.command_line import Command
+from support.shots import TinyShot
 
 from maggie_api.job import CryptomatteGuidance, MaskGuidance
+from maggie_core.io.image import read_image
 from maggie_node.cli.guidance import parse_cryptomatte, parse_mask
 
 
@@ -129,3 +134,36 @@ def test_every_option_is_a_field_of_the_job(
     )
 
     assert json.loads(result.stdout)[field] == value
+
+
+def test_an_offset_belongs_to_the_guidance_before_it_or_to_all(command: Command):
+    def offsets(*options: str) -> list[int]:
+        return [source["offset"] for source in guidance_of(command, *options)]
+
+    a, b = ("--guidance", "a=a.####.png"), ("--id-map", "b.####.png")
+    assert offsets(*a, *b) == [0, 0]
+    assert offsets(*a, "--guidance-offset", "-1000", *b) == [-1000, 0]
+    assert offsets("--guidance-offset", "5", *a, *b, "--guidance-offset", "7") == [5, 7]
+
+
+def test_masks_that_are_numbered_otherwise_give_the_same_mattes(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    for frame in kept_shot.frames:
+        source = kept_shot.folder / f"ana.{frame}.png"
+        (tmp_path / f"ana.{frame - 1000:04d}.png").write_bytes(source.read_bytes())
+    end = ("--model", tiny_model, "--frames", "1001-1002")
+
+    def matte(name: str, *guidance: object) -> Result:
+        return command("matte", kept_shot.plate, "-o", tmp_path / f"{name}.####.exr", *guidance, *end)
+
+    guidance = ("--guidance", f"ana={tmp_path / 'ana.####.png'}")
+    refused = matte("none", *guidance)
+    assert refused.exit_code == 2
+    assert "has the frames 1-5 and the plate 1001-1002" in refused.stderr
+    assert "give --guidance-offset -1000 after it" in refused.stderr
+
+    assert matte("moved", *guidance, "--guidance-offset", "-1000").exit_code == 0
+    assert matte("same", "--guidance", f"ana={kept_shot.mask('ana')}").exit_code == 0
+    moved, same = (read_image(tmp_path / f"{name}.1002.exr").pixels for name in ("moved", "same"))
+    assert np.array_equal(moved, same)

@@ -107,6 +107,7 @@ def test_events_are_lines_of_json_that_begin_end_and_name_every_frame_once(
 
     started, *frames, finished = events_of(result.stdout)
     assert isinstance(started, Started)
+    assert started.assumption.startswith("the plate does not name its colour space and is taken for Linear")
     assert started.frames == (1002, 1003, 1004)
     assert [(i.name, i.channel) for i in started.instances] == [
         ("ana", "maggie_ana.alpha"),

@@ -122,6 +122,13 @@ def _has(source: GuidanceSource, frame: int) -> bool:
 
 
 def _absence(source: GuidanceSource, frames: Sequence[int]) -> GuidanceError:
+    stored = source.frames or ()
+    if stored and not set(stored) & set(range(frames[0], frames[-1] + 1)):
+        return GuidanceError(
+            f"the guidance of {listing(source.names)} has the frames {compact_frames(stored)} and the plate "
+            f"{compact_frames(frames)}: where they are the same pictures, give --guidance-offset "
+            f"{stored[0] - frames[0]} after it"
+        )
     return GuidanceError(
         f"the guidance of {listing(source.names)} has no file for frame {compact_frames(frames)}: "
         "render the masks for it, shorten --frames, or choose --guidance-missing hold or empty"

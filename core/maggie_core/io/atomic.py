@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from maggie_api.errors import OutputError
+from maggie_core.runtime.processes import is_running
 
 
 @contextmanager
@@ -25,10 +31,11 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # Short and independent of the target's name, which may already be as long as the file system allows.
-    temporary = path.parent / f".maggie-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    temporary = path.parent / f".maggie-{_machine()}-{os.getpid()}-{secrets.token_hex(6)}.tmp"
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path.parent)
             if path.is_dir():
                 raise OutputError(f"cannot write {path}: a folder of that name is there")
             yield temporary
@@ -40,6 +47,41 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+_LEFT = re.compile(r"\.maggie-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{12}\.tmp")
+_SWEEP_EVERY_S = 60.0
+"""Seconds between two looks into one folder for what killed processes have left."""
+_STRANGE_S = 86_400.0
+"""Age at which the unfinished file of another machine, or of a process whose number is in use again, goes."""
+_swept: dict[Path, float] = {}
+
+
+def _sweep(folder: Path) -> None:
+    """Remove unfinished files of processes that are gone: killed ones leave theirs."""
+    now = time.monotonic()
+    if now - _swept.get(folder, -_SWEEP_EVERY_S) < _SWEEP_EVERY_S:
+        return
+    _swept[folder] = now
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _LEFT.fullmatch(entry.name)
+            if found is None:
+                continue
+            with suppress(OSError):
+                gone = found[1] == _machine() and not is_running(int(found[2]))
+                if gone or time.time() - entry.stat().st_mtime > _STRANGE_S:
+                    os.unlink(entry.path)
+
+
+@cache
+def _machine() -> str:
+    """8 hex digits of the machine and, in a container, of its numbering of processes."""
+    try:
+        numbering = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        numbering = ""
+    return hashlib.blake2b(f"{platform.node()} {numbering}".encode(), digest_size=4).hexdigest()
 
 
 def cannot_write(path: Path, reason: str) -> OutputError:

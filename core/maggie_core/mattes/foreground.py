@@ -46,7 +46,11 @@ def _estimate(plate: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     if plate.shape[:2] == (1, 1):  # nothing beside it to learn from
         return plate
     # Imported here: it brings a compiler along, which takes seconds that only --foreground should pay.
-    from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
+    from maggie_core.runtime.jit import import_compiled
+
+    estimate_foreground_ml = import_compiled(
+        "pymatting.foreground.estimate_foreground_ml"
+    ).estimate_foreground_ml
 
     # The estimator clips colours to [0, 1]. Mixing is linear and its smoothness term scales with the
     # image, so it may work on the plate mapped into that range and the answer is mapped back.
