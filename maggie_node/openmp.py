@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from maggie_core.runtime.processes import usable_cpus
+from maggie_node.processors import usable_cpus
 
 _SECONDS = 0.03
 """Time over which the machine is observed; the command starts that much later."""

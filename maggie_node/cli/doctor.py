@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from maggie_core.runtime.processes import usable_cpus
 from maggie_node import __version__
 from maggie_node.cli.commands import debug_option
+from maggie_node.processors import usable_cpus
 
 PACKAGES = ("torch", "numpy", "OpenImageIO", "opencolorio", "av", "safetensors", "huggingface_hub")
 OPTIONAL = ("spconv-cu120", "spconv-cu126", "PySide6-Essentials")

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from maggie_core.runtime.processes import is_running, usable_cpus
+from maggie_core.runtime.processes import is_running
 from maggie_node import openmp
+from maggie_node.processors import usable_cpus
 
 ALONE = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-COUNT = "from maggie_core.runtime.processes import usable_cpus; print(usable_cpus())"
+COUNT = "from maggie_node.processors import usable_cpus; print(usable_cpus())"
 
 
 def write(path: Path, text: str) -> None:
