@@ -11,7 +11,7 @@ from support.workers import child, job_of
 
 from maggie_api.client import rpc
 from maggie_api.errors import PathError
-from maggie_api.job import MaskGuidance, MatteJob, Pin
+from maggie_api.job import SEQUENCES, Hold, MaskGuidance, MatteJob, Pin
 from maggie_api.serialization import to_data
 from maggie_node.worker.allowed_paths import check_paths, real_roots
 
@@ -68,15 +68,19 @@ def test_pins_have_to_be_inside(show: Path):
 
     assert 'field "pins[0].sequence"' in refusal(dataclasses.replace(job_in(show), pins=(pin,)), show)
 
+    for kind in ("core", "garbage"):
+        held = dataclasses.replace(job_in(show), **{kind: (Hold(pin.sequence, "ana"),)})
+        assert f'field "{kind}[0].sequence"' in refusal(held, show)
+
 
 def test_no_other_field_of_a_job_is_a_path():
     """A new field that names a file has to be added to `allowed_paths.py` and to this test."""
     types = {field.name: str(field.type) for field in dataclasses.fields(MatteJob)}
-    paths = {"plate", "output", "cache", "model", "ocio"}
+    paths = {"plate", "output", "preview", "cache", "model", "ocio"}
     others = {"frames", "shot_frames", "plate_layer", "device", "colorspace", "compression"}
 
     assert {name for name, kind in types.items() if "str" in kind} == paths | others
-    assert {name for name, kind in types.items() if "tuple" in kind} == {"guidance", "pins"}
+    assert {name for name, kind in types.items() if "tuple" in kind} == {*SEQUENCES, "per_person", "pictures"}
 
 
 @pytest.mark.parametrize(
