@@ -256,4 +256,4 @@ def test_who_is_enlarged_is_told_by_events_header_progress_and_explain(
     text = enlarged_text(done.enlarged)
     assert f"from frame 1002 on the network sees enlarged: {text}" in scaled.stderr
     assert "ana x" in command("explain", tmp_path / "m.1001.exr").stdout
-    assert "enlarged" not in off.stderr
+    assert "sees enlarged" not in off.stderr
