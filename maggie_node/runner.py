@@ -355,7 +355,12 @@ class _Run:
             self._fail(self._left, error)
         except (MemoryError, torch.OutOfMemoryError):
             size = "x".join(str(side) for side in self._matter.geometry.working_size)
-            error = SettingsError(f"no memory left at {size}: lower --working-px or take --device cpu")
+            region = self._matter.geometry.region
+            plate_gb = region.width * region.height * 12 / 1e9  # three floats of 32 bits for each pixel
+            todo = "lower --working-px or take --device cpu"
+            if plate_gb > 1:
+                todo = f"one frame of the plate takes {plate_gb:.1f} GB, and several are held: add memory"
+            error = SettingsError(f"no memory left at {size}: {todo}")
             self._fail(self._left, error)
 
     def _compute(self, waiting: tuple[int, ...], pool: Executor) -> None:

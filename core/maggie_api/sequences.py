@@ -18,7 +18,10 @@ from typing import Optional, Union
 from .errors import FrameError, SettingsError
 
 MOVIE_SUFFIXES = frozenset(
-    {".mov", ".mp4", ".m4v", ".mkv", ".avi", ".mxf", ".webm", ".mpg", ".mpeg", ".mts", ".ts"}
+    (
+        *(".mov", ".mp4", ".m4v", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mxf", ".wmv", ".asf", ".flv"),
+        *(".mpg", ".mpeg", ".m2v", ".mts", ".m2ts", ".ts", ".ogv", ".y4m"),
+    )
 )
 """Endings of files that hold a movie, lower case."""
 MAX_FRAMES = 1_000_000

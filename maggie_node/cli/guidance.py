@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable
 from pathlib import PurePath
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 
+from maggie_api.errors import SettingsError
 from maggie_api.job import (
     CryptomatteGuidance,
     Guidance,
@@ -19,6 +21,7 @@ from maggie_api.job import (
     MaskGuidance,
     Pin,
 )
+from maggie_api.sequences import parse_pattern
 from maggie_api.text import plain_text
 
 # A colon splits only behind a file extension, so `C:/masks/ana.####.exr` stays one path.
@@ -39,13 +42,24 @@ def parse_pin(ctx: click.Context, param: click.Parameter, specs: tuple[str, ...]
 def parse_mask(spec: str) -> MaskGuidance:
     """`NAME=SEQUENCE[:CHANNEL]`; without `NAME=` the instance is called after the file."""
     name, equals, rest = spec.partition("=")
-    if not equals or "/" in name or "\\" in name:
+    is_path = ("/" in name or "\\" in name) and (_is_there(spec) or not _is_there(rest))
+    if not equals or is_path:
         name, rest = "", spec
     sequence, channel = split_part(rest)
     name = name.strip() or PurePath(sequence.replace("\\", "/")).name.split(".")[0].rstrip("_-#")
     if not name or not sequence:
         raise click.BadParameter(f"{spec!r} is not NAME=SEQUENCE[:CHANNEL]", param_hint="'--guidance'")
     return MaskGuidance(plain_text(name), sequence, channel)
+
+
+def _is_there(text: str) -> bool:
+    """Whether a sequence, with or without a channel, has files."""
+    sequence, _ = split_part(text)
+    try:
+        pattern = None if os.path.isfile(sequence) else parse_pattern(sequence)
+        return bool(pattern.on_disk()) if pattern else os.path.isfile(sequence)
+    except (SettingsError, OSError):
+        return False
 
 
 def parse_cryptomatte(spec: str) -> CryptomatteGuidance:

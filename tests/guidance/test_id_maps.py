@@ -66,10 +66,17 @@ def test_only_the_shots_frames_say_who_is_in_it(tmp_path):
 def test_names_choose_and_call_the_instances(tmp_path):
     write_image(tmp_path / "ids.png", ids_at((1, 0, 0), (2, 16, 16)))
 
-    source = IdMapSequence(tmp_path / "ids.png", names={2: "anna", 5: "ben"})
+    source = IdMapSequence(tmp_path / "ids.png", names={2: "anna"})
 
-    assert source.names == ("anna", "ben")
+    assert source.names == ("anna",)
     assert [(m.name, np.array_equal(m.pixels, square(16, 16))) for m in source.read(1)] == [("anna", True)]
+
+
+def test_an_id_that_is_not_in_the_map_is_refused_with_those_that_are(tmp_path):
+    write_image(tmp_path / "ids.png", ids_at((1, 0, 0), (2, 16, 16)))
+
+    with pytest.raises(GuidanceError, match=r"ids\.png has no id 5, 7: it has 1, 2; name one of them"):
+        _ = IdMapSequence(tmp_path / "ids.png", names={2: "anna", 5: "ben", 7: "cyd"}).names
 
 
 def test_a_palette_as_annotation_tools_write_it_gives_the_indices(tmp_path):

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from maggie_api.errors import FrameError
 from maggie_core.io.frames import missing_frames, open_source
+from maggie_core.io.video import MovieSource
 
 COUNT = 60
 RATE = Fraction(24000, 1001)
@@ -176,3 +179,84 @@ def test_a_movie_that_was_replaced_is_read_as_it_is_now(tmp_path):
     assert source.digest(3) == fresh.digest(3)
     assert np.array_equal(source.read(3).pixels, fresh.read(3).pixels)
     assert source.frames == fresh.frames
+
+
+TURNED = {  # the display matrix (a, b, c, d) of a picture that is stored so that it is seen upright
+    (1, 0, 0, 1): lambda upright: upright,
+    (-1, 0, 0, -1): lambda upright: upright[::-1, ::-1],
+    (0, 1, -1, 0): lambda upright: np.rot90(upright, 1),
+    (0, -1, 1, 0): lambda upright: np.rot90(upright, -1),
+    (1, 0, 0, -1): lambda upright: upright[::-1],
+    (-1, 0, 0, 1): lambda upright: upright[:, ::-1],
+    (0, 1, 1, 0): lambda upright: upright.swapaxes(0, 1),
+}
+
+
+@pytest.mark.parametrize("matrix", TURNED)
+def test_a_movie_is_turned_and_mirrored_as_its_display_matrix_says(tmp_path, matrix):
+    """QuickTime file format, matrix of the track header: x' = a x + c y, y' = b x + d y."""
+    path = tmp_path / "phone.mov"
+    upright = np.zeros((64, 96, 3), np.uint8)
+    upright[:32, :32] = 255
+    stored = np.ascontiguousarray(TURNED[matrix](upright))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=RATE)
+        stream.height, stream.width, stream.pix_fmt = *stored.shape[:2], "rgb24"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(stored, "rgb24")))
+        container.mux(stream.encode())
+    content = bytearray(path.read_bytes())
+    a, b, c, d = (each << 16 for each in matrix)
+    at = content.index(b"tkhd") + 4 + 40
+    content[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+
+    frame = MovieSource(path).read(1)
+
+    assert np.array_equal(frame.pixels, upright / np.float32(255))
+
+
+def with_user_data_first(movie: bytes) -> bytes:
+    """An MP4 whose header has its user data, with the cover, before its tracks, as some programs write it."""
+    start = movie.index(b"moov") + 4
+    end = start - 8 + int.from_bytes(movie[start - 8 : start - 4], "big")
+    boxes, at = [], start
+    while at < end:
+        size = int.from_bytes(movie[at : at + 4], "big")
+        boxes.append(movie[at : at + size])
+        at += size
+    boxes.sort(key=lambda box: box[4:8] == b"trak")
+    return movie[:start] + b"".join(boxes) + movie[end:]
+
+
+def test_a_cover_that_comes_first_is_not_the_movie(tmp_path):
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        cover, video = container.add_stream("png", rate=1), container.add_stream("mpeg4", rate=RATE)
+        cover.width, cover.height, cover.pix_fmt = 32, 32, "rgb24"
+        cover.disposition = Disposition.attached_pic
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        container.mux(cover.encode(av.VideoFrame(32, 32, "rgb24")))
+        for _ in range(3):
+            container.mux(video.encode(av.VideoFrame(96, 64, "yuv420p")))
+        container.mux([*cover.encode(), *video.encode()])
+    path.write_bytes(with_user_data_first(path.read_bytes()))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].width == 32
+
+    movie = MovieSource(path)
+
+    assert len(movie.frames) == 3
+    assert movie.read(1).pixels.shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.y4m", "wrapped_avframe"), ("a.wmv", "wmv2"), ("a.3gp", "mpeg4")]
+)
+def test_movies_of_other_programs_are_movies(tmp_path, name, codec):
+    write_movie(tmp_path / name, codec, "yuv420p")
+
+    source = open_source(tmp_path / name)
+
+    assert isinstance(source, MovieSource)
+    assert len(source.frames) == COUNT
+    assert value_at(source, 2) == pytest.approx(code(2), abs=6)

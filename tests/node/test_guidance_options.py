@@ -167,3 +167,13 @@ def test_masks_that_are_numbered_otherwise_give_the_same_mattes(
     assert matte("same", "--guidance", f"ana={kept_shot.mask('ana')}").exit_code == 0
     moved, same = (read_image(tmp_path / f"{name}.1002.exr").pixels for name in ("moved", "same"))
     assert np.array_equal(moved, same)
+
+
+def test_a_name_with_a_slash_is_a_name_where_its_files_are_there(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.png").touch()
+    (tmp_path / "x=1").mkdir()
+    (tmp_path / "x=1" / "m.png").touch()
+
+    assert parse_mask("crowd/left=m.png") == MaskGuidance("crowd/left", "m.png")
+    assert parse_mask("./x=1/m.png") == MaskGuidance("m", "./x=1/m.png")

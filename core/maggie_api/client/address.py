@@ -130,13 +130,15 @@ def connect(folder: Path, *, timeout_s: float) -> Optional[tuple[socket.socket, 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[Optional[BinaryIO]]:
     """Take the folder's lock, until the process ends: yields its file, or None when another has it."""
-    with open(folder / LOCK, "a+b") as file:
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
         yield file if _lock(file) else None
 
 
 def note_listening(lock: BinaryIO) -> None:
     """Record that a worker listens from now on."""
-    lock.truncate(0)
+    lock.seek(0)
+    lock.truncate()
     lock.write(str(time.time_ns()).encode())
     lock.flush()
 
@@ -151,10 +153,15 @@ def last_listening(lock: BinaryIO) -> int:
 def is_locked(folder: Path) -> bool:
     """Whether a worker holds the lock of `folder`."""
     try:
-        with open(folder / LOCK, "ab") as file:
+        with open(folder / LOCK, "r+b") as file:
             return not _lock(file, shared=True)
     except OSError:
         return False
+
+
+_LOCKED_AT = 1 << 20
+"""Place of the byte that is locked on Windows: far beyond the content, and the same for everybody. A lock
+begins at the file's position there, and keeps others from reading what it covers."""
 
 
 def _lock(file: BinaryIO, *, shared: bool = False) -> bool:
@@ -162,6 +169,7 @@ def _lock(file: BinaryIO, *, shared: bool = False) -> bool:
         if sys.platform == "win32":
             import msvcrt
 
+            file.seek(_LOCKED_AT)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl

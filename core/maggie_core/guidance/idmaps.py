@@ -12,6 +12,7 @@ import numpy as np
 from maggie_api.errors import GuidanceError
 from maggie_core.guidance.channels import alpha_index, mask_channels, named_channels
 from maggie_core.guidance.files import GuidanceFiles
+from maggie_core.guidance.names import listing
 from maggie_core.guidance.source import Mask
 from maggie_core.image.frame import Frame
 
@@ -85,6 +86,12 @@ class IdMapSequence:
     @cached_property
     def _ids(self) -> dict[int, str]:
         if self._named is not None:
+            strange = [n for n in self._named if n not in self._seen.ids]
+            if strange:
+                raise GuidanceError(
+                    f"{self._files.pattern} has no id {', '.join(map(str, strange[:6]))}: it has "
+                    f"{listing([str(n) for n in self._seen.ids]) or 'none above 0'}; name one of them"
+                )
             return self._named
         if not self._seen.ids:
             raise GuidanceError(

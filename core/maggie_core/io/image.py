@@ -143,6 +143,11 @@ def _open(path: Path) -> Any:
 
 def _unreadable(path: Path, reason: str) -> FrameError:
     reason = " ".join(reason.replace(str(path), "the file").split()) or "unknown reason"
+    if "subsampl" in reason.lower():
+        return FrameError(
+            f"{path} stores colour at a lower resolution (luminance and chroma): convert it to RGB, for "
+            "example in Nuke"
+        )
     return FrameError(f"{path} cannot be read ({reason}): render or copy it again")
 
 
@@ -164,6 +169,8 @@ def _parts(image: Any, path: Path) -> tuple[PartInfo, ...]:
     if any(spec.deep for spec in specs):
         raise FrameError(f"{path} holds deep data: flatten it (Nuke: DeepToImage) and pass the flat EXR")
     kind = image.format_name()
+    if any("cube" in spec.get_string_attribute("textureformat").lower() for spec in specs):
+        raise FrameError(f"{path} is a cube map, six pictures in one: give a flat picture")
     few_bits = _few_bits(specs[0], kind, path)
     parts: list[PartInfo] = []
     taken: set[str] = set()

@@ -13,6 +13,8 @@ from typing import Any
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition
 from av.video.reformatter import Interpolation
 
 from maggie_api.errors import FrameError
@@ -25,6 +27,7 @@ _UNKNOWN, _BT709, _BT601 = 2, 1, 6
 """Codes of ITU-T H.273: the same for primaries, transfer and YUV matrix."""
 _LIMITED, _FULL = 1, 2
 """Luma range codes as FFmpeg counts them."""
+_COVER = Disposition.attached_pic
 _AHEAD = 48
 """Frames decoded and thrown away to reach a later one before a seek to its key frame is worth while."""
 
@@ -158,9 +161,11 @@ class MovieSource:
             self._container = av.open(str(self._path))
             for stream in self._container.streams.video:
                 stream.thread_type = "AUTO"  # before the first packet; the decoder opens with it
-        if not self._container.streams.video:
+        # A cover is a picture of its own, and may come first.
+        streams = [each for each in self._container.streams.video if not each.disposition & _COVER]
+        if not streams:
             raise FrameError(f"{self._path} has no video stream: give a movie with pictures")
-        return self._container.streams.video[0]
+        return streams[0]
 
     def _scan(self) -> tuple[list[int], bool]:
         """When each image is shown, in the stream's time base, and whether the file says so at all."""
@@ -243,9 +248,8 @@ class MovieSource:
 
     def _as_frame(self, image: Any, position: int, channels: Sequence[str] | None) -> Frame:
         pixels = _rgb(image, len(self._channels) == 4)
-        turns = round((image.rotation or 0) / 90) % 4
-        aspect = 1 / self._pixel_aspect if turns % 2 else self._pixel_aspect
-        pixels = np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+        pixels, is_turned = _upright(pixels, image)
+        aspect = 1 / self._pixel_aspect if is_turned else self._pixel_aspect
         names = self._channels if channels is None else self._named(channels)
         if names != self._channels:
             pixels = np.ascontiguousarray(pixels[:, :, [self._channels.index(name) for name in names]])
@@ -274,6 +278,26 @@ def _decoder_with_alpha(stream: Any) -> str | None:
     tagged = any(key.lower() == "alpha_mode" and text == "1" for key, text in stream.metadata.items())
     name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
     return name if tagged and name in av.codecs_available else None
+
+
+def _upright(pixels: np.ndarray, image: Any) -> tuple[np.ndarray, bool]:
+    """The picture as its display matrix shows it, and whether width and height were swapped for that.
+
+    A pixel at (x, y) is shown at (a x + c y, b x + d y), shifted into view; turns and mirrors are of this
+    kind. Angles between are not: FFmpeg's players show such a picture as it is stored.
+    """
+    sides = [side for side in image.side_data if side.type == SideData.DISPLAYMATRIX]
+    if not sides:
+        return pixels, False
+    a, b, _, c, d = np.frombuffer(bytes(sides[0]), np.int32)[:5].tolist()
+    if a and d and not b and not c:
+        shown, across, down = pixels, a, d
+    elif b and c and not a and not d:
+        shown, across, down = pixels.swapaxes(0, 1), c, b
+    else:
+        return pixels, False
+    shown = shown[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+    return np.ascontiguousarray(shown), bool(b)
 
 
 def _code_max(image: Any) -> float:
