@@ -21,9 +21,10 @@ from maggie_core.model import MatteModel
 from maggie_core.postprocess.alignment import alignment, doubt
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.mask_shape import depth_in, size_of
-from maggie_core.postprocess.second_look import corrected_guidance, look_scale, small_look
+from maggie_core.shot.chain import PAD_PX
+from maggie_core.shot.first_look import better_guidance
 
-STEPS = ("mask", "network", "second look", "refined")
+STEPS = ("mask", "network", "first look", "refined")
 HARM = 1.0
 INSIDE_SHARE = 0.009
 """Depth, as a share of the size, from which a pixel counts as inside a mask."""
@@ -46,7 +47,7 @@ def main() -> None:
                 [1e3 * float(np.abs(found[step] - truth).mean()) for step in STEPS]
             )
             lost.setdefault(quality, []).append(_lost(found["refined"], truth, mask))
-    print("| guidance | " + " | ".join(STEPS) + " | inside lost, % | second look hurts | refining hurts |")
+    print("| guidance | " + " | ".join(STEPS) + " | inside lost, % | first look hurts | refining hurts |")
     print("|---" * (len(STEPS) + 4) + "|")
     for quality, rows in errors.items():
         table = np.array(rows)
@@ -63,14 +64,13 @@ def _steps(model: MatteModel, image: np.ndarray, mask: np.ndarray) -> Iterator[t
     yield "network", alpha
     size = size_of(mask)
     doubtful = doubt(alignment(mask, image, size))
-    led = mask
     if doubtful > 0:
-        small, guidance = small_look(image, mask[None], scale=look_scale([size]))
-        led = corrected_guidance(mask[None], _matte(model, small, guidance[0])[None], [doubtful])[0]
+        look = model.info.first_look
+        led = better_guidance(model, image, mask[None], [doubtful], share=look, pad_px=PAD_PX)[0]
         alpha = _matte(model, image, led)
-    yield "second look", alpha
+    yield "first look", alpha
     how = model.info.refine
-    yield "refined", refine_edges(alpha[None], image, led[None], how, sizes=[size], doubts=[doubtful])[0]
+    yield "refined", refine_edges(alpha[None], image, mask[None], how, sizes=[size], doubts=[doubtful])[0]
 
 
 def _lost(alpha: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:

@@ -271,7 +271,7 @@ def rows(model: MatteModel, photo: Photograph, only: list[str]) -> Iterator[tupl
         name = f"first look at {100 * share:.0f} % of the size, as delivered"
         if not only or any(word in name for word in only):
             planes = photo.picture, photo.mask[None]
-            better = better_guidance(model, *planes, share=share, pad_px=PAD_PX)[0]
+            better = better_guidance(model, *planes, [1.0], share=share, pad_px=PAD_PX)[0]
             alpha = bare(model, replace(photo, mask=better))
             yield name, edges.refine_edges(alpha[None], *planes, "closed-form")[0]
 

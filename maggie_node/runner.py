@@ -44,6 +44,7 @@ from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
 from maggie_core.mattes.provenance import left_out, remove_mattes, stood_in, stored_files
 from maggie_core.model import MatteModel, licence_of, load_model
+from maggie_core.postprocess.losses import Loss
 from maggie_core.runtime.jit import has_cache
 from maggie_core.runtime.precision_speed import cpu_speed
 from maggie_core.shot.cache import StateCache
@@ -54,6 +55,12 @@ from maggie_node.pictures import PictureMaker, matte_recipes, pictures_of
 
 Step = Callable[[str, int, int], None]
 """Takes what is being done, how much of it is done, and of how much."""
+
+LOSS_HINTS = {
+    "lost": "look at the mask there; hold alpha with --core or --trust, or pin a matte that is right",
+    "covers": "look at both masks there; hold alpha with --garbage, or pin a matte that is right",
+}
+"""What to try about a matte that is worse than its mask."""
 
 
 def run(
@@ -235,6 +242,7 @@ class _Run:
         self._pictures_failed = 0
         self._skipped = len(shot.left_out)
         self._broken: dict[int, Repairs] = {}
+        self._losses = _Losses([instance.name for instance in shot.guidance.instances], emit)
         self._without: dict[int, list[int]] = {}
         """Frames that could not be used, and those that were matted without them."""
         self._stood_in: set[int] = set()
@@ -253,6 +261,7 @@ class _Run:
             stopped = True
         finally:
             self._shot.plate.close()
+        self._losses.tell()
         self._warn_of_repairs()
         self._warn_of_damage()
         self._warn_of_the_cache()
@@ -465,6 +474,7 @@ class _Run:
         for damaged in result.without:
             self._without.setdefault(damaged, []).append(result.frame)
         self._stood_in.update(result.stood_in)
+        self._losses.note(result.frame, self._segment_of(result.frame), result.losses)
         self._done += 1
         names = tuple(str(path) for path in paths)
         self._emit(
@@ -491,6 +501,10 @@ class _Run:
             for n in each.owned
         }
         return tuple(found[n] for n in sorted(found))
+
+    def _segment_of(self, frame: int) -> int:
+        frames = self._shot.shot_frames
+        return frames.index(frame) // (self._shot.settings.segment or len(frames))
 
     def _warn_of_repairs(self) -> None:
         if self._broken:
@@ -602,6 +616,47 @@ def _remove_kept(mattes: Path) -> None:
         file.unlink(missing_ok=True)
     with suppress(OSError):  # somebody put something else there
         mattes.parent.rmdir()
+
+
+class _Losses:
+    """Tells, once per person and segment, where mattes are worse than their masks.
+
+    Args:
+        names: of the instances.
+    """
+
+    def __init__(self, names: Sequence[str], emit: Callable[[Event], None]) -> None:
+        self._names, self._emit = names, emit
+        self._segment = 0
+        self._found: dict[tuple[str, int, int | None], list[tuple[int, Loss]]] = {}
+
+    def note(self, frame: int, segment: int, losses: Iterable[Loss]) -> None:
+        """Take a frame's losses; those of the segment before are told."""
+        if segment != self._segment:
+            self.tell()
+            self._segment = segment
+        for loss in losses:
+            self._found.setdefault((loss.kind, loss.instance, loss.other), []).append((frame, loss))
+
+    def tell(self) -> None:
+        """Tell what was noted and not told yet."""
+        for (kind, instance, other), found in self._found.items():
+            frame, worst = max(found, key=lambda each: each[1].share)
+            box, share = worst.where, f"{100 * worst.share:.0f} %"
+            what = f"lost {share} of the inside of its mask"
+            if other is not None:
+                what = f"covers {share} of the inside of the mask of {self._names[other]}"
+            frames = f"frame {frame}"
+            if len(found) > 1:
+                frames = f"frames {compact_frames(at for at, _ in found)}, most in {frame}"
+            self._emit(
+                Warning(
+                    f"matte-{kind}",
+                    f"{self._names[instance]}: the matte {what} in {frames} "
+                    f"at x {box.x} to {box.right - 1}, y {box.y} to {box.bottom - 1}: {LOSS_HINTS[kind]}",
+                )
+            )
+        self._found.clear()
 
 
 def _check_licence(model: str) -> None:

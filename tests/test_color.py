@@ -148,6 +148,18 @@ def test_one_firefly_does_not_light_its_neighbourhood():
     assert CEILING < 60000
 
 
+def test_enlarging_draws_no_dark_ring_around_a_lamp():
+    rgb = np.full((20, 20, 3), 0.18, np.float32)
+    rgb[10, 10] = 50
+    display = Window(0, 0, 20, 20)
+
+    image, _ = seen(rgb, geometry=Geometry(display, display, scale=4.0), colorspace="lin_rec709")
+
+    assert image.shape == (80, 80, 3)
+    assert 0.38 < image.min() and image.max() <= 1
+    np.testing.assert_allclose(image[:20], 0.461, atol=2e-3)
+
+
 def test_repairs_add_up():
     assert RepairCount(1, 2, 3, 4) + RepairCount(1, 0, 0, 1) == RepairCount(2, 2, 3, 5)
 

@@ -94,6 +94,21 @@ def test_a_round_trip_moves_no_edge_by_a_tenth_of_a_pixel(width, edge):
     assert there_and_back.shape == mask.shape and there_and_back.dtype == np.float32
 
 
+@pytest.mark.parametrize("edge", [10.0, 10.3, 10.75])
+def test_a_cubic_keeps_an_edge_where_it_is_and_is_steeper_than_a_line(edge):
+    plate = np.clip(np.arange(20, dtype=np.float32) + 1 - edge, 0, 1)[None].repeat(20, 0)
+    display = Window(0, 0, 20, 20)
+    geometry = Geometry(display, display, scale=4.0)
+
+    linear, cubic = (geometry.to_working(plate, display, growing=how) for how in ("linear", "cubic"))
+    mask = geometry.place(plate, display, display)
+
+    for large in (linear, np.clip(cubic, 0, 1), mask):
+        assert abs((1 - large[40]).sum() / 4 - edge) < 0.06
+    assert np.abs(np.diff(cubic[40])).max() > np.abs(np.diff(linear[40])).max()
+    assert 0 <= mask.min() and mask.max() <= 1
+
+
 def test_an_anamorphic_round_trip_moves_no_edge_either():
     display = Window(0, 0, 320, 300)
     geometry = plate_of(display, pixel_aspect=2.0)

@@ -276,3 +276,24 @@ def test_an_unknown_model_or_device_is_said(tmp_path: Path):
         load_model("default", device="gpu")
     with pytest.raises(ModelError, match="has no config.json"):
         load_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("people, only", [(3, [1]), (5, [0, 3]), (14, [2, 11, 13])])
+@pytest.mark.parametrize("wanted", ["all", "middle"])
+def test_who_only_competes_gets_no_matte_and_changes_nobody_elses(people: int, only: list[int], wanted):
+    image, guidance = clip(4, people)
+    model = tiny_model()
+    frames = [model.encode(*pair) for pair in zip(image[1:], guidance[1:], strict=True)]
+    previous = model.predict_window(image[:3], guidance[:3]).alpha[1]
+
+    everybody = model.window(frames, state=TemporalState(previous), wanted=wanted)
+    some = model.window(frames, state=TemporalState(previous[only]), wanted=wanted, only=only)
+
+    assert some.alpha.shape[1] == len(only)
+    torch.testing.assert_close(some.alpha, everybody.alpha[:, only], atol=1e-6, rtol=0)
+    without = model.window(
+        [model.encode(i, g[only]) for i, g in zip(image[1:], guidance[1:], strict=True)],
+        state=TemporalState(previous[only]),
+        wanted=wanted,
+    )
+    assert not torch.allclose(some.alpha, without.alpha, atol=1e-4), "the others must still compete"

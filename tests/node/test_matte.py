@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -22,8 +23,14 @@ def frames_written(folder: Path) -> list[int]:
     return sorted(int(path.suffixes[-2][1:]) for path in folder.glob("*.exr"))
 
 
-def events_of(stdout: str) -> list:
-    return [from_line(line) for line in stdout.splitlines()]
+def events_of(stdout: str, *, losses: bool = False) -> list:
+    """Events but for those that a network which was not trained loses much of every mask."""
+    events = [from_line(line) for line in stdout.splitlines()]
+    return [event for event in events if losses or not is_loss(event)]
+
+
+def is_loss(event: object) -> bool:
+    return isinstance(event, Warning) and event.code in ("matte-lost", "matte-covers")
 
 
 def test_every_frame_of_the_shot_is_one_file_with_a_layer_for_each_person(
@@ -118,7 +125,7 @@ def test_events_are_lines_of_json_that_begin_end_and_name_every_frame_once(
     assert [frame.frame for frame in frames if isinstance(frame, FrameDone)] == [1002, 1003, 1004]
     assert [Path(frame.path) for frame in frames] == [tmp_path / f"m.{n}.exr" for n in (1002, 1003, 1004)]
     assert finished == Finished(done=3, skipped=0, failed=0)
-    assert result.stderr == ""
+    assert all(" of the inside of " in line for line in result.stderr.splitlines()), "notes alone"
 
 
 def test_a_person_sees_progress_on_stderr_and_nothing_on_stdout(
@@ -351,6 +358,26 @@ def test_a_frame_that_was_repaired_is_made_with_those_that_were_matted_without_i
     assert damaged == {1001: True, 1002: True, 1003: False, 1004: False}
     assert again == {1001: True, 1002: True, 1003: True, 1004: True}
     assert repaired == {1001: True, 1002: True, 1003: False, 1004: False, 1005: False}
+
+
+def test_mattes_that_are_worse_than_their_masks_are_told_once_for_each_person_and_segment(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    result = command(
+        *("matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance, "--segment", "2"),
+        *("--model", tiny_model, "--json", "--cache", tmp_path / "cache"),
+    )
+    again = command(
+        *("matte", kept_shot.plate, "-o", tmp_path / "n.####.exr", *kept_shot.guidance, "--segment", "2"),
+        *("--model", tiny_model, "--json", "--cache", tmp_path / "cache"),
+    )
+
+    told = [event.text for event in events_of(result.stdout, losses=True) if is_loss(event)]
+    lost = [text for text in told if text.startswith("ana: the matte lost ")]
+    assert 1 <= len(lost) <= 3, "five frames are three segments"
+    assert re.search(r"lost \d+ % of the inside of its mask in frames? 1001.* at x \d+ to \d+, y ", lost[0])
+    assert len(told) == len(set(told))
+    assert told == [event.text for event in events_of(again.stdout, losses=True) if is_loss(event)]
 
 
 def test_nan_in_the_plate_is_mended_for_the_network_and_reported(

@@ -1,7 +1,8 @@
-"""A first look in small: which masks give way to the network's own matte."""
+"""A first look: which masks give way to the network's own matte, and how far."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,8 +45,11 @@ def box(top: int, left: int, bottom: int, right: int) -> np.ndarray:
     return mask
 
 
-def looked(model: Painter, *masks: np.ndarray, share: float = 0.5) -> np.ndarray:
-    return better_guidance(model, PICTURE, np.stack(masks), share=share, pad_px=32)  # type: ignore[arg-type]
+def looked(
+    model: Painter, *masks: np.ndarray, share: float = 0.5, doubts: Sequence[float] | None = None
+) -> np.ndarray:
+    wanted = [1.0] * len(masks) if doubts is None else doubts
+    return better_guidance(model, PICTURE, np.stack(masks), wanted, share=share, pad_px=32)  # type: ignore[arg-type]
 
 
 def test_a_mask_that_the_network_contradicts_becomes_its_matte():
@@ -61,7 +65,26 @@ def test_a_mask_that_it_hardly_contradicts_stays_bit_for_bit():
     mask = box(20, 20, 80, 80)
     given = mask[None]
 
-    assert better_guidance(Painter(mask), PICTURE, given, share=0.5, pad_px=32) is given  # type: ignore[arg-type]
+    assert better_guidance(Painter(mask), PICTURE, given, [1.0], share=0.5, pad_px=32) is given  # type: ignore[arg-type]
+
+
+def test_a_mask_that_is_not_doubted_is_not_looked_at():
+    model, mask = Painter(box(20, 20, 80, 80)), box(8, 8, 60, 60)
+
+    assert np.array_equal(looked(model, mask, doubts=[0.0])[0], mask)
+    assert model.seen == []
+
+
+def test_the_outline_moves_with_the_doubt():
+    mask, seen = box(20, 20, 40, 80), box(20, 20, 80, 80)
+
+    bottoms = [
+        int(np.flatnonzero(looked(Painter(seen), mask, doubts=[d])[0, :, 50])[-1]) for d in (0, 0.25, 0.5, 1)
+    ]
+
+    assert bottoms[0] == 39 and bottoms[-1] == 79
+    assert bottoms == sorted(bottoms)
+    assert 39 < bottoms[2] < 79
 
 
 def test_without_a_share_or_a_mask_nothing_is_looked_at():
@@ -119,7 +142,9 @@ def test_a_shot_is_looked_at_first_if_its_model_was_made_so_and_alike_in_every_c
         return {result.frame: result.alphas for result in found if isinstance(result, MatteResult)}
 
     plain = mattes(list(frames), 0.0)
-    assert set(sizes) == {(64, 128)}
+    mattes(list(frames), 0.5)
+    assert set(sizes) == {(64, 128)}, "these masks follow the people: nothing is looked at"
+    monkeypatch.setattr("maggie_core.shot.chain.doubt", lambda aligned: 1.0)
     looked = mattes(list(frames), 0.5)
 
     assert set(sizes) == {(64, 128), (64, 64)}

@@ -35,7 +35,6 @@ class Guidance:
             StandIns(source, hold=missing == "hold", damage=UnreadableMaskError) for source in self._sources
         ]
         self.instances: tuple[Instance, ...] = make_instances(names)
-        self._index = {instance.name: i for i, instance in enumerate(self.instances)}
 
     def missing(self, frames: Iterable[int]) -> tuple[int, ...]:
         """Frames among `frames` for which a source has no file, under any policy for missing files."""
@@ -77,11 +76,21 @@ class Guidance:
         """
         return self.placed(self.masks(frame), geometry)
 
-    def placed(self, masks: Iterable[Mask], geometry: Geometry) -> np.ndarray:
-        """Masks of one frame as coverage on the working grid; as `read`."""
+    def placed(
+        self, masks: Iterable[Mask], geometry: Geometry, *, only: Sequence[int] | None = None
+    ) -> np.ndarray:
+        """Masks of one frame as coverage on the working grid; as `read`.
+
+        Args:
+            only: instances that are asked for, and so the planes of the result; None means all.
+        """
         width, height = geometry.working_size
-        coverage = np.zeros((len(self.instances), height, width), np.float32)
+        asked = range(len(self.instances)) if only is None else only
+        planes = {self.instances[instance].name: plane for plane, instance in enumerate(asked)}
+        coverage = np.zeros((len(planes), height, width), np.float32)
         for mask in masks:
+            if mask.name not in planes:
+                continue
             placed = geometry.place(
                 mask.pixels,
                 mask.data,
@@ -89,7 +98,7 @@ class Guidance:
                 pixel_aspect=mask.pixel_aspect,
                 name=f"the mask of {mask.name}",
             )
-            plane = coverage[self._index[mask.name]]
+            plane = coverage[planes[mask.name]]
             np.maximum(plane, placed, out=plane)
         return coverage
 

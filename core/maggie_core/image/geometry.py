@@ -21,7 +21,7 @@ import numpy as np
 from maggie_api.errors import GuidanceError, InputError, SettingsError
 from maggie_api.settings import DataWindow
 from maggie_core.image.frame import Frame
-from maggie_core.image.resample import resample_axis
+from maggie_core.image.resample import Growing, resample_axis
 from maggie_core.image.window import Window, reframe
 
 BORDER = (0.8, 1.25)
@@ -56,13 +56,22 @@ class Geometry:
         scale = min(1.0, self.working_px / min(width, height)) if self.scale is None else self.scale
         return max(1, round(width * scale)), max(1, round(height * scale))
 
-    def to_working(self, frame_pixels: np.ndarray, data: Window, *, fill: float = 0.0) -> np.ndarray:
-        """Bring plate pixels onto the working grid: area average where it shrinks, linear where it grows.
+    @property
+    def enlarges(self) -> bool:
+        """Whether the working grid is finer than the plate along both axes."""
+        width, height = self.working_size
+        return width > self.region.width and height > self.region.height
+
+    def to_working(
+        self, frame_pixels: np.ndarray, data: Window, *, fill: float = 0.0, growing: Growing = "linear"
+    ) -> np.ndarray:
+        """Bring plate pixels onto the working grid: area average where it shrinks.
 
         Args:
             frame_pixels: (H, W, C) or (H, W) float32 covering `data`, finite.
             data: the frame's data window, in plate pixels.
             fill: value of the region's pixels that the frame does not store.
+            growing: interpolation where it grows; a cubic overshoots.
 
         Returns:
             (h, w, C) or (h, w) float32 on the working grid.
@@ -70,8 +79,8 @@ class Geometry:
         pixels = reframe(frame_pixels, data, self.region, fill=fill)
         width, height = self.working_size
         # Rows first: they are contiguous, and the image that is then transposed is already small.
-        rows = resample_axis(pixels, 0, height, step=self.region.height / height)
-        return resample_axis(rows, 1, width, step=self.region.width / width)
+        rows = resample_axis(pixels, 0, height, step=self.region.height / height, growing=growing)
+        return resample_axis(rows, 1, width, step=self.region.width / width, growing=growing)
 
     def from_working(self, planes: Any) -> Any:
         """Bring planes of the working grid back to the region, bilinearly and by pixel centres.
@@ -214,9 +223,15 @@ class Geometry:
             scale = (display.height if axis == 0 else display.width) / plate_length
             first = (start - plate_start) * scale + mask_start
             placed = resample_axis(
-                placed, axis, count, step=length * scale / count, first=first - stored_from, pad_zero=True
+                placed,
+                axis,
+                count,
+                step=length * scale / count,
+                first=first - stored_from,
+                pad_zero=True,
+                growing="cubic",
             )
-        return np.clip(placed, 0.0, 1.0)  # sums of weights are 1 only to rounding
+        return np.clip(placed, 0.0, 1.0)  # a cubic overshoots, and sums of weights are 1 only to rounding
 
     def _covered(self, mask: Window, pixel_aspect: float, name: str) -> Window:
         """The plate pixels that a mask covers with this display window; see `place`."""

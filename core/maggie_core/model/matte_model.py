@@ -175,6 +175,7 @@ class MatteModel:
         state: TemporalState = NO_STATE,
         wanted: Wanted = "all",
         fixed_alphas: Sequence[Tensor | None] = (),
+        only: Sequence[int] | None = None,
         maps: bool = False,
     ) -> WindowResult:
         """Matte a window from its frames' features.
@@ -188,6 +189,8 @@ class MatteModel:
                 one may take something over from it; `single` is empty then.
             fixed_alphas: for each frame None, or (N, H, W) alphas that replace the network's wherever they
                 are not NaN, in the fusion of its neighbours too.
+            only: instances whose mattes are asked for, ascending; None means all. The others compete with
+                them and get none: N of `state.matte`, of `fixed_alphas` and of the result counts these alone.
             maps: give all maps that led to the mattes; of frames that are not wanted they are zeros.
 
         Raises:
@@ -201,10 +204,11 @@ class MatteModel:
         first = 0 if wanted == "all" else 1
         coarse = [self._coarse(frames, *each, first) for each in zip(groups, hidden, strict=True)]
         trim_heap(beyond=self._kept)
-        shape = len(frames) if maps else 0, len(frames[0].cells), *size
+        asked = range(len(frames[0].cells)) if only is None else only
+        shape = len(frames) if maps else 0, len(asked), *size
         window = _Window(
             frames,
-            groups,
+            _asked_of(groups, asked),
             coarse,
             None if state.matte is None else state.matte.to(self.device),
             fixed_alphas or [None] * len(frames),
@@ -290,19 +294,19 @@ class MatteModel:
         return _with_fixed(parts[0] if len(parts) == 1 else torch.cat(parts), window.fixed_alphas[t])
 
     def _matte(
-        self, window: _Window, group: Tensor, coarse: _Coarse, t: int, wanted: Tensor | None
+        self, window: _Window, group: _Asked, coarse: _Coarse, t: int, wanted: Tensor | None
     ) -> Tensor:
-        """(n, H, W) mattes of a group of instances in frame t, finer where they are undecided.
+        """(n, H, W) mattes of those of a group that are asked for in frame t, finer where they are undecided.
 
         The window's maps are filled in, unless they are empty. `wanted` as in `_single`.
         """
         frame, maps = window.frames[t], window.maps
-        if coarse.logits is None:
-            return torch.zeros(len(group), *window.shape[1:], device=self.device)
+        if coarse.logits is None or not len(group.rows):
+            return torch.zeros(len(group.rows), *window.shape[1:], device=self.device)
         if frame.fine is None:
             raise ValueError("a frame's own matte needs all of its features")
-        mine = slice(int(group[0]), int(group[-1]) + 1)
-        logits = coarse.logits[t - len(window.frames)]  # a first frame that is not wanted has none
+        mine = group.place
+        logits = coarse.logits[t - len(window.frames), group.rows]  # a first frame not wanted has none
         alpha8, boxes = coarse_mattes(logits) if self.is_video else (to_alpha(enlarge(logits)), None)
         places = Crops.around(alpha8, boxes)
         coarse8 = [crops.of(alpha8) for crops in places]
@@ -317,7 +321,7 @@ class MatteModel:
                 near8, region = near8 * inside, region & inside
             detail = self._network.detail(
                 frame.fine,
-                coarse.instances(group, crops.maps, t - len(window.frames)),
+                coarse.instances(group.instances, group.rows[crops.maps], t - len(window.frames)),
                 Undecided(
                     near8,
                     crops.of(logits, stride=8),
@@ -506,15 +510,39 @@ class _Coarse:
     queries: Tensor
     """(n, query)."""
 
-    def instances(self, group: Tensor, maps: list[int], t: int) -> CoarseInstances:
+    def instances(self, group: Tensor, rows: Tensor, t: int) -> CoarseInstances:
         """Some of the group's instances in frame t, which is counted from the window's end.
 
         Args:
             group: (n,) which instances of the frame these are.
-            maps: places in the group.
+            rows: places in the group.
         """
         assert self.logits is not None
-        return CoarseInstances(group[maps], self.queries[maps], self.logits[t, maps], self.f8[t])
+        return CoarseInstances(group[rows], self.queries[rows], self.logits[t, rows], self.f8[t])
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Those of a group of instances whose mattes are asked for."""
+
+    instances: Tensor
+    """(n,) the whole group."""
+    rows: Tensor
+    """Places in the group of those that are asked for."""
+    place: slice
+    """Where their mattes lie among all that are asked for."""
+
+
+def _asked_of(groups: Sequence[Tensor], asked: Sequence[int]) -> list[_Asked]:
+    """Those of each group that are asked for, ascending."""
+    found: list[_Asked] = []
+    end = 0
+    for group in groups:
+        places = {instance: row for row, instance in enumerate(group.tolist())}
+        rows = [places[instance] for instance in asked if instance in places]
+        place = slice(end, end := end + len(rows))
+        found.append(_Asked(group, torch.tensor(rows, dtype=torch.long, device=group.device), place))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -542,7 +570,7 @@ class _Window:
     """A window under way."""
 
     frames: list[FrameFeatures]
-    groups: list[Tensor]
+    groups: list[_Asked]
     """Instances of each pass."""
     coarse: list[_Coarse]
     """Coarse result of each group."""
@@ -553,9 +581,9 @@ class _Window:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """N, H, W."""
-        count, h, w = self.frames[0].cells.shape
-        return count, 8 * h, 8 * w
+        """N, H, W; N counts who is asked for."""
+        h, w = self.frames[0].cells.shape[1:]
+        return self.groups[-1].place.stop, 8 * h, 8 * w
 
     @property
     def hidden(self) -> Tensor | None:

@@ -44,10 +44,13 @@ class PerInstanceModel(MatteModel):
         state: TemporalState = NO_STATE,
         wanted: Wanted = "all",
         fixed_alphas: Sequence[Tensor | None] = (),
+        only: Sequence[int] | None = None,
         maps: bool = False,
     ) -> WindowResult:
         """As `MatteModel.window`. The change maps are those of all passes: changed where any of them is."""
         passes = list(zip(*frames, strict=True))
+        if only is not None:
+            passes = [passes[n] for n in only]
         hidden = [None] * len(passes) if state.hidden is None else list(state.hidden.chunk(len(passes)))
         results = []
         for k, features in enumerate(passes):

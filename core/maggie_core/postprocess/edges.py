@@ -180,12 +180,18 @@ def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: float, uni
 def _keep_depths(alpha: Plane, mask: Plane, unit: float, doubtful: float) -> None:
     """Deep inside a mask alpha stays 1, far outside 0, in place; the more a mask is in doubt, the deeper."""
     low, high = (near + doubtful * (far - near) for near, far in zip(DEEP, DEEP_IN_DOUBT, strict=True))
+    box = box_of(mask > 0, margin=int(np.ceil(high * unit)) + 2)
+    if box is None:
+        return
+    near, kept = mask[box] > 0, alpha[box].copy()
 
     def ramp(side: NDArray[np.bool_]) -> Plane:
         return np.clip((depth_in(side) / np.float32(unit) - low) / (high - low), 0, 1).astype(np.float32)
 
-    np.maximum(alpha, ramp(mask > 0), out=alpha)
-    np.minimum(alpha, 1 - ramp(mask == 0), out=alpha)
+    np.maximum(kept, ramp(near), out=kept)
+    np.minimum(kept, 1 - ramp(~near), out=kept)
+    alpha[:] = 0  # beyond the box everything is deep outside
+    alpha[box] = kept
 
 
 def undecided_band(alpha: Plane, size: float | None = None) -> NDArray[np.bool_]:

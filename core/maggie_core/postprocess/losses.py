@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
-from maggie_core.postprocess.mask_shape import depth_in, unit_of
+from maggie_core.postprocess.mask_shape import box_of, depth_in, unit_of
 
 Plane = NDArray[np.floating]
 
@@ -41,13 +41,21 @@ class Loss:
 
 
 def losses(
-    alphas: Plane, guidance: Plane, sizes: Sequence[float], geometry: Geometry, *, least: float = LEAST_SHARE
+    alphas: Plane,
+    guidance: Plane,
+    sizes: Sequence[float],
+    geometry: Geometry,
+    *,
+    own: Sequence[int] | None = None,
+    least: float = LEAST_SHARE,
 ) -> tuple[Loss, ...]:
     """What is to be warned of in one frame.
 
     Args:
-        alphas, guidance: (N, h, w) on the working grid of `geometry`; guidance is binary.
-        sizes: of each person, in pixels of that grid; 0 for who is not there.
+        alphas: (N, h, w) on the working grid of `geometry`.
+        guidance: (M, h, w) binary, of all who are there.
+        sizes: (M,) of each person, in pixels of that grid; 0 for who is not there.
+        own: (N,) whose mask belongs to each alpha; None: they come in the order of the masks.
         least: share from which on it counts.
 
     Returns:
@@ -56,35 +64,46 @@ def losses(
     cores = [core_of(mask > 0, size) for mask, size in zip(guidance, sizes, strict=True)]
     claims = (guidance > 0).sum(axis=0)
     found: list[Loss] = []
-    for n, alpha in enumerate(alphas):
-        for other, core in enumerate(cores):
-            inside = core & (claims == 1)
-            if not inside.any():
-                continue
-            wrong = np.where(inside, 1 - alpha if other == n else alpha, 0)
-            share = float(wrong.sum() / inside.sum())
+    for owner, core in enumerate(cores):
+        inside = core & (claims == 1)
+        box = box_of(inside)
+        if box is None:
+            continue
+        for n, alpha in zip(range(len(alphas)) if own is None else own, alphas, strict=True):
+            wrong = np.where(inside[box], 1 - alpha[box] if owner == n else alpha[box], 0)
+            share = float(wrong.sum() / inside[box].sum())
             if share > least:
-                where = largest_window(wrong > min(0.5, float(wrong.max()) / 2), geometry)
+                where = largest_window(wrong > min(0.5, float(wrong.max()) / 2), geometry, box=box)
                 found.append(
                     Loss("lost", n, None, share, where)
-                    if other == n
-                    else Loss("covers", n, other, share, where)
+                    if owner == n
+                    else Loss("covers", n, owner, share, where)
                 )
-    return tuple(sorted(found, key=lambda loss: (loss.instance, loss.kind != "lost")))
+    return tuple(sorted(found, key=lambda loss: (loss.instance, loss.kind != "lost", loss.other or 0)))
 
 
 def core_of(inside: NDArray[np.bool_], size: float) -> NDArray[np.bool_]:
     """(H, W): the pixels of a mask that are so far from its edge that it is sure of them."""
-    if not inside.any():
-        return inside
-    return depth_in(inside) > max(CORE_PX, CORE_SHARE * unit_of(size, inside.shape))
+    core = np.zeros_like(inside)
+    box = box_of(inside, margin=1)
+    if box is not None:
+        core[box] = depth_in(inside[box]) > max(CORE_PX, CORE_SHARE * unit_of(size, inside.shape))
+    return core
 
 
-def largest_window(there: NDArray[np.bool_], geometry: Geometry) -> Window:
-    """Around the largest connected piece of what is set (h, w) on the working grid, in plate pixels."""
+def largest_window(
+    there: NDArray[np.bool_], geometry: Geometry, *, box: tuple[slice, slice] = (slice(0, 0), slice(0, 0))
+) -> Window:
+    """Around the largest connected piece of what is set, in plate pixels.
+
+    Args:
+        there: (h, w) on the working grid, or on a part of it.
+        box: where that part begins.
+    """
     _, _, stats, _ = cv2.connectedComponentsWithStats(there.astype(np.uint8), connectivity=8)
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     left, top, wide, tall = (int(each) for each in stats[largest, :4])
+    left, top = left + box[1].start, top + box[0].start
     width, height = geometry.working_size
     region = geometry.region
     across, down = region.width / width, region.height / height

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.postprocess.mask_shape import depth_in, unit_of
+from maggie_core.postprocess.mask_shape import box_of, depth_in, unit_of
 
 Plane = NDArray[np.floating]
 
@@ -27,32 +27,36 @@ LEAST = 1e-6
 """Sums no further above 1 than this are rounding."""
 
 
-def clear_cores(alphas: Plane, guidance: Plane, sizes: Sequence[float]) -> Plane:
+def clear_cores(
+    alphas: Plane, guidance: Plane, sizes: Sequence[float], *, own: Sequence[int] | None = None
+) -> Plane:
     """Alphas without what lies on other people's cores.
 
     Args:
         alphas: (N, H, W) in [0, 1].
-        guidance: (N, H, W) binary masks on the same grid, of all who are there.
-        sizes: of each person, in pixels of this grid.
+        guidance: (M, H, W) binary masks on the same grid, of all who are there.
+        sizes: (M,) of each person, in pixels of this grid.
+        own: (N,) whose mask belongs to each alpha; None: they come in the order of the masks.
 
     Returns:
         (N, H, W) float32. An alpha is 0 wherever another's mask is deeper than a share of that person's size
         and its own mask is not; inside one's own mask, and where nobody else is, it stays bit for bit.
     """
     cleared = alphas.astype(np.float32, copy=True)
-    if len(alphas) < 2:
+    whose = range(len(alphas)) if own is None else own
+    if len(guidance) < 2:
         return cleared
     for owner, mask in enumerate(guidance):
-        inside = mask > 0
-        if not inside.any():
+        box = box_of(mask > 0, margin=1)
+        if box is None:
             continue
         low, high = CORE
-        unit = np.float32(unit_of(sizes[owner], inside.shape))
+        inside, unit = mask[box] > 0, np.float32(unit_of(sizes[owner], mask.shape))
         kept = np.clip((high - depth_in(inside) / unit) / np.float32(high - low), 0, 1)
-        for n, alpha in enumerate(cleared):
+        for n, alpha in zip(whose, cleared, strict=True):
             if n != owner:
-                foreign = inside & (guidance[n] == 0)
-                alpha[foreign] *= kept[foreign]
+                foreign = inside & (guidance[n][box] == 0)
+                alpha[box][foreign] *= kept[foreign]
     return cleared
 
 

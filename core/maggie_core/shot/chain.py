@@ -26,12 +26,17 @@ from maggie_api.sequences import compact_frames
 from maggie_api.settings import Refine, Smooth
 from maggie_core.color import RepairCount
 from maggie_core.image.frame import Frame
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
 from maggie_core.model import MatteModel
 from maggie_core.model.matte_model import WINDOW, TemporalState, Wanted
+from maggie_core.postprocess.alignment import alignment, doubt
 from maggie_core.postprocess.edges import refine_edges
+from maggie_core.postprocess.losses import Loss, losses
 from maggie_core.postprocess.mask_shape import size_of
 from maggie_core.postprocess.neighbours import clear_cores
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
+from maggie_core.runtime.threads import side_by_side
 from maggie_core.shot.cache import StateCache, key_of
 from maggie_core.shot.first_look import better_guidance
 from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
@@ -78,6 +83,9 @@ class Chain:
         files: digests by kind of the files of a frame as they are now.
         account: what the mattes are made from is noted here.
         size: width and height of the working grid.
+        own: places, among the instances of a frame, of those whose mattes are asked for; the others compete
+            with them for pixels.
+        plate_px: pixels of the working grid that a pixel of the plate spans; 1 where nothing is enlarged.
         checkpoint: called between two steps of the work, with whether the next one reads a frame.
     """
 
@@ -91,6 +99,8 @@ class Chain:
         files: Callable[[int], dict[str, str]],
         account: InputAccount,
         size: tuple[int, int],
+        own: Sequence[int],
+        plate_px: float = 1.0,
         cache: StateCache | None = None,
         checkpoint: Callable[[bool], None] = lambda reads: None,
     ) -> None:
@@ -99,12 +109,14 @@ class Chain:
         self._model, self._recipe, self._cache = model, recipe, cache
         self._read, self._files, self._account, self._size = read, files, account, size
         self._width, self._height = size
+        self._own, self._plate_px = list(own), plate_px
         self._last = len(self.frames) - 1
         self._frame_inputs: LruCache[FrameInput] = LruCache(2 * WINDOW)
         self._features: LruCache[tuple[bool, Any]] = LruCache(WINDOW)
         """Features of a frame, and whether they are whole (see `_encoded`)."""
         self._windows: LruCache[_WindowMattes] = LruCache(1)
         self._flows: LruCache[Flows] = LruCache(2)
+        self._doubted: LruCache[list[float]] = LruCache(2 * WINDOW)
         self._frame_digests: dict[int, FrameDigest] = {}
         steps = ("hidden", self._hidden_key, self._make_hidden), ("network", self._network_key, self._make)
         self._hidden, self._network = (CachedStep(*step, cache, chained=True) for step in steps)
@@ -113,7 +125,7 @@ class Chain:
 
     def close(self) -> None:
         """Release every array. A chain and its steps refer to each other, so they are freed late."""
-        for recent in (self._frame_inputs, self._features, self._windows, self._flows):
+        for recent in (self._frame_inputs, self._features, self._windows, self._flows, self._doubted):
             recent.keep(())
         for step in (self._hidden, self._network, self._refined, self._mattes):
             step.close()
@@ -147,6 +159,8 @@ class Chain:
             files=self._files,
             account=self._account,
             size=self._size,
+            own=self._own,
+            plate_px=self._plate_px,
             cache=self._cache,
             checkpoint=self._checkpoint,
         )
@@ -165,14 +179,38 @@ class Chain:
         self.close()
         return rest
 
+    def losses(self, frame: int, geometry: Geometry) -> tuple[Loss, ...]:
+        """What the matte of a frame lost of its masks; instances count as in the frame.
+
+        Args:
+            geometry: of the working grid.
+        """
+        i = self.frames.index(frame)
+        if self._cache is None:
+            return self._find_losses(i, geometry)
+        about = {"alphas": self._mattes.digest(i), "guidance": self._frame_digest(i).guidance}
+        key = key_of("losses", about | {"own": self._own, "region": asdict(geometry.region)})
+        found = self._cache.recall(key)
+        if found is None:
+            losses = self._find_losses(i, geometry)
+            self._cache.record(key, {"losses": [asdict(loss) for loss in losses]})
+            return losses
+        return tuple(Loss(**{**loss, "where": Window(**loss["where"])}) for loss in found["losses"])
+
+    def _find_losses(self, i: int, geometry: Geometry) -> tuple[Loss, ...]:
+        guidance = self._frame_input(i).guidance
+        sizes = [size_of(mask) for mask in guidance]
+        return losses(self._mattes.array(i), guidance, sizes, geometry, own=self._own)
+
     def frame_info(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
-        """Header of a frame (None when it was not read), (N,) bool presence of instances, its repairs."""
+        """Header of a frame (None when it was not read), (N,) bool presence of its own instances, its
+        repairs."""
         i = self.frames.index(frame)
         if self._cache is None or self._frame_inputs.get(i) is not None:
             frame_input = self._frame_input(i)
-            return frame_input.header, frame_input.present, frame_input.repairs
+            return frame_input.header, frame_input.present[self._own], frame_input.repairs
         digest = self._frame_digest(i)
-        present = np.array([there == "1" for there in digest.present])
+        present = np.array([digest.present[n] == "1" for n in self._own])
         return None, present, RepairCount(**digest.repairs)
 
     def image(self, frame: int) -> np.ndarray:
@@ -264,7 +302,7 @@ class Chain:
             before = torch.from_numpy(self._network.array(window))
             if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
                 hidden = torch.from_numpy(state)
-        fixed = {j: self._grown(each.pinned) for j, each in inputs.items() if each.pinned is not None}
+        fixed = {j: self._grown(pins) for j, each in inputs.items() if (pins := self._pins(each)) is not None}
         self._features.keep(inputs)
         encoded = [self._encoded(j, inputs[j], released=j == window > 0) for j in self._indices(window)]
         self._checkpoint(False)
@@ -276,6 +314,7 @@ class Chain:
             state=TemporalState(before, hidden),
             wanted=wanted,
             fixed_alphas=[fixed.get(j) for j in self._indices(window)],
+            only=self._own,
         )
         state = result.hidden[0] if self._recipe.carry_hidden and result.hidden is not None else None
         made = _WindowMattes(
@@ -296,6 +335,7 @@ class Chain:
                 self._model,
                 frame_input.image,
                 frame_input.guidance,
+                self._doubts(j) if self._recipe.first_look else (),
                 share=self._recipe.first_look,
                 pad_px=PAD_PX,
             )
@@ -328,14 +368,38 @@ class Chain:
 
     def _make_refined(self, i: int) -> np.ndarray:
         alphas = self._network.array(i)[:, : self._height, : self._width]
-        frame, how, trusts = self._frame_input(i), self._recipe.refine, self._recipe.trusts
+        frame, how, trusts, own = self._frame_input(i), self._recipe.refine, self._recipe.trusts, self._own
         if how == "none" and trusts is None:
-            return _with_pins(alphas, frame.pinned)
+            return _with_pins(alphas, self._pins(frame))
         sizes = [size_of(mask) for mask in frame.guidance]
-        refined = refine_edges(alphas, frame.image, frame.guidance, how, sizes=sizes, trusts=trusts)
+        refined = refine_edges(
+            alphas,
+            frame.image,
+            frame.guidance[own],
+            how,
+            sizes=[sizes[n] for n in own],
+            doubts=[self._doubts(i)[n] for n in own],
+            trusts=trusts,
+        )
         if how == "none":
-            return _with_pins(refined, frame.pinned)
-        return _with_pins(clear_cores(refined, frame.guidance, sizes), frame.pinned)
+            return _with_pins(refined, self._pins(frame))
+        return _with_pins(clear_cores(refined, frame.guidance, sizes, own=own), self._pins(frame))
+
+    def _doubts(self, i: int) -> list[float]:
+        """How far each mask of a frame is to be doubted, 0 to 1."""
+        found = self._doubted.get(i)
+        if found is None:
+            frame = self._frame_input(i)
+            found = side_by_side(
+                lambda mask: doubt(alignment(mask, frame.image, size_of(mask), plate_px=self._plate_px)),
+                frame.guidance,
+            )
+            self._doubted.put(i, found)
+        return found
+
+    def _pins(self, frame: FrameInput) -> np.ndarray | None:
+        """(N, h, w) pinned alphas of its own instances."""
+        return None if frame.pinned is None else frame.pinned[self._own]
 
     def _beside(self, i: int) -> list[int]:
         return [j for j in (i - 1, i + 1) if 0 <= j <= self._last] if self._recipe.smooth != "none" else []
@@ -355,13 +419,18 @@ class Chain:
         # In ascending order, so that the network goes over the frames once.
         alphas = {j: self._refined.array(j) for j in sorted((i, *self._beside(i)))}
         beside = [
-            (self._frame_input(j).image, alphas[j], self._frame_input(j).present, partial(self._ways, i, j))
+            (
+                self._frame_input(j).image,
+                alphas[j],
+                self._frame_input(j).present[self._own],
+                partial(self._ways, i, j),
+            )
             for j in self._beside(i)
         ]
         if not beside:
             return alphas[i]
         frame_input = self._frame_input(i)
-        return _with_pins(smoothed(frame_input.image, alphas[i], beside), frame_input.pinned)
+        return _with_pins(smoothed(frame_input.image, alphas[i], beside), self._pins(frame_input))
 
     def _ways(self, i: int, j: int) -> Flows:
         """The flows between frame i and frame j beside it."""

@@ -331,7 +331,7 @@ class ShotMatter:
     def _recipe(self, each: Pass) -> Recipe:
         """What decides the pixels of every chain of a pass, for the cache by name."""
         refine, smooth, hidden = self._refine, self._smooth, self.settings.carry_hidden
-        trusts = self.hand.trusts(each.shown)
+        trusts = self.hand.trusts(each.owned)
         if self.cache is None:
             return Recipe(refine, smooth, hidden, trusts, self.model.info.first_look)
         s, view = self.settings, self.view
@@ -349,6 +349,8 @@ class ShotMatter:
             **determinism_fingerprint(torch.device("cpu"), "fp32"),
         }
         network = {"weights": self.model.digest, "carry_hidden": hidden}
+        network["matted"] = [self.guidance.instances[n].name for n in each.owned]
+        network["enlarged"] = each.geometry.working_size[1] / each.geometry.region.height
         network |= determinism_fingerprint(self.model.device, self.model.precision)
         network["sparse"] = sparse.chosen(self.model.device)
         shot = f"{self.plate.colorspace_hint} {names} {asdict(each.geometry.region)}"

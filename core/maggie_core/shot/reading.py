@@ -151,15 +151,16 @@ class ShotReader:
                 plate.pixels, geometry=each.geometry, data=plate.data, code_max=plate.code_max
             )
             here = replace(each.geometry, data=plate.data)
-            coverage = exclusive(self._guidance.placed(masks, here), self._settings.overlap)
-            pinned = self._pins and self._pins.working(frame, each.geometry, len(coverage))
             shown = list(each.shown)
+            coverage = exclusive(self._guidance.placed(masks, here, only=shown), self._settings.overlap)
+            count = len(self._guidance.instances)
+            pinned = self._pins and self._pins.working(frame, each.geometry, count)
             found.append(
                 FrameInput(
                     plate.header,
                     repairs,
                     np.ascontiguousarray(image.transpose(2, 0, 1)),
-                    coverage[shown],
+                    coverage,
                     None if pinned is None else pinned[shown],
                 )
             )

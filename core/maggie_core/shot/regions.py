@@ -24,16 +24,16 @@ from maggie_core.postprocess.mask_shape import box_of, size_of
 STEPS_PER_OCTAVE = 2
 """Scales are powers of the square root of 2: one more step costs twice the pixels, and a person who keeps
 their size keeps their scale."""
-MARGIN_SHARE = 0.1
+MARGIN_SHARE = 0.06
 """Plate around a person's box, as a share of their size: hair and hands outside a rough mask. 0.05 to 0.15
-lose the same on a crowd, 0.3 costs twice the pixels."""
-GRID_PX = 16
+lose the same on a crowd, and 0.15 costs half as much again, 0.3 twice the pixels."""
+GRID_PX = 8
 """Borders of regions lie on multiples of this many plate pixels."""
 STRIDE_PX = 64
 """Regions are widened to a multiple of this on their working grid, which the network pads to anyway."""
 MOST_AREA = 1.5
-"""Pixels of one region's working grid, of those of the whole frame's: somebody who crosses the frame within a
-segment is enlarged less, so that memory stays bounded."""
+"""Pixels of one region's working grid, of those that the whole frame of a large plate has: who crosses
+the frame within a segment is enlarged less, so that memory stays bounded."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class _Group:
 
     def passes(self, people: Sequence[_Person], geometry: Geometry, most: int | None) -> list[Pass]:
         step, window = self.step, self.window
-        while step > 0 and _area(geometry, window, step) > MOST_AREA * math.prod(geometry.working_size):
+        while step > 0 and _area(geometry, window, step) > _most_area(geometry):
             step -= 1
         scale = _scale(geometry) * 2 ** (step / STEPS_PER_OCTAVE)
         window = _widened(window, scale, geometry)
@@ -199,7 +199,7 @@ def _grouped(groups: list[_Group], geometry: Geometry) -> list[_Group]:
             for j in range(i + 1, len(found)):
                 both = one.with_(found[j])
                 cheaper = both.area() <= one.area() + found[j].area()
-                fits = _area(geometry, both.window, one.step) <= MOST_AREA * math.prod(geometry.working_size)
+                fits = _area(geometry, both.window, one.step) <= _most_area(geometry)
                 if one.step == found[j].step and cheaper and fits:
                     found[i : j + 1] = [both, *found[i + 1 : j]]
                     together = True
@@ -212,6 +212,12 @@ def _grouped(groups: list[_Group], geometry: Geometry) -> list[_Group]:
 def _scale(geometry: Geometry) -> float:
     """Working pixels of the whole frame for a square pixel of the plate."""
     return geometry.working_size[1] / geometry.region.height
+
+
+def _most_area(geometry: Geometry) -> float:
+    width, height = geometry.working_size
+    larger = max(1.0, geometry.working_px / min(width, height))
+    return MOST_AREA * width * height * larger**2
 
 
 def _area(geometry: Geometry, window: Window, step: int) -> float:

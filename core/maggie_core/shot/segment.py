@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from maggie_core.image.window import Window
 from maggie_core.mattes import sum_to_one
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.full_resolution import add_detail, has_detail, slope_of
+from maggie_core.postprocess.losses import Loss
 from maggie_core.postprocess.neighbours import share_pixels
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.chain import Chain, Recipe, Reused
@@ -59,6 +60,9 @@ class MatteResult:
     stood_in: tuple[int, ...] = ()
     """Frames it depends on of which a file could not be read, so that by the policies for missing files
     another, black or an empty mask stood in."""
+    losses: tuple[Loss, ...] = ()
+    """Where a matte is worse than its mask and the artist does not hold it by a pin, a core or a garbage
+    matte."""
     scene_linear: np.ndarray | None = None
     """(H, W, 3) float32 scene-linear plate over the region, where it was asked for."""
 
@@ -185,6 +189,8 @@ class Segment:
             files=s.reader.files,
             account=self._account,
             size=each.geometry.working_size,
+            own=[each.shown.index(n) for n in each.owned],
+            plate_px=max(1.0, each.geometry.working_size[1] / each.geometry.region.height),
             cache=s.cache,
             checkpoint=s.checkpoint,
         )
@@ -208,6 +214,7 @@ class Segment:
         reasons: list[str] = []
         repairs: list[RepairCount] = []
         count = len(s.reader.instances)
+        lost: list[Loss] = []
         for each, chain in zip(self.passes, self._chains, strict=True):
             small, found, why = chain.matte(frame)
             seen_header, present, repaired = chain.frame_info(frame)
@@ -215,16 +222,24 @@ class Segment:
             reused.append(found)
             reasons += [why] if why else []
             repairs.append(repaired)
-            own = [each.shown.index(n) for n in each.owned]
+            lost += [
+                replace(
+                    loss,
+                    instance=each.shown[loss.instance],
+                    other=None if loss.other is None else each.shown[loss.other],
+                )
+                for loss in chain.losses(frame, each.geometry)
+                if each.shown[loss.instance] not in pinned
+            ]
             # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
-            small = small[own] * present[own, None, None].astype(np.float32)
+            small = small * present[:, None, None].astype(np.float32)
             part = each.geometry.from_working(small)
             np.clip(part, 0, 1, out=part)
             if s.detail == "full" and has_detail(each.geometry):
                 s.checkpoint(True)
                 free = [None if n in pinned else alpha for n, alpha in zip(each.owned, small, strict=True)]
                 self._add_detail(part, free, chain.image(frame), frame, each.geometry)
-            if len(own) == count and each.geometry.region == geometry.region:
+            if len(each.owned) == count and each.geometry.region == geometry.region:
                 alphas = part
             else:
                 alphas = _empty(count, geometry) if alphas is None else alphas
@@ -257,6 +272,7 @@ class Segment:
             | {frame: self._account.of(frame) | self._holds_account.of(frame)},
             tuple(each for each in reach if each in without),
             tuple(each for each in reach if s.reader.stood_in(each)),
+            tuple(each for each in lost if each.instance not in _in_hand(each, held)),
             scene,
         )
 
@@ -289,6 +305,11 @@ class Segment:
             ]
 
         add_detail(alphas, slopes, image, geometry=geometry, see=see)
+
+
+def _in_hand(loss: Loss, held: HeldPlanes) -> Collection[int]:
+    """Instances whose losses of that kind the artist has taken in hand."""
+    return held.core if loss.kind == "lost" else held.garbage
 
 
 def _empty(count: int, geometry: Geometry) -> np.ndarray:

@@ -1,0 +1,42 @@
+"""How a mask lies in the image: what is doubted, and what is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from support.tiny import disc
+
+from maggie_core.postprocess.alignment import alignment, doubt
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[np.ndarray, np.ndarray]:
+    """Image (3, H, W) of a grainy disc on a grainy wall, and its mask."""
+    truth = gaussian_filter(disc(240, 240, 120, 120, 80), 1.0)
+    image = truth * 0.5 + 0.2 + np.random.default_rng(0).normal(0, 0.01, (3, 240, 240))
+    return image.astype(np.float32), (truth > 0.5).astype(np.float32)
+
+
+def test_a_mask_that_follows_the_person_is_not_doubted_and_one_that_is_off_is(drawn):
+    image, mask = drawn
+    off = (disc(240, 240, 128, 114, 84) > 0.5).astype(np.float32)
+
+    assert alignment(mask, image, 160) > 2
+    assert doubt(alignment(mask, image, 160)) == 0
+    assert doubt(alignment(off, image, 160)) > doubt(alignment(mask, image, 160))
+
+
+def test_no_outline_is_no_reason_for_doubt(drawn):
+    image, mask = drawn
+
+    for plain in (np.zeros_like(mask), np.ones_like(mask)):
+        assert doubt(alignment(plain, image, 160)) == 0
+
+
+def test_a_plate_that_is_too_coarse_for_a_person_is_no_reason_for_doubt(drawn):
+    image, _ = drawn
+    off = (disc(240, 240, 128, 114, 84) > 0.5).astype(np.float32)
+
+    assert np.isfinite(alignment(off, image, 160, plate_px=1.0))
+    assert alignment(off, image, 160, plate_px=3.0) == np.inf
