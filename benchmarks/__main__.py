@@ -15,6 +15,8 @@ RUNS = (
     ("benchmarks.full_resolution", []),
     ("benchmarks.speed", ["--set", "all"]),
     ("benchmarks.segments", []),
+    ("benchmarks.people", ["cost"]),
+    ("benchmarks.people", ["walk"]),
     ("benchmarks.show", []),
     ("benchmarks.reliability", []),
 )
