@@ -102,7 +102,7 @@ def _rows(frames: Sequence[int], faults: Sequence[Finding]) -> list[int]:
     worst = {
         fault.worst_frame for fault in faults if fault.place is not None and fault.worst_frame is not None
     }
-    return sorted(worst | {frame for frame in spread if not worst & {frame - 1, frame, frame + 1}})
+    return sorted([*worst, *(frame for frame in spread if not worst & {frame - 1, frame, frame + 1})])
 
 
 def _marks(frame: int, faults: Sequence[Finding]) -> Iterator[tuple[int, Box]]:

@@ -307,7 +307,7 @@ def test_the_short_result_is_what_is_wrong_and_the_page_and_the_long_one_has_the
 
     last = f"fine: nothing beyond its limit (5 frames, 2 instances); page: {tmp_path / 'qc.html'}\n"
     assert short.stdout == "note: too few pairs of frames to judge the seams by\n" + last
-    assert "flicker, px" in long.stdout and long.stdout.endswith(short.stdout)
+    assert "covered area, % of the image" in long.stdout and long.stdout.endswith(short.stdout)
 
 
 def test_a_fine_page_shows_a_few_frames(matted, tmp_path: Path):
