@@ -17,6 +17,7 @@ from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.frames import open_source
 from maggie_core.io.image import read_image
+from maggie_core.shot.chain import Chain
 
 FRAMES = range(1001, 1007)
 WHOLE = Window(0, 0, 96, 64)
@@ -98,3 +99,23 @@ def test_somebody_without_a_mask_beside_small_people_is_a_layer_of_zeros(shot: P
         assert isinstance(found, MatteResult), found
         assert found.alphas.shape == (2, 64, 96)
         assert found.alphas[0].any() and not found.alphas[1].any()
+
+
+def test_somebody_between_the_frames_that_are__and_costs_only_those(
+    shot: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for frame in set(FRAMES) - {1002, 1003}:
+        shutil.copy(shot / "ben.1002.png", shot / f"ben.{frame}.png")  # empty
+    engine = matter(shot)
+    engine.model = copy(engine.model)
+    engine.model.info = replace(engine.model.info, person_px=(100, 200))
+    assert 1003 not in engine.measured(1003)
+    looks: list[int] = []
+    matte_of = Chain.matte
+    monkeypatch.setattr(Chain, "matte", lambda chain, frame: looks.append(frame) or matte_of(chain, frame))
+
+    results = list(engine.run())
+
+    there = [found.frame for found in results if found.alphas[1].any()]  # type: ignore[union-attr]
+    assert there == [1003]
+    assert sorted(looks) == sorted((*FRAMES, 1003))

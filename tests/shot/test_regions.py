@@ -116,10 +116,11 @@ def test_more_people_than_the_network_has_places_come_in_several_passes():
     assert max(len(each.shown) for each in found) <= 10
 
 
-def test_somebody_who_is_never_there_needs_no_pass():
-    (only,) = passes([None, person(500, 300, 100)])
+def test_somebody_who_was_not_seen_is_looked_for_in_the_whole_frame_after_the_others():
+    own, whole = passes([None, person(500, 300, 100)])
 
-    assert only.owned == (1,)
+    assert own.owned == (1,)
+    assert whole == Pass(geometry(), (0, 1), (0,))
 
 
 def test_a_segment_with_nobody_in_it_is_one_pass_of_the_whole_frame():

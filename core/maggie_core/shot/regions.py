@@ -82,6 +82,10 @@ def plan_passes(
 ) -> tuple[Pass, ...]:
     """The passes of a segment: the whole frame first where anybody needs it, then regions.
 
+    People whom the given frames do not show may still come between those. A look at the whole frame is for
+    them, after the regions where nobody else needs it. It costs nothing in frames in which they are not
+    (see `Segment`).
+
     Args:
         extents: for each frame of the segment, where each instance is.
         geometry: of the whole frame.
@@ -107,6 +111,8 @@ def plan_passes(
         passes.append(replace(whole, shown=tuple(near), owned=rest))
     for group in groups:
         passes += group.passes(people, geometry, most)
+    if rest and not any(each.geometry == geometry for each in passes):
+        passes.append(replace(whole, owned=rest))
     return tuple(passes)
 
 
@@ -118,7 +124,7 @@ _Box = tuple[int, int, int, int]
 class _Person:
     index: int
     box: _Box | None
-    """Around them in every frame, on the whole frame's working grid; None for who is never there."""
+    """Around them in every frame, on the whole frame's working grid; None for who was not seen."""
     size: float
 
     @classmethod

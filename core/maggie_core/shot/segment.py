@@ -212,16 +212,18 @@ class Segment:
         header: Frame | None = None
         reused: list[Reused] = []
         reasons: list[str] = []
-        repairs: list[RepairCount] = []
+        repairs: dict[Geometry, RepairCount] = {}
         count = len(s.reader.instances)
         lost: list[Loss] = []
         for each, chain in zip(self.passes, self._chains, strict=True):
+            if alphas is not None and not _are_there(chain, frame):
+                continue  # their alphas are zeros
             small, found, why = chain.matte(frame)
             seen_header, present, repaired = chain.frame_info(frame)
             header = header or seen_header
             reused.append(found)
             reasons += [why] if why else []
-            repairs.append(repaired)
+            repairs[each.geometry] = repaired
             lost += [
                 replace(
                     loss,
@@ -264,7 +266,7 @@ class Segment:
             alphas,
             geometry,
             header,
-            repairs[0] if self.passes[0].geometry == geometry else sum(repairs, RepairCount()),
+            repairs.get(geometry) or sum(repairs.values(), RepairCount()),
             extra,
             min(reused, key=("nothing", "state", "matte").index),
             next(iter(reasons), ""),
@@ -310,6 +312,12 @@ class Segment:
 def _in_hand(loss: Loss, held: HeldPlanes) -> Collection[int]:
     """Instances whose losses of that kind the artist has taken in hand."""
     return held.core if loss.kind == "lost" else held.garbage
+
+
+def _are_there(chain: Chain, frame: int) -> bool:
+    """Whether anybody whose alphas come from a chain has guidance or a pin in a frame."""
+    _, present, _ = chain.frame_info(frame)
+    return bool(present.any())
 
 
 def _empty(count: int, geometry: Geometry) -> np.ndarray:
