@@ -22,6 +22,7 @@ from maggie_core.guidance import (
     Holds,
     HoldSource,
     IdMapSequence,
+    KeyMasks,
     LayerSequence,
     MaskSequence,
     Pins,
@@ -112,6 +113,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     )
     if job.guidance_missing != "error":
         warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
+    warnings += _still_warnings(guidance, shot_frames)
     if to_write:
         warnings += _rate_warnings(job, plate)
         _check_output(job, asked, guidance.instances)
@@ -162,6 +164,20 @@ def _hand(job: MatteJob, guidance: Guidance) -> Hand:
     return Hand(tuple(job.edges_of(name) for name in names), holds)
 
 
+def _still_warnings(guidance: Guidance, shot_frames: Sequence[int]) -> tuple[Warning, ...]:
+    """Warns of people whose one mask would stand still in a moving shot."""
+    stills = (s for s in guidance.sources if isinstance(s, MaskSequence) and s.frames is None)
+    names = [source.names[0] for source in stills] if len(shot_frames) > 1 else []
+    return tuple(
+        Warning(
+            "still-mask",
+            f"{name} has one mask for all {len(shot_frames)} frames: if {name} moves, give it as "
+            f"--key {name}=FILE instead, and it is followed",
+        )
+        for name in names
+    )
+
+
 def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:
     if not job.pins:
         return None
@@ -171,6 +187,10 @@ def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pi
 
 def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
     """Open one guidance of a job. Its instances are searched for in the frames of the shot."""
+    if isinstance(source, jobs.KeyGuidance):
+        return KeyMasks(
+            source.name, source.sequence, shot_frames, channel=source.channel, offset=source.offset
+        )
     if source.offset:
         files = tuple(frame + source.offset for frame in shot_frames)
         return OffsetSource(guidance_source(replace(source, offset=0), files), source.offset)

@@ -117,10 +117,10 @@ def run(
         with_scene=job.foreground,
     )
     step("reading headers of plate and masks", 0, 0)
-    shot.require(_all(matter.influence, shot.frames))
+    shot.require(_all(matter.reach, shot.frames))
     # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
     # automatic exposure is measured on: a started job reads plates frame by frame alone.
-    _read_one(matter, shot.frames)
+    _read_one(matter, shot.guidance.keys or shot.frames)
     _ = matter.view.exposure_ev
     for warning in (*shot.warnings, *_unmeasured(job, shot, matter), *_slow_precision(job, model)):
         emit(warning)
@@ -255,6 +255,9 @@ class _Run:
             remove_mattes(self._path(frame))  # of when its plate was there
         stopped = False
         try:
+            if self._shot.guidance.keys:
+                self._step("following people from their key masks", 0, 0)
+                self._matter.prepare(self._shot.frames)
             self._deliver(self._not_yet_there())
             self._make_pictures()
         except (Cancelled, KeyboardInterrupt):
@@ -264,6 +267,7 @@ class _Run:
         self._losses.tell()
         self._warn_of_repairs()
         self._warn_of_damage()
+        self._warn_of_the_lost()
         self._warn_of_the_cache()
         self._warn_of_compiling()
         finished = Finished(
@@ -531,6 +535,14 @@ class _Run:
             *gap_warnings("masks of frames", of_masks, self._job.guidance_missing, damaged=True),
         ):
             self._emit(warning)
+
+    def _warn_of_the_lost(self) -> None:
+        for each in self._matter.lost():
+            self._emit(
+                Warning(
+                    "lost-subject", f"{each.name} is lost from {each.frame}: add a key mask near that frame"
+                )
+            )
 
     def _warn_of_the_cache(self) -> None:
         trouble = self._matter.cache.trouble if self._matter.cache else ""

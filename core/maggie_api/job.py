@@ -47,6 +47,20 @@ class MaskGuidance:
 
 
 @dataclass(frozen=True)
+class KeyGuidance:
+    """One instance: masks at some frames of the shot, which are followed through the others."""
+
+    name: str
+    sequence: str
+    """Whatever files it has are the keys; an empty mask says that the instance is not in the frame."""
+    channel: Optional[str] = None
+    """Channel that holds the mask; None as for a mask in every frame."""
+    offset: int = 0
+    """Number of a mask's file less the plate's frame: -1000 where 1001 belongs to the mask 1."""
+    kind: Literal["key"] = "key"
+
+
+@dataclass(frozen=True)
 class LayersGuidance:
     """One instance for each layer, or channel without a layer, of a sequence."""
 
@@ -170,7 +184,7 @@ class PictureOutput:
     """Name of the only person in it, under just this path; None = everybody."""
 
 
-Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidance]
+Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidance, KeyGuidance]
 
 
 @dataclass(frozen=True)
@@ -233,7 +247,7 @@ class MatteJob(RunSettings, PictureFile, MatteFile, EdgeSettings, MatteSettings,
         for i, source in enumerate(self.guidance):
             if not source.sequence.strip():
                 raise JobError(f'job: field "guidance[{i}].sequence" is empty: name a sequence or a file')
-            if isinstance(source, MaskGuidance) and not source.name.strip():
+            if isinstance(source, (MaskGuidance, KeyGuidance)) and not source.name.strip():
                 raise JobError(f'job: field "guidance[{i}].name" is empty: name the instance')
         for i, pin in enumerate(self.pins):
             for name in ("name", "sequence"):

@@ -17,6 +17,7 @@ from maggie_api.job import (
     Guidance,
     IdMapGuidance,
     IdName,
+    KeyGuidance,
     LayersGuidance,
     MaskGuidance,
     Pin,
@@ -41,6 +42,16 @@ def parse_pin(ctx: click.Context, param: click.Parameter, specs: tuple[str, ...]
 
 def parse_mask(spec: str) -> MaskGuidance:
     """`NAME=SEQUENCE[:CHANNEL]`; without `NAME=` the instance is called after the file."""
+    return MaskGuidance(*_named(spec, "--guidance"))
+
+
+def parse_key(spec: str) -> KeyGuidance:
+    """As `parse_mask`."""
+    return KeyGuidance(*_named(spec, "--key"))
+
+
+def _named(spec: str, option: str) -> tuple[str, str, str | None]:
+    """Name, sequence and channel."""
     name, equals, rest = spec.partition("=")
     is_path = ("/" in name or "\\" in name) and (_is_there(spec) or not _is_there(rest))
     if not equals or is_path:
@@ -48,8 +59,8 @@ def parse_mask(spec: str) -> MaskGuidance:
     sequence, channel = split_part(rest)
     name = name.strip() or PurePath(sequence.replace("\\", "/")).name.split(".")[0].rstrip("_-#")
     if not name or not sequence:
-        raise click.BadParameter(f"{spec!r} is not NAME=SEQUENCE[:CHANNEL]", param_hint="'--guidance'")
-    return MaskGuidance(plain_text(name), sequence, channel)
+        raise click.BadParameter(f"{spec!r} is not NAME=SEQUENCE[:CHANNEL]", param_hint=f"'{option}'")
+    return plain_text(name), sequence, channel
 
 
 def _is_there(text: str) -> bool:
@@ -86,13 +97,14 @@ class GuidedCommand(click.Command):
         rest = super().parse_args(ctx, args)
         options, _, order = self.make_parser(ctx).parse_args(typed)
         ctx.params["guidance"] = _in_order(options, [parameter.name or "" for parameter in order])
-        for name in ("mask", "layers", "id_map", "cryptomatte", "instance", "offset"):
+        for name in ("mask", "key", "layers", "id_map", "cryptomatte", "instance", "offset"):
             ctx.params.pop(name, None)
         return rest
 
 
 _PARSE: dict[str, Callable[[str], Guidance]] = {
     "mask": parse_mask,
+    "key": parse_key,
     "layers": LayersGuidance,
     "id_map": IdMapGuidance,
     "cryptomatte": parse_cryptomatte,
@@ -109,7 +121,7 @@ def _in_order(options: dict[str, Any], order: list[str]) -> tuple[Guidance, ...]
     for name in order:
         if name in _PARSE:
             sources.append(_PARSE[name](next(values[name])))
-            if not isinstance(sources[-1], MaskGuidance):
+            if not isinstance(sources[-1], (MaskGuidance, KeyGuidance)):
                 chooser = len(sources) - 1
         elif name == "instance":
             waiting.append(next(values[name]))
@@ -195,3 +207,12 @@ def guidance_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+key_option = click.option(
+    "--key",
+    metavar="NAME=SEQUENCE[:CHANNEL]",
+    multiple=True,
+    help="One instance's masks at some frames, followed through the others. Repeatable.",
+)
+"""A further option of a `GuidedCommand`, of one that mattes."""

@@ -21,7 +21,7 @@ from maggie_api.settings import (
 )
 from maggie_node.cli.commands import debug_option
 from maggie_node.cli.edges import edge_options, with_edges
-from maggie_node.cli.guidance import GuidedCommand, guidance_options, parse_pin
+from maggie_node.cli.guidance import GuidedCommand, guidance_options, key_option, parse_pin
 from maggie_node.cli.running import run_job
 
 Command = Callable[..., Any]
@@ -158,6 +158,7 @@ def _depth(option: Option) -> Command:
     help="Also a movie to look at, x.mp4 or x.gif: plate, people over checker, a colour each, frame numbers.",
 )
 @guidance_options
+@key_option
 @click.option(
     "--pin",
     "pins",

@@ -196,7 +196,8 @@ def subject_of(job: MatteJob) -> Subject:
             ColorSettings(settings.ocio, settings.colorspace, settings.exposure_ev, settings.highlights),
             layer=settings.plate_layer,
         ),
-        guidance=shot.guidance,
+        # Key masks are no guidance of the frames between them, and what was made of them is not kept.
+        guidance=None if shot.guidance.keys else shot.guidance,
         overlap=settings.overlap,
         working_px=settings.working_px,
     )

@@ -5,6 +5,7 @@ from maggie_core.guidance.cryptomatte import CryptomatteSequence
 from maggie_core.guidance.holds import HeldPlanes, Holds, HoldSource
 from maggie_core.guidance.idmaps import IdMapSequence
 from maggie_core.guidance.instances import Instance, make_instances
+from maggie_core.guidance.keys import KeyMasks
 from maggie_core.guidance.layers import LayerSequence
 from maggie_core.guidance.masks import MaskSequence
 from maggie_core.guidance.overlap import exclusive
@@ -20,6 +21,7 @@ __all__ = [
     "Holds",
     "IdMapSequence",
     "Instance",
+    "KeyMasks",
     "LayerSequence",
     "Mask",
     "MaskSequence",

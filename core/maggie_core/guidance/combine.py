@@ -12,6 +12,7 @@ from maggie_api.errors import GuidanceError
 from maggie_api.sequences import compact_frames
 from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.guidance.instances import Instance, make_instances
+from maggie_core.guidance.keys import KeyMasks
 from maggie_core.guidance.names import listing
 from maggie_core.guidance.source import GuidanceSource, Mask
 from maggie_core.image.geometry import Geometry
@@ -29,16 +30,20 @@ class Guidance:
 
     def __init__(self, sources: Sequence[GuidanceSource], *, missing: GuidanceMissing = "error") -> None:
         names = [name for source in sources for name in source.names]
-        self._sources = tuple(sources)
-        self._missing: GuidanceMissing = missing
+        self.sources = tuple(sources)
+        self.missing_policy: GuidanceMissing = missing
         self._files = [
-            StandIns(source, hold=missing == "hold", damage=UnreadableMaskError) for source in self._sources
+            StandIns(source, hold=missing == "hold", damage=UnreadableMaskError) for source in self.sources
         ]
         self.instances: tuple[Instance, ...] = make_instances(names)
+        keys = (source.keys for source in self.sources if isinstance(source, KeyMasks))
+        self.keys = tuple(sorted({frame for each in keys for frame in each}))
+        """Frames at which somebody has a key mask (`KeyMasks`); empty where everybody has a mask in every
+        frame."""
 
     def missing(self, frames: Iterable[int]) -> tuple[int, ...]:
         """Frames among `frames` for which a source has no file, under any policy for missing files."""
-        return tuple(f for f in frames if any(not _has(source, f) for source in self._sources))
+        return tuple(f for f in frames if any(not _has(source, f) for source in self.sources))
 
     def check(self, frames: Iterable[int]) -> None:
         """See that every one of `frames` can be read, before the first is.
@@ -47,25 +52,25 @@ class Guidance:
             GuidanceError: files are missing and the policy is `error`.
         """
         wanted = tuple(frames)
-        for source in self._sources:
+        for source in self.sources:
             absent = [f for f in wanted if not _has(source, f)]
-            if absent and self._missing == "error":
+            if absent and self.missing_policy == "error":
                 raise _absence(source, absent)
 
     def masks(self, frame: int) -> list[Mask]:
         """Masks of `frame` as their files have them; instances that are absent may have none."""
         found: list[Mask] = []
-        for source, files in zip(self._sources, self._files, strict=True):
+        for source, files in zip(self.sources, self._files, strict=True):
             answered = files.answer(frame, source.read)
             if answered is not None:
                 found += answered[1]
-            elif source.frames is None or self._missing != "empty":
+            elif source.frames is None or self.missing_policy != "empty":
                 raise files.damage_of(frame) or _absence(source, [frame])
         return found
 
     def damage(self, frame: int) -> GuidanceError | None:
         """Why a mask of `frame` that has a file was found to be held or empty; None where none is."""
-        reasons = (files.damage_of(frame) for files in self._files if self._missing != "error")
+        reasons = (files.damage_of(frame) for files in self._files if self.missing_policy != "error")
         return next((GuidanceError(str(reason)) for reason in reasons if reason is not None), None)
 
     def read(self, frame: int, geometry: Geometry) -> np.ndarray:
@@ -105,9 +110,9 @@ class Guidance:
     def digest(self, frame: int) -> str:
         """Text that changes whenever the result of `read(frame, ...)` may change."""
         state = hashlib.blake2b(digest_size=16)
-        for source, files in zip(self._sources, self._files, strict=True):
+        for source, files in zip(self.sources, self._files, strict=True):
             _, stored = files.digest(frame)
-            if not stored and self._missing != "empty":
+            if not stored and self.missing_policy != "empty":
                 raise _absence(source, [frame])
             part = stored or "empty"
             state.update(f"{len(source.names)}:{chr(0).join(source.names)}:{part};".encode())

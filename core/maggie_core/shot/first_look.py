@@ -16,11 +16,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F  # noqa: N812
 
 from maggie_core.model import MatteModel
+from maggie_core.model.still import matte_still
 from maggie_core.postprocess.edges import trust_in
 from maggie_core.postprocess.mask_shape import depth_in
 
@@ -57,7 +56,7 @@ def better_guidance(
     small = np.stack([cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 0.5 for mask in guidance])
     masks = small.astype(np.float32)
     channels = [cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in picture]
-    alphas = _matte(model, np.stack(channels), masks, pad_px)
+    alphas = matte_still(model, np.stack(channels), masks, pad_px=pad_px)
     ways = {n: doubts[n] * (1 - trust_in(alphas[n], masks[n])) for n in doubted if masks[n].any()}
     moved = [n for n, way in ways.items() if way > 0]
     if not moved:
@@ -83,14 +82,3 @@ def _between(own: NDArray[np.bool_], seen: NDArray[np.bool_], way: float) -> NDA
 def _signed(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(H, W) depth inside, and distance outside as a negative number."""
     return depth_in(inside) - depth_in(~inside)
-
-
-def _matte(model: MatteModel, picture: Planes, masks: Planes, pad_px: int) -> Planes:
-    """(N, h, w) alphas of a still."""
-    height, width = masks.shape[1:]
-    margin = (0, -width % pad_px, 0, -height % pad_px)
-    image, guidance = (
-        F.pad(torch.from_numpy(x)[None], margin, mode="replicate")[0] for x in (picture, masks)
-    )
-    alphas = model.window([model.encode(image, guidance)]).alpha[0]
-    return alphas[:, :height, :width].float().cpu().numpy()

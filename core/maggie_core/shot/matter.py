@@ -14,7 +14,7 @@ from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -33,12 +33,14 @@ from maggie_core.io.frames import FrameSource
 from maggie_core.io.plate import plate_header, plate_windows, read_plate
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.full_resolution import has_detail
+from maggie_core.propagation.tracker import AffinityTracker
 from maggie_core.runtime.fingerprint import determinism_fingerprint
 from maggie_core.runtime.heap import trim_heap
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.chain import Recipe
 from maggie_core.shot.hand import Hand
 from maggie_core.shot.prefetch import Prefetch
+from maggie_core.shot.propagated import GRID_PX, Lost, PropagatedGuidance, Shot
 from maggie_core.shot.reading import ShotReader
 from maggie_core.shot.regions import Pass, plan_passes
 from maggie_core.shot.segment import FrameFailure, MatteResult, Segment, SegmentSettings
@@ -87,7 +89,7 @@ class ShotMatter:
         with_scene: bool = False,
     ):
         sparse.chosen(model.device)  # raises here, before a frame is read
-        self.model, self.plate, self.guidance = model, plate, guidance
+        self.model, self.plate = model, plate
         self.settings = settings or MatteSettings()
         self.pins, self.cache = pins, cache
         self.hand = hand or Hand.untouched(len(guidance.instances))
@@ -97,6 +99,11 @@ class ShotMatter:
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
         self._place = {frame: index for index, frame in enumerate(self.shot_frames)}
+        self._given = self.guidance = guidance
+        if guidance.keys:
+            self.guidance = PropagatedGuidance(
+                guidance, self._as_clip(), AffinityTracker(model), cache=self.cache
+            )
 
     @cached_property
     def effective(self) -> MatteSettings:
@@ -239,13 +246,36 @@ class ShotMatter:
             found[frame] |= self._reader.holds(frame, self.hand.holds)
         return found
 
+    def prepare(self, frames: Iterable[int] | None = None) -> None:
+        """Make the masks that the mattes of `frames` (default: the whole shot) need, where some are made of
+        key masks. Otherwise they are made when they are first read.
+        """
+        if isinstance(self.guidance, PropagatedGuidance):
+            wanted = self.shot_frames if frames is None else frames
+            needed = {each for frame in wanted for each in (*self.influence(frame), *self.measured(frame))}
+            self.guidance.prepare(needed, checkpoint=lambda: self._checkpoint(True))
+
+    def reach(self, frame: int) -> tuple[int, ...]:
+        """Every frame whose plate the matte of `frame` depends on, ascending: `influence`, and what its masks
+        are made of.
+        """
+        found = {*self.influence(frame)}
+        if isinstance(self.guidance, PropagatedGuidance):
+            needed = (*found, *self.measured(frame))
+            found.update(each for frame in needed for each in self.guidance.reach(frame))
+        return tuple(sorted(found))
+
+    def lost(self) -> list[Lost]:
+        """People who were lost where masks were made of key masks."""
+        return self.guidance.lost() if isinstance(self.guidance, PropagatedGuidance) else []
+
     def masks(self, frame: int) -> np.ndarray:
-        """(N, h, w) float32 guidance of a frame on the working grid, in [0, 1].
+        """(N, h, w) float32 masks that are given for a frame, on the working grid, in [0, 1].
 
         Raises:
             GuidanceError: a file is missing or damaged, or is of another picture's shape.
         """
-        return self._reader.masks(frame)
+        return self._reader.masks(frame, self._given)
 
     def look_at(self, frame: int) -> None:
         """Read the files of a frame, so that `files` knows which of them are damaged."""
@@ -268,6 +298,7 @@ class ShotMatter:
                 f"frames {compact_frames(outside)} are outside the shot "
                 f"({compact_frames(self.shot_frames)}): ask for frames of the shot"
             )
+        self.prepare(wanted)
         by_chain: dict[tuple[int, int], list[int]] = {}
         for frame in wanted:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
@@ -334,30 +365,57 @@ class ShotMatter:
         trusts = self.hand.trusts(each.owned)
         if self.cache is None:
             return Recipe(refine, smooth, hidden, trusts, self.model.info.first_look)
-        s, view = self.settings, self.view
         names = tuple(self.guidance.instances[n].name for n in each.shown)
-        seeing = {
-            "ocio": view.digest,
-            "colorspace": view.colorspace,
-            "exposure_ev": view.exposure_ev,
-            "highlights": s.highlights,
-            "plate_layer": s.plate_layer,
-            "overlap": s.overlap,
+        seeing = self._seeing | {
+            "overlap": self.settings.overlap,
             "geometry": asdict(each.geometry),
             "instances": names,
             "of": tuple(instance.name for instance in self.guidance.instances),
             **determinism_fingerprint(torch.device("cpu"), "fp32"),
         }
-        network = {"weights": self.model.digest, "carry_hidden": hidden}
+        network = {"weights": self.model.digest, "carry_hidden": hidden} | self._computing
         network["matted"] = [self.guidance.instances[n].name for n in each.owned]
         network["enlarged"] = each.geometry.working_size[1] / each.geometry.region.height
-        network |= determinism_fingerprint(self.model.device, self.model.precision)
-        network["sparse"] = sparse.chosen(self.model.device)
         shot = f"{self.plate.colorspace_hint} {names} {asdict(each.geometry.region)}"
         look = self.model.info.first_look
         if look:
             network["first_look"] = look
         return Recipe(refine, smooth, hidden, trusts, look, seeing, network, shot=shot)
+
+    @property
+    def _seeing(self) -> dict[str, Any]:
+        """What decides how a plate's colours reach the network."""
+        s, view = self.settings, self.view
+        return {
+            "ocio": view.digest,
+            "colorspace": view.colorspace,
+            "exposure_ev": view.exposure_ev,
+            "highlights": s.highlights,
+            "plate_layer": s.plate_layer,
+        }
+
+    @property
+    def _computing(self) -> dict[str, Any]:
+        """What decides the bits of what the network computes, beside its weights."""
+        fingerprint = determinism_fingerprint(self.model.device, self.model.precision)
+        return fingerprint | {"sparse": sparse.chosen(self.model.device)}
+
+    def _as_clip(self) -> Shot:
+        """The shot as people are followed in it."""
+
+        def grid() -> Geometry:
+            return replace(self.geometry, working_px=min(GRID_PX, self.geometry.working_px))
+
+        return Shot(
+            self.shot_frames,
+            grid,
+            lambda frame: self._reader.image(frame, grid()),
+            lambda frame: replace(grid(), data=self._reader.window(frame)),
+            self.plate.digest,
+            lambda: self._seeing | {"geometry": asdict(grid())},
+            lambda: self._computing,
+            self.settings.overlap,
+        )
 
     def _index(self, frame: int) -> int:
         if frame not in self._place:

@@ -93,13 +93,13 @@ class ShotReader:
         plate = self.plate(frame, account)
         return self.view.scene_linear(reframe(plate.pixels, plate.data, self.geometry.region))
 
-    def masks(self, frame: int) -> np.ndarray:
+    def masks(self, frame: int, guidance: Guidance) -> np.ndarray:
         """(N, h, w) float32 guidance of a frame on the working grid, where it lies on that frame's plate.
 
         Raises:
             GuidanceError: a file is missing or damaged, or is of another picture's shape.
         """
-        return self._guidance.read(frame, replace(self.geometry, data=self._window(frame)))
+        return guidance.read(frame, replace(self.geometry, data=self.window(frame)))
 
     def stood_in(self, frame: int) -> bool:
         """Whether a file of the frame was found damaged, and by the policies something stands in for it."""
@@ -114,22 +114,34 @@ class ShotReader:
         return account.read(
             frame,
             lambda: self.holds(frame, holds),
-            lambda: holds.planes(frame, replace(self.geometry, data=self._window(frame))),
+            lambda: holds.planes(frame, replace(self.geometry, data=self.window(frame))),
         )
 
     def extents(self, frame: int) -> tuple[Extent | None, ...]:
         """Where everybody is in a frame, on the working grid; nobody where the guidance cannot be used."""
         nobody: tuple[Extent | None, ...] = (None,) * len(self._guidance.instances)
         try:
-            key = frame, self._guidance.digest(frame), self._window(frame)
+            key = frame, self._guidance.digest(frame), self.window(frame)
             if key not in self._extents:
-                masks = exclusive(self.masks(frame), self._settings.overlap)
+                masks = exclusive(self.masks(frame, self._guidance), self._settings.overlap)
                 self._extents[key] = tuple(extent_of(mask) for mask in masks)
             return self._extents[key]
         except (InputError, OSError):
             return nobody
 
-    def _window(self, frame: int) -> Window | None:
+    def image(self, frame: int, geometry: Geometry) -> np.ndarray:
+        """(3, h, w) float32 image of a frame on the working grid of `geometry`, as the network sees it.
+
+        Raises:
+            FrameError: the plate cannot be read, or is of another format than the shot.
+        """
+        plate = self._read_plate(frame)
+        image, _ = self.view.to_model(
+            plate.pixels, geometry=geometry, data=plate.data, code_max=plate.code_max
+        )
+        return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+    def window(self, frame: int) -> Window | None:
         """The data window of a frame of the plate; None where its header cannot be read."""
         try:
             return plate_header(self._plate, frame, layer=self._settings.plate_layer).data
@@ -137,13 +149,7 @@ class ShotReader:
             return None
 
     def _inputs(self, frame: int, passes: Sequence[Pass]) -> tuple[FrameInput, ...]:
-        plate = read_plate(self._plate, frame, layer=self._settings.plate_layer)
-        if plate.display != self.geometry.display:
-            raise FrameError(
-                f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
-                f"{self.geometry.display.width}x{self.geometry.display.height}: "
-                "frames of one shot share a format"
-            )
+        plate = self._read_plate(frame)
         masks = self._guidance.masks(frame)
         found: list[FrameInput] = []
         for each in passes:
@@ -165,6 +171,16 @@ class ShotReader:
                 )
             )
         return tuple(found)
+
+    def _read_plate(self, frame: int) -> Frame:
+        plate = read_plate(self._plate, frame, layer=self._settings.plate_layer)
+        if plate.display != self.geometry.display:
+            raise FrameError(
+                f"frame {frame} is {plate.display.width}x{plate.display.height} and the shot "
+                f"{self.geometry.display.width}x{self.geometry.display.height}: "
+                "frames of one shot share a format"
+            )
+        return plate
 
 
 def _digest(of: Callable[[int], str], frame: int) -> str:

@@ -1,0 +1,62 @@
+"""Key masks: masks of an instance at some frames of the shot, which are followed through the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from maggie_api.errors import GuidanceError
+from maggie_api.sequences import compact_frames
+from maggie_core.guidance.masks import MaskSequence
+from maggie_core.guidance.source import Mask
+
+
+class KeyMasks:
+    """One instance's masks at the frames there are files for: its keys.
+
+    A frame that is no key has no mask of its own here (`maggie_core.propagation` makes one). An empty mask
+    says that the instance is not in the frame.
+
+    Args:
+        name: of the instance.
+        pattern: a sequence of any frames, or one file whose name ends in the frame's number.
+        shot_frames: the shot's frames; keys at other frames are left out.
+        channel: the channel that is the mask; None finds it.
+        offset: what is added to a frame of the shot to give its file's number.
+
+    Raises:
+        GuidanceError: there is no such file, or none of a frame of the shot.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pattern: str | Path,
+        shot_frames: Sequence[int],
+        *,
+        channel: str | None = None,
+        offset: int = 0,
+    ) -> None:
+        self._masks, self._offset = MaskSequence(name, pattern, channel=channel), offset
+        shot, stored = set(shot_frames), tuple(number - offset for number in self._masks.stored)
+        self.keys = tuple(frame for frame in stored if frame in shot)
+        """Frames with a mask, ascending."""
+        if not self.keys:
+            raise GuidanceError(
+                f"the key masks of {name} have frames {compact_frames(stored)} and the shot "
+                f"{compact_frames(tuple(shot_frames))}: number their files as the plate's"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._masks.names
+
+    @property
+    def frames(self) -> None:
+        """None: a mask can be had for every frame."""
+
+    def read(self, frame: int) -> list[Mask]:
+        return self._masks.read(frame + self._offset) if frame in self.keys else []
+
+    def digest(self, frame: int) -> str:
+        return self._masks.digest(frame + self._offset) if frame in self.keys else "no key"

@@ -1,0 +1,313 @@
+"""The guidance of a shot in which some people have masks at some frames only.
+
+A mask that is made depends on the plates and masks from the key before it to the key after it, and on nothing
+else: a shot is cut wherever everybody who has keys has one. Before the first key and behind the last one it
+depends on the frames from that key on. So it is the same whatever frames are asked for, and a key that is
+added or corrected changes only the frames between its neighbours.
+
+Masks are made when they are needed, all frames between two keys together, and kept in the state cache under
+the digest of all they depend on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import zlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maggie_api.errors import InputError
+from maggie_api.settings import Overlap
+from maggie_core.guidance import Guidance, KeyMasks, Mask, exclusive
+from maggie_core.image.geometry import Geometry
+from maggie_core.propagation.clip import Clip, Stored, at_key, between, coverage, memory_of, onwards, stored
+from maggie_core.propagation.tracker import Plane, Tracker
+from maggie_core.shot.cache import StateCache, key_of
+from maggie_core.shot.memo import LruCache
+
+GRID_PX = 288
+"""Short side of the grid that people are followed on. Half of the network's: its pixels are smaller than what
+a typical mask is wrong by, for a quarter of the time."""
+REMEMBERED_S = 2.0
+"""Seconds for which the state of a file is remembered: a mask may depend on thousands of them."""
+GONE_SHARE = 0.02
+"""A person with less than this share of their key's pixels is not there."""
+GONE_FRAMES = 10
+"""A person who is away for more frames than this, and has not left through the border, may be lost."""
+
+
+BORDER_PX = 9
+"""A person who was last seen with half of their pixels this near to the border has left the image."""
+IMAGES = 96
+"""Images of a clip that are kept for the way back; 160 MB."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What the guidance needs of the shot it belongs to.
+
+    Attributes:
+        frames: of the whole shot, ascending.
+        grid: the grid that people are followed on.
+        image: (3, h, w) of a frame on that grid, sRGB-encoded in [0, 1]; raises InputError or OSError for one
+            that cannot be used.
+        placed_on: the grid, with the data window of a frame's plate, on which its masks may lie.
+        digest: text that changes with a frame's plate.
+        how: what decides how a plate becomes an image.
+        computing: what decides the bits of a computation on this machine.
+    """
+
+    frames: tuple[int, ...]
+    grid: Callable[[], Geometry]
+    image: Callable[[int], Plane]
+    placed_on: Callable[[int], Geometry]
+    digest: Callable[[int], str]
+    how: Callable[[], dict[str, Any]]
+    computing: Callable[[], dict[str, Any]]
+    overlap: Overlap
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Somebody who was not found again."""
+
+    name: str
+    frame: int
+    """First frame without them."""
+
+
+class PropagatedGuidance(Guidance):
+    """A guidance with keys, and masks for every frame.
+
+    Args:
+        guidance: with at least one `KeyMasks`.
+        shot: the shot it belongs to.
+        tracker: follows people.
+        cache: keeps what was made from run to run; it changes no mask.
+    """
+
+    def __init__(
+        self, guidance: Guidance, shot: Shot, tracker: Tracker, *, cache: StateCache | None = None
+    ) -> None:
+        super().__init__(guidance.sources, missing=guidance.missing_policy)
+        self._shot, self._tracker, self._cache = shot, tracker, cache
+        self._keys = {s.names[0]: set(s.keys) for s in self.sources if isinstance(s, KeyMasks)}
+        at_once = set.intersection(*self._keys.values())
+        self._cuts = [frame for frame in self.keys if frame in at_once]
+        self._fixed = np.array([i.name not in self._keys for i in self.instances])
+        self._made: dict[str, tuple[tuple[int, ...], bytes]] = {}
+        self._images: LruCache[Plane] = LruCache(IMAGES)
+        self._states: dict[int, tuple[str, float]] = {}
+        self._areas: dict[int, NDArray[np.int64]] = {}
+        self._at_border: dict[int, NDArray[np.bool_]] = {}
+        self._lock = threading.RLock()
+
+    def masks(self, frame: int) -> list[Mask]:
+        """Masks of `frame`: given ones as their files have them, the others as they were made."""
+        found = super().masks(frame)
+        missing = self._without_key(frame)
+        if not missing:
+            return found
+        geometry = self._shot.grid()
+        planes = geometry.from_working(coverage(self._shares(frame)))
+        for plane, instance in zip(planes, self.instances, strict=True):
+            if instance.name in missing and plane.any():
+                found.append(
+                    Mask(instance.name, plane, geometry.region, geometry.display, geometry.pixel_aspect)
+                )
+        return found
+
+    def digest(self, frame: int) -> str:
+        """Text that changes whenever the result of `masks(frame)` may change."""
+        given = super().digest(frame)
+        if not self._without_key(frame):
+            return given
+        return hashlib.blake2b(
+            f"{given} {self._state_of(self.reach(frame))}".encode(), digest_size=16
+        ).hexdigest()
+
+    def reach(self, frame: int) -> tuple[int, ...]:
+        """Frames whose plate and masks the masks of `frame` depend on, ascending."""
+        if not self._without_key(frame):
+            return (frame,)
+        frames = self._shot.frames
+        first, last = self._span(frame)
+        return frames[bisect_left(frames, min(first, frame)) : bisect_right(frames, max(last, frame))]
+
+    def prepare(self, frames: Iterable[int], *, checkpoint: Callable[[], None] = lambda: None) -> None:
+        """Make the masks of some frames now.
+
+        Args:
+            checkpoint: called between two steps of the work; what it raises ends it.
+        """
+        wanted = sorted(set(frames))
+        ends = {key for frame in wanted for key in self._span(frame)}
+        for frame in sorted({*wanted, *ends}):
+            with suppress(InputError, OSError):  # said where the frame is matted
+                self._shares(frame, checkpoint)
+
+    def lost(self) -> list[Lost]:
+        """People who were not found again in the frames that were made, and who did not leave the image."""
+        found: list[Lost] = []
+        frames = [frame for frame in self._shot.frames if frame in self._areas]
+        for n, instance in enumerate(self.instances):
+            keys = self._keys.get(instance.name)
+            if keys is None:
+                continue
+            largest, since, left = 0, None, False
+            for frame in frames:
+                area = int(self._areas[frame][n])
+                largest = max(largest, area)
+                if frame in keys or area > GONE_SHARE * largest:
+                    if since is not None and not left and self._apart(since, frame) > GONE_FRAMES:
+                        found.append(Lost(instance.name, since))
+                    since, left = None, bool(self._at_border[frame][n])
+                elif since is None and largest:
+                    since = frame
+            if since is not None and not left and self._apart(since, frames[-1]) >= GONE_FRAMES:
+                found.append(Lost(instance.name, since))
+        return found
+
+    def _apart(self, first: int, last: int) -> int:
+        frames = self._shot.frames
+        return bisect_left(frames, last) - bisect_left(frames, first)
+
+    def _without_key(self, frame: int) -> set[str]:
+        return {name for name, keys in self._keys.items() if frame not in keys}
+
+    def _span(self, frame: int) -> tuple[int, int]:
+        """First and last key of the part of the shot that `frame` lies in."""
+        cut = bisect_right(self._cuts, frame)
+        low = self._cuts[cut - 1] if cut else None
+        high = self._cuts[cut] if cut < len(self._cuts) else None
+        keys = [key for key in self.keys if (low is None or key >= low) and (high is None or key <= high)]
+        return keys[0], keys[-1]
+
+    def _state_of(self, frames: Sequence[int]) -> str:
+        """Digest of everything that the masks made from `frames` depend on."""
+        state = hashlib.blake2b(self._how.encode(), digest_size=16)
+        for frame in frames:
+            state.update(f"{frame} {self._inputs_of(frame)};".encode())
+        return state.hexdigest()
+
+    @property
+    def _how(self) -> str:
+        return f"{self._tracker.digest} {sorted(self._shot.how().items())} {self._shot.overlap}"
+
+    def _inputs_of(self, frame: int) -> str:
+        now = time.monotonic()
+        found, at = self._states.get(frame, ("", -REMEMBERED_S))
+        if now - at >= REMEMBERED_S:
+            found, at = f"{_said(self._shot.digest, frame)} {_said(super().digest, frame)}", now
+            self._states[frame] = found, at
+        return found
+
+    def _shares(self, frame: int, checkpoint: Callable[[], None] = lambda: None) -> Stored:
+        """(N + 1, h, w) shares of background and people in a frame, times 255."""
+        with self._lock:
+            if self._recall(frame) is None:
+                self._make(frame, checkpoint)
+            found = self._recall(frame)
+            if found is None:  # its own plate cannot be used, which is said where the frame is matted
+                width, height = self._shot.grid().working_size
+                found = np.zeros((len(self.instances) + 1, height, width), np.uint8)
+            self._measure(frame, found)
+            return found
+
+    def _key(self, frame: int) -> str:
+        made = {"frame": frame, "from": self._state_of(self.reach(frame)), "by": self._shot.computing()}
+        return key_of("propagated", made)
+
+    def _recall(self, frame: int) -> Stored | None:
+        key = self._key(frame)
+        if key in self._made:
+            shape, packed = self._made[key]
+            return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
+        record = None if self._cache is None else self._cache.recall(key)
+        return None if record is None or self._cache is None else self._cache.load(record["array"])
+
+    def _keep(self, frame: int, shares: Stored) -> None:
+        key = self._key(frame)
+        self._made[key] = shares.shape, zlib.compress(shares.tobytes(), 1)
+        if self._cache is not None:
+            self._cache.record(key, {"array": self._cache.keep(shares)})
+
+    def _make(self, frame: int, checkpoint: Callable[[], None]) -> None:
+        """Make the masks of a frame, and of all between it and the keys that it depends on.
+
+        Frames whose plate or masks cannot be used are passed over, but for keys.
+
+        Raises:
+            InputError, OSError: a key, or the plate at a key, cannot be used.
+        """
+        clip = Clip(self._image, self._known, self._fixed)
+        first, last = self._span(frame)
+        usable = [t for t in self.reach(frame) if t in self.keys or self._is_usable(t)]
+        inside = [t for t in usable if first <= t <= last]
+        if first <= frame <= last:
+            if len(inside) < 2:
+                self._keep(frame, stored(at_key(clip.known(frame))))
+                return
+            for t, shares in between(self._tracker, clip, inside, tell=checkpoint):
+                self._keep(t, shares)
+            return
+        end = last if frame > last else first
+        path = [t for t in usable if t > last] if frame > last else [t for t in usable if t < first][::-1]
+        keys = memory_of(clip, [t for t in self.keys if first <= t <= last])
+        done = next((i for i in reversed(range(len(path))) if self._recall(path[i]) is not None), None)
+        start = end if done is None else path[done]
+        rest = path if done is None else path[done + 1 :]
+        for t, shares in onwards(self._tracker, clip, [start, *rest], self._shares(start, checkpoint), keys):
+            self._keep(t, shares)
+            checkpoint()
+
+    def _is_usable(self, frame: int) -> bool:
+        try:
+            self._image(frame)
+            self._known(frame)
+        except (InputError, OSError):
+            return False
+        return True
+
+    def _image(self, frame: int) -> Plane:
+        found = self._images.get(frame)
+        if found is None:
+            found = self._shot.image(frame)
+            self._images.put(frame, found)
+        return found
+
+    def _known(self, frame: int) -> Plane:
+        """(N, h, w) masks of a frame, 0 or 1; NaN for who has none."""
+        masks = exclusive(
+            super().placed(super().masks(frame), self._shot.placed_on(frame)), self._shot.overlap
+        )
+        missing = self._without_key(frame)
+        for n, instance in enumerate(self.instances):
+            if instance.name in missing:
+                masks[n] = np.nan
+        return masks
+
+    def _measure(self, frame: int, shares: Stored) -> None:
+        if frame in self._areas:
+            return
+        owner = shares.argmax(axis=0)
+        inner = owner[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
+        whole, inside = (
+            np.array([np.count_nonzero(part == n) for n in range(1, len(shares))]) for part in (owner, inner)
+        )
+        self._areas[frame], self._at_border[frame] = whole, inside < whole / 2
+
+
+def _said(of: Callable[[int], str], frame: int) -> str:
+    try:
+        return of(frame)
+    except (InputError, OSError):
+        return "unreadable"

@@ -1,0 +1,55 @@
+"""`--key` on the command line, and what a job says of a mask that stands still."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.command_line import Command
+from support.shots import TinyShot, write_shot
+from support.tiny import write_tiny_model
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> TinyShot:
+    return write_shot(tmp_path / "shot", frames=range(1001, 1005))
+
+
+def test_one_mask_given_as_a_key_serves_the_shot_with_masks_in_every_frame_beside_it(
+    shot, tmp_path, command: Command
+):
+    model = write_tiny_model(tmp_path / "model")
+    key = shot.mask("ana").replace("####", "1002")
+    arguments = ["--key", f"ana={key}", "--guidance", f"ben={shot.mask('ben')}", "--model", model, "--json"]
+    told = command("matte", shot.plate, "-o", tmp_path / "m.####.exr", *arguments)
+
+    events = [json.loads(line) for line in told.stdout.splitlines()]
+    assert told.exit_code == 0, told.stderr
+    assert [event["frame"] for event in events if event["event"] == "frame_done"] == list(shot.frames)
+    explained = command("explain", tmp_path / "m.1004.exr")
+    assert explained.exit_code == 0 and key in explained.stdout
+
+    again = command("matte", shot.plate, "-o", tmp_path / "m.####.exr", *arguments)
+    assert json.loads(again.stdout.splitlines()[-1])["skipped"] == len(shot.frames)
+
+
+def test_a_still_mask_in_a_moving_shot_is_a_warning_that_names_key(shot, tmp_path, command: Command):
+    model = write_tiny_model(tmp_path / "model")
+    still = shot.mask("ana").replace("####", "1001")
+    told = command(
+        "matte", shot.plate, "-o", tmp_path / "m.####.exr", "--guidance", f"ana={still}", "--model", model
+    )
+
+    assert told.exit_code == 0, told.stderr
+    assert "one mask for all 4 frames" in told.stderr and "--key ana=FILE" in told.stderr
+
+
+def test_a_key_is_written_as_a_mask_and_keeps_its_place(command: Command):
+    told = command(
+        "matte", "p.####.exr", "-o", "m.####.exr", "--key", "ana=k/a.####.png:A", "--guidance",
+        "ben=b.####.png", "--print-job",
+    )  # fmt: skip
+
+    kinds = [(each["kind"], each["name"]) for each in json.loads(told.stdout)["guidance"]]
+    assert kinds == [("key", "ana"), ("mask", "ben")]

@@ -1,0 +1,119 @@
+"""People are followed from their key masks: order-free, both ways, and nothing is made anew without need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.shots import HEIGHT, WIDTH, TinyShot, write_image, write_shot
+from support.tiny import tiny_model
+
+from maggie_api.errors import GuidanceError
+from maggie_core import MaskSequence, ShotMatter, combine, load_model
+from maggie_core.guidance import KeyMasks
+from maggie_core.io.frames import open_source
+from maggie_core.shot.cache import StateCache
+
+FRAMES = tuple(range(1001, 1009))
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> TinyShot:
+    return write_shot(tmp_path, frames=FRAMES)
+
+
+def keys_only(shot: TinyShot, name: str, keys: tuple[int, ...]) -> str:
+    """The pattern of a folder with some of a person's masks."""
+    folder = shot.folder / f"keys_{name}"
+    folder.mkdir(exist_ok=True)
+    for frame in keys:
+        (folder / f"{name}.{frame}.png").write_bytes(
+            Path(shot.mask(name).replace("####", str(frame))).read_bytes()
+        )
+    return str(folder / f"{name}.####.png")
+
+
+def matter(shot: TinyShot, *, model=None, cache=None, **keys: tuple[int, ...]) -> ShotMatter:
+    sources = [
+        KeyMasks(name, keys_only(shot, name, keys[name]), shot.frames)
+        if name in keys
+        else MaskSequence(name, shot.mask(name))
+        for name in shot.names
+    ]
+    plate = open_source(shot.plate)
+    return ShotMatter(model or tiny_model(), plate, combine(sources), shot_frames=shot.frames, cache=cache)
+
+
+def masks(shot: ShotMatter, frame: int) -> np.ndarray:
+    return shot.guidance.read(frame, shot.geometry)
+
+
+def test_the_mask_of_a_frame_is_the_same_alone_in_any_order_and_from_the_cache(shot):
+    cache = StateCache(shot.folder / "cache", limit_bytes=10**8)
+    keys = {"ana": (1001, 1005), "ben": (1001, 1003, 1005)}
+    whole = matter(shot, cache=cache, **keys)
+    expected = {frame: masks(whole, frame) for frame in FRAMES}
+
+    for frame in reversed(FRAMES):
+        alone = matter(shot, **keys)
+        assert np.array_equal(masks(alone, frame), expected[frame]), frame
+    again = matter(shot, cache=cache, **keys)
+    again.guidance._make = None  # type: ignore[method-assign] - everything is there
+    assert all(np.array_equal(masks(again, frame), expected[frame]) for frame in FRAMES)
+
+
+def test_a_mask_depends_on_the_keys_around_it_and_on_the_plates_between(shot):
+    keyed = matter(shot, ana=(1002, 1004, 1006), ben=(1002, 1004, 1006)).guidance
+
+    assert [keyed.reach(frame) for frame in (1001, 1002, 1003, 1008)] == [
+        (1001, 1002),
+        (1002,),
+        (1002, 1003, 1004),
+        (1006, 1007, 1008),
+    ]
+
+
+def test_an_added_or_corrected_key_changes_only_the_frames_between_its_neighbours(shot):
+    everyone = (1001, 1003, 1007)
+    before = matter(shot, ana=everyone, ben=everyone).guidance
+    digests = {frame: before.digest(frame) for frame in FRAMES}
+
+    after = matter(shot, ana=(*everyone, 1005), ben=everyone).guidance
+
+    changed = [frame for frame in FRAMES if after.digest(frame) != digests[frame]]
+    assert changed == [1004, 1005, 1006]
+
+
+def test_given_masks_stay_as_they_are_and_an_empty_key_says_that_somebody_is_gone(shot):
+    write_image(
+        Path(shot.mask("ben").replace("####", "1003")), np.zeros((HEIGHT, WIDTH, 1), np.uint8), "uint8"
+    )
+    plain = combine([MaskSequence(name, shot.mask(name)) for name in shot.names])
+
+    keyed = matter(shot, ben=(1001, 1003))
+
+    for frame in FRAMES:
+        given = plain.read(frame, keyed.geometry)
+        assert np.array_equal(masks(keyed, frame)[0], given[0]), frame
+        if frame in (1001, 1003):
+            assert np.array_equal(masks(keyed, frame)[1], given[1]), frame
+    assert not masks(keyed, 1003)[1].any()
+
+
+def test_people_are_followed_both_ways_and_do_not_take_each_others_pixels(shot):
+    keyed = matter(shot, model=load_model("default", device="cpu"), ana=(1004,), ben=(1004,))
+    truth = combine([MaskSequence(name, shot.mask(name)) for name in shot.names])
+
+    for frame in (1001, 1008):
+        found, true = masks(keyed, frame) > 0.5, truth.read(frame, keyed.geometry) > 0.5
+        assert not (found[0] & found[1]).any()
+        true[0] &= ~true[1]
+        for mine, wanted in zip(found, true, strict=True):
+            assert (mine & wanted).sum() > 0.7 * (mine | wanted).sum()
+    assert keyed.lost() == []
+
+
+def test_keys_of_frames_that_the_shot_does_not_have_are_refused(shot):
+    with pytest.raises(GuidanceError, match="key masks of ana have frames 1001 and the shot 2001-2003"):
+        KeyMasks("ana", keys_only(shot, "ana", (1001,)), (2001, 2002, 2003))
