@@ -240,7 +240,7 @@ def _check_output(job: MatteJob, frames: Sequence[int], instances: Sequence[Inst
     named = [instance.slug for instance in instances] if job.layout == "files" else []
     _check_lengths(_outputs(paths[-1:], named))
     _check_lengths(file for files in outputs.values() for file in files[-1:] if file.suffix != ".exr")
-    check_outputs(outputs, list(_inputs(job)))
+    check_outputs(outputs, list(inputs_of(job)))
     for files in outputs.values():
         try:
             files[0].parent.mkdir(parents=True, exist_ok=True)
@@ -267,7 +267,7 @@ def _outputs(paths: Iterable[Path], slugs: Sequence[str]) -> Iterator[Path]:
         yield from (sibling(path, slug) for slug in slugs)
 
 
-def _inputs(job: MatteJob) -> Iterator[Path]:
+def inputs_of(job: MatteJob) -> Iterator[Path]:
     """Every file that the job reads and names."""
     for name in (job.plate, *(path for _, path in job.sequences())):
         pattern = None if Path(name).is_file() else parse_pattern(name)

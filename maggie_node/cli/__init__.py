@@ -14,6 +14,7 @@ from maggie_node.cli.job import job
 from maggie_node.cli.matte import matte
 from maggie_node.cli.models import models
 from maggie_node.cli.preview import preview
+from maggie_node.cli.propagate import propagate
 from maggie_node.cli.qc import qc
 from maggie_node.cli.synthesize import synthesize
 from maggie_node.cli.train import train
@@ -32,6 +33,7 @@ for command in (
     job,
     worker,
     farm,
+    propagate,
     preview,
     qc,
     train,

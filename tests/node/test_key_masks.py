@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.command_line import Command
 from support.shots import TinyShot, write_shot
 from support.tiny import write_tiny_model
+
+from maggie_core import MaskSequence
 
 
 @pytest.fixture
@@ -32,6 +35,28 @@ def test_one_mask_given_as_a_key_serves_the_shot_with_masks_in_every_frame_besid
 
     again = command("matte", shot.plate, "-o", tmp_path / "m.####.exr", *arguments)
     assert json.loads(again.stdout.splitlines()[-1])["skipped"] == len(shot.frames)
+
+
+def test_the_masks_that_are_made_are_written_for_every_frame_and_person(shot, tmp_path, command: Command):
+    model = write_tiny_model(tmp_path / "model")
+    key = shot.mask("ana").replace("####", "1002")
+    printed = command(
+        "matte", shot.plate, "-o", tmp_path / "m.####.exr", "--key", f"ana={key}", "--model", model,
+        "--print-job",
+    )  # fmt: skip
+    (tmp_path / "job.json").write_text(printed.stdout, encoding="utf-8")
+
+    told = command("propagate", tmp_path / "job.json", "-o", tmp_path / "masks" / "k.####.png")
+
+    assert told.exit_code == 0, told.stderr
+    found = sorted(path.name for path in (tmp_path / "masks").iterdir())
+    assert found == [f"k_ana.{frame}.png" for frame in shot.frames]
+    given, made = (MaskSequence("ana", path).read(1002)[0].pixels for path in (key, found_at(tmp_path)))
+    assert np.array_equal(given, made)
+
+
+def found_at(folder: Path) -> str:
+    return str(folder / "masks" / "k_ana.1002.png")
 
 
 def test_a_still_mask_in_a_moving_shot_is_a_warning_that_names_key(shot, tmp_path, command: Command):

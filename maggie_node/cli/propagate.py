@@ -1,0 +1,32 @@
+"""`maggie-node propagate`: the masks that are made of a job's key masks, as files to look at and repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from maggie_node.cli.commands import debug_option
+
+
+@click.command(short_help="Follow people from key masks, and write a mask for every frame.")
+@click.argument("job", metavar="JOB.json", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "--out", required=True, metavar="OUT", help="E.g. masks.####.png.")
+@debug_option
+def propagate(*, job: Path, output: str) -> int:
+    """Write the masks that JOB.json mattes with: a file for each frame of it and each person.
+
+    JOB.json is a job document with key masks, as `matte --key ... --print-job` prints it; masks.####.png
+    gives masks_ana.####.png and masks_ben.####.png: 0 and 1 on the grid that the network sees, good as
+    --guidance once they are repaired. With the job's cache they are made once, and matting finds them there.
+    """
+    from maggie_api.errors import JobError
+    from maggie_api.job import read_job
+    from maggie_node.propagating import write_masks
+
+    document = read_job(job)
+    if not any(source.kind == "key" for source in document.guidance):
+        raise JobError(f"{job} has no key masks: print one with maggie-node matte --key ... --print-job")
+    for sentence in write_masks(document, str(Path(output).absolute())):
+        click.echo(sentence, err=True)
+    return 0
