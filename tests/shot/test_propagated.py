@@ -55,7 +55,7 @@ def test_the_mask_of_a_frame_is_the_same_alone_in_any_order_and_from_the_cache(s
     whole = matter(shot, cache=cache, **keys)
     expected = {frame: masks(whole, frame) for frame in FRAMES}
 
-    for frame in reversed(FRAMES):
+    for frame in (1007, 1004, 1002):
         alone = matter(shot, **keys)
         assert np.array_equal(masks(alone, frame), expected[frame]), frame
     again = matter(shot, cache=cache, **keys)
