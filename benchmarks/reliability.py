@@ -53,30 +53,37 @@ def main() -> int:
             said = f"{tally.edits.total()} edits, {tally.frames} frames, {len(tally.wrong)} wrong"
             print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             if args.into:  # after each shot, so that a run that is stopped leaves what it has found
-                args.into.write_text(renewed(args.into.read_text(), tally))
+                command = f"python -m benchmarks.reliability --edits {args.edits} --seed {args.seed}"
+                args.into.write_text(renewed(args.into.read_text(), tally, command=command))
     print(table(tally))
     return 1 if tally.wrong else 0
 
 
-def renewed(page: str, tally: Tally) -> str:
-    """The page with the table of `tally` between its marks."""
+def renewed(page: str, tally: Tally, *, command: str) -> str:
+    """The page with the table of `tally`, and the command that made it, between its marks."""
     begin, end = "<!-- edits -->\n", "<!-- end -->"
     before, after = page.partition(begin)[0], page.partition(end)[2]
-    return f"{before}{begin}{table(tally)}\n{end}{after}"
+    return f"{before}{begin}```\n{command}\n```\n\n{table(tally)}\n{end}{after}"
 
 
 def table(tally: Tally) -> str:
     """What was tried as Markdown: by kind of edit, and by the way of running."""
     kinds = sorted({(kind, manner) for kind, manner, _ in tally.edits})
-    lines = ["| edit | how | cases tried | of them during a run | result |", "|---|---|---|---|---|"]
+    lines = [
+        "| edit | how | cases tried | of them during a run | then refused | result |",
+        "|---|---|---|---|---|---|",
+    ]
     for kind, manner in kinds:
         here = {moment: tally.edits[kind, manner, moment] for moment in MOMENTS}
         wrong = sum(any(each[:2] == (kind, manner) for each in edits) for edits, _ in tally.wrong)
         result = f"{wrong} steps wrong" if wrong else "as from nothing"
-        lines.append(f"| {kind} | {manner} | {sum(here.values())} | {here[MOMENTS[1]]} | {result} |")
+        refused = tally.refused_after[kind, manner]
+        counts = f"{sum(here.values())} | {here[MOMENTS[1]]} | {refused}"
+        lines.append(f"| {kind} | {manner} | {counts} | {result} |")
     total = sum(count for (_, _, moment), count in tally.edits.items() if moment == MOMENTS[1])
     result = f"{len(tally.wrong)} steps wrong" if tally.wrong else "as from nothing"
-    lines.append(f"| **all** | | **{tally.edits.total()}** | **{total}** | **{result}** |")
+    refused = tally.refused_after.total()
+    lines.append(f"| **all** | | **{tally.edits.total()}** | **{total}** | **{refused}** | **{result}** |")
     lines += ["", "| run by | runs |", "|---|---|"]
     lines += [f"| {way} | {tally.runs[way]} |" for way in WAYS]
     lines += [
@@ -104,6 +111,7 @@ def joined(one: Tally, other: Tally) -> Tally:
         one.runs + other.runs,
         one.frames + other.frames,
         one.refused + other.refused,
+        one.refused_after + other.refused_after,
         one.failed + other.failed,
         one.wrong + other.wrong,
     )

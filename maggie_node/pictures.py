@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from maggie_api.errors import FrameError, MaggieError, OutputError, SettingsError
+from maggie_api.errors import FrameError, InputError, MaggieError, OutputError, SettingsError
 from maggie_api.events import Event, PictureDone, PictureFailed
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames, expand_output, parse_pattern
@@ -146,6 +146,8 @@ class PictureMaker:
         self._pictures, self._mattes, self._single = tuple(pictures), mattes, single
         self._plate, self._layer, self._view, self._look = plate, layer, view, look
         self._windows: dict[str, Window] = {}
+        self._plates: dict[int, str] = {}
+        """Digests of the plate's frames that the pictures show."""
 
     def there(self, recipes: Mapping[int, str]) -> set[int]:
         """Frames that are in every picture already, as they would be made now.
@@ -154,6 +156,7 @@ class PictureMaker:
             recipes: what every frame's matte is made by.
         """
         frames = set(recipes)
+        self._plates.clear()
         for picture in self._pictures:
             frames -= set(self._missing(picture, recipes))
         return frames
@@ -181,6 +184,7 @@ class PictureMaker:
         """
         wanted: dict[Picture, set[int]] = {}
         bad = 0
+        self._plates.clear()
         for picture in self._pictures:
             missing = set(self._missing(picture, recipes) if resume else recipes)
             if failed:
@@ -261,12 +265,25 @@ class PictureMaker:
             {
                 "version": __version__,
                 "mattes": {str(frame): recipes[frame] for frame in sorted(recipes)},
+                "plates": {str(frame): self._plate_digest(frame) for frame in sorted(recipes)},
                 "person": picture.person.name if picture.person else None,
                 "kind": _suffix(picture.path),
                 "rgb": self._look.rgb if picture.person else None,
                 "rate": str(self.rate) if picture.is_movie else None,
             }
         )
+
+    def _plate_digest(self, frame: int) -> str:
+        """Digest of a frame of the plate as it was when the pictures were begun."""
+        if frame not in self._plates:
+            self._plates[frame] = self._plate_now(frame)
+        return self._plates[frame]
+
+    def _plate_now(self, frame: int) -> str:
+        try:
+            return self._plate.digest(frame)
+        except (InputError, OSError):  # to read it says why
+            return "unreadable"
 
     @cached_property
     def rate(self) -> Fraction:
@@ -285,7 +302,12 @@ class PictureMaker:
         path = self._mattes(frame)
         alphas, header = read_mattes(path)
         display = list_parts(stored_files(path)[0])[0].display
+        before = self._plate_digest(frame)
         plate = read_plate(self._plate, frame, layer=self._layer)
+        if self._plate_now(frame) != before:
+            raise FrameError(
+                f"frame {frame} of the plate changed while pictures were made: run the job again"
+            )
         pixels = reframe(plate.pixels, plate.data, display)
         shown = self._view.to_display(pixels, code_max=plate.code_max)
         timecode = plate.metadata.get("smpte:TimeCode")

@@ -45,6 +45,7 @@ from maggie_core.mattes.layout import places
 from maggie_core.mattes.provenance import left_out, remove_mattes, stood_in, stored_files
 from maggie_core.model import MatteModel, licence_of, load_model
 from maggie_core.postprocess.losses import Loss
+from maggie_core.runtime.fingerprint import library_versions
 from maggie_core.runtime.jit import has_cache
 from maggie_core.runtime.precision_speed import cpu_speed
 from maggie_core.shot.cache import StateCache
@@ -574,6 +575,7 @@ class _Run:
         return recipe_digest(
             {
                 "version": __version__,
+                "libraries": library_versions(),
                 "weights": self._model.digest,
                 "model": [info.name, info.licence, info.first_look],
                 "device": self._model.device.type,

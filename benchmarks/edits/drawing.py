@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from benchmarks.edits.shot import FRAMES, Edit, EditedShot, replaced
+from benchmarks.edits.shot import FRAMES, NUMBERED, Edit, EditedShot, replaced
 from maggie_api.errors import JobError
-from maggie_api.job import MaskGuidance, MatteJob, Pin
-from maggie_api.settings import MatteFile, MatteSettings, Option, RunSettings, options_of
+from maggie_api.job import Hold, MaskGuidance, MatteJob, PersonOption, PictureOutput, Pin
+from maggie_api.settings import (
+    EdgeSettings,
+    MatteFile,
+    MatteSettings,
+    Option,
+    PictureFile,
+    RunSettings,
+    options_of,
+)
 
-OPTIONS = options_of(RunSettings, MatteSettings, MatteFile)
+OPTIONS = options_of(RunSettings, MatteSettings, EdgeSettings, MatteFile, PictureFile)
 MOST_LOST = 2
 """Files damaged or deleted at a time; with more the shot would have hardly a frame left to compare."""
-OFTEN = {"plate": 4, "mask": 4, "pin": 2}
+OFTEN = {"plate": 4, "mask": 4, "pin": 2, "core": 2}
 """How often files of a kind are drawn, where it is not once."""
+PICTURES = ((), ("p.####.png",), ("p.####.png", "p.mov"))
+"""Pictures that jobs make beside mattes."""
+IN_WORK = 3
+"""Frames after the one that was reported last that are read already and not yet written, about."""
+SHARED = ("LUT", "colour configuration", "weights", "model description", "garbage matte", "movie")
+"""Files that all frames need."""
+V = TypeVar("V")
 MORE_FRAMES = range(FRAMES.stop, FRAMES.stop + 2)
 """Frames that may be appended to the shot."""
 
@@ -46,6 +62,11 @@ def values_of(option: Option, shot: EditedShot) -> tuple[Any, ...]:
         "warmup_frames": (1, 0, 4),
         "cache_gb": (20.0, 0.0003),
         "exposure_ev": (0.0, -1.5, "auto"),
+        "trust": ("auto", 0.9, 0.1),
+        "grow_px": (0.0, 1.5, -0.5),
+        "black_point": (0.0, 0.2),
+        "white_point": (1.0, 0.7),
+        "fps": (None, 12.0),
     }
     if option.kind == "choice":
         return option.choices
@@ -70,6 +91,12 @@ class JobState:
     movie: bool = False
     pinned: bool = False
     people: tuple[str, ...] = ("ana", "ben")
+    held: tuple[str, ...] = ()
+    """`core`, `garbage`, both or none."""
+    apart: tuple[PersonOption, ...] = ()
+    """Edge options of one person."""
+    pictures: tuple[str, ...] = ()
+    """Names of pictures made from the mattes."""
 
     def job(self, output: Path) -> MatteJob:
         """The job that writes to `output`.
@@ -88,6 +115,10 @@ class JobState:
             output=str(output / "m.####.exr"),
             guidance=tuple(MaskGuidance(name, shot.mask(name)) for name in self.people),
             pins=pins,
+            core=(Hold(shot.core, "ana"),) if "core" in self.held else (),
+            garbage=(Hold(str(shot.garbage)),) if "garbage" in self.held else (),
+            per_person=self.apart,
+            pictures=tuple(PictureOutput(str(output / name)) for name in self.pictures),
             **(usual | {"warmup_frames": 1, "compression": "none"} | self.options),
         )
 
@@ -106,51 +137,60 @@ class JobState:
             found["plate"] = [shot.numbered("plate", frame) for frame in frames]
         if self.pinned:
             found["pin"] = shot.pins()
+        if "core" in self.held:
+            found["core"] = [shot.numbered("core", frame) for frame in frames]
+        if "garbage" in self.held:
+            found["garbage matte"] = [shot.garbage]
         if self.options.get("ocio", "") is not None:
             found |= {"LUT": [shot.folder / "luts" / "camera.cube"], "colour configuration": [shot.config]}
         return found
 
-    def draw_option(self, chance: random.Random, name: str | None = None) -> str:
-        """Change one option, `name` or any, so that the job is still one; returns what was changed."""
-        while True:
-            drawn = name or chance.choice(list(OPTIONS))
-            # Half of the changes go back to the usual value, so that not everything is unusual at a time.
-            back = name is None and self.options and chance.random() < 0.6
-            before = dict(self.options)
-            if back:
-                drawn = chance.choice(list(self.options))
-                del self.options[drawn]
-            else:
-                self.options[drawn] = chance.choice(values_of(OPTIONS[drawn], self.shot))
-            try:
-                self.job(Path())
-            except JobError:
-                self.options = before
-                if name:
-                    self.options = {name: chance.choice(values_of(OPTIONS[name], self.shot))}
-                    self.options = self.options if _is_job(self) else {}
-                continue
-            return drawn
+    def draw_value(self, name: str, chance: random.Random) -> None:
+        """Draw a value of an option; options that contradict it go back to the usual."""
+        values = values_of(OPTIONS[name], self.shot)
+        for others in (self.options, {}):
+            possible = [value for value in values if self._is_job(others | {name: value})]
+            if possible:
+                self.options = others | {name: chance.choice(possible)}
+                return
+
+    def draw_back(self, chance: random.Random) -> str:
+        """Put one option back to the usual; returns its name. There is one that is not."""
+        name = chance.choice(list(self.options))
+        self.options = {each: value for each, value in self.options.items() if each != name}
+        if not self._is_job(self.options):
+            self.options = {}
+        return name
+
+    def _is_job(self, options: dict[str, Any]) -> bool:
+        try:
+            replace(self, options=options).job(Path())
+        except JobError:
+            return False
+        return True
 
     def draw_form(self, chance: random.Random) -> str:
-        """Change what the inputs are: movie or sequence, pins, people and their order."""
-        form = chance.choice(("movie", "pins", "pins", "people"))
+        """Change what the inputs and outputs are: movie or sequence, pins, holds, people and their order,
+        edges of one person, pictures."""
+        form = chance.choice(("movie", "pins", "pins", "people", "holds", "holds", "edges", "pictures"))
         if form == "movie":
             self.movie = not self.movie
         elif form == "pins":
             self.pinned = not self.pinned
+        elif form == "holds":
+            self.held = _another(chance, self.held, ((), ("core",), ("core", "garbage"), ("garbage",)))
+        elif form == "edges":
+            edges = ((), (PersonOption("ana", "grow_px", -1.5),), (PersonOption("ana", "trust", 0.8),))
+            self.apart = _another(chance, self.apart, edges)
+        elif form == "pictures":
+            self.pictures = _another(chance, self.pictures, PICTURES)
         else:
-            forms = [("ana", "ben"), ("ben", "ana"), ("ana",)]
-            self.people = chance.choice([each for each in forms if each != self.people])
+            self.people = _another(chance, self.people, (("ana", "ben"), ("ben", "ana"), ("ana",)))
         return form
 
 
-def _is_job(state: JobState) -> bool:
-    try:
-        state.job(Path())
-    except JobError:
-        return False
-    return True
+def _another(chance: random.Random, now: V, forms: Collection[V]) -> V:
+    return chance.choice([each for each in forms if each != now])
 
 
 def draw_edit(state: JobState, chance: random.Random) -> Edit:
@@ -197,7 +237,7 @@ def draw_edit(state: JobState, chance: random.Random) -> Edit:
             if name not in ("plate", "mask") or state.movie or len(shot.lost):
                 continue
             frame = int(path.name.split(".")[1])
-            paths = [shot.numbered(each, frame) for each in ("plate", "ana", "ben")]
+            paths = [shot.numbered(each, frame) for each in NUMBERED]
             if frame in MORE_FRAMES or not all(each.exists() for each in paths):
                 continue
             return Edit(kind, "unlinked", f"frame {frame}", partial(_lose, shot, paths))
@@ -205,6 +245,28 @@ def draw_edit(state: JobState, chance: random.Random) -> Edit:
             share = chance.uniform(0.1, 0.9)
             return Edit(f"truncate {name}", "in place", path.name, partial(_truncate, shot, path, share))
         return Edit(f"delete {name}", "unlinked", path.name, partial(_lose, shot, [path]))
+
+
+def draw_edit_in_work(state: JobState, chance: random.Random, last: int | None) -> Edit:
+    """Draw an edit of a file that a run uses just now.
+
+    Args:
+        last: frame that the run has reported last; None before the first.
+    """
+    shot = state.shot
+    start = FRAMES.start if last is None else last + 1
+    near = {f"{frame:04d}" for frame in range(start, start + IN_WORK)}
+    found = [
+        (name, path)
+        for name, paths in state.files().items()
+        for path in paths
+        if path.exists() and path not in shot.lost and (name in SHARED or path.name.split(".")[1] in near)
+        for _ in range(1 if name in SHARED else 2)
+    ]
+    if not found:
+        return draw_edit(state, chance)
+    name, path = chance.choice(found)
+    return _repainted(shot, path, name, chance)
 
 
 def _repainted(shot: EditedShot, path: Path, name: str, chance: random.Random) -> Edit:
@@ -242,7 +304,7 @@ def _lose(shot: EditedShot, paths: list[Path]) -> None:
 
 
 def _append(shot: EditedShot, frame: int) -> None:
-    for kind in ("ana", "ben", "plate"):
+    for kind in reversed(NUMBERED):  # the plate last: it says which frames the shot has
         path = shot.numbered(kind, frame)
         path.write_bytes(shot.content(path))
 

@@ -26,6 +26,10 @@ FRAMES = range(1, 9)
 WIDTH, HEIGHT = 96, 80
 """Larger than the smallest working size, so that the plate's own detail is more than the network sees."""
 OVERSCAN_PX = 8
+NUMBERED = ("plate", "ana", "ben", "core")
+"""What has a file for each frame."""
+PERSON_RADIUS = (8.0, 24.0)
+"""Of a person's mask, in pixels."""
 PNG_BYTES = 4096
 """PNGs are filled up to this size, so that a repainted one is as long as the one before."""
 PERSON_PX = ((12, 48), (40, 160))
@@ -91,7 +95,7 @@ class EditedShot:
     """Contents of files that are damaged or deleted, to restore them."""
 
     def __post_init__(self) -> None:
-        for folder in ("plate", "masks", "pins", "luts", "video", "image"):
+        for folder in ("plate", "masks", "pins", "holds", "luts", "video", "image"):
             (self.folder / folder).mkdir(parents=True)
         for path in self.all_files():
             path.write_bytes(self.content(path))
@@ -108,20 +112,29 @@ class EditedShot:
     def config(self) -> Path:
         return self.folder / "config.ocio"
 
+    @property
+    def core(self) -> str:
+        return str(self.folder / "holds" / "core.####.png")
+
+    @property
+    def garbage(self) -> Path:
+        """One file for every frame."""
+        return self.folder / "holds" / "garbage.png"
+
     def mask(self, name: str) -> str:
         return str(self.folder / "masks" / f"{name}.####.{'exr' if name == 'ana' else 'png'}")
 
     def all_files(self) -> list[Path]:
         """Every input of a complete shot."""
-        numbered = [self.numbered(kind, frame) for frame in FRAMES for kind in ("plate", "ana", "ben")]
+        numbered = [self.numbered(kind, frame) for frame in FRAMES for kind in NUMBERED]
         luts = [self.folder / "luts" / "camera.cube", self.config]
         weights = [self.folder / kind / f"{kind}.safetensors" for kind in ("video", "image")]
         about = [self.folder / kind / "config.json" for kind in ("video", "image")]
-        return [*numbered, *self.pins(), self.movie, *luts, *weights, *about]
+        return [*numbered, self.garbage, *self.pins(), self.movie, *luts, *weights, *about]
 
     def numbered(self, kind: str, frame: int) -> Path:
-        """File of the plate, or of a person's masks."""
-        sequence = self.plate if kind == "plate" else self.mask(kind)
+        """File of the plate, of the cores, or of a person's masks."""
+        sequence = {"plate": self.plate, "core": self.core}.get(kind) or self.mask(kind)
         return Path(sequence.replace("####", f"{frame:04d}"))
 
     def pins(self) -> list[Path]:
@@ -144,7 +157,8 @@ class EditedShot:
             self._write_plate(scratch)
         elif path.suffix == ".png":
             full = 1 if self.chance.random() < 0.2 else 255  # masks of some programs have the codes 0 and 1
-            write_integer_image(scratch, (self._mask() * full).astype(np.uint8))
+            radius = {"core": (3, 8), "garbage": (30, 70)}.get(path.name.split(".")[0], PERSON_RADIUS)
+            write_integer_image(scratch, (self._mask(radius) * full).astype(np.uint8))
         else:
             alpha = self._mask() * np.float32(
                 self.chance.uniform(0.6, 1) if path.parent.name == "pins" else 1
@@ -158,12 +172,12 @@ class EditedShot:
 
     # What the files hold.
 
-    def _mask(self) -> np.ndarray:
+    def _mask(self, radius: tuple[float, float] = PERSON_RADIUS) -> np.ndarray:
         if self.chance.random() < 0.05:
             return np.zeros((HEIGHT, WIDTH), np.float32)
         x, y = self.chance.uniform(20, WIDTH - 20), self.chance.uniform(20, HEIGHT - 20)
         rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-        return (np.hypot(columns - x, rows - y) < self.chance.uniform(8, 24)).astype(np.float32)
+        return (np.hypot(columns - x, rows - y) < self.chance.uniform(*radius)).astype(np.float32)
 
     def _image(self, height: int, width: int) -> np.ndarray:
         noise = np.random.default_rng(self.chance.getrandbits(32))

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import av
 import numpy as np
 import OpenImageIO
 import torch
 
-from benchmarks.edits.drawing import OPTIONS, JobState, draw_edit, restored
+from benchmarks.edits.drawing import OPTIONS, JobState, draw_edit, draw_edit_in_work, restored
 from benchmarks.edits.from_nothing import Fresh
 from benchmarks.edits.shot import Edit, EditedShot
 from benchmarks.edits.ways import Interference, Outcome, Way, Ways, without_cache
@@ -26,8 +27,10 @@ from maggie_api.job import MatteJob
 from maggie_core.io.frames import open_source, parse_frames
 
 oiio: Any = OpenImageIO  # compiled: the type checker cannot see its names
-OPTIONS_OF_A_TRIAL = 10
-"""Options that are surely drawn in some sixty edits."""
+EDITS_PER_OPTION = 4
+"""At least one of so many edits is another value of an option."""
+OPTIONS_OF_A_TRIAL = 15
+"""Options that are drawn in sixty edits at least; the next seed goes on with those after them."""
 TIMES = ("DateTime", "capDate")
 """Attributes of a file that tell when it was written."""
 
@@ -43,6 +46,8 @@ class Tally:
     """Delivered frames that were compared."""
     refused: int = 0
     """Comparisons of jobs that could not start, with the inputs as they were."""
+    refused_after: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Edits, by kind and manner, after which a job could not start."""
     failed: int = 0
     """Frames that fail in both runs."""
     wrong: list[tuple[list[tuple[str, str, str]], str]] = field(default_factory=list)
@@ -68,10 +73,8 @@ class Trial:
         self._out.mkdir()
         self._stack = ExitStack()
         self.tally = Tally()
-        first = seed * OPTIONS_OF_A_TRIAL % len(OPTIONS)
         self._was_refused = False
-        self._options = [*OPTIONS][first:] + [*OPTIONS][:first]
-        """Options that have not been drawn yet: neighbouring seeds begin with others."""
+        self._deck, self._drawn = _deck(seed), 0
 
     def __enter__(self) -> Trial:
         threads = torch.get_num_threads()
@@ -98,10 +101,12 @@ class Trial:
         log: list[str] = []
         kinds = self._repairs(log) if self._was_refused else []
         kinds += [self._between(log) for _ in range(chance.choice((1, 1, 2)))]
-        if chance.random() < 0.5:
+        if chance.random() < 0.6:
             kinds += self._during(log)
         wrong = self._run(log)
         self.tally.edits.update(kinds)
+        if self._was_refused:
+            self.tally.refused_after.update(each[:2] for each in kinds)
         if wrong:
             said = f"seed {self._seed}, after {self.edits} edits: {'; '.join(log)}: {wrong}"
             self.tally.wrong.append((kinds, said))
@@ -121,15 +126,21 @@ class Trial:
 
     def _between(self, log: list[str]) -> tuple[str, str, str]:
         chance, moment = self._chance, "between runs"
-        drawn = chance.random()
-        if drawn < 0.35:
-            name = self._state.draw_option(chance, self._options.pop(0) if self._options else None)
-            log.append(f"{name} = {self._state.options.get(name, 'as usual')}")
+        if self._drawn * EDITS_PER_OPTION <= self.edits:
+            name = self._deck[self._drawn % len(self._deck)]
+            self._drawn += 1
+            self._state.draw_value(name, chance)
+            log.append(f"{name} = {self._state.options[name]}")
             return f"option {name}", "", moment
-        if drawn < 0.42:
+        drawn = chance.random()
+        if drawn < 0.15 and self._state.options:
+            name = self._state.draw_back(chance)
+            log.append(f"{name} as usual")
+            return f"option {name}", "", moment
+        if drawn < 0.35:
             log.append(f"{(form := self._state.draw_form(chance))} changed")
             return f"other {form}", "", moment
-        if drawn < 0.5 and (files := sorted(self._out.glob("*.exr"))):
+        if drawn < 0.45 and (files := sorted(each for each in self._out.iterdir() if each.is_file())):
             file = chance.choice(files)
             if chance.random() < 0.5:
                 file.unlink()
@@ -145,36 +156,44 @@ class Trial:
         return edit.kind, edit.manner, moment
 
     def _during(self, log: list[str]) -> list[tuple[str, str, str]]:
-        """A run that is interfered with. What it leaves is compared after the next run."""
+        """A run that is interfered with. What it leaves is compared after the next run.
+
+        Most edits are of files that are in work: read already, their mattes not yet written.
+        """
         chance = self._chance
         edits: list[Edit] = []
-        meanwhile = Interference(
-            chance.randint(1, 9),
-            [],
-            stop=chance.random() < 0.25,
-            checkpoint=chance.random() < 0.5,
-        )
+        reads = chance.choice((0, 0, 1, 2))
+        meanwhile = Interference(chance.randint(1, 5), [], stop=chance.random() < 0.2, reads=reads)
 
         def act() -> None:
-            for _ in range(chance.choice((1, 1, 3))):
-                edits.append(draw_edit(self._state, chance))
+            for _ in range(chance.choice((1, 1, 2))):
+                in_work = chance.random() < 0.8
+                edits.append(
+                    draw_edit_in_work(self._state, chance, meanwhile.last)
+                    if in_work
+                    else draw_edit(self._state, chance)
+                )
                 edits[-1].apply()
 
+        if chance.random() < 0.7:  # what is there already is not computed, so nothing of it could go wrong
+            for file in self._out.glob("*.exr"):
+                file.unlink()
+            log.append("mattes deleted")
         meanwhile.acts.append(act)
-        way = self._draw_way(checkpoint=meanwhile.checkpoint)
+        way = self._draw_way(in_process=chance.random() < 0.7)
         self._ways.run(way, self._state.job(self._out), meanwhile)
         self.tally.runs[way] += 1
-        what = "checkpoint" if meanwhile.checkpoint else "frame"
         log.append(
-            f"during a run by {way}, at {what} {meanwhile.at}{', stopped' if meanwhile.stop else ''}: "
+            f"during a run by {way}, after {meanwhile.at} frames{f' and {reads} reads' if reads else ''}"
+            f"{', stopped' if meanwhile.stop else ''}: "
             f"{', '.join(map(str, edits))}"
         )
         moment = "after a run" if meanwhile.late else "during a run"
         return [(edit.kind, edit.manner, moment) for edit in edits]
 
-    def _draw_way(self, *, checkpoint: bool = False) -> Way:
-        with_checkpoints = ("runner", "runner, models kept", "farm tasks")
-        return self._chance.choice([way for way in self._which if not checkpoint or way in with_checkpoints])
+    def _draw_way(self, *, in_process: bool = False) -> Way:
+        here = ("runner", "runner, models kept", "farm tasks")  # their events come at once, others' late
+        return self._chance.choice([way for way in self._which if not in_process or way in here])
 
     def _run(self, log: list[str]) -> str:
         way, job = self._draw_way(), self._state.job(self._out)
@@ -197,11 +216,18 @@ class Trial:
         if outcome.failed != set(expected["failed"]):
             return f"frames {sorted(outcome.failed)} failed, from nothing {expected['failed']}"
         asked = _asked(job)
-        ours = {file.name for file in self._out.glob("*.exr") if _frame(file) in asked}
-        theirs = {file.name for file in nothing.glob("*.exr")}
+        theirs = {file.name for file in nothing.iterdir()}
+        named = {name.partition(".")[0] for name in theirs} | {"m"}
+        ours = {
+            file.name
+            for file in self._out.iterdir()
+            # Pictures that are not asked for now are left alone, and so are frames.
+            if (file.suffix == ".exr" or file.stem.partition(".")[0] in named)
+            and (file.name in theirs or (file.suffix != ".mov" and _frame(file) in asked))
+        }
         if ours != theirs:
             return f"left over {sorted(ours - theirs)}, lacking {sorted(theirs - ours)}"
-        self.tally.frames += len({_frame(nothing / name) for name in theirs})
+        self.tally.frames += len({_frame(nothing / name) for name in theirs if name.endswith(".exr")})
         differs = [
             f"{name} {said}"
             for name in sorted(theirs)
@@ -211,7 +237,7 @@ class Trial:
 
 
 def _frame(file: Path) -> int:
-    found = re.search(r"\.(\d+)\.exr$", file.name)
+    found = re.search(r"\.(\d+)\.(exr|png)$", file.name)
     assert found is not None, file
     return int(found[1])
 
@@ -226,9 +252,12 @@ def _asked(job: MatteJob) -> set[int]:
 
 
 def difference(ours: Path, theirs: Path) -> str:
-    """In what two EXR files differ beside the time of writing; empty when in nothing."""
+    """In what two pictures or movies differ beside the time of writing; empty when in nothing."""
     if ours.read_bytes() == theirs.read_bytes():
         return ""
+    if ours.suffix == ".mov":
+        one, other = _movie(ours), _movie(theirs)
+        return "" if one == other else f"is another movie: {len(one)} and {len(other)} frames and headers"
     parts = list(zip(_parts(ours), _parts(theirs), strict=False))
     for (header, pixels), (other_header, other_pixels) in parts:
         keys = sorted(
@@ -245,6 +274,13 @@ def difference(ours: Path, theirs: Path) -> str:
     return "" if len(_parts(ours)) == len(_parts(theirs)) else "has other parts"
 
 
+def _movie(path: Path) -> list[Any]:
+    """Everything that a movie shows and says."""
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+        return [dict(container.metadata), *frames]
+
+
 def _parts(path: Path) -> list[tuple[dict[str, Any], np.ndarray]]:
     file = oiio.ImageInput.open(str(path))
     found: list[tuple[dict[str, Any], np.ndarray]] = []
@@ -258,3 +294,14 @@ def _parts(path: Path) -> list[tuple[dict[str, Any], np.ndarray]]:
         index += 1
     file.close()
     return found
+
+
+def _deck(seed: int) -> tuple[str, ...]:
+    """Options in the order in which they are drawn: each comes once before any comes again.
+
+    The order is the same for every seed. A seed begins where the one before it is sure to have come.
+    """
+    names = list(OPTIONS)
+    random.Random(0).shuffle(names)
+    first = seed * OPTIONS_OF_A_TRIAL % len(names)
+    return (*names[first:], *names[:first])

@@ -23,6 +23,7 @@ from maggie_api.sequences import compact_frames
 from maggie_core.model import load_model
 from maggie_node import runner
 from maggie_node.cli.matte import matte as matte_command
+from maggie_node.farm.pictures import make_pictures
 from maggie_node.farm.plan import even, full
 from maggie_node.farm.shot import farm_shot
 from maggie_node.farm.task import task_job
@@ -47,29 +48,36 @@ class Interference:
     """What somebody does while a job runs.
 
     Args:
-        at: number of the event of a frame, or of the checkpoint.
+        at: frames that the run has computed and reported before.
         acts: changes of the files.
         stop: end the run then.
-        checkpoint: count checkpoints, which come before a frame is read; else events of frames. Only a runner
-            in this process has them.
+        reads: frames that it has begun to read after that; only a runner in this process tells.
     """
 
     at: int
     acts: list[Callable[[], None]]
     stop: bool = False
-    checkpoint: bool = False
+    reads: int = 0
     happened: bool = False
     late: bool = False
     """Whether the run had ended before."""
-    _seen: int = 0
+    last: int | None = None
+    """Frame that was reported last; None before the first."""
+    _done: int = 0
+    _read: int = 0
 
     def on_event(self, event: Event) -> bool:
         """Take an event; returns whether the run is to end now."""
-        return not self.checkpoint and isinstance(event, FrameDone | FrameFailed) and self._count()
+        if not isinstance(event, FrameDone | FrameFailed) or (isinstance(event, FrameDone) and event.cached):
+            return False
+        self._done += 1
+        self.last = event.frame
+        return self._now()
 
     def on_checkpoint(self) -> bool:
-        """Take a checkpoint; returns whether the run is to end now."""
-        return self.checkpoint and self._count()
+        """Take a checkpoint, which comes before a frame is read; returns whether the run is to end now."""
+        self._read += self._done >= self.at
+        return self._now()
 
     def finish(self) -> None:
         """Act now, if the run ended before its time had come."""
@@ -77,9 +85,8 @@ class Interference:
             self.late = True
             self._act()
 
-    def _count(self) -> bool:
-        self._seen += 1
-        if self.happened or self._seen < self.at:
+    def _now(self) -> bool:
+        if self.happened or self._done < self.at or self._read < self.reads:
             return False
         self._act()
         return self.stop
@@ -187,12 +194,14 @@ class Ways:
             if processes:
                 lines = ["farm", "task", str(document), "--frames", frames]
                 self._process(lines, meanwhile, outcome)
-                if meanwhile.on_event(FrameFailed(0, "")):  # a farm's lines are no events: count its tasks
+                if meanwhile.on_event(FrameFailed(chunk[-1], "")):  # a farm's lines are no events
                     return
             else:
                 self._in_process(task_job(read_job(document), frames), meanwhile, outcome, self._warm.load)
                 if meanwhile.stop and meanwhile.happened:
                     return
+        if job.all_pictures:
+            make_pictures(read_job(document), emit=lambda event: None, checkpoint=lambda *step: None)
 
 
 def _note(outcome: Outcome, event: Event) -> None:
@@ -216,9 +225,17 @@ def matte_arguments(job: MatteJob) -> list[str]:
     for mask in job.guidance:
         assert isinstance(mask, MaskGuidance)
         words += ["--guidance", f"{mask.name}={mask.sequence}"]
+    for picture in job.pictures:
+        words += ["-o", picture.path]
     for pin in job.pins:
         words += ["--pin", f"{pin.name}={pin.sequence}"]
-    skipped = ("plate", "output", "pins")
+    for kind in ("core", "garbage"):
+        words += [
+            word for hold in getattr(job, kind) for word in (f"--{kind}", f"{hold.name}={hold.sequence}")
+        ]
+    for each in job.per_person:
+        words += ["--" + each.option.replace("_", "-"), f"{each.name}={each.value}"]
+    skipped = ("plate", "output", "pins", "core", "garbage")
     for option in matte_command.params:
         value = getattr(job, option.name or "", None)
         if option.name in skipped or value is None or not hasattr(job, option.name or ""):
@@ -236,4 +253,5 @@ def matte_arguments(job: MatteJob) -> list[str]:
 
 def without_cache(job: MatteJob, folder: Path) -> MatteJob:
     """The same job into another folder, without what is kept between runs."""
-    return replace(job, output=str(folder / "m.####.exr"), cache=None)
+    pictures = tuple(replace(each, path=str(folder / Path(each.path).name)) for each in job.pictures)
+    return replace(job, output=str(folder / "m.####.exr"), pictures=pictures, cache=None)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from support.golden_data import Case, state
 from support.tiny import WIDTHS, tiny_model, tiny_state
 
 from maggie_api.errors import ModelError
-from maggie_core.model import from_state_dict, load_model
+from maggie_core.model import MatteModel, checkpoint, from_state_dict, load_model
 from maggie_core.model.config import NetworkConfig, infer_config
 from maggie_core.model.matte_model import TemporalState
 from maggie_core.model.temporal import may_take_over
@@ -240,6 +242,26 @@ def test_a_model_loads_from_a_file_and_from_a_folder(tmp_path: Path):
 
     assert (by_folder.info.name, by_folder.info.licence, by_folder.info.commercial) == ("narrow", "MIT", True)
     assert by_folder.info.sha256 == by_file.info.sha256
+
+
+def test_weights_that_are_replaced_while_they_load_are_told_as_they_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "tiny.safetensors"
+    path.write_bytes(save(tiny_state(seed=1)))
+    read, expected = path.read_bytes(), load_model(str(path), device="cpu").info
+    build = checkpoint.from_state_dict
+
+    def replaced(*args: Any, **more: Any) -> MatteModel:
+        path.write_bytes(save(tiny_state(seed=2)))
+        return build(*args, **more)
+
+    monkeypatch.setattr(checkpoint, "from_state_dict", replaced)
+
+    found = load_model(str(path), device="cpu").info
+
+    assert (found.digest, found.sha256) == (expected.digest, hashlib.sha256(read).hexdigest())
+    assert path.read_bytes() != read
 
 
 def test_a_pickled_checkpoint_loads_without_running_its_code(tmp_path: Path):

@@ -236,6 +236,11 @@ class TestRunningAgain:
 
     ALL = [1001, 1002, 1003, 1004, 1005]
 
+    def test_another_version_of_a_library_makes_everything_anew(self, again, monkeypatch):
+        monkeypatch.setattr(runner, "library_versions", lambda: "numpy 99")
+
+        assert again() == (self.ALL, [])
+
     def test_computes_nothing_when_nothing_changed(self, again):
         assert again() == ([], self.ALL)
 

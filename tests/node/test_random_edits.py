@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.edits.drawing import OPTIONS, values_of
 from benchmarks.edits.shot import EditedShot
-from benchmarks.edits.trial import Trial
+from benchmarks.edits.trial import OPTIONS_OF_A_TRIAL, Trial
 from benchmarks.edits.ways import Way
 from benchmarks.reliability import EDITS_OF_A_TRIAL, tried
 
@@ -30,6 +30,7 @@ def test_edits_between_and_during_runs_of_every_kind():
     assert [wrong for tally in tallies for wrong in tally.wrong] == []
     drawn = {kind for tally in tallies for kind, _, _ in tally.edits}
     assert {f"option {name}" for name in OPTIONS} <= drawn
+    assert len(tallies) * OPTIONS_OF_A_TRIAL >= len(OPTIONS)
     assert all(tally.edits.total() >= EDITS_OF_A_TRIAL for tally in tallies)
 
 

@@ -1,17 +1,18 @@
 """Weights files: names, folders and hub repositories; reading, building a network from one, and writing one.
 
-A file's way into a model is straight: `find_weights` gives its path, `read_state` and `read_metadata` what it
-holds, `build_network` a checked network that may be trained further, `from_state_dict` that network folded
-for inference. `load_model` does all of it.
+A file's way into a model is straight: `find_weights` gives its path, `read_weights` what it holds,
+`build_network` a checked network that may be trained further, `from_state_dict` that network folded for
+inference. `load_model` does all of it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -73,9 +74,11 @@ def load_model(
     weights = find_weights(spec)
     if chosen.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False  # float32 is float32
+    content = _content(weights)
     with ThreadPoolExecutor(1, "file-digest") as pool:  # beside the building, which takes longer
-        checksum = pool.submit(_sha256, weights)
-        model = from_state_dict(read_state(weights), metadata=read_metadata(weights), instances=instances)
+        checksum = pool.submit(_sha256, content)
+        found = _weights_in(content, weights)
+        model = from_state_dict(found.state, metadata=found.metadata, instances=instances)
         model.info = replace(model.info, **_about(spec, weights), sha256=checksum.result())
     return model.to(chosen, choose_precision(precision, chosen))
 
@@ -120,7 +123,7 @@ def from_state_dict(
         sum(tensor.numel() for name, tensor in learned.items() if "running_" not in name),
         digest=digest_tensors(learned, metadata=config.metadata),
     )
-    del state, learned  # a file's pages, if nobody else has it
+    del state, learned  # their memory, if nobody else has them
     fold(network)
     check_folded(network.state_dict().items())
     return (MatteModel if instances == "together" else PerInstanceModel)(network, info)
@@ -284,38 +287,58 @@ def licence_of(spec: str) -> tuple[str, bool]:
     return about["licence"], about["commercial"]
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a `.safetensors` file or a pickled checkpoint.
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """What one reading of a weights file found."""
+
+    state: dict[str, Tensor]
+    metadata: dict[str, str]
+    """Of a `.safetensors` file; a pickled checkpoint has none."""
+
+
+def read_weights(path: Path) -> Weights:
+    """A `.safetensors` file or a pickled checkpoint. It is read once, so that its parts belong together.
 
     Raises:
         ModelError: the file is damaged, cut short, or holds more than tensors.
     """
+    return _weights_in(_content(path), path)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of `read_weights`, which raises the same."""
+    return read_weights(path).state
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _weights_in(content: bytes, path: Path) -> Weights:
+    """What the content of a file holds; `path` says its kind, and names it in an error."""
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+            from safetensors.torch import load
 
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+            state = load(content)
+            size = int.from_bytes(content[:8], "little")
+            return Weights(state, json.loads(content[8 : 8 + size]).get("__metadata__", {}))
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ModelError(
-            f"{path} cannot be read as weights ({_first_line(error)}): fetch or copy it again"
-        ) from error
+        raise _unreadable(path, error) from error
     for key in ("state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise ModelError(f"{path} holds no table of tensors: it needs to be a state_dict")
-    return loaded
+    return Weights(loaded, {})
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a `.safetensors` file; a pickled checkpoint has none."""
-    if path.suffix != ".safetensors":
-        return {}
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as weights:
-        return weights.metadata() or {}
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"{path} cannot be read as weights ({_first_line(error)}): fetch or copy it again")
 
 
 def choose_device(name: str) -> torch.device:
@@ -439,9 +462,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _known() -> str:

@@ -32,7 +32,7 @@ def determinism_fingerprint(device: torch.device, precision: str) -> dict[str, s
         "device": _device(device),
         "threads": str(torch.get_num_threads()),
         "precision": precision,
-        "libraries": _libraries(),
+        "libraries": library_versions(),
         "code": _code(),
     }
 
@@ -44,7 +44,8 @@ def _device(device: torch.device) -> str:
 
 
 @cache
-def _libraries() -> str:
+def library_versions() -> str:
+    """Names and versions of the libraries that decide pixels."""
     return " ".join(f"{name} {_version(name)}" for name in LIBRARIES)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from maggie_api.errors import ModelError
 from maggie_core.io.atomic import atomic_file
 from maggie_core.model import find_weights, load_model, save_weights
-from maggie_core.model.checkpoint import build_network, digest_tensors, read_metadata, read_state
+from maggie_core.model.checkpoint import build_network, digest_tensors, read_weights
 from maggie_core.model.config import NetworkConfig, infer_config
 from maggie_core.model.network import Network
 from maggie_lab.training.checkpoint import Checkpoint, read_checkpoint
@@ -54,7 +54,10 @@ def start_from(spec: str) -> Start:
     if path.suffix == ".pt":
         return _start_from_checkpoint(spec, path)
     info = load_model(spec, device="cpu").info
-    network = build_network(read_state(path), metadata=read_metadata(path))
+    found = read_weights(path)
+    network = build_network(found.state, metadata=found.metadata)
+    if digest_tensors(found.state, metadata=network.config.metadata) != info.digest:
+        raise ModelError(f"{path} changed while it was read: wait until it is written, and begin again")
     return Start(
         network, spec, info.licence, info.commercial, info.sha256, info.digest, info.refine, info.smooth
     )
