@@ -5,10 +5,12 @@ A line of input is a job document; a line of output says how the job ended.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -52,15 +54,28 @@ def _serve() -> None:
     torch.set_num_threads(1)
     for line in sys.stdin:
         sys.stdout.flush()
+        reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            _run(json.loads(line))
+            os.close(reading)
+            _run(json.loads(line), writing)
+        os.close(writing)
+        with open(reading, encoding="utf-8") as modules:
+            _import(modules.read().split())
         _, status = os.waitpid(child, 0)
         if status:
             print(json.dumps({"refused": f"the process ended with {status}", "failed": []}), flush=True)
 
 
-def _run(document: str) -> None:
+def _import(modules: list[str]) -> None:
+    """Import what a job has imported, so that the next one need not: half of a small job's time."""
+    for name in modules:
+        if name not in sys.modules:
+            with suppress(Exception):  # some are no modules of their own
+                importlib.import_module(name)
+
+
+def _run(document: str, modules: int) -> None:
     from maggie_api.errors import MaggieError
     from maggie_api.events import Event, FrameFailed
     from maggie_api.job import MatteJob
@@ -78,6 +93,8 @@ def _run(document: str) -> None:
     except MaggieError as error:
         refused = str(error)
     print(json.dumps({"refused": refused, "failed": failed}), flush=True)
+    with open(modules, "w", encoding="utf-8") as names:
+        names.write(" ".join(sys.modules))
     os._exit(0)
 
 
