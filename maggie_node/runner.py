@@ -64,6 +64,10 @@ LOSS_HINTS = {
 """What to try about a matte that is worse than its mask."""
 
 
+def _no_step(what: str, done: int, total: int) -> None:
+    pass
+
+
 def run(
     job: MatteJob,
     *,
@@ -71,7 +75,7 @@ def run(
     checkpoint: Callable[[], None] = lambda: None,
     load: Callable[..., MatteModel] = load_model,
     overlap: bool = True,
-    step: Step = lambda what, done, total: None,
+    step: Step = _no_step,
 ) -> Finished:
     """Matte what `job` asks for. Every frame asked for is delivered whole or reported as failed.
 
@@ -103,20 +107,7 @@ def run(
     step(f"loading the model {job.model}", 0, 0)
     model = load(job.model, device=job.device, precision=job.precision)
     at_frames = _Checkpoint(checkpoint)
-    cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
-    matter = ShotMatter(
-        model,
-        shot.plate,
-        shot.guidance,
-        shot.settings,
-        shot_frames=shot.shot_frames,
-        pins=shot.pins,
-        hand=shot.hand,
-        cache=cache,
-        checkpoint=at_frames,
-        overlap=overlap,
-        with_scene=job.foreground,
-    )
+    matter = _matter(job, shot, model, at_frames, overlap=overlap)
     step("reading headers of plate and masks", 0, 0)
     shot.require(_all(matter.reach, shot.frames))
     # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
@@ -126,6 +117,47 @@ def run(
     for warning in (*shot.warnings, *_unmeasured(job, shot, matter), *_slow_precision(job, model)):
         emit(warning)
     return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()
+
+
+def outdated(
+    job: MatteJob, *, checkpoint: Callable[[], None] = lambda: None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The frames that `job` delivers, and those whose files are not as it would make them now.
+
+    Args:
+        checkpoint: called before each frame.
+
+    Raises:
+        MaggieError: the job could not start.
+    """
+    shot = open_shot(job, to_write=False)
+    model = load_model(job.model, device=job.device, precision=job.precision)
+    at_frames = _Checkpoint(checkpoint)
+    matter = _matter(job, shot, model, at_frames, overlap=False)
+    under_way = _Run(job, shot, model, matter, lambda event: None, at_frames, overlap=False, step=_no_step)
+    try:
+        return shot.frames, tuple(frame for frame in shot.frames if not under_way.is_done(frame))
+    finally:
+        shot.plate.close()
+
+
+def _matter(
+    job: MatteJob, shot: OpenShot, model: MatteModel, checkpoint: _Checkpoint, *, overlap: bool
+) -> ShotMatter:
+    cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
+    return ShotMatter(
+        model,
+        shot.plate,
+        shot.guidance,
+        shot.settings,
+        shot_frames=shot.shot_frames,
+        pins=shot.pins,
+        hand=shot.hand,
+        cache=cache,
+        checkpoint=checkpoint,
+        overlap=overlap,
+        with_scene=job.foreground,
+    )
 
 
 def _slow_precision(job: MatteJob, model: MatteModel) -> Iterator[Warning]:
@@ -337,7 +369,7 @@ class _Run:
                 self._emit(FrameDone(frame, self._job.all_pictures[0], 0.0, cached=True, reused="file"))
                 continue
             path = self._path(frame)
-            if self._job.resume and self._is_done(frame):
+            if self._job.resume and self.is_done(frame):
                 self._skipped += 1
                 names = tuple(str(file) for file in stored_files(path, self._job.layout))
                 self._emit(FrameDone(frame, names[0], 0.0, cached=True, paths=names, reused="file"))
@@ -346,7 +378,7 @@ class _Run:
         self._step("computing the first frame", 0, 0)
         return tuple(waiting)
 
-    def _is_done(self, frame: int) -> bool:
+    def is_done(self, frame: int) -> bool:
         """Whether a frame's files are there as they would be made now."""
         path = self._path(frame)
         # What a matte had to do without is damaged still, or it is another file by now.

@@ -18,6 +18,7 @@ from maggie_node.cli.propagate import propagate
 from maggie_node.cli.qc import qc
 from maggie_node.cli.synthesize import synthesize
 from maggie_node.cli.train import train
+from maggie_node.cli.verify import verify
 from maggie_node.cli.worker import worker
 
 
@@ -36,6 +37,7 @@ for command in (
     propagate,
     preview,
     qc,
+    verify,
     train,
     evaluate,
     synthesize,

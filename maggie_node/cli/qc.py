@@ -144,7 +144,7 @@ def qc(
 
     asked = limits_with(limits)
     subject = _asked(mattes, document, given)
-    with stoppable(), _progress(len(subject.frames), quiet=as_json) as tell:
+    with stoppable(), checking(len(subject.frames), quiet=as_json) as tell:
         checked = check(subject, tell=tell)
     findings = find(checked, asked)
     result = json.dumps(as_data(checked, findings, asked), indent=1, ensure_ascii=False)
@@ -246,7 +246,7 @@ def _of_files(
 
 
 @contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def checking(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr, in a terminal only: a log needs the result alone."""
     if quiet or not sys.stderr.isatty():
         yield lambda frame: None

@@ -54,6 +54,18 @@ def sibling(path: Path, slug: str) -> Path:
     return path.with_name(f"{stem}_{slug}{frame}{path.suffix}")
 
 
+def without_slug(path: Path, slug: str) -> Path | None:
+    """The frame's name that `sibling` gave the file at `path`; None where it is no file of this instance."""
+    match = _NAME.match(path.stem)
+    assert match is not None  # it matches any text
+    stem, frame = match["stem"], match["frame"] or ""
+    if stem == slug and frame:
+        return path.with_name(f"{frame.lstrip('._')}{path.suffix}")
+    if not stem.endswith(f"_{slug}"):
+        return None
+    return path.with_name(f"{stem.removesuffix(f'_{slug}')}{frame}{path.suffix}")
+
+
 def siblings(path: Path) -> list[Path]:
     """Files there are that may be of the frame at `path`, in the layout `files`.
 

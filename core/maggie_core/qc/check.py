@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -27,7 +26,7 @@ from maggie_core.postprocess.losses import largest_window, losses
 from maggie_core.postprocess.mask_shape import size_of
 from maggie_core.qc import planes
 from maggie_core.qc.change import Motion, Plane, change_px
-from maggie_core.qc.delivery import MatteFiles, differences, recipe_of
+from maggie_core.qc.delivery import MatteFiles, odd_recipes, recipe_of
 from maggie_core.qc.faults import Person
 from maggie_core.qc.seams import Seams, judge_seams
 
@@ -439,12 +438,7 @@ class _Check:
 
     def _note_recipes(self) -> None:
         """Compare every frame's recipe with the most common one."""
-        if not self._recipes:
-            return
-        kinds = Counter(tuple(sorted(recipe.items())) for recipe in self._recipes.values())
-        common = dict(kinds.most_common(1)[0][0])
-        for frame, recipe in self._recipes.items():
-            differing = differences(recipe, common)
+        for frame, differing in odd_recipes(self._recipes).items():
             self._numbers.add("recipe", frame, len(differing))
             if differing:
                 self._numbers.remarks["recipe", WHOLE_FRAME, frame] = ", ".join(differing)

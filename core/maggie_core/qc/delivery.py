@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from maggie_api.errors import FrameError
-from maggie_api.sequences import expected_frames, frame_of_file, parse_pattern
-from maggie_core.mattes.layout import sibling
+from maggie_api.sequences import as_sequence, expected_frames, frame_of_file, parse_pattern
+from maggie_core.mattes.layout import sibling, without_slug
 from maggie_core.mattes.provenance import explain
 
 RECIPE = (
@@ -124,6 +125,28 @@ def _slugs(path: Path) -> tuple[str, ...]:
         return ()
 
 
+def sequences_in(folder: Path) -> tuple[str, ...]:
+    """The sequences of mattes in a folder, as `matte.####.exr`; one file without a number is one, too.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    found: dict[str, Counter[str]] = {}
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() != ".exr" or file.name.startswith("."):
+            continue
+        try:
+            slugs = explain(file).get("slugs") or ()
+        except FrameError:
+            continue  # of others, or damaged: where its name is one of a sequence, that tells of it
+        names = {name for slug in slugs if (name := without_slug(file, slug)) is not None}
+        whole = min(names, key=lambda name: len(name.name), default=file) if slugs else file
+        pattern = as_sequence(str(whole))[0]
+        found.setdefault(re.sub("#+", "#", pattern), Counter())[pattern] += 1
+    # Frames of one name that are padded in two ways are one sequence, by the way of most.
+    return tuple(paddings.most_common(1)[0][0] for paddings in found.values())
+
+
 def recipe_of(header: Mapping[str, Any]) -> dict[str, str]:
     """How a file was made, flat: `settings.working_px`, `weights_sha256`, ...; empty for others' files."""
     flat: dict[str, str] = {}
@@ -139,3 +162,12 @@ def recipe_of(header: Mapping[str, Any]) -> dict[str, str]:
 def differences(recipe: Mapping[str, str], common: Mapping[str, str]) -> tuple[str, ...]:
     """Names of the fields in which a recipe differs from the common one."""
     return tuple(key for key in {**common, **recipe} if recipe.get(key) != common.get(key))
+
+
+def odd_recipes(recipes: Mapping[int, Mapping[str, str]]) -> dict[int, tuple[str, ...]]:
+    """Names of the fields in which each frame's recipe differs from the most common one."""
+    if not recipes:
+        return {}
+    kinds = Counter(tuple(sorted(recipe.items())) for recipe in recipes.values())
+    common = dict(kinds.most_common(1)[0][0])
+    return {frame: differences(recipe, common) for frame, recipe in recipes.items()}

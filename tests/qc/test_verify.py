@@ -1,0 +1,122 @@
+"""`maggie-node verify`: what it finds in delivered mattes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.command_line import run_command
+from support.shots import write_shot
+from support.tiny import write_tiny_model
+
+from maggie_api.job import MaskGuidance, MatteJob, write_job
+from maggie_core.io.exr import Part, read_image, write_exr
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with job.json, the mattes it delivers in `out` and what it needs."""
+    folder = tmp_path_factory.mktemp("delivered")
+    shot = write_shot(folder / "shot", frames=range(1, 5))
+    job = MatteJob(
+        plate=shot.plate,
+        output=str(folder / "out" / "m.####.exr"),
+        guidance=tuple(MaskGuidance(name, shot.mask(name)) for name in shot.names),
+        model=str(write_tiny_model(folder / "model")),
+    )
+    write_job(job, folder / "job.json")
+    assert run_command("job", folder / "job.json").exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def out(delivered: Path, tmp_path: Path) -> Path:
+    """The mattes, for a test to break."""
+    for file in (delivered / "out").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+def rewrite(
+    file: Path, *, value: float | None = None, metadata: dict[str, str] | None = None, shift: int = 0
+):
+    """The file with a pixel of another value, other header fields, or a moved data window."""
+    image = read_image(file)
+    pixels = image.pixels.copy()
+    if value is not None:
+        pixels[3, 4, 0] = value
+    data = image.data.__class__(image.data.x + shift, image.data.y, image.data.width, image.data.height)
+    header = image.metadata | (metadata or {})
+    write_exr(file, [Part(None, image.channels, pixels, data, image.display, metadata=header)])
+
+
+def test_what_a_job_delivered_is_right_as_a_folder_and_by_the_job(delivered: Path):
+    for words in ((delivered / "out",), ("--job", delivered / "job.json")):
+        result = run_command("verify", *words)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.endswith("4 frames, all right\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda file: file.unlink(), "frame 2: missing: run the job again"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-40]), "frame 2: "),
+        (lambda file: rewrite(file, value=np.nan), "frame 2: the matte of ana has 1 values that are NaN"),
+        (lambda file: rewrite(file, value=1.5), "frame 2: the matte of ana has values from 0 to 1.5"),
+        (lambda file: rewrite(file, shift=5), "frame 2: its data window 96x64+5+0 lies outside the plate"),
+        (lambda file: rewrite(file, metadata={"maggie/model": "other"}), "frame 2: made otherwise .*: model"),
+        (
+            lambda file: (file.parent / "m.00002.exr").write_bytes(file.read_bytes()),
+            "frame 2: it is there twice",
+        ),
+    ],
+    ids=["missing", "cut short", "nan", "above one", "window", "recipe", "twice"],
+)
+def test_a_frame_that_is_not_right_is_named_and_the_end_is_three(out: Path, spoil, said: str):
+    spoil(out / "m.0002.exr")
+
+    result = run_command("verify", out)
+
+    assert result.exit_code == 3, result.output
+    lines = result.stdout.splitlines()
+    assert len(lines) == 2 and lines[1].endswith("4 frames, 1 not right")
+    head, _, tail = said.partition(".*")
+    assert lines[0].startswith(head) and tail in lines[0]
+
+
+def test_frames_of_another_recipe_are_told_by_the_job(delivered: Path, tmp_path: Path):
+    data = json.loads((delivered / "job.json").read_text(encoding="utf-8")) | {"gamma": 1.5}
+    (delivered / "other.json").write_text(json.dumps(data), encoding="utf-8")
+
+    result = run_command("verify", "--job", delivered / "other.json")
+
+    assert result.exit_code == 3, result.output
+    assert "frames 1-4: not what the job makes now: run it again" in result.stdout
+
+
+def test_a_file_for_each_person_and_two_sequences_in_one_folder(delivered: Path, out: Path):
+    job = delivered / "job.json"
+    data = json.loads(job.read_text(encoding="utf-8")) | {
+        "layout": "files",
+        "output": str(out / "f.####.exr"),
+    }
+    (delivered / "files.json").write_text(json.dumps(data), encoding="utf-8")
+    assert run_command("job", delivered / "files.json").exit_code == 0
+
+    assert run_command("verify", out).stdout.count("4 frames, all right") == 2
+    (out / "f_ben.0003.exr").unlink()
+    result = run_command("verify", out)
+
+    assert result.exit_code == 3
+    assert "f.####.exr: 4 frames, 1 not right" in result.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["EMPTY"], ["nowhere/m.####.exr"], ["EMPTY", "--job", "job.json"]])
+def test_nothing_to_verify_ends_in_two_and_one_line(tmp_path: Path, words: list[str]):
+    result = run_command("verify", *(str(tmp_path) if word == "EMPTY" else word for word in words))
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
