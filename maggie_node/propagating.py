@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from maggie_api.errors import FrameError, JobError, OutputError
 from maggie_api.job import MatteJob
-from maggie_api.sequences import compact_frames, expand_output
+from maggie_api.sequences import compact_frames, expand_output, parse_frames
 from maggie_core.guidance import exclusive
 from maggie_core.io.atomic import cannot_write
 from maggie_core.io.integer_image import write_integer_image
@@ -14,7 +15,8 @@ from maggie_core.mattes.layout import sibling
 from maggie_core.model import load_model
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import ShotMatter
-from maggie_node.job_inputs import inputs_of, open_shot
+from maggie_core.shot.propagated import PropagatedGuidance
+from maggie_node.job_inputs import OpenShot, inputs_of, open_shot
 from maggie_node.output_paths import check_outputs
 
 
@@ -41,15 +43,7 @@ def write_masks(job: MatteJob, output: str) -> Iterator[str]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, (error.strerror or str(error)).lower()) from error
-    cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
-    matter = ShotMatter(
-        load_model(job.model, device=job.device, precision=job.precision),
-        shot.plate,
-        shot.guidance,
-        shot.settings,
-        shot_frames=shot.shot_frames,
-        cache=cache,
-    )
+    matter = _matter(job, shot)
     shot.require(sorted({each for frame in shot.frames for each in matter.reach(frame)}))
     yield f"following {len(shot.guidance.instances)} people through frames {compact_frames(shot.frames)}"
     matter.prepare(shot.frames)
@@ -58,5 +52,57 @@ def write_masks(job: MatteJob, output: str) -> Iterator[str]:
         for instance, mask in zip(shot.guidance.instances, masks, strict=True):
             write_integer_image(paths[frame, instance.slug], mask)
     for each in matter.lost():
-        yield f"{each.name} is lost from {each.frame}: add a key mask near that frame"
+        yield each.sentence
     yield f"{len(paths)} masks written: {output}"
+
+
+def make_masks(
+    job: MatteJob, asked: str | None, *, checkpoint: Callable[[], None]
+) -> Iterator[tuple[int, int, str]]:
+    """Make the masks of a job's frames and keep them in its cache; yields how many of how many are there, and
+    a sentence.
+
+    Args:
+        asked: a range of frames; None for all of the job's.
+        checkpoint: called between two steps; what it raises ends the work, and what is whole stays.
+
+    Raises:
+        JobError: the job has no key masks, or no cache.
+        InputError: something is missing, unreadable or out of range.
+    """
+    if job.cache is None or not any(source.kind == "key" for source in job.guidance):
+        raise JobError(
+            "the job needs key masks and a cache, where its tasks find what is made of them: write it with "
+            "maggie-node matte --key ... --cache DIR --print-job"
+        )
+    shot = open_shot(job, to_write=False)
+    frames = shot.frames if asked is None else parse_frames(asked)
+    outside = sorted(set(frames) - set(shot.shot_frames))
+    if outside:
+        raise FrameError(
+            f"frames {compact_frames(outside)} are outside the shot, which is "
+            f"{compact_frames(shot.shot_frames)}: ask for those"
+        )
+    matter = _matter(job, shot)
+    assert isinstance(matter.guidance, PropagatedGuidance), "the job has key masks"
+    shot.require(sorted({each for frame in frames for each in matter.guidance.reach(frame)}))
+    yield 0, len(frames), f"following people through frames {compact_frames(frames)}"
+    matter.guidance.prepare(frames, checkpoint=checkpoint)
+    for each in matter.lost():
+        yield len(frames), len(frames), f"note: {each.sentence}"
+    trouble = matter.cache.trouble if matter.cache else ""
+    if trouble:
+        raise OutputError(f"the cache {job.cache} {trouble}: make it writable, the tasks find no masks in it")
+    yield len(frames), len(frames), f"the masks of frames {compact_frames(frames)} are in {job.cache}"
+
+
+def _matter(job: MatteJob, shot: OpenShot) -> ShotMatter:
+    cache = None if job.cache is None else StateCache(job.cache, limit_bytes=int(job.cache_gb * 1e9))
+    return ShotMatter(
+        load_model(job.model, device=job.device, precision=job.precision),
+        shot.plate,
+        shot.guidance,
+        shot.settings,
+        shot_frames=shot.shot_frames,
+        cache=cache,
+    )

@@ -571,11 +571,7 @@ class _Run:
 
     def _warn_of_the_lost(self) -> None:
         for each in self._matter.lost():
-            self._emit(
-                Warning(
-                    "lost-subject", f"{each.name} is lost from {each.frame}: add a key mask near that frame"
-                )
-            )
+            self._emit(Warning("lost-subject", each.sentence))
 
     def _warn_of_the_cache(self) -> None:
         trouble = self._matter.cache.trouble if self._matter.cache else ""

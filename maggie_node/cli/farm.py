@@ -106,7 +106,8 @@ def deadline(**options: Any) -> int:
     Submit them with
       deadlinecommand -SubmitMultipleJobs -Dependent \\
         -Job matte_job.info matte_plugin.info -Job qc_job.info qc_plugin.info
-    A job with pictures has a third, pictures_job.info, between the two.
+    A job with pictures has a third, pictures_job.info, between the two; one
+    with key masks and a cache begins with keys_job.info.
     """
     from maggie_node.farm.deadline import write_deadline
     from maggie_node.farm.plan import full
@@ -171,6 +172,39 @@ def task(*, document: Path, frames: str, chunk: int | None, lines: Any, worker: 
     except Exception as error:
         teller.fail(str(error) or type(error).__name__)
         raise
+
+
+@farm.command(short_help="Follow people from a job's key masks, before its tasks.")
+@_DOCUMENT
+@click.option("--frames", metavar="RANGE", help="Make the masks of these frames; default: of all.")
+@click.option(
+    "--for",
+    "lines",
+    type=click.Choice(["openjd", "deadline", "opencue"]),
+    default="openjd",
+    show_default=True,
+    help="Farm whose progress and failure lines are printed.",
+)
+@debug_option
+def propagate(*, document: Path, frames: str | None, lines: Any) -> int:
+    """Make the masks that JOB.json mattes with, and keep them in its cache, where its tasks find them.
+
+    Masks that are there already are kept. Frames between two keys that
+    everybody has are made together.
+    """
+    settle_waiting()
+    from maggie_node.farm.task import Teller
+    from maggie_node.propagating import make_masks
+
+    teller = Teller(lines, _say)
+    try:
+        with stoppable() as checkpoint:
+            for done, total, sentence in make_masks(read_job(document), frames, checkpoint=checkpoint):
+                teller.advance_to(done, total, sentence)
+    except Exception as error:
+        teller.fail(str(error) or type(error).__name__)
+        raise
+    return 0
 
 
 @farm.command(short_help="The pictures of a job whose tasks have ended.")
@@ -269,7 +303,7 @@ def _generate(
     **costs: Any,
 ) -> int:
     from maggie_api.sequences import compact_frames
-    from maggie_node.farm.shot import Submission, farm_shot
+    from maggie_node.farm.shot import Submission, farm_shot, intervals_of
 
     if output is None and not explain:
         raise click.UsageError("name a folder for the files with -o, or ask to --explain only")
@@ -284,7 +318,14 @@ def _generate(
     if shot.missing:
         complain(f"note: plate frames {compact_frames(shot.missing)} are not there yet")
     if output is not None:
-        submission = Submission(shot, chunk, name or document.stem, executable, said)
+        intervals = intervals_of(shot)
+        if intervals and shot.job.cache is None:
+            complain(
+                "note: people are followed from key masks and the job has no cache, so that every task makes "
+                "all masks anew: give --cache a folder that all machines share"
+            )
+            intervals = ()
+        submission = Submission(shot, chunk, name or document.stem, executable, said, intervals)
         for path in write(submission, output.absolute()):
             click.echo(path)
     if explain:

@@ -1,4 +1,4 @@
-"""Two dependent jobs for Deadline 10, each as a job info file and a file for its CommandLine plugin."""
+"""Dependent jobs for Deadline 10, each as a job info file and a file for its CommandLine plugin."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from maggie_api.errors import SettingsError
 from maggie_node.farm.shot import Submission, write_text
 
 JOB, QC = "job.json", "qc"
+KEYS_JOB, KEYS_PLUGIN = "keys_job.info", "keys_plugin.info"
 MATTE_JOB, MATTE_PLUGIN = "matte_job.info", "matte_plugin.info"
 PICTURES_JOB, PICTURES_PLUGIN = "pictures_job.info", "pictures_plugin.info"
 QC_JOB, QC_PLUGIN = "qc_job.info", "qc_plugin.info"
@@ -25,6 +26,7 @@ def write_deadline(submission: Submission, folder: Path) -> list[Path]:
     document, report = folder / JOB, folder / QC
     output = Path(job.output)
     files = {
+        **(_keys(submission, document) if submission.key_intervals else {}),
         MATTE_JOB: {
             "Plugin": "CommandLine",
             "Name": f"{name} matte",
@@ -58,6 +60,20 @@ def write_deadline(submission: Submission, folder: Path) -> list[Path]:
     for path, text in (texts | {document: job.to_json()}).items():
         write_text(path, text)
     return [*texts, document]
+
+
+def _keys(submission: Submission, document: Path) -> dict[str, dict[str, str]]:
+    """The job that follows people from key masks before the mattes; one task."""
+    return {
+        KEYS_JOB: {
+            "Plugin": "CommandLine",
+            "Name": f"{submission.name} keys",
+            "BatchName": submission.name,
+            "Frames": "0",
+            "ChunkSize": "1",
+        },
+        KEYS_PLUGIN: _plugin(submission, ["farm", "propagate", str(document), "--for", "deadline"]),
+    }
 
 
 def _pictures(submission: Submission, document: Path) -> dict[str, dict[str, str]]:

@@ -41,6 +41,11 @@ def write_opencue(
         matte = shell.Shell("matte", command=_quoted(run), range=job.frames, chunk=chunk)
         qc = shell.ShellCommand("qc", command=_quoted(check))
         qc.depend_all(matte)
+        if submission.key_intervals:
+            run = [submission.executable, "farm", "propagate", str(document), "--for", "opencue"]
+            keys = shell.ShellCommand("keys", command=_quoted(run))
+            matte.depend_all(keys)
+            made.add_layer(keys)
         made.add_layer(matte)
         if job.all_pictures:
             run = [submission.executable, "farm", "pictures", str(document)]

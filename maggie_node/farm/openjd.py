@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maggie_api.errors import SettingsError
+from maggie_api.sequences import compact_frames
 from maggie_node.farm.shot import Submission, write_text
 
 TEMPLATE, JOB, QC = "template.json", "job.json", "qc"
@@ -69,16 +70,31 @@ def template(submission: Submission) -> dict[str, Any]:
             },
         ],
         "steps": [
-            _matte(gaps=gaps),
+            *([_keys(submission.key_intervals)] if submission.key_intervals else []),
+            _matte(gaps=gaps, after_keys=bool(submission.key_intervals)),
             *([_pictures()] if submission.shot.job.all_pictures else []),
             _check(submission),
         ],
     }
 
 
-def _matte(*, gaps: bool) -> dict[str, Any]:
+def _keys(intervals: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """People are followed from the key masks: a task for each interval between keys that everybody has."""
+    ranges = [compact_frames(frames) for frames in intervals]
+    arguments = ("farm", "propagate", "{{Param.JobFile}}", "--frames", "{{Task.Param.Between}}")
+    return {
+        "name": "Keys",
+        "parameterSpace": {
+            "taskParameterDefinitions": [{"name": "Between", "type": "STRING", "range": ranges}]
+        },
+        "script": {"actions": {"onRun": _command(*arguments, stoppable=True)}},
+    }
+
+
+def _matte(*, gaps: bool, after_keys: bool) -> dict[str, Any]:
     return {
         "name": "Matte",
+        **({"dependencies": [{"dependsOn": "Keys"}]} if after_keys else {}),
         "parameterSpace": {
             "taskParameterDefinitions": [
                 {

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maggie_api.errors import FrameError, SettingsError
-from maggie_api.job import MatteJob
+from maggie_api.job import KeyGuidance, MatteJob
+from maggie_core.guidance.keys import KeyMasks, key_intervals
 from maggie_core.io.atomic import atomic_file
 from maggie_core.io.frames import (
     FrameSource,
@@ -44,6 +45,8 @@ class Submission:
     """Name of the command on the farm's machines."""
     limits: tuple[str, ...] = ()
     """Limits of the check at the end that differ from the usual ones: `NAME=VALUE`."""
+    key_intervals: tuple[tuple[int, ...], ...] = ()
+    """Frames whose masks are made together from key masks, before the mattes; empty without keys or cache."""
 
     def check(self, document: str, report: str) -> list[str]:
         """Arguments of the command that checks the delivered mattes."""
@@ -89,6 +92,21 @@ def farm_shot(job: MatteJob) -> FarmShot:
     expand_output(job.output, frames[0], single=len(frames) == 1)
     fixed = dataclasses.replace(job, frames=compact_frames(frames), shot_frames=compact_frames(shot_frames))
     return FarmShot(fixed, shot_frames, frames, missing)
+
+
+def intervals_of(shot: FarmShot) -> tuple[tuple[int, ...], ...]:
+    """Frames whose masks are made together from the job's key masks; only those with frames to deliver.
+
+    Raises:
+        GuidanceError: key masks are not there, or have none of the shot's frames.
+    """
+    keyed = [source for source in shot.job.guidance if isinstance(source, KeyGuidance)]
+    sources = [
+        KeyMasks(each.name, each.sequence, shot.shot_frames, channel=each.channel, offset=each.offset)
+        for each in keyed
+    ]
+    wanted = set(shot.frames)
+    return tuple(each for each in key_intervals(sources, shot.shot_frames) if wanted & {*each})
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +15,9 @@ import pytest
 from openjd.model import decode_job_template
 from support.command_line import run_command
 
-from maggie_api.job import MatteJob, read_job
+from maggie_api.job import KeyGuidance, MatteJob, read_job, write_job
 from maggie_core.io.frames import parse_frames
+from maggie_core.shot.propagated import PropagatedGuidance
 
 GOLDEN = Path(__file__).parent / "golden"
 ON_DISK = "/show/sh010"
@@ -196,3 +199,74 @@ def test_the_plan_of_an_even_cut_and_a_full_one_differ(shot: Path):
 
     assert "1005-1007" in even
     assert "Chunks cost nothing here: every task ends where a segment ends." in full
+
+
+def with_keys(job: Path, *, cache: Path | None, **keys: tuple[int, ...]) -> Path:
+    """The job with key masks in place of masks in every frame."""
+    document = read_job(job)
+    for name, frames in keys.items():
+        (job.parent / "keys").mkdir(exist_ok=True)
+        for frame in frames:
+            shutil.copy(job.parent / f"{name}.{frame}.png", job.parent / "keys")
+    guidance = tuple(KeyGuidance(name, str(job.parent / "keys" / f"{name}.####.png")) for name in keys)
+    changed = dataclasses.replace(document, guidance=guidance, cache=None if cache is None else str(cache))
+    write_job(changed, job)
+    return job
+
+
+def test_people_are_followed_before_the_chunks_in_a_task_for_each_interval_between_common_keys(shot: Path):
+    with_keys(shot, cache=shot.parent / "cache", ana=(1003, 1005, 1008), ben=(1003, 1008))
+
+    run = run_command("farm", "openjd", shot, "-o", shot.parent / "farm", "--chunk", 4)
+
+    assert run.exit_code == 0, run.output
+    made = json.loads((shot.parent / "farm" / "template.json").read_text(encoding="utf-8"))
+    decode_job_template(template=made, supported_extensions=["TASK_CHUNKING"])
+    keys, matte = made["steps"][:2]
+    (between,) = keys["parameterSpace"]["taskParameterDefinitions"]
+    assert between["range"] == ["1001-1002", "1004-1007", "1009-1010"]
+    assert matte["dependencies"] == [{"dependsOn": keys["name"]}]
+
+
+def test_the_other_farms_follow_people_before_the_chunks_too(shot: Path):
+    with_keys(shot, cache=shot.parent / "cache", ana=(1003,), ben=(1003,))
+
+    runs = [run_command("farm", farm, shot, "-o", shot.parent / farm) for farm in ("deadline", "opencue")]
+
+    assert [run.exit_code for run in runs] == [0, 0], runs
+    plugin = (shot.parent / "deadline" / "keys_plugin.info").read_text(encoding="utf-8")
+    assert "Arguments=farm propagate " in plugin and "--for deadline" in plugin
+    outline = (shot.parent / "opencue" / "job.xml").read_text(encoding="utf-8")
+    assert re.search(r'<depend type="LAYER_ON_LAYER"[^>]*>\s*<depjob>.*?</depjob>\s*<deplayer>matte', outline)
+    assert re.search(r"<onlayer>keys</onlayer>", outline)
+
+
+def test_key_masks_without_a_cache_are_a_note_and_no_step(shot: Path):
+    with_keys(shot, cache=None, ana=(1003,), ben=(1003,))
+
+    run = run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+
+    assert run.exit_code == 0, run.output
+    assert "the job has no cache, so that every task makes all masks anew" in run.stderr
+    made = json.loads((shot.parent / "farm" / "template.json").read_text(encoding="utf-8"))
+    assert [step["name"] for step in made["steps"]] == ["Matte", "Check"]
+
+
+def test_tasks_find_the_masks_that_were_made_before_them(shot: Path, monkeypatch: pytest.MonkeyPatch):
+    with_keys(shot, cache=shot.parent / "cache", ana=(1003, 1006), ben=(1003, 1006))
+
+    made = [run_command("farm", "propagate", shot, "--frames", each) for each in ("1001-1002", "1004-1010")]
+    monkeypatch.setattr(PropagatedGuidance, "_make", None)
+    task = run_command("farm", "task", shot, "--frames", "1001-1010")
+
+    assert [run.exit_code for run in made] == [0, 0], made
+    assert "openjd_progress: 100.0" in made[1].stdout
+    assert task.exit_code == 0, task.output
+    assert len(list((shot.parent / "out").iterdir())) == 10
+
+
+def test_following_people_for_a_farm_needs_keys_and_a_cache(shot: Path):
+    run = run_command("farm", "propagate", shot)
+
+    assert run.exit_code == 2
+    assert "openjd_fail: the job needs key masks and a cache" in run.stdout

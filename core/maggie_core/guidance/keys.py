@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from maggie_api.errors import GuidanceError
 from maggie_api.sequences import compact_frames
 from maggie_core.guidance.masks import MaskSequence
-from maggie_core.guidance.source import Mask
+from maggie_core.guidance.source import GuidanceSource, Mask
 
 
 class KeyMasks:
@@ -60,3 +60,25 @@ class KeyMasks:
 
     def digest(self, frame: int) -> str:
         return self._masks.digest(frame + self._offset) if frame in self.keys else "no key"
+
+
+def common_keys(sources: Iterable[GuidanceSource]) -> list[int]:
+    """Frames, ascending, at which everybody who has keys has one."""
+    keys = [set(source.keys) for source in sources if isinstance(source, KeyMasks)]
+    return sorted(set.intersection(*keys)) if keys else []
+
+
+def key_intervals(sources: Sequence[GuidanceSource], shot_frames: Sequence[int]) -> list[tuple[int, ...]]:
+    """The frames before, between and behind the common keys; none without keys.
+
+    The masks of an interval are made without those of the others.
+    """
+    if not any(isinstance(source, KeyMasks) for source in sources):
+        return []
+    cuts = common_keys(sources)
+    bounds = zip([None, *cuts], [*cuts, None], strict=True)
+    found = (
+        tuple(t for t in shot_frames if (low is None or t > low) and (high is None or t < high))
+        for low, high in bounds
+    )
+    return [frames for frames in found if frames]

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from maggie_api.errors import InputError
 from maggie_api.settings import Overlap
 from maggie_core.guidance import Guidance, KeyMasks, Mask, exclusive
+from maggie_core.guidance.keys import common_keys
 from maggie_core.image.geometry import Geometry
 from maggie_core.propagation.clip import Clip, Stored, at_key, between, coverage, memory_of, onwards, stored
 from maggie_core.propagation.tracker import Plane, Tracker
@@ -83,6 +84,10 @@ class Lost:
     frame: int
     """First frame without them."""
 
+    @property
+    def sentence(self) -> str:
+        return f"{self.name} is lost from {self.frame}: add a key mask near there"
+
 
 class PropagatedGuidance(Guidance):
     """A guidance with keys, and masks for every frame.
@@ -100,8 +105,7 @@ class PropagatedGuidance(Guidance):
         super().__init__(guidance.sources, missing=guidance.missing_policy)
         self._shot, self._tracker, self._cache = shot, tracker, cache
         self._keys = {s.names[0]: set(s.keys) for s in self.sources if isinstance(s, KeyMasks)}
-        at_once = set.intersection(*self._keys.values())
-        self._cuts = [frame for frame in self.keys if frame in at_once]
+        self._cuts = common_keys(self.sources)
         self._fixed = np.array([i.name not in self._keys for i in self.instances])
         self._made: dict[str, tuple[tuple[int, ...], bytes]] = {}
         self._images: LruCache[Plane] = LruCache(IMAGES)
