@@ -37,6 +37,22 @@ def test_one_mask_given_as_a_key_serves_the_shot_with_masks_in_every_frame_besid
     assert json.loads(again.stdout.splitlines()[-1])["skipped"] == len(shot.frames)
 
 
+def test_somebody_who_is_no_longer_found_is_a_warning_that_says_where_a_key_is_wanted(
+    tmp_path, command: Command
+):
+    shot = write_shot(tmp_path / "shot", frames=range(1001, 1008), absent={"ben": set(range(1004, 1008))})
+    key = shot.mask("ben").replace("####", "1002")
+    told = command(
+        "matte", shot.plate, "-o", tmp_path / "m.####.exr", "--key", f"ben={key}", "--guidance",
+        f"ana={shot.mask('ana')}", "--device", "cpu", "--json",
+    )  # fmt: skip
+
+    assert told.exit_code == 0, told.stderr
+    events = [json.loads(line) for line in told.stdout.splitlines()]
+    lost = [event["text"] for event in events if event.get("code") == "lost-subject"]
+    assert lost == ["ben is lost from 1004: add a key mask near there"]
+
+
 def test_the_masks_that_are_made_are_written_for_every_frame_and_person(shot, tmp_path, command: Command):
     model = write_tiny_model(tmp_path / "model")
     key = shot.mask("ana").replace("####", "1002")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from support.shots import HEIGHT, WIDTH, TinyShot, write_image, write_shot
@@ -14,6 +16,7 @@ from maggie_core import MaskSequence, ShotMatter, combine, load_model
 from maggie_core.guidance import KeyMasks
 from maggie_core.io.frames import open_source
 from maggie_core.shot.cache import StateCache
+from maggie_core.shot.propagated import PropagatedGuidance
 
 FRAMES = tuple(range(1001, 1009))
 
@@ -117,3 +120,76 @@ def test_people_are_followed_both_ways_and_do_not_take_each_others_pixels(shot):
 def test_keys_of_frames_that_the_shot_does_not_have_are_refused(shot):
     with pytest.raises(GuidanceError, match="key masks of ana have frames 1001 and the shot 2001-2003"):
         KeyMasks("ana", keys_only(shot, "ana", (1001,)), (2001, 2002, 2003))
+
+
+class Scripted:
+    """A tracker that finds what a function makes of the true masks of a frame, forwards and backwards."""
+
+    digest = "scripted"
+
+    def __init__(self, truth: Callable[[int], np.ndarray], found: Callable[..., np.ndarray]) -> None:
+        self._truth, self._found = truth, found
+
+    def follow(self, path, image, keys, start, settle):
+        for frame in path[1:]:
+            masks = self._found(self._truth(frame), frame, forwards=path[0] < path[-1])
+            settle(frame, np.concatenate([1 - masks.sum(axis=0, keepdims=True), masks]).astype(np.float32))
+            yield frame
+
+
+def ana_takes_nearly_all_of_ben(masks: np.ndarray, frame: int, *, forwards: bool) -> np.ndarray:
+    if frame in (1003, 1004, 1005):
+        rest = np.zeros_like(masks[1])
+        y, x = np.argwhere(masks[1] > 0).mean(axis=0).astype(int)
+        rest[y : y + 6, x : x + 6] = masks[1, y : y + 6, x : x + 6]
+        masks = np.stack([np.maximum(masks[0], masks[1] - rest), rest])
+    return masks
+
+
+def ben_is_elsewhere_on_the_way_back(masks: np.ndarray, frame: int, *, forwards: bool) -> np.ndarray:
+    if frame in (1003, 1004, 1005, 1006) and not forwards:
+        masks = np.stack([masks[0], np.roll(masks[1], masks.shape[2] // 2, axis=1) * (masks[0] == 0)])
+    return masks
+
+
+def ben_is_hidden_for_two_frames(masks: np.ndarray, frame: int, *, forwards: bool) -> np.ndarray:
+    return masks * np.array([1, frame not in (1004, 1005)])[:, None, None]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (ana_takes_nearly_all_of_ben, ["ben is lost from 1003: add a key mask near there"]),
+        (ben_is_elsewhere_on_the_way_back, ["ben is lost from 1003: add a key mask near there"]),
+        (ben_is_hidden_for_two_frames, []),
+    ],
+)
+def test_somebody_who_is_swallowed_or_found_in_two_places_is_told_as_lost_also_from_the_cache(
+    shot, found, said
+):
+    ends = (FRAMES[0], FRAMES[-1])
+    cache = StateCache(shot.folder / "cache", limit_bytes=10**8)
+    plain = matter(shot)
+
+    def truth(frame: int) -> np.ndarray:
+        given = masks(plain, frame) > 0.5
+        return np.stack([given[0] & ~given[1], given[1]]).astype(np.float32)
+
+    for _ in range(2):
+        keyed = matter(shot, cache=cache, ana=ends, ben=ends)
+        assert isinstance(keyed.guidance, PropagatedGuidance)
+        keyed.guidance._tracker = Scripted(halved(truth, keyed), found)
+        keyed.prepare()
+        assert [each.sentence for each in keyed.lost()] == said
+
+
+def halved(truth: Callable[[int], np.ndarray], keyed: ShotMatter) -> Callable[[int], np.ndarray]:
+    """Masks on the grid that people are followed on."""
+    width, height = keyed.guidance._shot.grid().working_size
+
+    def read(frame: int) -> np.ndarray:
+        return np.stack(
+            [cv2.resize(m, (width, height), interpolation=cv2.INTER_NEAREST) for m in truth(frame)]
+        )
+
+    return read

@@ -124,8 +124,10 @@ def onwards(
 
 def between(
     tracker: Tracker, clip: Clip, frames: Sequence[int], *, tell: Callable[[], None] = lambda: None
-) -> Iterator[tuple[int, Stored]]:
-    """Frames from the first key to the last one: (frame, shares), in order.
+) -> Iterator[tuple[int, Stored, list[float]]]:
+    """Frames from the first key to the last one, in order: (frame, shares, agreement).
+
+    Agreement has for each person the overlap (intersection over union) of what the two passes found.
 
     People are followed forwards, then backwards. Who has no later key keeps in the second pass what the first
     one found. A frame takes from either pass by its distance from the key that the pass comes from, and by
@@ -153,7 +155,9 @@ def between(
             merged[n + 1] = first[n + 1] + share * (second[n + 1] - first[n + 1])
         merged[1:] /= np.maximum(merged[1:].sum(axis=0), 1)
         merged[0] = 1 - merged[1:].sum(axis=0)
-        yield t, stored(settled(merged, clip.known(t)))
+        ahead, back = first.argmax(axis=0), second.argmax(axis=0)
+        agreement = [_overlap(ahead == n, back == n) for n in range(1, len(merged))]
+        yield t, stored(settled(merged, clip.known(t))), agreement
 
 
 @dataclass(frozen=True)

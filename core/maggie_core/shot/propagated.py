@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maggie_api.errors import InputError
 from maggie_api.settings import Overlap
@@ -39,12 +38,15 @@ GRID_PX = 288
 a typical mask is wrong by, for a quarter of the time."""
 REMEMBERED_S = 2.0
 """Seconds for which the state of a file is remembered: a mask may depend on thousands of them."""
-GONE_SHARE = 0.02
-"""A person with less than this share of their key's pixels is not there."""
-GONE_FRAMES = 10
-"""A person who is away for more frames than this, and has not left through the border, may be lost."""
-
-
+LEAST_SHARE = 0.15
+"""A person with less than this share of the area that their keys let expect may be lost. People who cross
+others in the generated clips keep about 0.2 or more, unless they are all but hidden."""
+LEAST_AGREEMENT = 0.3
+"""Overlap (intersection over union) of what was found forwards and backwards, below which a person may be
+lost."""
+LOST_FRAMES = 3
+"""A person of whom this holds in as many frames on end, and who has not walked out of the image, is told as
+lost: two are no more than somebody who is hidden for a moment."""
 BORDER_PX = 9
 """A person who was last seen with half of their pixels this near to the border has left the image."""
 IMAGES = 96
@@ -107,11 +109,10 @@ class PropagatedGuidance(Guidance):
         self._keys = {s.names[0]: set(s.keys) for s in self.sources if isinstance(s, KeyMasks)}
         self._cuts = common_keys(self.sources)
         self._fixed = np.array([i.name not in self._keys for i in self.instances])
-        self._made: dict[str, tuple[tuple[int, ...], bytes]] = {}
+        self._made: dict[str, tuple[tuple[int, ...], bytes, list[float]]] = {}
         self._images: LruCache[Plane] = LruCache(IMAGES)
         self._states: dict[int, tuple[str, float]] = {}
-        self._areas: dict[int, NDArray[np.int64]] = {}
-        self._at_border: dict[int, NDArray[np.bool_]] = {}
+        self._found: dict[int, _Found] = {}
         self._lock = threading.RLock()
 
     def masks(self, frame: int) -> list[Mask]:
@@ -159,30 +160,37 @@ class PropagatedGuidance(Guidance):
                 self._shares(frame, checkpoint)
 
     def lost(self) -> list[Lost]:
-        """People who were not found again in the frames that were made, and who did not leave the image."""
-        found: list[Lost] = []
-        frames = [frame for frame in self._shot.frames if frame in self._areas]
-        for n, instance in enumerate(self.instances):
-            keys = self._keys.get(instance.name)
-            if keys is None:
-                continue
-            largest, since, left = 0, None, False
-            for frame in frames:
-                area = int(self._areas[frame][n])
-                largest = max(largest, area)
-                if frame in keys or area > GONE_SHARE * largest:
-                    if since is not None and not left and self._apart(since, frame) > GONE_FRAMES:
-                        found.append(Lost(instance.name, since))
-                    since, left = None, bool(self._at_border[frame][n])
-                elif since is None and largest:
-                    since = frame
-            if since is not None and not left and self._apart(since, frames[-1]) >= GONE_FRAMES:
-                found.append(Lost(instance.name, since))
-        return found
+        """People who were lost in frames that were made, and who had not walked out of the image.
 
-    def _apart(self, first: int, last: int) -> int:
-        frames = self._shot.frames
-        return bisect_left(frames, last) - bisect_left(frames, first)
+        Lost is who has too little area against the keys around, or of whom the two directions disagree.
+        """
+        frames = [frame for frame in self._shot.frames if frame in self._found]
+        return [
+            Lost(instance.name, frames[first])
+            for n, instance in enumerate(self.instances)
+            if instance.name in self._keys
+            for first, end in _runs(self._doubtful(n, frames))
+            if end - first >= LOST_FRAMES and not self._has_left(n, frames, first, end)
+        ]
+
+    def _doubtful(self, n: int, frames: Sequence[int]) -> list[bool]:
+        """Of each frame whether a person may be lost in it."""
+        own = self._keys[self.instances[n].name]
+        keys = [frame for frame in frames if frame in own]
+        if not keys:
+            return [False] * len(frames)
+        areas = {frame: self._found[frame].areas[n] for frame in frames}
+        expected = np.interp(frames, keys, [areas[key] for key in keys])
+        return [
+            frame not in own
+            and (areas[frame] < LEAST_SHARE * area or self._found[frame].agreement[n] < LEAST_AGREEMENT)
+            for frame, area in zip(frames, expected, strict=True)
+        ]
+
+    def _has_left(self, n: int, frames: Sequence[int], first: int, end: int) -> bool:
+        """Whether a person who is not in `frames[first:end]` was at the border of the image beside them."""
+        beside = first - 1 if first > 0 else end
+        return beside < len(frames) and self._found[frames[beside]].at_border[n]
 
     def _without_key(self, frame: int) -> set[str]:
         return {name for name, keys in self._keys.items() if frame not in keys}
@@ -222,27 +230,34 @@ class PropagatedGuidance(Guidance):
             found = self._recall(frame)
             if found is None:  # its own plate cannot be used, which is said where the frame is matted
                 width, height = self._shot.grid().working_size
-                found = np.zeros((len(self.instances) + 1, height, width), np.uint8)
-            self._measure(frame, found)
-            return found
+                return np.zeros((len(self.instances) + 1, height, width), np.uint8)
+            shares, agreement = found
+            if frame not in self._found:
+                self._found[frame] = _measured(shares, agreement)
+            return shares
 
     def _key(self, frame: int) -> str:
         made = {"frame": frame, "from": self._state_of(self.reach(frame)), "by": self._shot.computing()}
-        return key_of("propagated", made)
+        return key_of("followed", made)
 
-    def _recall(self, frame: int) -> Stored | None:
+    def _recall(self, frame: int) -> tuple[Stored, list[float]] | None:
+        """Shares of a frame, and how well both directions agree on each person."""
         key = self._key(frame)
         if key in self._made:
-            shape, packed = self._made[key]
-            return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
+            shape, packed, agreement = self._made[key]
+            return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape), agreement
         record = None if self._cache is None else self._cache.recall(key)
-        return None if record is None or self._cache is None else self._cache.load(record["array"])
+        if record is None or self._cache is None:
+            return None
+        shares = self._cache.load(record["array"])
+        return None if shares is None else (shares, record["agreement"])
 
-    def _keep(self, frame: int, shares: Stored) -> None:
+    def _keep(self, frame: int, shares: Stored, agreement: list[float] | None = None) -> None:
         key = self._key(frame)
-        self._made[key] = shares.shape, zlib.compress(shares.tobytes(), 1)
+        agreement = agreement or [1.0] * len(self.instances)  # from one direction alone
+        self._made[key] = shares.shape, zlib.compress(shares.tobytes(), 1), agreement
         if self._cache is not None:
-            self._cache.record(key, {"array": self._cache.keep(shares)})
+            self._cache.record(key, {"array": self._cache.keep(shares), "agreement": agreement})
 
     def _make(self, frame: int, checkpoint: Callable[[], None]) -> None:
         """Make the masks of a frame, and of all between it and the keys that it depends on.
@@ -260,8 +275,8 @@ class PropagatedGuidance(Guidance):
             if len(inside) < 2:
                 self._keep(frame, stored(at_key(clip.known(frame))))
                 return
-            for t, shares in between(self._tracker, clip, inside, tell=checkpoint):
-                self._keep(t, shares)
+            for t, shares, agreement in between(self._tracker, clip, inside, tell=checkpoint):
+                self._keep(t, shares, agreement)
             return
         end = last if frame > last else first
         path = [t for t in usable if t > last] if frame > last else [t for t in usable if t < first][::-1]
@@ -299,15 +314,35 @@ class PropagatedGuidance(Guidance):
                 masks[n] = np.nan
         return masks
 
-    def _measure(self, frame: int, shares: Stored) -> None:
-        if frame in self._areas:
-            return
-        owner = shares.argmax(axis=0)
-        inner = owner[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
-        whole, inside = (
-            np.array([np.count_nonzero(part == n) for n in range(1, len(shares))]) for part in (owner, inner)
-        )
-        self._areas[frame], self._at_border[frame] = whole, inside < whole / 2
+
+@dataclass(frozen=True)
+class _Found:
+    """What was found of people in a frame; a value for each.
+
+    Attributes:
+        areas: their pixels.
+        at_border: half of their pixels or more are near to the border.
+        agreement: overlap of what was found forwards and backwards; 1 where there is one direction.
+    """
+
+    areas: list[int]
+    at_border: list[bool]
+    agreement: list[float]
+
+
+def _measured(shares: Stored, agreement: list[float]) -> _Found:
+    owner = shares.argmax(axis=0)
+    inner = owner[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
+    people = range(1, len(shares))
+    areas, inside = ([int(np.count_nonzero(part == n)) for n in people] for part in (owner, inner))
+    at_border = [within < whole / 2 for within, whole in zip(inside, areas, strict=True)]
+    return _Found(areas, at_border, agreement)
+
+
+def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """Stretches of true ones: (first, end)."""
+    edges = np.flatnonzero(np.diff([False, *flags, False]))
+    return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
 
 
 def _said(of: Callable[[int], str], frame: int) -> str:
