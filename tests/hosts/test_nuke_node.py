@@ -47,6 +47,7 @@ def test_a_node_is_read_without_changing_it(case: Case):
         nuke.modified(False)
         (plan,) = plans(made)
         out.update(job=to_data(plan.job), modified=nuke.modified(), said=messages())
+        out["id"] = made["maggie_id"].value()
     """)
 
     job = out["job"]
@@ -58,7 +59,7 @@ def test_a_node_is_read_without_changing_it(case: Case):
     ]
     assert (job["frames"], job["shot_frames"]) == ("1001-1006", "1001-1006")
     assert (job["ocio"], job["colorspace"]) == (str(case.ocio), "scene_linear")
-    assert job["output"] == f"{case.folder}/maggie/MaGGIe1/mattes/matte.%04d.exr"
+    assert job["output"] == f"{case.folder}/maggie/MaGGIe1_{out['id']}/mattes/matte.%04d.exr"
 
 
 def test_a_read_is_known_through_dots_noops_disabled_nodes_and_offsets(case: Case):
@@ -300,7 +301,7 @@ def test_baking_leaves_plain_nodes_that_others_are_connected_to(case: Case):
 
     assert "Group" not in out["nodes"].values()
     assert out["source"] == out["beside"] and out["nodes"][out["source"]] == "Copy"
-    assert out["file"].endswith("maggie/MaGGIe1/mattes/matte.%04d.exr")
+    assert out["file"].endswith("/mattes/matte.%04d.exr") and "/maggie/MaGGIe1_" in out["file"]
     assert (out["raw"], out["on_error"], out["alpha"]) == (True, "error", "maggie_ben.alpha")
     assert out["said"] == []
 
@@ -384,25 +385,144 @@ def test_what_is_missing_is_a_sentence_to_the_artist(case: Case, change: str, se
     assert out["said"][0].startswith("MaGGIe1: ") and sentence in out["said"][0]
 
 
-def test_a_copy_of_a_node_does_not_write_into_the_first_ones_folder(case: Case):
+def test_copies_renamed_nodes_and_equal_names_have_folders_of_their_own(case: Case):
     out = case.run("""
         start()
-        from maggie_nuke import apply
+        from maggie_nuke import apply, identity
+
+        def folder(made):
+            # what a button does, where a button does it: inside the group
+            with made:
+                identity.check_in(made)
+                (plan,) = plans(made)
+            apply.plan(made, plan)
+            return plan.folder
+
         made = node("ana")
         press(made, "find")
-        apply.plan(made, plans(made)[0])
+        folders = {"first": folder(made)}
         made.selectOnly()
         nuke.nodeCopy(path("copied.nk"))
         again = nuke.nodePaste(path("copied.nk"))
         again.setInput(0, made.input(0))
         again.setInput(1, made.input(1))
-        out["said"] = failure(plans, again)
-        again["cache"].setValue("")
-        out["folder"] = plans(again)[0].folder
+        folders["copy"] = folder(again)
+        made.setName("Hero")
+        other = node("ben")
+        press(other, "find")
+        folders["new"] = folder(other)
+        for index in (1, 2):
+            group = nuke.nodes.Group()
+            with group:
+                inside = node("ana")
+                inside.setName("Same")
+            press(inside, "find")
+            folders[f"in group {index}"] = folder(inside)
+        out["called"] = [made.name(), again.name(), other.name()]
+        out["first"] = [folder(made), folders["first"]]
+        out.update(folders=folders, said=messages())
+        nuke.delete(made)
+        out["pasted"] = nuke.nodePaste(path("copied.nk"))["own_folder"].value()
+        nuke.scriptSave()
+        nuke.scriptOpen(path("shot.nk"))
+        out["opened"] = nuke.toNode("MaGGIe2")["own_folder"].value()
     """)
 
-    assert "MaGGIe1 has the same cache folder" in out["said"]
-    assert out["folder"].endswith("/maggie/MaGGIe2")
+    folders = out["folders"]
+    assert out["said"] == [] and out["called"] == ["Hero", "MaGGIe2", "MaGGIe1"]
+    assert len(set(folders.values())) == len(folders) == 5
+    assert out["first"][0] == out["first"][1]
+    assert out["opened"] == folders["copy"]
+
+
+def test_a_script_of_an_old_plug_in_gets_todays_knobs_and_keeps_its_mattes(case: Case):
+    out = case.run("""
+        start()
+        from maggie_nuke import apply, build
+        made = node("ana", "ben")
+        press(made, "find")
+        made["segment_frames"].setValue(24)
+        made["name2"].setValue("Ben Böhm")
+        apply.plan(made, plans(made)[0])
+        edit(made["output"], "Ben Böhm")
+        # as the first layout was saved
+        for name in ("maggie_id", "own_folder", "trust", "trust_auto", "garbage", "core1", "core2", "edges2"):
+            made.removeKnob(made[name])
+        made["maggie_version"].setValue("1")
+        made["cache"].setValue(path("maggie/MaGGIe1"))
+        made.selectOnly()
+        nuke.nodeCopy(path("old.nk"))
+        nuke.nodePaste(path("old.nk"))
+        nuke.scriptSave()
+        nuke.scriptOpen(path("shot.nk"))
+        made, copy = nuke.toNode("MaGGIe1"), nuke.toNode("MaGGIe2")
+        out["told"] = sorted(text for text in messages("tprint") if "brought up to date" in text)
+        out["rows"] = [[row.name, row.core, row.edges] for row in node_state(made).rows]
+        kept = ("segment_frames", "output", "maggie_version", "cache")
+        out["values"] = [made[name].value() for name in kept]
+        out["folders"] = [plans(made)[0].folder, copy["own_folder"].value()]
+        out["ids"] = [made["maggie_id"].value(), copy["maggie_id"].value()]
+        out["again"] = build.is_up_to_date(made)
+        out["problems"] = messages("script")
+    """)
+
+    assert len(out["told"]) == 2 and out["problems"] == [] and out["again"]
+    assert out["told"][0].startswith("MaGGIe1: brought up to date from layout 1 to 2; new knobs: ")
+    assert all(name in out["told"][0] for name in ("trust", "garbage", "maggie_id", "its mattes stay in"))
+    assert out["rows"] == [["ana", "", ""], ["Ben Böhm", "", ""]]
+    assert out["values"] == [24, "Ben Böhm", "2", ""]
+    assert out["folders"] == [f"{case.folder}/maggie/MaGGIe1", ""]
+    assert out["ids"][0] != out["ids"][1] and all(out["ids"])
+
+
+def test_a_press_is_one_undo_and_knob_callbacks_never_loop(case: Case):
+    out = case.run("""
+        session = start()
+        made = node("ana", "ben")
+        session.undos.clear()
+        press(made, "find")
+        press(made, "more")
+        out["presses"] = list(session.undos)
+        from maggie_nuke import apply
+        apply.plan(made, plans(made)[0])
+        calls = []
+
+        def back():
+            if nuke.thisKnob().name() == "output":
+                calls.append(nuke.thisKnob().value())
+                nuke.thisNode()["output"].setValue("ana")
+
+        nuke.addKnobChanged(back, nodeClass="Group")
+        made["output"].setValue("ben")
+        out.update(calls=len(calls), shown=made.node("one_alpha")["from0"].value())
+        out["errors"] = session.record.tracebacks
+    """)
+
+    assert out["presses"] == ["MaGGIe: find", "MaGGIe: more"]
+    assert out["calls"] <= 3 and out["errors"] == []
+
+
+@pytest.mark.parametrize("broken", ["folder", "frame"])
+def test_a_render_of_inputs_that_fails_leaves_no_node_and_undo_on(case: Case, broken: str):
+    out = case.run(f"""
+        session = start()
+        made = node("ana", plate=nuke.nodes.Grade(inputs=[read("plate")]))
+        press(made, "find")
+        before = sorted(each.name() for each in made.nodes())
+        (plan,) = plans(made)
+        if {broken!r} == "frame":
+            session.cancel_render = lambda frame: True
+        else:
+            os.makedirs(plan.folder)
+            with open(plan.folder + "/plate", "w") as file:
+                file.write("in the way")
+        from maggie_nuke import render_inputs
+        out["said"] = failure(render_inputs.render, made, plan.renders[0])
+        out.update(left=sorted(each.name() for each in made.nodes()) == before, off=session.undo_off)
+    """)
+
+    assert "HostError: plate cannot be rendered: " in out["said"]
+    assert out["left"] and out["off"] == 0
 
 
 def test_the_node_works_inside_other_groups(case: Case):
@@ -448,16 +568,39 @@ def test_a_worker_seen_only_by_nodes_that_are_on(case: Case):
         out.update(dot=seen(dot), later=seen(later), held=seen(held), switched=seen(switch))
         switch["which"].setValue(1)
         out["chosen"] = seen(switch)
-        group = nuke.nodes.Group()
-        with group:
-            nuke.nodes.Output(inputs=[nuke.nodes.Dot(inputs=[nuke.nodes.Input(name="in1")])])
-        group.setInput(0, later)
-        out["through"] = seen(group)
+        switch["which"].setExpression("frame > 1003")
+        out["animated"] = seen(switch)
+        for kind in ("Group", "LiveGroup", "Precomp", "VariableGroup", "StudioGizmo"):
+            group = getattr(nuke.nodes, kind)()
+            with group:
+                nuke.nodes.Output(inputs=[nuke.nodes.Dot(inputs=[nuke.nodes.Input(name="in1")])])
+            group.setInput(0, later)
+            out[kind] = seen(group)
+            holder = getattr(nuke.nodes, kind)()
+            with holder:
+                inner = node("ana")
+                inside = write(inner, f"in{kind}")
+                nuke.nodes.Output(inputs=[inner])
+            out[f"inside {kind}"] = seen(holder) == [["MaGGIe1", 0]]
+            out[f"write in {kind}"] = [each.fullName() for each, _ in our_nodes_behind(inside)]
+        precomp = nuke.nodes.Precomp()
+        with precomp:
+            write(node("ana"), "precomp")
+        out["without output"] = [each.fullName() for each, _ in our_nodes_behind(write(precomp))]
+        precomp["reading"].setValue(True)
+        out["reading"] = seen(precomp)
+        made["disable"].setExpression("$gui")
+        out["off in windows"] = seen(dot)
+        made["disable"].clearAnimated()
         made["disable"].setValue(True)
         out["off"] = seen(dot)
     """)
 
-    assert out["dot"] == out["chosen"] == [["MaGGIe1", 0]]
-    assert out["later"] == out["through"] == [["MaGGIe1", 5]]
+    assert out["dot"] == out["chosen"] == out["animated"] == out["off in windows"] == [["MaGGIe1", 0]]
+    assert out["later"] == [["MaGGIe1", 5]]
+    for kind in ("Group", "LiveGroup", "Precomp", "VariableGroup", "StudioGizmo"):
+        assert out[kind] == [["MaGGIe1", 5]] and out[f"inside {kind}"], kind
+        assert out[f"write in {kind}"] == [f"{kind}2.MaGGIe1"], kind
+    assert out["without output"] == ["Precomp3.MaGGIe1"] and out["reading"] == []
     assert out["held"] == [["MaGGIe1", None]]
     assert out["switched"] == out["off"] == []

@@ -46,7 +46,7 @@ def rendered(case: Case, name: str = "out") -> list[int]:
 
 def check_pixels(case: Case, frame: int) -> None:
     """The rendered layers are the mattes, the colours are the plate's."""
-    folder = case.folder / "maggie" / "MaGGIe1" / "mattes"
+    folder = case.own() / "mattes"
     alphas, _ = read_mattes(folder / f"matte.{frame}.exr")
     shown = read_image(case.folder / f"out.{frame}.exr")
     plate = read_image(case.shot / f"plate.{frame}.exr")
@@ -108,13 +108,40 @@ def test_a_render_in_windows_without_mattes_stops_with_a_sentence(case: Case):
     assert rendered(case) == [1003]
 
 
+def test_a_copy_leaves_the_first_nodes_mattes_and_a_lost_layer_stops_a_render(case: Case):
+    out = case.run("""
+        start()
+        made = node("ana", "ben")
+        press(made, "matte")
+        wait()
+        made.selectOnly()
+        nuke.nodeCopy(path("copied.nk"))
+        again = nuke.nodePaste(path("copied.nk"))
+        for index in range(3):
+            again.setInput(index, made.input(index))
+        again["use2"].setValue(False)
+        press(again, "matte")
+        wait()
+        nuke.execute(write(made), 1001, 1002, 1)
+        again["use2"].setValue(True)
+        press(again, "reload_mattes")
+        out["lost"] = failure(nuke.execute, write(again, "again"), 1001, 1002, 1)
+        out["said"] = messages()
+    """)
+
+    assert out["said"] == [] and rendered(case) == [1001, 1002] and rendered(case, "again") == []
+    assert "MaGGIe2: the matte of frame 1001 lacks ben: press Matte" in out["lost"]
+    assert len(list((case.own("MaGGIe2") / "mattes").glob("matte.*.exr"))) == len(FRAMES)
+    check_pixels(case, 1001)
+
+
 def test_an_executed_script_makes_what_is_missing_of_its_range(case: Case):
     case.run(SAVED)
 
     ran = case.process(str(NUKE), "-x", "-F", "1002-1004", str(case.folder / "shot.nk"))
 
     assert ran.returncode == 0, ran.stderr
-    mattes = sorted(path.name for path in (case.folder / "maggie/MaGGIe1/mattes").glob("matte.*.exr"))
+    mattes = sorted(path.name for path in (case.own() / "mattes").glob("matte.*.exr"))
     assert mattes == [f"matte.{frame}.exr" for frame in (1002, 1003, 1004)]
     assert rendered(case) == [1002, 1003, 1004]
     check_pixels(case, 1002)
@@ -252,7 +279,7 @@ def test_frames_outside_the_shot_hold_its_ends_and_shifted_ones_are_found(case: 
     ran = case.process(str(NUKE), "-x", "-F", "9-12", str(case.folder / "shot.nk"))
 
     assert ran.returncode == 0, ran.stderr
-    mattes = sorted(path.name for path in (case.folder / "maggie/MaGGIe1/mattes").glob("matte.*.exr"))
+    mattes = sorted(path.name for path in (case.own() / "mattes").glob("matte.*.exr"))
     assert mattes == ["matte.1001.exr", "matte.1002.exr"]
     held, first = (read_image(case.folder / f"out.{frame:04d}.exr") for frame in (9, 11))
     np.testing.assert_array_equal(held.pixels, first.pixels)
@@ -299,8 +326,8 @@ def test_overscan_and_pixel_aspect_come_back(case: Case):
 
     plate = read_image(wide / "plate.1001.exr")
     shown = read_image(case.folder / "out.1001.exr")
-    matte = read_image(case.folder / "maggie/MaGGIe1/mattes/matte.1001.exr")
-    given = read_image(case.folder / "maggie/MaGGIe1/plate/plate.1001.exr")
+    matte = read_image(case.own() / "mattes/matte.1001.exr")
+    given = read_image(case.own() / "plate/plate.1001.exr")
     for each in (given, matte, shown):
         assert (each.display, each.data, each.pixel_aspect) == (plate.display, plate.data, 2.0)
     alpha = matte.pixels[..., matte.channels.index("maggie_ana.alpha")]

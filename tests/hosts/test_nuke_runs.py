@@ -41,7 +41,7 @@ def case(files: Path, tmp_path: Path) -> Case:
 
 def mattes(case: Case) -> list[int]:
     """Frames whose matte is there, and whole."""
-    found = sorted((case.folder / "maggie" / "MaGGIe1" / "mattes").glob("matte.*.exr"))
+    found = sorted((case.own() / "mattes").glob("matte.*.exr"))
     for path in found:
         read_mattes(path)
     return [int(path.name.split(".")[1]) for path in found]
@@ -49,7 +49,7 @@ def mattes(case: Case) -> list[int]:
 
 def alphas(case: Case) -> list[dict[str, np.ndarray]]:
     """The mattes of every frame, by instance."""
-    folder = case.folder / "maggie" / "MaGGIe1" / "mattes"
+    folder = case.own() / "mattes"
     return [read_mattes(path)[0] for path in sorted(folder.glob("matte.*.exr"))]
 
 
@@ -77,7 +77,7 @@ def test_the_button_mattes_the_shot_in_a_thread(case: Case, python: str):
 
 def test_the_mattes_are_those_of_the_command_line(case: Case):
     out = case.run(MATTE + '    import maggie_nuke\n    out["job"] = maggie_nuke.job_text(made)')
-    folder = case.folder / "maggie" / "MaGGIe1"
+    folder = case.own()
     made = {path.name: path.read_bytes() for path in (folder / "mattes").iterdir()}
     job = read_job(folder / "job.json")
     for path in (folder / "mattes").iterdir():
@@ -99,7 +99,7 @@ def test_the_mattes_are_those_of_the_command_line(case: Case):
 
 def test_one_frame_alone_is_the_same_frame(case: Case):
     case.run(MATTE)
-    whole = (case.folder / "maggie" / "MaGGIe1" / "mattes" / "matte.1004.exr").read_bytes()
+    whole = (case.own() / "mattes" / "matte.1004.exr").read_bytes()
     alone = Case(case.shot, case.folder / "alone", case.ocio, model=case.model, env=case.env)
 
     out = alone.run("""
@@ -113,7 +113,7 @@ def test_one_frame_alone_is_the_same_frame(case: Case):
 
     assert out["said"] == []
     assert mattes(alone) == [1004]
-    assert (alone.folder / "maggie" / "MaGGIe1" / "mattes" / "matte.1004.exr").read_bytes() == whole
+    assert (alone.own() / "mattes" / "matte.1004.exr").read_bytes() == whole
 
 
 def test_rendered_inputs_give_the_mattes_of_their_files(case: Case):
@@ -237,7 +237,7 @@ def test_a_worker_that_is_killed_is_a_sentence_and_the_next_job_goes_on(case: Ca
         made["working_px"].setValue(64)
         press(made, "matte")
         address = path("own/maggie-node/worker.json")
-        pump(until=lambda: glob.glob(path("maggie/MaGGIe1/mattes/matte.*.exr")), seconds=120)
+        pump(until=lambda: glob.glob(path("maggie/MaGGIe1_*/mattes/matte.*.exr")), seconds=120)
         with open(address) as file:
             os.kill(json.load(file)["pid"], signal.SIGKILL)
         wait()
@@ -376,7 +376,7 @@ def test_views_are_matted_one_after_the_other(case: Case):
         out.update(said=messages(), file=made.node("mattes")["file"].value())
     """)
 
-    folder = case.folder / "maggie" / "MaGGIe1" / "mattes"
+    folder = case.own() / "mattes"
     assert out["said"] == [] and out["file"] == f"{folder}/%V/matte.%04d.exr"
     assert [len(list((folder / view).glob("*.exr"))) for view in ("left", "right")] == [6, 6]
 
@@ -397,7 +397,7 @@ def test_the_farm_gets_its_files_and_explain_tells_how_a_matte_was_made(case: Ca
     """)
 
     sent, before, after = out["said"]
-    assert (case.folder / "maggie" / "MaGGIe1" / "farm" / "template.json").is_file()
+    assert (case.own() / "farm" / "template.json").is_file()
     assert "farm openjd" in sent
     assert "This frame has no matte yet" in before and "layer maggie_ana" in before
     assert "tiny" in after and "explain" in after
@@ -417,5 +417,5 @@ def test_the_farm_command_is_shown_where_there_is_no_python(case: Case):
     """)
 
     (said,) = out["said"]
-    folder = f"{case.folder}/maggie/MaGGIe1"
+    folder = str(case.own())
     assert said.splitlines()[1] == f"maggie-node farm deadline {folder}/job.json -o {folder}/farm --chunk 24"

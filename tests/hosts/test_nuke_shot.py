@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from support.guidance_files import write_image
 from support.nuke_plugin import part
 
 from maggie_api.errors import HostError
@@ -42,6 +44,7 @@ def node_state(**fields: Any) -> Any:
         "plate": PLATE,
         "guidance": (ANA, BEN),
         "rows": (shot.InstanceRow("Ana", "guidance"), shot.InstanceRow("Ben", "guidance2")),
+        "id": "3f2a90cd",
         "folder": "/show/comp",
         "project_colour": ACES,
         **fields,
@@ -59,13 +62,13 @@ def test_files_are_passed_as_they_are():
 
     assert found.job == MatteJob(
         plate="/show/plate.%04d.exr",
-        output="/show/comp/maggie/MaGGIe1/mattes/matte.%04d.exr",
+        output="/show/comp/maggie/MaGGIe1_3f2a90cd/mattes/matte.%04d.exr",
         guidance=(MaskGuidance("Ana", "/show/ana.%04d.png"), MaskGuidance("Ben", "/show/ben.%04d.png")),
         frames="1001-1100",
         shot_frames="1001-1100",
         ocio="/show/config.ocio",
         colorspace="ACEScg",
-        cache="/show/comp/maggie/MaGGIe1/state",
+        cache="/show/comp/maggie/MaGGIe1_3f2a90cd/state",
     )
     assert found.renders == ()
     assert found.layers == (("Ana", "maggie_ana"), ("Ben", "maggie_ben"))
@@ -82,7 +85,10 @@ def test_every_knob_is_in_the_job():
     assert (job.model, job.commercial, job.device, job.precision) == ("him50k", True, "cuda:1", "fp16")
     assert (job.exposure_ev, job.working_px, job.segment_frames) == (-1.5, 448, 24)
     assert (job.overlap, job.data_window) == ("shared", "plate")
-    assert (job.output, job.cache) == ("/cache/x/mattes/matte.%04d.exr", "/cache/x/state")
+    assert (job.output, job.cache) == (
+        "/cache/x/MaGGIe1_3f2a90cd/mattes/matte.%04d.exr",
+        "/cache/x/MaGGIe1_3f2a90cd/state",
+    )
     assert plan(matte=MatteSettings(segment_frames="whole")).job.segment_frames == "whole"
     assert plan(model="models/mine").job.model == "/show/comp/models/mine"
 
@@ -138,7 +144,7 @@ def test_guidance_that_is_shifted_otherwise_is_rendered_under_the_plates_numbers
     (render,) = found.renders
     assert (render.input, render.shift) == ("guidance", 1000)
     assert render.frames == (*range(1001, 1008), *range(1009, 1051, 4))
-    assert render.pattern == "/show/comp/maggie/MaGGIe1/guidance/guidance.%04d.exr"
+    assert render.pattern == "/show/comp/maggie/MaGGIe1_3f2a90cd/guidance/guidance.%04d.exr"
     assert found.job.guidance[0].sequence == render.pattern
     assert "shifted" in render.why
 
@@ -147,7 +153,7 @@ def test_what_is_no_read_is_rendered_in_working_space():
     found = plan(plate=nodes("plate"), guidance=(nodes("guidance", channels=("rgba.red", "rgba.alpha")), BEN))
 
     assert [(each.input, each.channels) for each in found.renders] == [("plate", "rgb"), ("guidance", "rgba")]
-    assert found.job.plate == "/show/comp/maggie/MaGGIe1/plate/plate.%04d.exr"
+    assert found.job.plate == "/show/comp/maggie/MaGGIe1_3f2a90cd/plate/plate.%04d.exr"
     assert found.job.colorspace == "ACEScg"
     assert found.job.guidance[1].sequence == "/show/ben.%04d.png"
 
@@ -243,8 +249,8 @@ def test_views_have_jobs_of_their_own_where_they_differ():
     )
 
     assert left.job.plate == "/show/left/plate.l.%04d.exr"
-    assert right.job.output == "/show/comp/maggie/MaGGIe1/mattes/right/matte.%04d.exr"
-    assert left.mattes == right.mattes == "/show/comp/maggie/MaGGIe1/mattes/%V/matte.%04d.exr"
+    assert right.job.output == "/show/comp/maggie/MaGGIe1_3f2a90cd/mattes/right/matte.%04d.exr"
+    assert left.mattes == right.mattes == "/show/comp/maggie/MaGGIe1_3f2a90cd/mattes/%V/matte.%04d.exr"
     assert left.job_file != right.job_file
     assert len(shot.plans(node_state(views=("left", "right")))) == 1
 
@@ -265,7 +271,6 @@ def test_proxy_mode_stops_only_what_nuke_has_to_render():
         ({"frames": "custom", "range": "1-5"}, "no frames 1-5, it has 1001-1100"),
         ({"frames": "custom", "range": "1.5"}, "'1.5' is no frame range: write it like 1001-1100"),
         ({"frames": "script", "script_first": 1, "script_last": 9}, "no frames 1-9"),
-        ({"others": (("MaGGIe2", "/show/comp/maggie/MaGGIe1"),)}, "MaGGIe2 has the same cache folder"),
         ({"project_colour": colour.ProjectColour("Nuke")}, "colour management"),
     ],
 )
@@ -280,12 +285,42 @@ def test_no_guidance_is_said_when_instances_are_looked_for():
 
 
 def test_missing_mattes_are_looked_for_where_the_ends_are_held(tmp_path: Path):
-    found = plan(cache=str(tmp_path))
+    found = plan(own=str(tmp_path))
     (tmp_path / "mattes").mkdir()
-    (tmp_path / "mattes" / "matte.1001.exr").touch()
+    channels = ("maggie_ana.alpha", "maggie_ben.alpha")
+    write_image(tmp_path / "mattes" / "matte.1001.exr", np.zeros((4, 4, 2), np.float32), channels=channels)
 
     assert found.missing([990, 1000, 1001]) == []
     assert found.missing([1001, 1002, 1100, 1200]) == [1002, 1100]
+
+
+def test_a_matte_without_a_layer_that_is_asked_for_cannot_be_shown(tmp_path: Path):
+    sequence = shot.MatteSequence(
+        str(tmp_path / "m.%04d.exr"), 1, 3, 0, layers=(("Ana", "maggie_ana"), ("Ben", "maggie_ben"))
+    )
+    alphas = np.zeros((4, 4, 2), np.float32)
+    write_image(tmp_path / "m.0001.exr", alphas, channels=("maggie_ana.alpha", "maggie_ben.alpha"))
+    write_image(tmp_path / "m.0002.exr", alphas[..., :1], channels=("maggie_ana.alpha",))
+    (tmp_path / "m.0003.exr").write_bytes((tmp_path / "m.0001.exr").read_bytes()[:60])
+
+    said = sequence.wrong([1, 2, 3])
+
+    assert said == {2: "lacks Ben", 3: "cannot be read (its header ends too early)"}
+
+
+def test_the_folder_stays_when_the_node_and_the_script_are_renamed():
+    made = shot.cache_folder(node_state())
+    state = replace(node_state(own=made, folder="/show/comp/v002"), node="Hero")
+
+    assert made == "/show/comp/maggie/MaGGIe1_3f2a90cd"
+    assert shot.cache_folder(state) == made
+    assert shot.cache_folder(replace(state, cache="/fast")) == "/fast/Hero_3f2a90cd"
+
+
+def test_the_job_document_has_all_frames_also_when_one_is_made():
+    (found,) = shot.plans(node_state(frames="custom", range="1001-1010"), [1004])
+
+    assert (found.job.frames, found.document.frames) == ("1004", "1001-1010")
 
 
 def held_by(**fields: Any) -> Any:

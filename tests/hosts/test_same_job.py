@@ -37,7 +37,7 @@ def in_nuke(folder: Path, config: Path, own: Path) -> Path:
     worker.shutdown()
     worker.close()
     assert out == {"said": [], "ready": True}
-    return folder / "nuke" / "maggie" / "MaGGIe1" / "mattes" / "matte.####.exr"
+    return case.own() / "mattes" / "matte.####.exr"
 
 
 def in_blender(folder: Path, config: Path) -> Path:

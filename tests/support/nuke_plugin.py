@@ -115,6 +115,11 @@ class Case:
     env: dict[str, str] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
 
+    def own(self, name: str = "MaGGIe1") -> Path:
+        """The folder of a node's files."""
+        (found,) = (self.folder / "maggie").glob(f"{name}_????????")
+        return found
+
     def run(self, body: str, *, fails: bool = False) -> dict[str, Any]:
         """Run a script in the fake Nuke; what it put into `out`."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -33,8 +33,7 @@ def paths(node: Any, first: JobPlan) -> None:
 
     It makes no node, so it may be called while Nuke renders.
     """
-    if not node["cache"].value():
-        node["cache"].setValue(first.folder)  # the mattes stay there when the node is renamed
+    build.set_knob(node, knobs.OWN, first.folder)  # it stays there when the node or the script is renamed
     build.set_read(
         node.node(knobs.MATTES),
         first.mattes,
@@ -60,7 +59,7 @@ def folders(made: Sequence[JobPlan]) -> None:
         try:
             for path in files:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
-            write_job(each.job, each.job_file)
+            write_job(each.document, each.job_file)
         except OSError as error:
             raise HostError(
                 f"the cache folder {each.folder} cannot be written "

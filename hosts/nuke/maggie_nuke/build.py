@@ -13,6 +13,7 @@ from __future__ import annotations
 import colorsys
 import json
 import typing
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
@@ -46,7 +47,9 @@ def create(name: str = "MaGGIe1") -> Any:
     """A new node in the current group, connected to nothing."""
     group = nuke.nodes.Group()
     group.setName(name)
-    _add_knobs(group)
+    for knob in _knobs():
+        group.addKnob(knob)
+    group[knobs.ID].setValue(uuid.uuid4().hex[:8])
     with group:
         plate = nuke.nodes.Input(name=knobs.PLATE)
         nuke.nodes.Input(name=knobs.GUIDANCE)
@@ -178,16 +181,15 @@ def remove_input(group: Any) -> None:
 
 def set_rows(group: Any, rows: Sequence[InstanceRow]) -> None:
     """Give the node these instances; an instance that keeps its name keeps its colour."""
-    colours = {}
-    number = 0
-    while group.knob(f"{knobs.NAME}{number + 1}") is not None:
-        number += 1
-        colours[group[f"{knobs.NAME}{number}"].value()] = group[f"{knobs.COLOUR}{number}"].value()
-    for extra in range(len(rows), number):
-        for name in (knobs.USE, knobs.NAME, knobs.COLOUR, knobs.SOURCE, *HELD):
-            knob = group.knob(f"{name}{extra + 1}")
-            if knob is not None:  # nodes of old scripts have no cores
-                group.removeKnob(knob)
+    there = _row_names(group)
+    number = len(there)
+    colours = {
+        group[f"{knobs.NAME}{at}"].value(): group[f"{knobs.COLOUR}{at}"].value()
+        for at in range(1, number + 1)
+    }
+    for names in there[len(rows) :]:
+        for name in names:
+            group.removeKnob(group[name])
     for index, row in enumerate(rows):
         if index >= number:
             _add_row(group, index + 1)
@@ -197,8 +199,49 @@ def set_rows(group: Any, rows: Sequence[InstanceRow]) -> None:
         group[f"{knobs.USE}{index + 1}"].setValue(row.use)
         group[f"{knobs.COLOUR}{index + 1}"].setValue(colours.get(row.name, _colour(index)))
         for name in HELD:
-            if group.knob(f"{name}{index + 1}") is not None:
-                group[f"{name}{index + 1}"].setValue(getattr(row, name))
+            group[f"{name}{index + 1}"].setValue(getattr(row, name))
+
+
+def is_up_to_date(group: Any) -> bool:
+    """Whether the node has the knobs of this plug-in."""
+    fresh = _knobs()
+    return group[knobs.MARK].value() == knobs.LAYOUT and all(
+        there is not None and there.Class() == knob.Class()
+        for knob in fresh
+        for there in (group.knob(knob.name()),)
+    )
+
+
+def bring_up_to_date(group: Any) -> list[str]:
+    """Give a node of another version of the plug-in the knobs of this one. Their values stay.
+
+    Nuke adds knobs at the end alone, so all of them are made anew.
+
+    Returns:
+        Names of the knobs that the node did not have.
+    """
+    fresh = _knobs()
+    rows = _row_names(group)
+    kept = {
+        name: knob.toScript()
+        for name in (*(each.name() for each in fresh), *(name for row in rows for name in row))
+        for knob in (group.knob(name),)
+        if knob is not None
+    }
+    outputs, chosen = group["output"].values(), group["output"].value()
+    for name in kept:
+        group.removeKnob(group.knob(name))
+    for knob in fresh:
+        group.addKnob(knob)
+    for number in range(1, len(rows) + 1):
+        _add_row(group, number)
+    silent = ("Tab_Knob", "Text_Knob", "PyScript_Knob")
+    for name, value in kept.items():
+        if name not in ("output", knobs.MARK) and group[name].Class() not in silent:
+            group[name].fromScript(value)
+    group["output"].setValues(outputs)
+    group["output"].setValue(chosen)
+    return [knob.name() for knob in fresh if knob.name() not in kept and knob.name()]
 
 
 def bake(group: Any) -> list[Any]:
@@ -232,11 +275,6 @@ def bake(group: Any) -> list[Any]:
                     node.setInput(index, copies[-1] if copies else source)
         nuke.delete(group)
     return [read, *copies]
-
-
-def _add_knobs(group: Any) -> None:
-    for knob in _knobs():
-        group.addKnob(knob)
 
 
 def _knobs() -> list[Any]:
@@ -274,7 +312,8 @@ def _knobs() -> list[Any]:
         nuke.Text_Knob("line_worker", "worker"),
         _tip(
             nuke.File_Knob("cache", "cache folder"),
-            "Folder of the mattes and of what they need. Empty: one beside the script.",
+            "The node makes its own folder in this one, for mattes and what they need. Empty: in the folder "
+            "maggie beside the script.",
         ),
         _tip(
             nuke.File_Knob("python", "python"),
@@ -294,6 +333,8 @@ def _knobs() -> list[Any]:
         _hidden(nuke.Boolean_Knob(knobs.READY, "", False)),
         _hidden(nuke.String_Knob("wired", "", "")),
         _hidden(nuke.String_Knob(knobs.MARK, "", knobs.LAYOUT)),
+        _hidden(nuke.String_Knob(knobs.ID, "", "")),
+        _hidden(nuke.String_Knob(knobs.OWN, "", "")),
         nuke.Tab_Knob(knobs.ADVANCED, "Advanced"),
         *_options(options.advanced()),
         nuke.Tab_Knob(knobs.EDGES, "Edges"),
@@ -346,6 +387,16 @@ def _option(option: OptionKnob) -> Any:
     if option.kind == "path":
         return nuke.File_Knob(name, label)
     return nuke.String_Knob(name, label, default or "")
+
+
+def _row_names(group: Any) -> list[list[str]]:
+    """Names of the knobs of each instance, those alone that the node has."""
+    found: list[list[str]] = []
+    while group.knob(f"{knobs.NAME}{len(found) + 1}") is not None:
+        number = len(found) + 1
+        every = (knobs.USE, knobs.NAME, knobs.COLOUR, knobs.SOURCE, *HELD)
+        found.append([f"{name}{number}" for name in every if group.knob(f"{name}{number}") is not None])
+    return found
 
 
 def _add_row(group: Any, number: int) -> None:

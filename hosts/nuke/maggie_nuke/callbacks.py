@@ -17,8 +17,8 @@ import nuke
 from maggie_api.errors import HostError
 from maggie_api.sequences import compact_frames
 
-from . import apply, build, frames, read, render_inputs, run, shot
-from .upstream import is_ours, our_nodes_behind
+from . import apply, build, frames, identity, knobs, read, render_inputs, run, shot
+from .upstream import is_ours, our_nodes, our_nodes_behind
 
 
 @dataclass
@@ -42,6 +42,7 @@ _rendering: dict[str, list[RenderedNode]] = {}
 
 def register() -> None:
     """Register the functions of this module with Nuke."""
+    nuke.addOnCreate(created, nodeClass="Group")
     nuke.addKnobChanged(knob_changed, nodeClass="Group")
     nuke.addOnDestroy(destroyed, nodeClass="Group")
     nuke.addOnScriptClose(closed)
@@ -57,6 +58,13 @@ def knob_changed() -> None:
         build.show_output(nuke.thisNode())
 
 
+def created() -> None:
+    """A Group came into the script: a copy of a MaGGIe node gets a folder of its own."""
+    node = nuke.thisNode()
+    if is_ours(node) and node.knob(knobs.ID) is not None:
+        identity.claim(node, copied=True)
+
+
 def destroyed() -> None:
     """A Group was deleted: the jobs of a MaGGIe node end."""
     if is_ours(nuke.thisNode()):
@@ -69,7 +77,9 @@ def closed() -> None:
 
 
 def loaded() -> None:
-    """A script was loaded: under `nuke -x`, make what a render callback could not."""
+    """A script was loaded: bring its nodes up to date. Under `nuke -x`, make what render callbacks cannot."""
+    for node in our_nodes():
+        identity.check_in(node)
     if nuke.GUI or not frames.is_executed(nuke.rawArgs):
         return
     for write in _executed():
@@ -91,6 +101,8 @@ def before_render() -> None:
             wanted = _frames_of(write, shift)
             if not nuke.GUI and wanted:
                 _make(each, wanted, render=True)
+            if wanted:  # a matte that could not be made fails its own frame alone
+                _check(each, [frame for frame in wanted if each.mattes.is_there(frame)])
     _rendering[write.fullName()] = found
 
 
@@ -105,9 +117,7 @@ def before_frame() -> None:
             if not nuke.GUI and not each.tried:
                 _make(each, wanted, render=False)
                 each.tried = False
-            missing = each.mattes.missing(wanted)
-            if missing:
-                raise HostError(f"the matte of frame {missing[0]} is missing: {each.why}")
+            _check(each, wanted)
 
 
 def after_render() -> None:
@@ -121,6 +131,7 @@ def _rendered_node(node: Any, shift: Optional[int]) -> RenderedNode:
     Raises:
         HostError: the node hands out other instances than its rows say, or has none.
     """
+    identity.check_in(node)
     try:
         plan = shot.plans(read.node_state(node))[0]
     except HostError as error:
@@ -131,6 +142,19 @@ def _rendered_node(node: Any, shift: Optional[int]) -> RenderedNode:
         raise HostError("its instances were changed: press Matte once, so that their layers are made")
     apply.paths(node, plan)
     return RenderedNode(node, shift, read.matte_sequence(node))
+
+
+def _check(each: RenderedNode, wanted: list[int]) -> None:
+    """Check that the matte of every frame is there with all its layers.
+
+    Args:
+        wanted: frames of the script.
+
+    Raises:
+        HostError: one is not.
+    """
+    for frame, said in sorted(each.mattes.wrong(wanted).items()):
+        raise HostError(f"the matte of frame {frame} {said}: {each.why}")
 
 
 def _make(each: RenderedNode, wanted: list[int], *, render: bool) -> None:
@@ -205,7 +229,7 @@ def _executed() -> list[Any]:
     wanted = {name for value in named for name in value.split(",")}
     return [
         write
-        for write in nuke.allNodes("Write", recurseGroups=True)
+        for write in nuke.allNodes("Write", group=nuke.root(), recurseGroups=True)
         if not write["disable"].value() and (not wanted or wanted & {write.name(), write.fullName()})
     ]
 

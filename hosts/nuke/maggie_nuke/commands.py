@@ -11,8 +11,8 @@ import nuke
 
 from maggie_api.errors import HostError
 
-from . import apply, build, callbacks, command_line, read, run, shot
-from .main_thread import on_main
+from . import apply, build, callbacks, command_line, identity, read, run, shot
+from .main_thread import on_main, one_undo
 from .upstream import our_nodes, our_nodes_behind
 
 _registered: list[str] = []
@@ -45,7 +45,9 @@ def press(action: str) -> None:
     """
     node = nuke.thisNode()
     try:
-        ACTIONS[action](node)
+        with one_undo(f"MaGGIe: {action.replace('_', ' ')}"):
+            identity.check_in(node)
+            ACTIONS[action](node)
     except HostError as error:
         _say(f"{node.name()}: {error}")
     except Exception as error:
@@ -107,8 +109,13 @@ def _bake(node: Any) -> None:
     if any(each.name == node.fullName() for each in run.under_way()):
         raise HostError("it is being matted: wait, or press Cancel first")
     if nuke.GUI:  # later, since baking deletes the node whose button runs this
-        threading.Thread(target=on_main, args=(build.bake, node), name="MaGGIe bake").start()
+        threading.Thread(target=on_main, args=(_bake_now, node), name="MaGGIe bake").start()
     else:
+        build.bake(node)
+
+
+def _bake_now(node: Any) -> None:
+    with one_undo("MaGGIe: bake"):
         build.bake(node)
 
 
@@ -137,10 +144,11 @@ ACTIONS: dict[str, Callable[[Any], None]] = {
 def _create_below() -> None:
     """What the menu does: a new node below the selected one, which becomes its plate."""
     selected = nuke.selectedNodes()
-    node = create()
-    if len(selected) == 1:
-        node.setInput(0, selected[0])
-        node.setXYpos(selected[0].xpos(), selected[0].ypos() + 100)
+    with one_undo("MaGGIe"):
+        node = create()
+        if len(selected) == 1:
+            node.setInput(0, selected[0])
+            node.setXYpos(selected[0].xpos(), selected[0].ypos() + 100)
     node.showControlPanel()
 
 

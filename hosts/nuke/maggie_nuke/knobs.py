@@ -7,11 +7,15 @@ from __future__ import annotations
 
 MARK = "maggie_version"
 """Hidden knob that only a MaGGIe Group has; holds the version of the layout."""
-LAYOUT = "1"
+LAYOUT = "2"
 PLATE, GUIDANCE = "plate", "guidance"
 MATTES, ALL, SWITCH, ONE = "mattes", "layers", "with_mattes", "one_alpha"
 """Nodes inside: the Read of the mattes, the Copies (layers1, layers2, ...), the Switch between the plate
 alone and the plate with mattes, and the Copy of one instance to rgba.alpha."""
+ID = "maggie_id"
+"""Hidden knob: tells a node from its copies, whatever they are called."""
+OWN = "own_folder"
+"""Hidden knob: the folder of this node's files, from its first matte on."""
 READY = "ready"
 """Hidden knob: some matte was made, so a missing one is an error also in the viewer."""
 ALL_LAYERS = "all layers"

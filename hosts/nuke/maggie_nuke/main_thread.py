@@ -1,8 +1,10 @@
-"""Calls from other threads into Nuke's main thread, the only one that may touch nodes."""
+"""What changes nodes: calls from other threads into Nuke's main thread, and what the artist can undo."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Callable
 
 import nuke
@@ -28,6 +30,27 @@ def on_main(call: Callable[..., Any], *args: Any) -> Any:
     if error is not None:
         raise error
     return value
+
+
+@contextmanager
+def one_undo(name: str) -> Iterator[None]:
+    """Changes that the artist takes back by one undo."""
+    nuke.Undo.begin()
+    nuke.Undo.name(name)
+    try:
+        yield
+    finally:
+        nuke.Undo.end()
+
+
+@contextmanager
+def no_undo() -> Iterator[None]:
+    """Changes that are no act of the artist's, such as the progress of a job."""
+    nuke.Undo.disable()
+    try:
+        yield
+    finally:
+        nuke.Undo.enable()
 
 
 def _outcome(call: Callable[..., Any], args: Any) -> Any:

@@ -7,12 +7,12 @@ from typing import Any
 
 import nuke
 
-from . import knobs
+from . import build, knobs
 from .colour import ProjectColour
 from .frames import read_shift
 from .options import PATHS, read_options
 from .shot import InstanceRow, MatteSequence, NodeState
-from .upstream import input_source, our_nodes, path_of
+from .upstream import input_source, path_of
 
 
 def node_state(node: Any) -> NodeState:
@@ -41,12 +41,9 @@ def node_state(node: Any) -> NodeState:
         views=tuple(nuke.views()),
         proxy=bool(root["proxy"].value()),
         folder=script_folder(),
+        id=_text(node, knobs.ID),
+        own=_text(node, knobs.OWN),
         cache=path_of(node["cache"]),
-        others=tuple(
-            (each.fullName(), path_of(each["cache"]))
-            for each in our_nodes()
-            if each.fullName() != node.fullName()
-        ),
         project_colour=project_colour(),
         model=node["model"].value(),
         commercial=bool(node["commercial"].value()),
@@ -76,11 +73,14 @@ def rows(node: Any) -> list[InstanceRow]:
 
 
 def matte_sequence(node: Any) -> MatteSequence:
-    """The matte files that the Read inside the node shows."""
+    """The matte files that the Read inside the node shows, and the layers that the node hands out of them."""
     inside = node.node(knobs.MATTES)
     first, last = int(inside["first"].value()), int(inside["last"].value())
     shift = read_shift(inside["frame_mode"].value(), inside["frame"].value(), first) or 0
-    return MatteSequence(path_of(inside["file"]), first - shift, last - shift, shift, tuple(nuke.views()))
+    layers = tuple((name, layer) for name, layer in build.wired(node))
+    return MatteSequence(
+        path_of(inside["file"]), first - shift, last - shift, shift, tuple(nuke.views()), layers
+    )
 
 
 def script_folder() -> str:

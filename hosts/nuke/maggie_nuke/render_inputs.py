@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import nuke
@@ -10,6 +12,7 @@ import nuke
 from maggie_api.errors import HostError
 from maggie_api.sequences import frame_runs, missing_mattes
 
+from .main_thread import no_undo
 from .shot import InputRender
 
 
@@ -21,19 +24,31 @@ def render(group: Any, wanted: InputRender) -> None:
     Raises:
         HostError: an upstream node fails, or the artist cancels.
     """
-    nuke.Undo.disable()
-    with group:
-        made = _chain(group, wanted)
-    try:
+    made: list[Any] = []
+    with no_undo(), _removed(group, made), _as_sentence(wanted):
+        with group:
+            _make_chain(group, wanted, made)
         for first, last in frame_runs(wanted.frames):
             nuke.execute(made[-1], first, last, 1, [wanted.view or nuke.views()[0]])
-    except (RuntimeError, nuke.CancelledError) as error:
-        raise HostError(f"{wanted.input} cannot be rendered: {str(error).strip() or 'cancelled'}") from None
+
+
+@contextmanager
+def _removed(group: Any, made: list[Any]) -> Iterator[None]:
+    """Remove nodes at the end, whatever happened."""
+    try:
+        yield
     finally:
         with group:
             for node in reversed(made):
                 nuke.delete(node)
-        nuke.Undo.enable()
+
+
+@contextmanager
+def _as_sentence(wanted: InputRender) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, OSError, nuke.CancelledError) as error:
+        raise HostError(f"{wanted.input} cannot be rendered: {str(error).strip() or 'cancelled'}") from None
 
 
 def missing(wanted: InputRender) -> bool:
@@ -41,13 +56,15 @@ def missing(wanted: InputRender) -> bool:
     return bool(missing_mattes(wanted.pattern, wanted.frames))
 
 
-def _chain(group: Any, wanted: InputRender) -> list[Any]:
-    """New nodes in the current group that write an input, the Write last.
+def _make_chain(group: Any, wanted: InputRender, made: list[Any]) -> None:
+    """Make nodes in the current group that write an input, the Write last.
 
     A TimeOffset stands before it where the numbers of files and the script's frames differ.
+
+    Args:
+        made: takes each node as soon as it is there, so that those of a broken chain can be removed.
     """
     source = group.node(wanted.input)
-    made = []
     if wanted.shift:
         source = nuke.nodes.TimeOffset(inputs=[source], time_offset=wanted.shift)
         made.append(source)
@@ -64,4 +81,3 @@ def _chain(group: Any, wanted: InputRender) -> list[Any]:
         ("raw", True),
     ):
         write[name].setValue(value)
-    return made

@@ -15,8 +15,8 @@ from maggie_api.client.host_client import JobMonitor, Progress, WorkerSession
 from maggie_api.client.python import find_python
 from maggie_api.errors import HostError
 
-from . import apply, read, render_inputs, shot
-from .main_thread import on_main
+from . import apply, identity, read, render_inputs, shot
+from .main_thread import no_undo, on_main
 from .shot import JobPlan
 
 POLL_S = 0.1
@@ -128,15 +128,17 @@ class NodeJobs:
 
     def _show(self, more: bool) -> None:
         """Show the progress, and the mattes when there are more of them."""
-        apply.status(self.node, self.progress.text)
-        if more and time.monotonic() - self._shown > RELOAD_S:
-            self._shown = time.monotonic()
-            apply.reload(self.node)
+        with no_undo():
+            apply.status(self.node, self.progress.text)
+            if more and time.monotonic() - self._shown > RELOAD_S:
+                self._shown = time.monotonic()
+                apply.reload(self.node)
 
     def _end(self) -> None:
-        apply.status(self.node, " ".join((self.progress.text, *self.progress.warnings)))
-        if self.progress.done:
-            apply.reload(self.node)
+        with no_undo():
+            apply.status(self.node, " ".join((self.progress.text, *self.progress.warnings)))
+            if self.progress.done:
+                apply.reload(self.node)
         if self.progress.state == "failed":
             nuke.message(f"{self.name}: {summary(self.progress)}")
 
@@ -156,6 +158,7 @@ def plans_of(node: Any, wanted: Optional[Sequence[int]] = None) -> list[JobPlan]
     Raises:
         HostError: something is missing; one sentence.
     """
+    identity.check_in(node)
     state = read.node_state(node)
     if not state.rows:
         apply.rows(node, shot.found_rows(state, node["objects"].value()))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Optional
 
+from maggie_api import exr_header
 from maggie_api.errors import DocumentError, HostError, SettingsError
 from maggie_api.job import (
     EVERYBODY,
@@ -20,7 +21,7 @@ from maggie_api.job import (
     MatteJob,
     person_options,
 )
-from maggie_api.sequences import TOKEN, compact_frames, has_token, is_movie, missing_mattes, parse_frames
+from maggie_api.sequences import TOKEN, compact_frames, has_token, is_movie, matte_path, parse_frames
 from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, Precision
 
 from . import colour, frames, layers
@@ -127,10 +128,12 @@ class NodeState:
     """Whether proxy mode is on."""
     folder: str = ""
     """Folder of the script; empty when it was never saved."""
+    id: str = ""
+    """What tells the node from its copies; no two nodes of a script have the same."""
+    own: str = ""
+    """Folder of the node's files since its first matte; empty before."""
     cache: str = ""
-    """Cache folder that the node names; empty for one beside the script."""
-    others: tuple[tuple[str, str], ...] = ()
-    """(name, cache folder) of the script's other MaGGIe nodes."""
+    """Folder that the artist names for the folders of nodes; empty for one beside the script."""
     project_colour: colour.ProjectColour = colour.ProjectColour("Nuke")
     model: str = "default"
     commercial: bool = False
@@ -176,6 +179,8 @@ class JobPlan:
     node: str
     """Full name of the node."""
     job: MatteJob
+    document: MatteJob
+    """The job of all the frames that the node says, of which `job` may deliver only some."""
     renders: tuple[InputRender, ...]
     shift: int
     """Number of a matte file = script frame + shift."""
@@ -200,8 +205,9 @@ class JobPlan:
         return Path(self.folder) / (f"job.{self.view}.json" if self.view else "job.json")
 
     def missing(self, script_frames: Iterable[int]) -> list[int]:
-        """Frames whose matte is not on disk, as the script counts; see `MatteSequence.missing`."""
-        return MatteSequence(self.job.output, self.first, self.last, self.shift).missing(script_frames)
+        """Frames whose matte is not on disk or lacks a layer; see `MatteSequence.missing`."""
+        sequence = MatteSequence(self.job.output, self.first, self.last, self.shift, layers=self.layers)
+        return sequence.missing(script_frames)
 
 
 @dataclass(frozen=True)
@@ -217,34 +223,63 @@ class MatteSequence:
     shift: int
     """Number of a file = script frame + shift."""
     views: tuple[str, ...] = ("",)
+    layers: tuple[tuple[str, str], ...] = ()
+    """(name, layer) of every instance that is asked for."""
 
     def missing(self, script_frames: Iterable[int]) -> list[int]:
-        """Frames whose matte has no file in some view, ascending; frames outside are held at the ends."""
+        """Frames whose matte cannot be shown, ascending; see `wrong`."""
+        return sorted(self.wrong(script_frames))
+
+    def wrong(self, script_frames: Iterable[int]) -> dict[int, str]:
+        """What is wrong with the matte of each frame that cannot be shown: `is missing`, `lacks ben`.
+
+        Every view counts. Frames outside the shot are held at its ends.
+        """
         held = {min(max(frame, self.first), self.last) + self.shift for frame in script_frames}
-        absent: set[int] = set()
+        found: dict[int, str] = {}
         for view in self.views:
-            absent.update(missing_mattes(in_view(self.files, view), held))
-        return sorted(number - self.shift for number in absent)
+            for number in sorted(held):
+                said = self._wrong(matte_path(in_view(self.files, view), number))
+                if said:
+                    found.setdefault(number - self.shift, said)
+        return found
+
+    def is_there(self, script_frame: int) -> bool:
+        """Whether the matte of a frame has a file in every view, whatever it holds."""
+        number = min(max(script_frame, self.first), self.last) + self.shift
+        return all(matte_path(in_view(self.files, view), number).is_file() for view in self.views)
+
+    def _wrong(self, path: Path) -> str:
+        if not path.is_file():
+            return "is missing"
+        try:
+            there = exr_header.channels(path)
+        except ValueError as error:
+            return f"cannot be read ({error})"
+        lacking = [name for name, layer in self.layers if f"{layer}.alpha" not in there]
+        return f"lacks {', '.join(lacking)}" if lacking else ""
 
 
 def cache_folder(state: NodeState) -> str:
-    """The node's folder: the one that its knob names, else one beside the script.
+    """The node's own folder. It is made in the folder that the artist names, else beside the script; there it
+    stays when the node or the script gets another name.
 
     Raises:
-        HostError: the script was never saved, or another node writes into the folder.
+        HostError: the script was never saved.
     """
+    if state.own and (not state.cache or os.path.dirname(state.own) == _plain(state, state.cache)):
+        return state.own
     if not state.cache and not state.folder:
         raise HostError(
             "save the script, so that the mattes can lie beside it, or name a cache folder in the node"
         )
-    folder = state.cache or f"{state.folder}/maggie/{state.node.rpartition('.')[2]}"
-    folder = os.path.normpath(os.path.join(state.folder, folder)).replace("\\", "/")
-    for name, other in state.others:
-        if other and os.path.normpath(os.path.join(state.folder, other)).replace("\\", "/") == folder:
-            raise HostError(
-                f"{name} has the same cache folder: empty the cache knob here, and it gets its own"
-            )
-    return folder
+    short = state.node.rpartition(".")[2]
+    return _plain(state, f"{state.cache or f'{state.folder}/maggie'}/{short}_{state.id}")
+
+
+def _plain(state: NodeState, path: str) -> str:
+    """A path without detours, absolute where the script was saved."""
+    return os.path.normpath(os.path.join(state.folder, path)).replace("\\", "/")
 
 
 def found_rows(state: NodeState, wanted: str = "") -> list[InstanceRow]:
@@ -417,6 +452,7 @@ def _plan(
     return JobPlan(
         node=state.node,
         job=job,
+        document=replace(job, frames=compact_frames([frame + shift for frame in shot_frames(state)])),
         renders=tuple(renders),
         shift=shift,
         first=plate.first,

@@ -23,12 +23,22 @@ RETIMES = frozenset(
 
 def is_ours(node: Any) -> bool:
     """Whether a node is one of MaGGIe's."""
-    return node is not None and node.Class() == "Group" and node.knob(knobs.MARK) is not None
+    return isinstance(node, nuke.Group) and node.knob(knobs.MARK) is not None
 
 
 def our_nodes() -> list[Any]:
-    """All MaGGIe nodes of the script, those inside groups too."""
-    return [node for node in nuke.allNodes("Group", recurseGroups=True) if is_ours(node)]
+    """All MaGGIe nodes of the script, those inside groups of every kind too.
+
+    A button runs inside its group, and there `nuke.allNodes` looks into that group alone.
+    """
+    return [node for node in _inside(nuke.root()) if is_ours(node)]
+
+
+def _inside(group: Any) -> Iterator[Any]:
+    for node in group.nodes():
+        yield node
+        if isinstance(node, nuke.Group):
+            yield from _inside(node)
 
 
 def input_source(node: Any, index: int, name: str) -> Optional[InputSource]:
@@ -123,12 +133,23 @@ def _inputs(node: Any) -> Iterator[Any]:
         yield _from_outside(node)
         return
     if kind == "Switch" and not _animated(node["which"]):
-        yield node.input(int(node["which"].value()))
+        yield node.input(min(max(int(node["which"].value()), 0), max(node.inputs() - 1, 0)))
         return
-    if kind == "Group" and not is_ours(node):
-        yield from (inside for inside in node.nodes() if inside.Class() == "Output")
+    if _is_on(node, "reading") and kind in ("Write", "Precomp"):
+        return  # it shows a file, whatever is connected
+    if isinstance(node, nuke.Group) and not is_ours(node):  # Group, gizmo, LiveGroup, Precomp, VariableGroup
+        yield from _ends(node)
         return  # the Inputs inside lead out again
     yield from (node.input(index) for index in range(node.inputs()))
+
+
+def _ends(group: Any) -> Iterator[Any]:
+    """The nodes inside a group whose image it gives. A precomp's script may have Writes and no Output."""
+    end = group.output()
+    if end is not None:
+        yield end
+        return
+    yield from (inside for inside in group.nodes() if inside.Class() == "Write")
 
 
 def _through(node: Any, shift: Optional[int]) -> Optional[int]:
@@ -152,7 +173,14 @@ def _from_outside(node: Any) -> Any:
 
 
 def _is_disabled(node: Any) -> bool:
+    """Whether a node is off for good. One that an expression switches off may be on in another frame, or in a
+    Nuke without windows."""
     knob = node.knob("disable")
+    return knob is not None and not _animated(knob) and bool(knob.value())
+
+
+def _is_on(node: Any, name: str) -> bool:
+    knob = node.knob(name)
     return knob is not None and bool(knob.value())
 
 
@@ -162,8 +190,13 @@ def _animated(knob: Any) -> bool:
 
 def _offset(node: Any) -> Optional[int]:
     """Frames by which a TimeOffset moves its input to later; None when the number is not fixed."""
-    knob, reverse = node["time_offset"], node.knob("reverse_input")
-    if _animated(knob) or (reverse is not None and reverse.value()) or knob.value() != int(knob.value()):
+    knob, reverse, off = node["time_offset"], node.knob("reverse_input"), node.knob("disable")
+    if (
+        _animated(knob)
+        or _animated(off)
+        or (reverse is not None and reverse.value())
+        or knob.value() != int(knob.value())
+    ):
         return None
     return int(knob.value())
 
@@ -171,6 +204,8 @@ def _offset(node: Any) -> Optional[int]:
 def _read(read: Any, offset: int) -> Any:
     """Fields of an `InputSource` that a Read's files give, or why a job cannot take the files."""
     name = read.name()
+    if _animated(read["disable"]):
+        return f"{name} is switched on and off"
     path = path_of(read["file"])
     if not path:
         return f"{name} has no file"

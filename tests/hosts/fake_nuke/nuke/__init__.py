@@ -9,7 +9,7 @@ from . import _channels, _execute, _knobs, _nodes, _script, _state, _ui, callbac
 
 _PUBLIC = (
     (_channels, "Box Format FrameRange FrameRanges Info Layer"),
-    (_nodes, "BackdropNode Gizmo Group Node Root Viewer"),
+    (_nodes, "BackdropNode Gizmo Group LiveGroup Node Precomp Root Viewer"),
     (_nodes, "EXPRESSIONS HIDDEN_INPUTS INPUTS LINKINPUTS"),
     (_nodes, "TO_SCRIPT TO_VALUE WRITE_ALL WRITE_NON_DEFAULT_ONLY WRITE_USER_KNOB_DEFS"),
     (_knobs, "ALWAYS_SAVE DISABLED DO_NOT_WRITE ENDLINE EXPAND_TO_WIDTH INVISIBLE KNOB_CHANGED_RECURSIVE"),

@@ -164,6 +164,7 @@ class Node(_state.Guarded):
     def _knob_changed(self, knob: Knob) -> None:
         session = _state.session()
         session.modified = True
+        session.changed(f"{self._name}.{knob._name}")
         if session.loading or self._deleted or self._parent is None and self is not session.root:
             return
         if knob in self._changing and not knob._flags & _knobs.KNOB_CHANGED_RECURSIVE:
@@ -480,6 +481,14 @@ class Gizmo(Group):
         return self._class
 
 
+class Precomp(Group):
+    pass
+
+
+class LiveGroup(Precomp):
+    pass
+
+
 class Viewer(Node):
     pass
 
@@ -579,6 +588,9 @@ class Root(Group):
 PYTHON = {
     "Node": Node,
     "Group": Group,
+    "Gizmo": Gizmo,
+    "Precomp": Precomp,
+    "LiveGroup": LiveGroup,
     "Viewer": Viewer,
     "BackdropNode": BackdropNode,
     "Root": Root,
@@ -637,6 +649,7 @@ def make_node(kind: str, group: Group) -> Node:
             "or from a missing plugin, or from a newer version of Nuke."
         )
     must_not_render(f"a {kind} made")
+    _state.session().changed(f"a {kind} made")
     python = _Write if kind == "Write" else PYTHON[spec.python]
     node = python.__new__(python)
     node._begin_life(kind, spec)
@@ -729,6 +742,7 @@ def must_not_render(what: str) -> None:
 
 def delete_node(node: Node) -> None:
     must_not_render(f"{node._name} deleted")
+    _state.session().changed(f"{node._name} deleted")
     run_python(node._knobs["onDestroy"]._text, node, None)
     run_callbacks("onDestroy", node, None)
     for other in list(node._parent._children.values()):

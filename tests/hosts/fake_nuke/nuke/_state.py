@@ -70,9 +70,23 @@ class Session:
         self.contexts: list[Any] = []
         self.root: Any = None
         self.modified = False
+        self.undos: list[str] = []
+        """What the artist can take back, in order: names of groups, and changes that stand alone."""
+        self.undo_open: list[str] = []
+        self.undo_off = 0
+        self.undo_changed = False
         self.loading = 0
         self.executing = 0
         self.clipboard = ""
+
+    def changed(self, what: str) -> None:
+        """Something that an undo would take back."""
+        if self.loading or self.undo_off:
+            return
+        if self.undo_open:
+            self.undo_changed = True
+        else:
+            self.undos.append(what)
 
     def crash(self, what: str) -> Crash:
         self.record.crashes.append(what)

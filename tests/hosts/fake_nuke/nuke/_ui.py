@@ -321,10 +321,7 @@ def toolbar(name: str, create: bool = True) -> Any:
 
 
 class Undo:
-    """Names what the artist may take back; this fake takes nothing back itself."""
-
-    _open: list[str] = []
-    _off = 0
+    """Names what the artist may take back, in `session.undos`; this fake takes nothing back itself."""
 
     def __init__(self, name: str = "") -> None:
         self._name = name
@@ -339,26 +336,31 @@ class Undo:
     @classmethod
     def begin(cls, name: str = "") -> None:
         _state.session().must_be_main("nuke.Undo.begin")
-        cls._open.append(name)
+        _state.session().undo_open.append(name)
 
     @classmethod
     def name(cls, name: str) -> None:
-        cls._open[-1] = name
+        _state.session().undo_open[-1] = name
 
     @classmethod
     def end(cls) -> None:
-        if not cls._open:
+        session = _state.session()
+        if not session.undo_open:
             raise RuntimeError("Undo.end() without begin()")
-        cls._open.pop()
+        name = session.undo_open.pop()
+        if not session.undo_open and session.undo_changed:
+            session.undos.append(name)
+            session.undo_changed = False
 
     @classmethod
     def disable(cls) -> None:
-        cls._off += 1
+        _state.session().undo_off += 1
 
     @classmethod
     def enable(cls) -> None:
-        cls._off = max(cls._off - 1, 0)
+        session = _state.session()
+        session.undo_off = max(session.undo_off - 1, 0)
 
     @classmethod
     def disabled(cls) -> bool:
-        return bool(cls._off)
+        return bool(_state.session().undo_off)
