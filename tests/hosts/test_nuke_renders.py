@@ -135,6 +135,61 @@ def test_a_copy_leaves_the_first_nodes_mattes_and_a_lost_layer_stops_a_render(ca
     check_pixels(case, 1001)
 
 
+def test_a_matte_of_a_mask_that_changed_since_is_stale_and_made_again(case: Case):
+    own = case.folder / "shot"
+    own.mkdir()
+    for path in case.shot.iterdir():
+        (own / path.name).write_bytes(path.read_bytes())
+    case.more["shot"] = str(own)
+    out = case.run("""
+        start()
+        made = node("ana", "ben", plate=nuke.nodes.Grade(inputs=[read("plate")]))
+        press(made, "matte")
+        wait()
+        below = write(made)
+        nuke.scriptSave()
+        nuke.execute(below, 1001, 1001, 1)
+        out["options"] = []
+        for knob, value in (("working_px", 320), ("edges2", "grow_px=1")):
+            was = made[knob].value()
+            made[knob].setValue(value)
+            out["options"].append(failure(nuke.execute, below, 1001, 1001, 1))
+            made[knob].setValue(was)
+        grade = made.input(0)
+        grade["white"].setValue(0.5)
+        out["plate"] = failure(nuke.execute, below, 1001, 1001, 1)
+        grade["white"].setValue(1.0)
+        mask = case["shot"] + "/ben.1002.exr"
+        os.utime(mask, (2e9, 2e9))
+        nuke.execute(below, 1006, 1006, 1)
+        out["mask"] = failure(nuke.execute, below, 1002, 1002, 1)
+        out["label"] = made["status"].value()
+        press(made, "reload_mattes")
+        out["reload"] = made["status"].value()
+        press(made, "matte")
+        wait()
+        nuke.execute(below, 1002, 1002, 1)
+        os.utime(mask, (1.9e9, 1.9e9))
+        out["said"] = messages()
+    """)
+    stamped = (case.own() / "mattes/matte.1002.exr").stat().st_mtime_ns
+
+    ran = case.process(str(NUKE), "-x", "-F", "1002-1002", str(case.folder / "shot.nk"))
+
+    assert out["said"] == []
+    assert "MaGGIe1: the matte of frame 1001 is stale: working_px changed: press Matte" in out["options"][0]
+    assert "is stale: per_person changed" in out["options"][1]
+    assert "is stale: what plate comes from changed" in out["plate"]
+    assert "the matte of frame 1002 is stale: mask of ben changed: press Matte" in out["mask"]
+    assert out["label"] == "frame 1002 is stale: mask of ben changed"
+    assert out["reload"] == "stale: mask of ben changed"
+    assert ran.returncode == 0, ran.stderr
+    assert rendered(case) == [1001, 1002, 1006]
+    # the pixels of the mask are the same: the worker looked, kept the matte, and the account says so
+    assert (case.own() / "mattes/matte.1002.exr").stat().st_mtime_ns == stamped
+    assert " 1900000000" in (case.own() / "account.json").read_text()
+
+
 def test_an_executed_script_makes_what_is_missing_of_its_range(case: Case):
     case.run(SAVED)
 

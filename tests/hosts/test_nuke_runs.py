@@ -353,7 +353,8 @@ def test_a_cache_disk_that_goes_away_is_a_sentence(case: Case):
     """)
 
     assert out["first"] == []
-    assert len(out["said"]) == 1 and "disk/cache cannot be written" in out["said"][0]
+    assert len(out["said"]) == 1 and "cannot be written" in out["said"][0]
+    assert "disk/cache/MaGGIe1_" in out["said"][0]
     assert out["viewer"]
 
 

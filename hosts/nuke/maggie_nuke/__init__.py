@@ -2,6 +2,7 @@
 
     read.py  upstream.py             from the script to plain data
     shot.py                          from plain data to jobs (no Nuke, nor in frames, colour, layers, options)
+    account.py                       what mattes were made from, and what has changed since
     build.py  apply.py               the Group; plans and results put into nodes
     identity.py                      nodes of old scripts, and copies of nodes
     render_inputs.py                 inputs that Nuke has to render first

@@ -17,7 +17,7 @@ import nuke
 from maggie_api.errors import HostError
 from maggie_api.sequences import compact_frames
 
-from . import apply, build, frames, identity, knobs, read, render_inputs, run, shot
+from . import account, apply, build, frames, identity, knobs, read, render_inputs, run, shot
 from .upstream import is_ours, our_nodes, our_nodes_behind
 
 
@@ -30,10 +30,22 @@ class RenderedNode:
     """At the render's frame f Nuke needs the node's frame f - shift; None where retimes are between."""
     mattes: shot.MatteSequence
     """The matte files that the node shows."""
+    plans: tuple[shot.JobPlan, ...] = ()
+    """The node's jobs; none when it could make no more mattes."""
+    accounts: tuple[list[account.Entry], ...] = ()
+    """What the mattes of each job were made from."""
     why: str = "press Matte, or see why it failed"
     """End of the sentence about a frame that has no matte."""
     tried: bool = False
     """Whether the missing mattes were asked for: one that is still missing has failed."""
+
+    def wrong(self, wanted: list[int]) -> dict[int, str]:
+        """What is wrong with the mattes of frames: `is missing`, `lacks ben`, `is stale: plate changed`."""
+        found = {}
+        for plan, entries in zip(self.plans, self.accounts):
+            for frame, said in account.stale(plan, wanted, entries).items():
+                found[frame] = f"is stale: {said}"
+        return {**found, **self.mattes.wrong(wanted)}
 
 
 _rendering: dict[str, list[RenderedNode]] = {}
@@ -133,15 +145,16 @@ def _rendered_node(node: Any, shift: Optional[int]) -> RenderedNode:
     """
     identity.check_in(node)
     try:
-        plan = shot.plans(read.node_state(node))[0]
+        plans = tuple(shot.plans(read.node_state(node)))
     except HostError as error:
         if not build.wired(node):
             raise
         return RenderedNode(node, shift, read.matte_sequence(node), why=str(error))
-    if not apply.is_wired(node, plan):
+    if not apply.is_wired(node, plans[0]):
         raise HostError("its instances were changed: press Matte once, so that their layers are made")
-    apply.paths(node, plan)
-    return RenderedNode(node, shift, read.matte_sequence(node))
+    apply.paths(node, plans[0])
+    accounts = tuple(account.read(plan) for plan in plans)
+    return RenderedNode(node, shift, read.matte_sequence(node), plans, accounts)
 
 
 def _check(each: RenderedNode, wanted: list[int]) -> None:
@@ -153,7 +166,8 @@ def _check(each: RenderedNode, wanted: list[int]) -> None:
     Raises:
         HostError: one is not.
     """
-    for frame, said in sorted(each.mattes.wrong(wanted).items()):
+    for frame, said in sorted(each.wrong(wanted).items()):
+        apply.status(each.node, f"frame {frame} {said}")
         raise HostError(f"the matte of frame {frame} {said}: {each.why}")
 
 
@@ -167,10 +181,10 @@ def _make(each: RenderedNode, wanted: list[int], *, render: bool) -> None:
     Raises:
         HostError: none could be made; the sentence says why.
     """
-    missing = each.mattes.missing(wanted)
+    missing = sorted(each.wrong(wanted))
     if not missing:
         return
-    plans = [plan for plan in shot.plans(read.node_state(each.node), missing) if plan.missing(missing)]
+    plans = shot.plans(read.node_state(each.node), missing)
     apply.folders(plans)
     for source in (source for plan in plans for source in plan.renders):
         try:
@@ -191,6 +205,7 @@ def _make(each: RenderedNode, wanted: list[int], *, render: bool) -> None:
     if progress.state != "done":  # the render goes on with the mattes that are there
         nuke.tprint(f"{each.node.fullName()}: {run.summary(progress)}")
     apply.reload(each.node)
+    each.accounts = tuple(account.read(plan) for plan in each.plans)
 
 
 def _make_before(node: Any, wanted: Optional[list[int]]) -> None:
@@ -199,7 +214,10 @@ def _make_before(node: Any, wanted: Optional[list[int]]) -> None:
     if state.rows:
         plans = shot.plans(state, _inside(state, wanted))
         ready = apply.is_wired(node, plans[0]) and not any(plan.renders for plan in plans)
-        if ready or not any(plan.missing(plan.frames) for plan in plans):
+        if ready or not any(
+            plan.missing(plan.frames) or account.stale(plan, plan.frames, account.read(plan))
+            for plan in plans
+        ):
             return
     run.matte(node, _inside(state, wanted))
 

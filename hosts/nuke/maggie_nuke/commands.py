@@ -11,7 +11,7 @@ import nuke
 
 from maggie_api.errors import HostError
 
-from . import apply, build, callbacks, command_line, identity, read, run, shot
+from . import account, apply, build, callbacks, command_line, identity, read, run, shot
 from .main_thread import on_main, one_undo
 from .upstream import our_nodes, our_nodes_behind
 
@@ -100,7 +100,15 @@ def _cancel(node: Any) -> None:
 def _reload(node: Any) -> None:
     plan = shot.plans(read.node_state(node))[0]
     apply.plan(node, plan)
-    apply.reload(node, ready=len(plan.missing(plan.frames)) < len(plan.frames))
+    missing = len(plan.missing(plan.frames))
+    changed = list(account.stale(plan, plan.frames, account.read(plan)).values())
+    said = (
+        f"stale: {changed[0]}"
+        if changed
+        else f"{len(plan.frames) - missing} of {len(plan.frames)} mattes are there"
+    )
+    apply.status(node, said)
+    apply.reload(node, ready=missing < len(plan.frames))
 
 
 def _bake(node: Any) -> None:

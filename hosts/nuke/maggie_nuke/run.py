@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 import nuke
@@ -14,8 +15,9 @@ import nuke
 from maggie_api.client.host_client import JobMonitor, Progress, WorkerSession
 from maggie_api.client.python import find_python
 from maggie_api.errors import HostError
+from maggie_api.sequences import matte_path
 
-from . import apply, identity, read, render_inputs, shot
+from . import account, apply, identity, read, render_inputs, shot
 from .main_thread import no_undo, on_main
 from .shot import JobPlan
 
@@ -44,6 +46,8 @@ class NodeJobs:
         self._host = host(node)
         self._cancel = threading.Event()
         self._shown = 0.0
+        self._taken: Optional[account.Entry] = None
+        self._since = 0.0
 
     def cancel(self) -> None:
         """Ask the jobs to end; never waits."""
@@ -76,12 +80,28 @@ class NodeJobs:
 
         for plan in self.plans:
             self.progress = self._submit(plan).wait(tick, every_s=POLL_S)
+            self._note(plan)
             if self.progress.state != "done":
                 break
         return self.progress
 
     def _submit(self, plan: JobPlan) -> JobMonitor:
+        # Before the worker reads: a file that changes meanwhile is noted as it was, and is looked at again.
+        self._taken, self._since = account.taken(plan), time.time()
         return self._host.submit(plan.job, interactive=self.interactive)
+
+    def _note(self, plan: JobPlan) -> None:
+        """Note what the mattes of a job that has ended were made from."""
+        assert self._taken is not None
+        made = self._taken.frames
+        if self.progress.state != "done":
+            made = frozenset(number for number in made if _is_since(plan, number, self._since))
+        if not made:
+            return
+        try:
+            account.write(plan, replace(self._taken, frames=made))
+        except OSError as error:  # the mattes are there; the next render looks at them once more
+            nuke.tprint(f"{self.name}: account.json cannot be written ({error.strerror or error})")
 
     def _thread(self, follow: JobMonitor) -> None:
         try:
@@ -104,6 +124,7 @@ class NodeJobs:
             except BaseException:
                 follow.cancel()
                 raise
+            self._note(plan)
             if self.progress.state != "done":
                 break
         on_main(self._end)
@@ -141,6 +162,12 @@ class NodeJobs:
                 apply.reload(self.node)
         if self.progress.state == "failed":
             nuke.message(f"{self.name}: {summary(self.progress)}")
+
+
+def _is_since(plan: JobPlan, number: int, since: float) -> bool:
+    """Whether a matte was written after a time."""
+    path = matte_path(plan.job.output, number)
+    return path.is_file() and path.stat().st_mtime >= since
 
 
 def summary(progress: Progress) -> str:

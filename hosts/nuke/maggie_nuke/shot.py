@@ -64,6 +64,8 @@ class InputSource:
     """Whether the Read converts no colours."""
     channels: tuple[str, ...] = ()
     """Full names of the image's channels, such as `rgba.alpha`."""
+    digest: str = ""
+    """Changes with the knobs of the nodes that the image comes from."""
     cryptomattes: tuple[Cryptomatte, ...] = ()
 
     @property
@@ -170,6 +172,8 @@ class InputRender:
     """Why the input cannot be passed by its own files."""
     view: str
     """View to render; empty for the first."""
+    digest: str = ""
+    """Changes with the knobs of the nodes that the input comes from."""
 
 
 @dataclass(frozen=True)
@@ -420,7 +424,9 @@ def _plan(
         needed = reached.plate if each.input == PLATE else reached.guidance
         numbers = tuple(frame + shift for frame in needed)
         channels = _channels(state, each, rows)
-        renders.append(InputRender(each.input, paths[each.input], numbers, shift, channels, why, view))
+        renders.append(
+            InputRender(each.input, paths[each.input], numbers, shift, channels, why, view, each.digest)
+        )
     if renders and state.proxy:
         raise HostError(
             f"{renders[0].input} has to be rendered ({renders[0].why}) and proxy mode is on: turn it off, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ from maggie_api.sequences import is_movie
 from . import frames, knobs
 from .shot import Cryptomatte, InputSource
 
+LOOKS = frozenset(
+    "name label note_font note_font_size note_font_color tile_color gl_color selected xpos ypos icon"
+    " indicators hide_input cached dope_sheet bookmark postage_stamp help reload".split()
+)
+"""Knobs of every node that change no pixel."""
 RETIMES = frozenset(
     "FrameHold Retime TimeWarp TimeBlur TimeEcho TimeClip TimeDissolve FrameBlend OFlow OFlow2 Kronos"
     " AppendClip NoTimeBlur TemporalMedian".split()
@@ -73,12 +79,34 @@ def input_source(node: Any, index: int, name: str) -> Optional[InputSource]:
         "node": source.fullName(),
         "channels": tuple(direct.channels()),
         "cryptomattes": cryptomattes(direct),
+        "digest": digest(direct),
     }
     by_file = None if why else _read(source, offset)
     if isinstance(by_file, dict):
         return InputSource(**known, **by_file)
     first, last = int(direct.firstFrame()), int(direct.lastFrame())
     return InputSource(**known, first=first, last=last, why=by_file or why)
+
+
+def digest(node: Any) -> str:
+    """Changes with the knobs of a node and of all nodes that its image is made from.
+
+    Files that their Reads show do not count, and neither does how nodes look in the node graph.
+    """
+    found = hashlib.blake2b(digest_size=8)
+    seen: set[str] = set()
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if each is None or each.fullName() in seen:
+            continue
+        seen.add(each.fullName())
+        found.update(each.Class().encode())
+        for name, knob in sorted(each.knobs().items()):
+            if name not in LOOKS and not is_ours(each):
+                found.update(f"{name} {knob.toScript()}\n".encode("utf-8", "surrogateescape"))
+        waiting += list(_inputs(each))
+    return found.hexdigest()
 
 
 def cryptomattes(node: Any) -> tuple[Cryptomatte, ...]:
