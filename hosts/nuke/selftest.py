@@ -20,7 +20,7 @@ import nuke
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import maggie_nuke  # noqa: E402
-from maggie_nuke import build, knobs, read, render_inputs, shot, upstream  # noqa: E402
+from maggie_nuke import build, identity, knobs, main_thread, read, render_inputs, shot, upstream  # noqa: E402
 
 from maggie_api.client.python import check_python, find_python  # noqa: E402
 
@@ -223,6 +223,93 @@ def the_node_is_saved_and_reopened(folder: str) -> Any:
         text = file.read()
     assert "add_layer {maggie_ana maggie_ana.alpha}" in text
     return len(before)
+
+
+@check
+def a_callback_of_a_group_runs_inside_it(folder: str) -> Any:
+    """allNodes looks there alone, so the plug-in walks from the root; a copy gets an id of its own."""
+    node = _node(folder)
+    found: dict[str, Any] = {}
+
+    def changed() -> None:
+        if nuke.thisKnob().name() == "chunk":
+            found["all"] = len(nuke.allNodes())
+            found["ours"] = [each.fullName() for each in upstream.our_nodes()]
+
+    nuke.addKnobChanged(changed, nodeClass="Group")
+    try:
+        node["chunk"].setValue(7)
+    finally:
+        nuke.removeKnobChanged(changed, nodeClass="Group")
+    assert found.get("ours", [node.fullName()]) == [node.fullName()], found
+    for each in nuke.allNodes(group=nuke.root()):
+        each.setSelected(each.fullName() == node.fullName())
+    nuke.nodeCopy(f"{folder}/copied.nk")
+    copy: Any = nuke.nodePaste(f"{folder}/copied.nk")
+    identity.claim(copy, copied=True)
+    assert copy[knobs.ID].value() != node[knobs.ID].value()
+    return found
+
+
+@check
+def a_node_is_found_in_every_kind_of_group(folder: str) -> Any:
+    """All kinds are nuke.Group, and output() is their Output. A class that this Nuke lacks is told."""
+    said = {}
+    for kind in ("Group", "LiveGroup", "Precomp", "VariableGroup"):
+        try:
+            with nuke.root():
+                group: Any = getattr(nuke.nodes, kind)()
+        except Exception as error:
+            said[kind] = f"{type(error).__name__}: {error}"[:100]
+            continue
+        assert isinstance(group, nuke.Group), kind
+        with group:
+            nuke.nodes.Output(inputs=[maggie_nuke.create()])
+        with nuke.root():
+            write = nuke.nodes.Write(inputs=[group])
+        found = [each.fullName() for each, _ in upstream.our_nodes_behind(write)]
+        assert len(found) == 1 and found[0].startswith(group.fullName()), (kind, found)
+        said[kind] = "found"
+    return said
+
+
+@check
+def what_an_input_comes_from_has_a_digest(folder: str) -> Any:
+    """It stays the same when the script is saved and opened, and follows every knob."""
+    grade = nuke.nodes.Grade(inputs=[_ramp(folder)])
+    name, before = grade.name(), upstream.digest(grade)
+    nuke.scriptSaveAs(f"{folder}/digest.nk", 1)
+    nuke.scriptClear()
+    nuke.scriptOpen(f"{folder}/digest.nk")
+    again: Any = nuke.toNode(name)
+    assert upstream.digest(again) == before
+    again["white"].setValue(0.5)
+    assert upstream.digest(again) != before
+    return before
+
+
+@check
+def an_old_node_gets_todays_knobs(folder: str) -> Any:
+    """Knobs can be removed and added again, and keep their values."""
+    node = _node(folder)
+    node["segment_frames"].setValue(24)
+    node.removeKnob(node["trust"])
+    assert not build.is_up_to_date(node)
+    added = build.bring_up_to_date(node)
+    assert build.is_up_to_date(node) and added == ["trust"], added
+    assert int(node["segment_frames"].value()) == 24
+    return added
+
+
+@check
+def an_undo_has_a_name(folder: str) -> Any:
+    """begin, name, end, disable and enable."""
+    with main_thread.one_undo("MaGGIe: a test"):
+        nuke.nodes.NoOp()
+    with main_thread.no_undo():
+        assert nuke.Undo.disabled()
+    assert not nuke.Undo.disabled()
+    return True
 
 
 @check

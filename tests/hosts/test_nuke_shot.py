@@ -13,7 +13,7 @@ from support.nuke_plugin import part
 
 from maggie_api.errors import HostError
 from maggie_api.job import CryptomatteGuidance, Hold, MaskGuidance, MatteJob
-from maggie_api.settings import EdgeSettings, MatteSettings
+from maggie_api.settings import EdgeSettings, MatteSettings, RunSettings
 
 shot, colour = part("shot"), part("colour")
 ACES = colour.ProjectColour("OCIO", config="custom", custom="/show/config.ocio", working="ACEScg")
@@ -79,10 +79,15 @@ def test_every_knob_is_in_the_job():
         exposure_ev=-1.5, working_px=448, segment_frames=24, overlap="shared", data_window="plate"
     )
     job = plan(
-        model="him50k", commercial=True, device="cuda:1", precision="fp16", cache="/cache/x", matte=matte
+        run=RunSettings(
+            model="him50k", commercial=True, device="cuda:1", precision="fp16", on_missing="hold"
+        ),
+        cache="/cache/x",
+        matte=matte,
     ).job
 
     assert (job.model, job.commercial, job.device, job.precision) == ("him50k", True, "cuda:1", "fp16")
+    assert job.on_missing == "hold"
     assert (job.exposure_ev, job.working_px, job.segment_frames) == (-1.5, 448, 24)
     assert (job.overlap, job.data_window) == ("shared", "plate")
     assert (job.output, job.cache) == (
@@ -90,7 +95,7 @@ def test_every_knob_is_in_the_job():
         "/cache/x/MaGGIe1_3f2a90cd/state",
     )
     assert plan(matte=MatteSettings(segment_frames="whole")).job.segment_frames == "whole"
-    assert plan(model="models/mine").job.model == "/show/comp/models/mine"
+    assert plan(run=RunSettings(model="models/mine")).job.model == "/show/comp/models/mine"
 
 
 def test_what_the_artist_writes_goes_before_the_script():

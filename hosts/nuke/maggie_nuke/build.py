@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import colorsys
 import json
-import typing
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
 import nuke
-
-from maggie_api.settings import Precision
 
 from . import knobs, options
 from .frames import read_shift
@@ -40,6 +37,11 @@ HELD = (knobs.CORE, knobs.GARBAGE, knobs.EDGE)
 """Beginnings of an instance's knobs that are texts of the artist's."""
 WHERE = "An input, or one with a channel, layer or Cryptomatte object: guidance2, guidance2:alpha."
 """How a core or a garbage matte is named."""
+DEVICES = ["auto", "cpu", "cuda", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "mps"]
+TILE = 0x5B4B8AFF
+"""Colour of the node in the node graph: a violet that no class of Nuke's own nodes has."""
+LABEL = "[value status]"
+"""The node graph shows the status line, also where the plug-in is missing."""
 MODELS = "A name (default, him50k, vim2k5) or the path of a model."
 
 
@@ -50,6 +52,8 @@ def create(name: str = "MaGGIe1") -> Any:
     for knob in _knobs():
         group.addKnob(knob)
     group[knobs.ID].setValue(uuid.uuid4().hex[:8])
+    group["tile_color"].setValue(TILE)
+    group["label"].setValue(LABEL)
     with group:
         plate = nuke.nodes.Input(name=knobs.PLATE)
         nuke.nodes.Input(name=knobs.GUIDANCE)
@@ -281,7 +285,7 @@ def _knobs() -> list[Any]:
     """All knobs of the node but those of the instances, in order."""
     each = options.option_knobs()
     return [
-        nuke.Tab_Knob("maggie", "MaGGIe"),
+        nuke.Tab_Knob("maggie", "Matte"),
         _button(
             "matte", "Matte", "Matte the frames below. Mattes that are there already are kept.", line=True
         ),
@@ -291,7 +295,7 @@ def _knobs() -> list[Any]:
             "Matte the frame that the viewer shows, ahead of everything else.",
         ),
         _button("cancel", "Cancel", "Stop after the frame under way. Mattes that are there stay."),
-        _button("reload_mattes", "Reload", "Read the matte files again."),
+        _button("reload_mattes", "Reload", "Read the matte files again, and look whether they are stale."),
         _text("status", "", " "),
         nuke.Text_Knob("line_output", ""),
         _tip(
@@ -303,13 +307,26 @@ def _knobs() -> list[Any]:
             nuke.Enumeration_Knob("frames", "frames", ["input", "script", "custom"]),
             "The plate's frames, the project's, or those written here.",
         ),
-        _beside(nuke.String_Knob("range", "", "")),
+        _beside(_tip(nuke.String_Knob("range", "", ""), "Frames of the script: 1001-1100x2,1200.")),
         _tip(nuke.String_Knob("model", "model", "default"), MODELS),
-        _beside(nuke.Boolean_Knob("commercial", "commercial work", False)),
+        _beside(_tip(nuke.Boolean_Knob("commercial", "commercial work", False), each["commercial"].tooltip)),
         *_options(each[name] for name in options.MAIN),
         nuke.Text_Knob("line_colour", "colour"),
         *_options(each[name] for name in options.COLOUR),
-        nuke.Text_Knob("line_worker", "worker"),
+        _hidden(nuke.Boolean_Knob(knobs.READY, "", False)),
+        _hidden(nuke.String_Knob("wired", "", "")),
+        _hidden(nuke.String_Knob(knobs.MARK, "", knobs.LAYOUT)),
+        _hidden(nuke.String_Knob(knobs.ID, "", "")),
+        _hidden(nuke.String_Knob(knobs.OWN, "", "")),
+        nuke.Tab_Knob(knobs.EDGES, "Edges"),
+        _tip(
+            nuke.String_Knob(knobs.GARBAGE, "garbage matte", ""),
+            f"Alpha of everybody is 0 OUTSIDE this matte. {WHERE}",
+        ),
+        *_options(options.edges()),
+        nuke.Tab_Knob(knobs.ADVANCED, "Advanced"),
+        *_options(options.advanced()),
+        nuke.Tab_Knob(knobs.FARM, "Farm"),
         _tip(
             nuke.File_Knob("cache", "cache folder"),
             "The node makes its own folder in this one, for mattes and what they need. Empty: in the folder "
@@ -319,32 +336,24 @@ def _knobs() -> list[Any]:
             nuke.File_Knob("python", "python"),
             "The Python that has maggie-node. Empty: the one that is known already.",
         ),
-        nuke.Enumeration_Knob(
-            "device", "device", ["auto", "cpu", "cuda", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "mps"]
+        _tip(nuke.Enumeration_Knob("device", "device", DEVICES), each["device"].tooltip),
+        *_options(each[name] for name in options.WORKER if name != "device"),
+        nuke.Text_Knob("line_farm", "farm"),
+        _tip(
+            nuke.Enumeration_Knob("farm", "farm", ["openjd", "deadline", "opencue"]),
+            "Whose files to write, for machines without Nuke.",
         ),
-        _beside(nuke.Enumeration_Knob("precision", "precision", list(typing.get_args(Precision)))),
-        nuke.Enumeration_Knob("farm", "farm", ["openjd", "deadline", "opencue"]),
-        _beside(_int("chunk", "chunk", 0)),
+        _beside(_tip(_int("chunk", "chunk", 0), "Frames of one task; 0 chooses whole segments.")),
         _beside(_button("send", "Send to farm", "Write the farm's files and show how they are submitted.")),
+        nuke.Tab_Knob(knobs.ABOUT, "About"),
+        _text("about", "", "MaGGIe: one clean, soft, steady alpha for each person, from rough masks."),
         _button(
             "explain", "Explain", "What would be done, and how the matte of this frame was made.", line=True
         ),
         _button("bake", "Bake", "Replace the node by plain Read and Copy nodes."),
-        _hidden(nuke.Boolean_Knob(knobs.READY, "", False)),
-        _hidden(nuke.String_Knob("wired", "", "")),
-        _hidden(nuke.String_Knob(knobs.MARK, "", knobs.LAYOUT)),
-        _hidden(nuke.String_Knob(knobs.ID, "", "")),
-        _hidden(nuke.String_Knob(knobs.OWN, "", "")),
-        nuke.Tab_Knob(knobs.ADVANCED, "Advanced"),
-        *_options(options.advanced()),
-        nuke.Tab_Knob(knobs.EDGES, "Edges"),
-        _tip(
-            nuke.String_Knob(knobs.GARBAGE, "garbage matte", ""),
-            f"Alpha of everybody is 0 OUTSIDE this matte. {WHERE}",
-        ),
-        *_options(options.edges()),
-        nuke.Tab_Knob(knobs.ROWS, "Instances"),
-        _button("find", "Find instances", "One for each connected mask.", line=True),
+        _button("help_page", "Help", "Open the page of this node."),
+        nuke.Tab_Knob(knobs.ROWS, "People"),  # last, since Nuke adds knobs of people at the end
+        _button("find", "Find people", "One for each connected mask.", line=True),
         _button("more", "Add input", "One more guidance input."),
         _button("less", "Remove input", "Take the last guidance input away."),
         _tip(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
+import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import nuke
@@ -131,6 +134,13 @@ def _find(node: Any) -> None:
     apply.rows(node, shot.found_rows(read.node_state(node), node["objects"].value()))
 
 
+def _help(node: Any) -> None:
+    page = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "README.md")
+    if not os.path.isfile(page):
+        raise HostError("the page is docs/nuke.md of the sources; the built plug-in has it as README.md")
+    webbrowser.open(Path(page).as_uri())
+
+
 def _more(node: Any) -> None:
     build.add_input(node)
 
@@ -141,6 +151,7 @@ ACTIONS: dict[str, Callable[[Any], None]] = {
     "cancel": _cancel,
     "reload_mattes": _reload,
     "bake": _bake,
+    "help_page": _help,
     "send": command_line.send,
     "explain": command_line.explain,
     "find": _find,

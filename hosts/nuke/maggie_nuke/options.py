@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Callable, Literal, Optional, Union
 
 from maggie_api.errors import HostError, SettingsError
-from maggie_api.settings import EdgeSettings, Kind, MatteFile, MatteSettings, options_of
+from maggie_api.settings import EdgeSettings, Kind, MatteFile, MatteSettings, RunSettings, options_of
 
-FIXED = {"layout": "the node shows the mattes as layers of one file for each frame"}
+FIXED = {
+    "layout": "the node shows the mattes as layers of one file for each frame",
+    "frames": "the knobs frames and range say them, as the script counts",
+    "shot_frames": "the plate that is connected says them",
+    "cache": "every node keeps its temporal state in its own folder",
+    "resume": "Matte keeps mattes that are there already; a folder of mattes is deleted by hand",
+}
 """Options that the node does not offer, with the reason; they keep their default."""
 MAIN = ("detail", "working_px", "segment_frames", "overlap", "data_window")
 """Options on the first tab, in order."""
@@ -24,6 +30,10 @@ FROM_SCRIPT = {
     "ocio": "OCIO configuration (path or ocio:// name). Empty: the project's.",
 }
 """Options that the script answers where the knob is empty, with the tooltip that says so."""
+WORKER = ("device", "precision", "cache_gb")
+"""Options on the tab *Farm*, in order."""
+MODEL = ("model", "commercial")
+"""Options on the first tab that choose the model, in order."""
 PATHS = ("ocio",)
 """Options whose text may be the path of a file."""
 
@@ -50,7 +60,7 @@ class OptionKnob:
 
 
 def option_knobs(
-    settings: Sequence[type] = (MatteSettings, EdgeSettings, MatteFile),
+    settings: Sequence[type] = (MatteSettings, EdgeSettings, MatteFile, RunSettings),
 ) -> dict[str, OptionKnob]:
     """The knobs of every option that the node offers, by name, in the order of the list.
 
@@ -74,7 +84,7 @@ def option_knobs(
 
 def advanced() -> list[OptionKnob]:
     """The knobs of the tab *Advanced*: every option that has no place on another tab."""
-    elsewhere = (*MAIN, *COLOUR, *options_of(EdgeSettings))
+    elsewhere = (*MAIN, *COLOUR, *MODEL, *WORKER, *options_of(EdgeSettings))
     return [knob for name, knob in option_knobs().items() if name not in elsewhere]
 
 
@@ -83,7 +93,9 @@ def edges() -> list[OptionKnob]:
     return list(option_knobs((EdgeSettings,)).values())
 
 
-def read_options(value_of: Callable[[str], Any]) -> tuple[MatteSettings, EdgeSettings, MatteFile]:
+def read_options(
+    value_of: Callable[[str], Any],
+) -> tuple[MatteSettings, EdgeSettings, MatteFile, RunSettings]:
     """The options that the node's knobs say.
 
     Args:
@@ -98,6 +110,7 @@ def read_options(value_of: Callable[[str], Any]) -> tuple[MatteSettings, EdgeSet
             MatteSettings(**_of(MatteSettings, values)),
             EdgeSettings(**_of(EdgeSettings, values)),
             MatteFile(**_of(MatteFile, values)),
+            RunSettings(**_of(RunSettings, values)),
         )
     except SettingsError as error:
         raise HostError(str(error)) from None

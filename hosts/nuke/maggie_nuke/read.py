@@ -21,7 +21,7 @@ def node_state(node: Any) -> NodeState:
     Raises:
         HostError: an option is out of its range.
     """
-    matte, edges, file = read_options(
+    matte, edges, file, run = read_options(
         lambda name: path_or_name(node[name]) if name in PATHS else node[name].value()
     )
     root = nuke.root()
@@ -45,10 +45,7 @@ def node_state(node: Any) -> NodeState:
         own=_text(node, knobs.OWN),
         cache=path_of(node["cache"]),
         project_colour=project_colour(),
-        model=node["model"].value(),
-        commercial=bool(node["commercial"].value()),
-        device=node["device"].value(),
-        precision=node["precision"].value(),
+        run=run,
         matte=matte,
         edges=edges,
         garbage=_text(node, knobs.GARBAGE),

@@ -22,7 +22,7 @@ from maggie_api.job import (
     person_options,
 )
 from maggie_api.sequences import TOKEN, compact_frames, has_token, is_movie, matte_path, parse_frames
-from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, Precision
+from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, RunSettings
 
 from . import colour, frames, layers
 
@@ -137,10 +137,8 @@ class NodeState:
     cache: str = ""
     """Folder that the artist names for the folders of nodes; empty for one beside the script."""
     project_colour: colour.ProjectColour = colour.ProjectColour("Nuke")
-    model: str = "default"
-    commercial: bool = False
-    device: str = "auto"
-    precision: Precision = "auto"
+    run: RunSettings = RunSettings()
+    """The model, where it runs, and what to do where files are missing; the frames are said above."""
     matte: MatteSettings = MatteSettings()
     """The node's options; where `ocio` or `colorspace` is None, the script answers."""
     edges: EdgeSettings = EdgeSettings()
@@ -433,7 +431,7 @@ def _plan(
             "mattes are made at full size"
         )
     mattes = f"{folder}/mattes{'/%V' if view else ''}/matte.%04d.exr"
-    options = {**asdict(state.file), **asdict(state.edges), **asdict(state.matte)}
+    options = {**asdict(state.run), **asdict(state.file), **asdict(state.edges), **asdict(state.matte)}
     options["ocio"] = colour.config_of(state.project_colour, state.matte.ocio or "") or None
     options["colorspace"] = _space(state, plate, rendered=plate.input in {each.input for each in renders})
     try:
@@ -444,14 +442,13 @@ def _plan(
             core=_job_holds("core", held, paths),
             garbage=_job_holds("garbage", held, paths),
             per_person=tuple(option for row in rows for option in person_options(row.name, row.edges)),
-            frames=compact_frames([frame + shift for frame in chosen]),
-            shot_frames=compact_frames(range(plate.first + shift, plate.last + shift + 1)),
-            model=_model(state),
-            device=state.device,
-            commercial=state.commercial,
-            precision=state.precision,
-            cache=f"{folder}/state",
-            **options,
+            **{
+                **options,
+                "frames": compact_frames([frame + shift for frame in chosen]),
+                "shot_frames": compact_frames(range(plate.first + shift, plate.last + shift + 1)),
+                "model": _model(state),
+                "cache": f"{folder}/state",
+            },
         )
     except DocumentError as error:
         raise HostError(str(error)) from None
@@ -498,7 +495,7 @@ def _space(state: NodeState, plate: InputSource, *, rendered: bool) -> str:
 
 def _model(state: NodeState) -> str:
     """The model: a name as it is, a path made absolute."""
-    model = state.model.strip() or "default"
+    model = state.run.model.strip() or "default"
     return os.path.normpath(os.path.join(state.folder, model)) if "/" in model or "\\" in model else model
 
 
