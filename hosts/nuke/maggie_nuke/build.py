@@ -42,7 +42,6 @@ TILE = 0x5B4B8AFF
 """Colour of the node in the node graph: a violet that no class of Nuke's own nodes has."""
 LABEL = "[value status]"
 """The node graph shows the status line, also where the plug-in is missing."""
-MODELS = "A name (default, him50k, vim2k5) or the path of a model."
 
 
 def create(name: str = "MaGGIe1") -> Any:
@@ -308,7 +307,7 @@ def _knobs() -> list[Any]:
             "The plate's frames, the project's, or those written here.",
         ),
         _beside(_tip(nuke.String_Knob("range", "", ""), "Frames of the script: 1001-1100x2,1200.")),
-        _tip(nuke.String_Knob("model", "model", "default"), MODELS),
+        _tip(nuke.String_Knob("model", "model", "default"), each["model"].tooltip),
         _beside(_tip(nuke.Boolean_Knob("commercial", "commercial work", False), each["commercial"].tooltip)),
         *_options(each[name] for name in options.MAIN),
         nuke.Text_Knob("line_colour", "colour"),
