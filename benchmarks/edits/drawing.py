@@ -26,7 +26,7 @@ from maggie_api.settings import (
 OPTIONS = options_of(RunSettings, MatteSettings, EdgeSettings, MatteFile, PictureFile)
 MOST_LOST = 2
 """Files damaged or deleted at a time; with more the shot would have hardly a frame left to compare."""
-OFTEN = {"plate": 4, "mask": 4, "pin": 2, "core": 2}
+OFTEN = {"plate": 4, "mask": 4, "pin": 2, "core": 2, "LUT": 3}
 """How often files of a kind are drawn, where it is not once."""
 PICTURES = ((), ("p.####.png",), ("p.####.png", "p.mov"))
 """Pictures that jobs make beside mattes."""
@@ -261,7 +261,7 @@ def draw_edit_in_work(state: JobState, chance: random.Random, last: int | None) 
         for name, paths in state.files().items()
         for path in paths
         if path.exists() and path not in shot.lost and (name in SHARED or path.name.split(".")[1] in near)
-        for _ in range(1 if name in SHARED else 2)
+        for _ in range(OFTEN.get(name, 1))
     ]
     if not found:
         return draw_edit(state, chance)
