@@ -40,6 +40,7 @@ _RANGE_IN_NAME = re.compile(
     rf"(?:,{_NUMBER}(?:-{_NUMBER}(?:[xy:]\d+)?)?)*$"
 )
 _NUMBER_AT_END = re.compile(r"(?:\.(-?\d+)|_(\d{3,6}))$")
+_NUMBERED_FILE = re.compile(r"(?<!\d)\d{4,6}$")
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
 _NUMBERED_STEM = re.compile(r"(?P<head>(?:.*\.)?)(?P<negative>-\d+)|(?P<name>.*?)(?P<number>\d+)")
 
@@ -244,6 +245,17 @@ def as_sequence(path: str) -> tuple[str, Optional[int]]:
     if found is None or (token is not None and (len(token[0]) > 1 or stem.endswith(token[0]))):
         return path, None
     return os.path.join(folder, found[1] + "#" * len(found[2]) + found[3] + suffix), int(found[2])
+
+
+def sequence_of_file(path: str) -> str:
+    """The sequence that a chosen file may belong to (`plate.####.exr`); a still's name stays as it is.
+
+    The number at the end of a name counts frames where `frame_of_file` finds it, and where it has four to six
+    digits (`render0001`, `0001`), as Blender and cameras write them. Other digits belong to the name:
+    `plate_4k`, `hero_v2`, `shot010`.
+    """
+    is_numbered = frame_of_file(path) is not None or _NUMBERED_FILE.search(Path(path).stem) is not None
+    return as_sequence(path)[0] if is_numbered else path
 
 
 def numbered_stem(stem: str) -> Optional[tuple[str, int]]:

@@ -221,6 +221,64 @@ def on_a_farm(folder: Path) -> dict:
     return {"went on": True}
 
 
+def without_the_extension(folder: Path) -> dict:
+    """A matte is missing, then all of them are, and nothing of ours is loaded."""
+    mattes = folder / "maggie" / "shot_a"
+    report = {"ours": [hasattr(bpy.types.Scene, "maggie")]}
+    for name in ("one", "all"):
+        if name == "one":
+            (mattes / "matte.1003.exr").unlink()
+        else:
+            mattes.rename(folder / "not here")
+        bpy.ops.wm.open_mainfile(filepath=str(folder / "comp.blend"))
+        bpy.context.scene.frame_start = 9
+        render(bpy.context.scene, folder / name)
+    return report
+
+
+def names_and_scenes(folder: Path) -> dict:
+    """Names with digits, frames below zero, a duplicated scene, and leftovers of other kinds."""
+    scene, reading = bpy.context.scene, part("read")
+    scene.name = "Shot A"
+    plate = plate_node(scene, folder)
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "out")
+    add(shot, "FILES", "ana", path=str(folder / "shot" / "ana.####.png"))
+    report = {}
+
+    shot.plate_from, report["stills"] = "FILE", {}
+    for name in ("plate_4k", "hero_v2", "shot010", "still.0007", "render0001"):
+        shot.plate_file = str(folder / "stills" / f"{name}.exr")
+        job = reading.shot_of(scene, [3]).job
+        report["stills"][name] = [Path(job.plate).name, job.frames]
+    shot.plate_file = str(folder / "stills" / "hero_v2.exr")
+    shot.guidance[0].path = str(folder / "stills" / "mask_v2.png")
+    report["a still"] = said(bpy.ops.maggie.matte_frame)
+
+    shot.plate_from, plate.frame_start, plate.frame_offset, plate.frame_duration = "NODE", 1, 1003, 3
+    scene.frame_start, scene.frame_end = 1, 2
+    mask = draw_mask("drawn")
+    for frame, alpha in ((-2, 1.0), (-1, 0.0), (0, 1.0)):
+        mask.layers[0].alpha = alpha
+        mask.layers[0].keyframe_insert("alpha", frame=frame)
+    shot.guidance[0].kind, shot.guidance[0].mask, shot.guidance[0].name = "MASK", mask, "ben"
+    report["before zero"] = said(bpy.ops.maggie.matte_range) or said(bpy.ops.maggie.make_group)
+    report["masks"] = sorted(file.name for file in (folder / "out/shot_a/guidance").glob("ben.*.exr"))
+
+    copy, apply = scene.copy(), part("apply")
+    report["owners"] = [apply.own_group(each) == shot.group for each in (scene, copy)]
+    bpy.data.scenes.remove(copy)
+    scene.name = "Shot B"
+    report["renamed"] = apply.own_group(scene) == shot.group
+    copy = scene.copy()
+    report["owners of the renamed"] = [apply.own_group(each) == shot.group for each in (scene, copy)]
+
+    row = shot.guidance[0]
+    row.layer, row.kind, row.names, row.name = "left.over", "CRYPTO_RENDER", "Cube", ""
+    report["left over"] = json.loads(reading.shot_of(scene).job.to_json())["guidance"][0]["layer"]
+    return report
+
+
 def other_guidance(folder: Path) -> dict:
     """A plate by file or clip; people from layers of an EXR, from a Cryptomatte file, and from a render."""
     scene = bpy.context.scene
@@ -407,10 +465,11 @@ def files(folder: Path) -> list[str]:
 
 def main() -> None:
     case, package, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-    bpy.context.preferences.extensions.repos.new(
-        name="local", module=REPOSITORY, custom_directory=os.environ["BLENDER_USER_RESOURCES"]
-    )
-    bpy.ops.extensions.package_install_files(filepath=package, repo=REPOSITORY, enable_on_install=True)
+    if case != "without_the_extension":
+        bpy.context.preferences.extensions.repos.new(
+            name="local", module=REPOSITORY, custom_directory=os.environ["BLENDER_USER_RESOURCES"]
+        )
+        bpy.ops.extensions.package_install_files(filepath=package, repo=REPOSITORY, enable_on_install=True)
     report = globals()[case](folder)
     (folder / "report.json").write_text(json.dumps(report), "utf-8")
 

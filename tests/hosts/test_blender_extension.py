@@ -124,6 +124,22 @@ def test_from_an_empty_file_to_a_farms_render(blender: str, package: Path, proje
         for frame, plane in seen.items():
             np.testing.assert_array_equal(plane, truth[frame + 990][layer].astype(np.float32))
 
+    # Without the extension a matte that is missing is seen, in every pixel, and nothing before the shot.
+    bare = tmp_path / "bare"
+    shutil.copytree(project, bare)
+    report, _ = play("without_the_extension", package, bare, blender)
+    assert report == {"ours": [False]}
+    one, all_missing = rendered(bare / "one"), rendered(bare / "all")
+    assert sorted(one) == sorted(all_missing) == list(range(9, 17))
+    for frame in range(9, 17):
+        assert (all_missing[frame].min() > 0.4) == (frame > 10 or blender == "4.2")
+        if frame == 13:
+            assert one[frame].min() > 0.4
+        elif frame > 10:
+            np.testing.assert_array_equal(one[frame], truth[frame + 990]["maggie_ben"].astype(np.float32))
+    if blender != "4.2":  # which itself shows a file that is missing, as 2/3
+        assert one[9].max() == one[10].max() == all_missing[10].max() == 0
+
     # Elsewhere, from another file too, with mattes missing: a render computes them, or ends.
     moved = tmp_path / "elsewhere"
     project.rename(moved)
@@ -137,6 +153,33 @@ def test_from_an_empty_file_to_a_farms_render(blender: str, package: Path, proje
         for frame in range(11, 17):
             np.testing.assert_array_equal(seen[frame], truth[frame + 990]["maggie_ben"].astype(np.float32))
     assert sorted(rendered(moved / "black")) == [11, 12, 13]
+
+
+def test_names_with_digits_frames_below_zero_and_copies_of_scenes(package: Path, project: Path):
+    stills = project / "stills"
+    stills.mkdir()
+    for name in ("plate_4k", "hero_v1", "hero_v2", "shot010", "still.0007", "render0001", "render0002"):
+        shutil.copy(project / "shot" / "plate.1001.exr", stills / f"{name}.exr")
+    for name in ("mask_v1", "mask_v2"):
+        shutil.copy(project / "shot" / "ana.1001.png", stills / f"{name}.png")
+
+    report, _ = play("names_and_scenes", package, project, "4.5")
+
+    assert report["stills"] == {
+        "plate_4k": ["plate_4k.exr", "1"],
+        "hero_v2": ["hero_v2.exr", "1"],
+        "shot010": ["shot010.exr", "1"],
+        "still.0007": ["still.0007.exr", "7"],
+        "render0001": ["render####.exr", "2"],
+    }
+    assert report["a still"] == report["before zero"] == ""
+    assert report["masks"] == [f"ben.{number}.exr" for number in NUMBERS]
+    masks = {n: mask_plane(project / "out/shot_a/guidance" / f"ben.{n}.exr") for n in NUMBERS}
+    # File 1001 is frame -2: there and at frame 0 the mask is drawn, between them it is transparent.
+    assert [masks[n].max() for n in (1001, 1002, 1003)] == [1, 0, 1]
+    assert report["owners"] == report["owners of the renamed"] == [True, False]
+    assert report["renamed"]
+    assert report["left over"] is None
 
 
 @pytest.mark.parametrize("blender", HERE)

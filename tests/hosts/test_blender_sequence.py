@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.blenders import extension_part
 
-from maggie_api.sequences import as_sequence
+from maggie_api.sequences import as_sequence, sequence_of_file
 from maggie_api.settings import MatteSettings
 from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
@@ -61,6 +61,27 @@ def test_the_frame_of_a_number_is_where_it_is_seen(sequence: ModuleType):
 )
 def test_the_last_number_of_a_name_counts(path: str, pattern: str, number: int | None):
     assert as_sequence(path) == (pattern, number)
+
+
+@pytest.mark.parametrize(
+    ("path", "files"),
+    [
+        ("/a/plate.1001.exr", "/a/plate.####.exr"),
+        ("/a/shot3_v02_0007.png", "/a/shot3_v02_####.png"),
+        ("/a/render0001.png", "/a/render####.png"),
+        ("/a/0010.exr", "/a/####.exr"),
+        ("/a/plate.%04d.exr", "/a/plate.%04d.exr"),
+        *((f"/a/{name}.exr",) * 2 for name in ("plate_4k", "hero_v2", "shot010", "coco_000000142238")),
+    ],
+)
+def test_a_number_that_belongs_to_the_name_makes_no_sequence(path: str, files: str):
+    assert sequence_of_file(path) == files
+
+
+def test_a_matte_is_due_while_its_plate_has_files(sequence: ModuleType):
+    assert sequence.Timing(11, 1000, 6).files_expected(1001, 1006) == (11, None)
+    assert sequence.Timing(11, 1000, 6).files_expected(1000, 1003) == (None, 14)
+    assert sequence.Timing(1, 0, 1, still=7).files_expected(7, 7) == (None, None)
 
 
 @pytest.mark.parametrize(

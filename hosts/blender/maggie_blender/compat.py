@@ -71,6 +71,33 @@ def write_exr(render: bpy.types.RenderSettings, *, layers: bool) -> None:
             setattr(render, name, False)
 
 
+def math_node(
+    tree: bpy.types.NodeTree, operation: str, *inputs: bpy.types.NodeSocket | float
+) -> bpy.types.Node:
+    """A Math node of the compositor, with its inputs linked to sockets or set to numbers."""
+    node = tree.nodes.new("ShaderNodeMath" if IS_5 else "CompositorNodeMath")
+    node.operation = operation
+    for socket, given in zip(node.inputs, inputs, strict=False):
+        if isinstance(given, (int, float)):
+            socket.default_value = given
+        else:
+            tree.links.new(given, socket)
+    return node
+
+
+def value_node(tree: bpy.types.NodeTree) -> bpy.types.Node:
+    """A node of the compositor that gives one number."""
+    return tree.nodes.new("ShaderNodeValue" if IS_5 else "CompositorNodeValue")
+
+
+def fill_render(node: bpy.types.Node) -> None:
+    """Let a Scale node stretch its image over the whole render."""
+    if IS_5:
+        node.inputs["Type"].default_value, node.inputs["Frame Type"].default_value = "Render Size", "Stretch"
+    else:
+        node.space, node.frame_method = "RENDER_SIZE", "STRETCH"
+
+
 def set_data(image: bpy.types.Image) -> None:
     """Mark an image as data, by the name that the colour configuration has for it."""
     for name in ("Non-Color", "Raw", "data"):

@@ -44,12 +44,12 @@ def render(scene: bpy.types.Scene, shot: Shot) -> run.Work:
         try:
             helper.render.resolution_x, helper.render.resolution_y = shot.size
             helper.render.resolution_percentage = 100
-            helper.render.filepath = str(temporary / "f.")
-            helper.frame_start, helper.frame_end, helper.frame_step = min(frames), max(frames), 1
-            for _ in _rendered(helper):
+            files = str(temporary / "f.")
+            for _ in _rendered(helper, sorted(frames), files):
                 yield progress
             if run.is_stopping():
                 return
+            helper.render.filepath = files
             for frame, number in frames.items():
                 file = Path(bpy.path.abspath(helper.render.frame_path(frame=frame)))
                 _replace_if_changed(file, guidance, number)
@@ -86,11 +86,31 @@ def _crypto_scene(scene: bpy.types.Scene, guidance: GuidanceRender) -> bpy.types
     return helper
 
 
-def _rendered(helper: bpy.types.Scene) -> Iterator[None]:
-    """Render a scene's frames. In a window Blender renders in the background: yields until it has ended."""
+def _rendered(helper: bpy.types.Scene, frames: list[int], files: str) -> Iterator[None]:
+    """Render frames of a scene, ascending, and those between them. `files` is what their paths begin with.
+
+    A range of Blender's begins at frame 0 at the earliest, so frames before it are rendered one by one.
+    """
+    render = helper.render
+    for frame in [frame for frame in frames if frame < 0]:
+        render.filepath = files
+        render.filepath = render.frame_path(frame=frame)
+        helper.frame_set(frame)
+        yield from _one_render(helper, write_still=True)
+        if run.is_stopping():
+            return
+    rest = [frame for frame in frames if frame >= 0]
+    if rest:
+        render.filepath = files
+        helper.frame_start, helper.frame_end, helper.frame_step = rest[0], rest[-1], 1
+        yield from _one_render(helper, animation=True)
+
+
+def _one_render(helper: bpy.types.Scene, **what: bool) -> Iterator[None]:
+    """Render a scene. In a window Blender renders in the background: yields until it has ended."""
     if bpy.app.background:
         try:
-            bpy.ops.render.render(animation=True, scene=helper.name)
+            bpy.ops.render.render(scene=helper.name, **what)
         except RuntimeError as error:
             raise HostError(f"Blender did not render: {str(error).strip()}") from None
         return
@@ -98,7 +118,7 @@ def _rendered(helper: bpy.types.Scene) -> Iterator[None]:
     shown, view.render_display_type = view.render_display_type, "NONE"
     try:
         with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-            bpy.ops.render.render("INVOKE_DEFAULT", animation=True, scene=helper.name)
+            bpy.ops.render.render("INVOKE_DEFAULT", scene=helper.name, **what)
         while bpy.app.is_job_running("RENDER"):
             yield
     finally:

@@ -24,7 +24,14 @@ from .maggie_api.job import (
     person_options,
 )
 from .maggie_api.layer_names import slugs
-from .maggie_api.sequences import as_sequence, compact_frames, frame_of_file, is_movie, matte_path
+from .maggie_api.sequences import (
+    as_sequence,
+    compact_frames,
+    frame_of_file,
+    is_movie,
+    matte_path,
+    sequence_of_file,
+)
 from .sequence import Timing
 
 PLATE_NODES = ("IMAGE", "MOVIECLIP")
@@ -226,7 +233,7 @@ def _plate_of_file(path: str) -> _Plate:
     path = absolute(path)
     files, numbers = path, None  # of a movie, until it is opened
     if not is_movie(path):
-        files = as_sequence(path)[0]
+        files = sequence_of_file(path)
         numbers = sequence.numbers_on_disk(files)
         if numbers:
             path = str(matte_path(files, numbers[0]))
@@ -240,8 +247,10 @@ def _plate_of_file(path: str) -> _Plate:
             numbers = list(range(1, image.frame_duration + 1))
     finally:
         bpy.data.images.remove(image)
-    if not numbers:  # one file without a number
-        return _checked(files, (1,), Timing(1, 0, 1, still=1), colorspace, size)
+    if len(numbers) <= 1 and not is_movie(path):
+        number = frame_of_file(path)
+        number = 1 if number is None else number  # as the worker numbers a single file
+        return _checked(path, (number,), Timing(1, 0, 1, still=number), colorspace, size)
     timing = Timing(numbers[0], numbers[0] - 1, numbers[-1] - numbers[0] + 1)
     return _checked(files, tuple(numbers), timing, colorspace, size)
 
@@ -289,7 +298,7 @@ def _people(row: Any) -> tuple[str, ...]:
         HostError: it may be several, who are not named.
     """
     if row.kind in ("FILES", "MASK"):
-        return (row.name or (row.mask.name if row.mask else ""),)
+        return (_name(row),)
     names = tuple(word.strip() for word in row.names.split(",") if word.strip())
     if not names:
         raise HostError(
@@ -321,6 +330,11 @@ def _holds(props: Any, folder: Path) -> tuple[dict[str, list[Hold]], tuple[Guida
     return found, tuple(renders.values())
 
 
+def _name(row: Any) -> str:
+    """Name of a row of the panel's list; a drawn mask without one has the mask's."""
+    return row.name or (row.mask.name if row.kind == "MASK" and row.mask is not None else "")
+
+
 def _model(model: str) -> str:
     return absolute(model) if model.startswith("//") else model
 
@@ -329,7 +343,7 @@ def _guidance(people: Any, folder: Path) -> tuple[tuple[Guidance, ...], tuple[Gu
     """The guidance of a job, and what of it Blender has to render first."""
     guidance: list[Guidance] = []
     renders: list[GuidanceRender] = []
-    people = [(each, each.name or (each.mask.name if each.mask else "")) for each in people]
+    people = [(each, _name(each)) for each in people]
     files = slugs(name or f"guidance {index}" for index, (_, name) in enumerate(people, 1))
     for (each, name), slug in zip(people, files, strict=True):
         names = tuple(word.strip() for word in each.names.split(",") if word.strip())
@@ -350,5 +364,8 @@ def _guidance(people: Any, folder: Path) -> tuple[tuple[Guidance, ...], tuple[Gu
         elif each.kind == "LAYERS":
             guidance.append(LayersGuidance(path, names))
         else:
-            guidance.append(CryptomatteGuidance(path, each.layer or None, names))
+            layer = (
+                each.layer if each.kind == "CRYPTO_FILE" else ""
+            )  # a render has one, whatever is left here
+            guidance.append(CryptomatteGuidance(path, layer or None, names))
     return tuple(guidance), tuple(renders)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .maggie_api import segments
-from .maggie_api.sequences import as_sequence, expected_frames, parse_pattern
+from .maggie_api.sequences import expected_frames, parse_pattern, sequence_of_file
 from .maggie_api.settings import MatteSettings
 
 
@@ -39,6 +39,22 @@ class Timing:
             at = at % self.duration or self.duration
         return max(0, min(at, self.duration)) + self.offset
 
+    def files_expected(self, first: int, last: int) -> tuple[int | None, int | None]:
+        """Frames of the scene between which a sequence has files; a node asks for files outside, too.
+
+        Args:
+            first: number of the sequence's first file.
+            last: number of its last file.
+
+        Returns:
+            First frame at which a file may be there, and first frame after the last such one; None where
+            there is no such border.
+        """
+        if self.still is not None or self.cyclic:
+            return None, None
+        begins = self.frame(first) if first > self.offset else None
+        return begins, self.frame(last) + 1 if last < self.offset + self.duration else None
+
     def frame(self, number: int) -> int:
         """First frame of the scene at which a file is seen."""
         return self.start if self.still is not None else number - self.offset + self.start - 1
@@ -49,8 +65,8 @@ def guidance_files(path: str) -> str:
 
     A single file is the guidance of every frame.
     """
-    pattern, _ = as_sequence(path)
-    return pattern if pattern != path and len(numbers_on_disk(pattern)) > 1 else path
+    pattern = sequence_of_file(path)
+    return pattern if len(numbers_on_disk(pattern)) > 1 else path
 
 
 def numbers_on_disk(pattern: str) -> list[int]:
