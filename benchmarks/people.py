@@ -118,7 +118,7 @@ def mattes(
     shot = open_shot(job, to_write=False)
     settings = replace(shot.settings, scale=scale)
     if segment is not None:
-        settings = replace(settings, segment=segment)
+        settings = replace(settings, segment_frames=segment)
     matter = ShotMatter(model, shot.plate, shot.guidance, settings, overlap=False)
     began = time.process_time()
     for result in matter.run():
@@ -167,11 +167,13 @@ def cost(model: MatteModel, rounds: int = 2) -> None:
         )
 
 
-def walk(model: MatteModel, *, frames: int = 96, segment: int = 16) -> None:
+def walk(model: MatteModel, *, frames: int = 48, segment: int = 8) -> None:
     """Print dtSSD at the borders of segments against elsewhere."""
-    size = 1024, 900
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    size = 600, 900
     tall = np.geomspace(80, 800, frames)
-    clip = [[Somebody(4, h, 300 + 4 * t, 450 + h / 2)] for t, h in enumerate(tall)]
+    clip = [[Somebody(4, h, 260 + 2 * t, 450 + h / 2)] for t, h in enumerate(tall)]
     with tempfile.TemporaryDirectory() as folder:
         job, truth = people_clip(Path(folder), clip, size=size, mask_px=0.0)
         print("| | dtSSD at borders | elsewhere | ratio | MAD |\n|---|---|---|---|---|")

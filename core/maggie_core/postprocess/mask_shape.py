@@ -23,13 +23,14 @@ def size_of(mask: Plane) -> float:
     A size for every frame would make windows jump by a pixel: in a shot, give the last steps the median of a
     segment.
     """
-    box = box_of(mask > 0)
+    inside = mask > 0
+    box = box_of(inside, margin=1)
     if box is None:
         return 0.0
-    rows, columns = box
-    inside = np.pad((mask[rows, columns] > 0).astype(np.uint8), 1)
-    radius = float(cv2.distanceTransform(inside, cv2.DIST_L2, 5).max())
-    return min(float(rows.stop - rows.start), BODY_RADII * radius)
+    # Somebody who comes into the image is as wide as the part that shows, and goes on beyond the border.
+    radius = float(depth_in(inside[box]).max())
+    rows = np.flatnonzero(inside[box].any(axis=1))
+    return min(float(rows[-1] - rows[0] + 1), BODY_RADII * radius)
 
 
 def unit_of(size: float, shape: tuple[int, ...]) -> float:

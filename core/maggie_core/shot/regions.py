@@ -186,13 +186,15 @@ def _by_instance(
 
 
 def _step_of(person: _Person, geometry: Geometry, range_px: tuple[int, int]) -> int:
-    """Steps of enlargement that bring a person into the range; 0 for who needs none."""
+    """Fewest steps of enlargement that bring a person into the range; 0 for who is in it or above.
+
+    The middle of the range would lose a tenth less of a crowd and cost 1.7 times the pixels.
+    """
     if person.box is None or person.size <= 0:
         return 0
     # In a preview at a smaller working size people are judged at that size.
-    preview = min(1.0, geometry.working_px / range_px[1])
-    middle = math.sqrt(range_px[0] * range_px[1]) * preview
-    return max(0, round(STEPS_PER_OCTAVE * math.log2(middle / person.size)))
+    least = range_px[0] * min(1.0, geometry.working_px / range_px[1])
+    return max(0, math.ceil(STEPS_PER_OCTAVE * math.log2(least / person.size)))
 
 
 def _grouped(groups: list[_Group], geometry: Geometry) -> list[_Group]:
