@@ -12,7 +12,7 @@ from benchmarks.__main__ import RUNS
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
-BY_HAND = {"last_steps", "limits", "per_shot", "photographs", "strands"}
+BY_HAND = {"last_steps", "limits", "per_shot", "photographs", "stills", "strands"}
 """They take minutes of training, or a folder of the user's own."""
 
 
