@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -153,3 +158,29 @@ def test_every_approved_frame_of_a_shot_is_learnt_from(batch: int):
         dataset.batch(number, number)
 
     assert seen[0] == seen[1] == BATCHES * batch / 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal ends a process group there")
+def test_a_signal_at_the_first_moment_of_a_worker_process_does_not_end_it():
+    told: set[int] = set()
+    over = threading.Event()
+
+    def tell_each() -> None:
+        while not over.is_set():
+            for process in multiprocessing.active_children():
+                if process.pid is not None and process.pid not in told:
+                    told.add(process.pid)
+                    os.kill(process.pid, signal.SIGTERM)
+
+    telling = threading.Thread(target=tell_each)
+    telling.start()
+    made = batches(TrainingDataset(marked(2), SETTINGS, ProcessShard()), workers=2)
+    try:
+        found = [next(made) for _ in range(2)]
+    finally:
+        made.close()
+        over.set()
+        telling.join()
+
+    assert len(told) == 2
+    assert len(found) == 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -150,8 +151,23 @@ class TrainingDataset(IterableDataset[Arrays]):
 def batches(dataset: TrainingDataset, *, workers: int) -> Generator[TrainingBatch, None, None]:
     """Training batches of a dataset from `workers` processes; 0 makes them in this one."""
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=2 if workers else None)
-    for item in loader:  # closing the generator ends it, and the worker processes with it
+    with _signals_held():
+        made = iter(loader)
+    for item in made:  # closing the generator ends it, and the worker processes with it
         yield TrainingBatch(**item)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Processes that are started here miss no signal and are ended by none before they can ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows, where no signal ends a process group
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def collate(samples: list[Arrays], rng: np.random.Generator, *, maps: bool = False) -> Arrays:
