@@ -221,6 +221,36 @@ def on_a_farm(folder: Path) -> dict:
     return {"went on": True}
 
 
+def keys_and_more(folder: Path) -> dict:
+    """A person with keys drawn here, another with a key in files, approved alphas; then a key goes."""
+    scene, reading = bpy.context.scene, part("read")
+    scene.name = "Shot A"
+    plate_node(scene, folder)
+    shot = settings(scene, folder)
+    shot.folder, shot.preview = str(folder / "out"), True
+    add(shot, "FILES", "ana", path=str(folder / "shot" / "ana.1001.png"), at_keys=True, offset=3)
+    add(shot, "MASK", "ben", mask=draw_mask("drawn"), at_keys=True)
+    report = {"no key": said(bpy.ops.maggie.matte_range)}
+    for frame in (16, 11, 13, 11):
+        scene.frame_set(frame)
+        bpy.ops.maggie.add_key()
+    report["keys"] = [key.frame for key in shot.guidance[1].keys]
+    shot.guidance[0].pins = str(folder / "shot" / "ana.1001.png")
+    report["job"] = json.loads(reading.shot_of(scene).job.to_json())
+    shot.guidance[0].pins, shot.guidance[0].offset = "", 0
+    files_of_keys = folder / "out" / "shot_a" / "guidance"
+    report["range"] = said(bpy.ops.maggie.matte_range)
+    report["files"] = sorted(file.name for file in files_of_keys.glob("*.exr"))
+    report["mattes"] = files(folder / "out")
+    report["preview"] = (folder / "out" / "shot_a" / "preview.mp4").is_file()
+    shot.guidance[1].active_key = 1
+    bpy.ops.maggie.remove_key()
+    work = part("masks").render(scene, reading.shot_of(scene))
+    part("run").start(work, blocking=True)
+    report["after one went"] = sorted(file.name for file in files_of_keys.glob("*.exr"))
+    return report
+
+
 def without_the_extension(folder: Path) -> dict:
     """A matte is missing, then all of them are, and nothing of ours is loaded."""
     mattes = folder / "maggie" / "shot_a"

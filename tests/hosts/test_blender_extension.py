@@ -155,6 +155,23 @@ def test_from_an_empty_file_to_a_farms_render(blender: str, package: Path, proje
     assert sorted(rendered(moved / "black")) == [11, 12, 13]
 
 
+def test_people_are_followed_from_keys_and_the_range_has_a_preview(package: Path, project: Path):
+    report, _ = play("keys_and_more", package, project, "5.0")
+
+    assert report["no key"].startswith("'ben' has no key: go to a frame")
+    assert report["keys"] == [11, 13, 16]
+    ana, ben = report["job"]["guidance"]
+    assert (ana["kind"], ana["offset"], ben["kind"], ben["channel"]) == ("key", 3, "key", "R")
+    assert [(pin["name"], pin["sequence"].rpartition("/")[2]) for pin in report["job"]["pins"]] == [
+        ("ana", "ana.####.png")
+    ]
+    assert report["range"] == ""
+    assert report["files"] == [f"ben_keys.{number}.exr" for number in (1001, 1003, 1006)]
+    assert report["mattes"] == [f"matte.{number}.exr" for number in NUMBERS]
+    assert report["preview"]
+    assert report["after one went"] == [f"ben_keys.{number}.exr" for number in (1001, 1006)]
+
+
 def test_names_with_digits_frames_below_zero_and_copies_of_scenes(package: Path, project: Path):
     stills = project / "stills"
     stills.mkdir()

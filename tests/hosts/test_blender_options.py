@@ -34,6 +34,7 @@ def test_every_option_has_a_control_or_a_reason_to_have_none(options: ModuleType
     controls, left_out = set(options.CONTROLS), set(options.NOT_OFFERED)
 
     assert set(OPTIONS) <= controls | left_out
+    assert {"precision", "on_missing", "guidance_missing"} <= controls
     assert left_out <= set(OPTIONS)
     assert not controls & left_out
 

@@ -17,6 +17,7 @@ from .maggie_api.client.host_client import Progress
 from .maggie_api.errors import HostError
 from .maggie_api.sequences import matte_path
 from .read import GuidanceRender, Shot
+from .sequence import numbers_on_disk
 
 
 def render(scene: bpy.types.Scene, shot: Shot) -> run.Work:
@@ -40,7 +41,8 @@ def render(scene: bpy.types.Scene, shot: Shot) -> run.Work:
         except OSError as error:
             raise HostError(f"{folder} cannot be written ({error.strerror or error})") from None
         helper = _mask_scene(guidance.mask) if guidance.kind == "mask" else _crypto_scene(scene, guidance)
-        frames = {shot.timing.frame(number): number for number in shot.guidance_numbers}
+        numbers = shot.guidance_numbers if guidance.keys is None else guidance.keys
+        frames = {shot.timing.frame(number): number for number in numbers}
         try:
             helper.render.resolution_x, helper.render.resolution_y = shot.size
             helper.render.resolution_percentage = 100
@@ -53,6 +55,8 @@ def render(scene: bpy.types.Scene, shot: Shot) -> run.Work:
             for frame, number in frames.items():
                 file = Path(bpy.path.abspath(helper.render.frame_path(frame=frame)))
                 _replace_if_changed(file, guidance, number)
+            if guidance.keys is not None:
+                _remove_others(guidance)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             if not bpy.app.is_job_running("RENDER"):  # else the file is being closed
@@ -123,6 +127,12 @@ def _one_render(helper: bpy.types.Scene, **what: bool) -> Iterator[None]:
             yield
     finally:
         view.render_display_type = shown
+
+
+def _remove_others(guidance: GuidanceRender) -> None:
+    """Remove the files of keys that the artist removed: every file that there is counts as a key."""
+    for number in set(numbers_on_disk(guidance.files)) - set(guidance.keys or ()):
+        matte_path(guidance.files, number).unlink(missing_ok=True)
 
 
 def _replace_if_changed(rendered: Path, guidance: GuidanceRender, number: int) -> None:

@@ -3,6 +3,7 @@
 # pyright: reportInvalidTypeForm=false
 # A property of Blender's is an annotation that is a call.
 
+import dataclasses
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -56,6 +57,11 @@ class _Matte(_Button):
     ) -> Progress | None:
         """Start matting some frames of the scene; None = those that the panel says."""
         shot = read.shot_of(context.scene, frames)
+        if frames is None and context.scene.maggie.preview:
+            render = context.scene.render
+            rate = round(render.fps / render.fps_base, 3)
+            job = dataclasses.replace(shot.job, preview=str(shot.folder / "preview.mp4"), fps=rate)
+            shot = dataclasses.replace(shot, job=job)
         work = matting.matte(context.scene.name, shot, interactive=interactive)
         return run.start(work, blocking=bpy.app.background)
 
@@ -201,6 +207,49 @@ class MoveGuidance(_Button, bpy.types.Operator):
             shot.active = to
 
 
+def _chosen(context: bpy.types.Context) -> Any:
+    """The chosen row of the panel's list.
+
+    Raises:
+        HostError: the list is empty.
+    """
+    shot = context.scene.maggie
+    if shot.active >= len(shot.guidance):
+        raise HostError("nobody is chosen: choose a person of the list")
+    return shot.guidance[shot.active]
+
+
+class AddKey(_Button, bpy.types.Operator):
+    """The chosen person's mask is right at the current frame: follow the person from it"""
+
+    bl_idname, bl_label = "maggie.add_key", "Add a Key Here"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        row, frame = _chosen(context), context.scene.frame_current
+        if row.kind != "MASK":
+            raise HostError(f"{row.name!r} has files: its keys are the frames that have one")
+        row.at_keys = True
+        frames = [key.frame for key in row.keys]
+        if frame not in frames:
+            row.keys.add().frame = frame
+            place = sum(each < frame for each in frames)
+            row.keys.move(len(frames), place)
+            row.active_key = place
+
+
+class RemoveKey(_Button, bpy.types.Operator):
+    """Remove the chosen key"""
+
+    bl_idname, bl_label = "maggie.remove_key", "Remove Key"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        row = _chosen(context)
+        row.keys.remove(row.active_key)
+        row.active_key = max(0, min(row.active_key, len(row.keys) - 1))
+
+
 def _package() -> str:
     found = prefs.preferences()
     return found.package if found else "maggie-node"
@@ -218,6 +267,8 @@ _CLASSES = (
     AddGuidance,
     RemoveGuidance,
     MoveGuidance,
+    AddKey,
+    RemoveKey,
 )
 
 

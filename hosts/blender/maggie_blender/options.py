@@ -115,7 +115,7 @@ def _value(control: Control, group: Any) -> Any:
 
 def _controls() -> dict[str, Control]:
     offered = {
-        "precision": options_of(RunSettings)["precision"],
+        **{name: options_of(RunSettings)[name] for name in ("precision", "on_missing", "guidance_missing")},
         **options_of(MatteSettings, EdgeSettings, MatteFile),
     }
     return {name: _control(option) for name, option in offered.items() if name not in NOT_OFFERED}

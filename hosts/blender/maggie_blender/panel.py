@@ -6,13 +6,13 @@ from typing import Any
 
 import bpy
 
-from . import apply, compat, run
+from . import apply, compat, props, run
 from .maggie_api.errors import InputError
 from .options import CONTROLS, Control
 
 _WRAP = 26
 """Letters in a line of the sidebar, in the width that Blender gives it."""
-_SHOT_SETTINGS = ("model", "commercial", "device", "colorspace", "keep_state")
+_SHOT_SETTINGS = ("model", "commercial", "device", "colorspace", "keep_state", "preview")
 """Properties of the shot that stand under Settings."""
 _FREQUENT_OPTIONS = ("working_px", "exposure_ev", "plate_layer")
 """Options that stand under Settings; every other one stands under Advanced."""
@@ -24,6 +24,13 @@ class MaggieGuidanceList(bpy.types.UIList):
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0):
         layout.prop(item, "name", text="", emboss=False, icon="USER")
         layout.label(text=item.bl_rna.properties["kind"].enum_items[item.kind].name)
+
+
+class MaggieKeyList(bpy.types.UIList):
+    bl_idname = "MAGGIE_UL_keys"
+
+    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0):
+        layout.prop(item, "frame", text="", emboss=False, icon="KEYFRAME")
 
 
 class _Sidebar:
@@ -123,8 +130,24 @@ def draw_guidance(layout: bpy.types.UILayout, shot: Any) -> None:
         column.prop(chosen, "layer")
     if chosen.kind in ("LAYERS", "CRYPTO_FILE", "CRYPTO_RENDER"):
         column.prop(chosen, "names")
+    if chosen.kind in props.KINDS_WITH_KEYS:
+        draw_keys(column, chosen)
+    if chosen.kind not in ("MASK", "CRYPTO_RENDER"):
+        column.prop(chosen, "offset")
     draw_holds(column, chosen, ("core", "garbage"))
+    column.prop(chosen, "pins")
     column.prop(chosen, "edges")
+
+
+def draw_keys(layout: bpy.types.UILayout, chosen: Any) -> None:
+    """Draw the switch of key masks, and for a mask drawn in Blender the list of its frames."""
+    layout.prop(chosen, "at_keys")
+    if not chosen.at_keys or chosen.kind != "MASK":
+        return
+    layout.operator("maggie.add_key", icon="KEY_HLT")
+    row = layout.row()
+    row.template_list("MAGGIE_UL_keys", "", chosen, "keys", chosen, "active_key", rows=2)
+    row.operator("maggie.remove_key", text="", icon="REMOVE")
 
 
 def draw_holds(layout: bpy.types.UILayout, owner: Any, kinds: Sequence[str]) -> None:
@@ -190,7 +213,7 @@ def lines(sentence: str) -> list[str]:
     return found
 
 
-_CLASSES = (MaggieGuidanceList, MaggiePanel, MaggieSettings, MaggieAdvanced)
+_CLASSES = (MaggieGuidanceList, MaggieKeyList, MaggiePanel, MaggieSettings, MaggieAdvanced)
 
 
 def register() -> None:

@@ -28,10 +28,20 @@ GUIDANCE_KINDS = (
     ("CRYPTO_RENDER", "Cryptomatte render", "Objects of this scene, rendered with a Cryptomatte pass"),
 )
 """Where guidance comes from: identifier, label and description of each way."""
+KINDS_WITH_KEYS = ("FILES", "MASK")
+"""Those that hold one person's mask, which may be that of some frames."""
+DEVICES = ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "mps")
+"""What the menu of devices offers."""
 
 
 def _path(name: str, description: str, **more: Any) -> Any:
     return StringProperty(name=name, description=description, options=PATH_OPTIONS, **more)
+
+
+class MaggieKey(bpy.types.PropertyGroup):
+    """A frame of the scene at which a person's mask is drawn."""
+
+    frame: IntProperty(name="Frame")
 
 
 class MaggieGuidance(bpy.types.PropertyGroup):
@@ -48,6 +58,21 @@ class MaggieGuidance(bpy.types.PropertyGroup):
         items=(("object", "Objects", ""), ("material", "Materials", ""), ("asset", "Assets", "")),
     )
     names: StringProperty(name="People", description="Names, with commas between them; empty: all there are")
+    at_keys: BoolProperty(
+        name="Key Masks",
+        description="The masks are those of some frames, and the person is followed through the others",
+    )
+    keys: CollectionProperty(type=MaggieKey)
+    active_key: IntProperty(name="Active Key")
+    offset: IntProperty(
+        name="Number Offset",
+        description="Number of a mask's file less the plate's: -1000 where plate 1001 belongs to mask 1",
+    )
+    pins: _path(
+        "Approved",
+        "Alphas that are delivered as they are: any file of a sequence that has the approved frames alone",
+        subtype="FILE_PATH",
+    )
     core: _path("Core", "Matte inside which alpha is 1: any file of the sequence", subtype="FILE_PATH")
     core_mask: PointerProperty(name="Core", type=bpy.types.Mask, description="Alpha is 1 inside it")
     garbage: _path("Garbage", "Matte outside which alpha is 0: any file of the sequence", subtype="FILE_PATH")
@@ -118,10 +143,18 @@ class MaggieShot(bpy.types.PropertyGroup):
     folder: _path("Mattes", "Folder for the mattes", default="//maggie/", subtype="DIR_PATH")
     model: _path("Model", "default, him50k, vim2k5 or a file", default=MatteJob.model)
     device: StringProperty(
-        name="Device", description="auto, cpu, cuda, cuda:1 or mps", default=MatteJob.device
+        name="Device",
+        description="Where the network computes: one of the list, or another that the worker has",
+        default=MatteJob.device,
+        search=lambda self, context, text: DEVICES,
+        search_options={"SUGGESTION"},
     )
     commercial: BoolProperty(name="Commercial Work", description="Refuse models that do not allow it")
     options: PointerProperty(type=MaggieOptions)
+    preview: BoolProperty(
+        name="Preview Movie",
+        description="Matte Range also makes preview.mp4 beside the mattes, at the scene's frame rate",
+    )
     keep_state: BoolProperty(
         name="Keep State",
         description="Keep what the model computes beside the mattes, so that the next run is faster",
@@ -130,7 +163,7 @@ class MaggieShot(bpy.types.PropertyGroup):
     group: PointerProperty(name="Group", type=bpy.types.NodeTree)
 
 
-_CLASSES = (MaggieGuidance, MaggieOptions, MaggieShot)
+_CLASSES = (MaggieKey, MaggieGuidance, MaggieOptions, MaggieShot)
 
 
 def register() -> None:

@@ -18,9 +18,11 @@ from .maggie_api.job import (
     CryptomatteGuidance,
     Guidance,
     Hold,
+    KeyGuidance,
     LayersGuidance,
     MaskGuidance,
     MatteJob,
+    Pin,
     person_options,
 )
 from .maggie_api.layer_names import slugs
@@ -48,6 +50,8 @@ class GuidanceRender:
     """Name of the Mask; empty for a Cryptomatte."""
     files: str
     """The sequence to write, numbered as the plate is."""
+    keys: tuple[int, ...] | None = None
+    """Numbers of the only files of it; None = those of `Shot.guidance_numbers`."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def shot_of(scene: bpy.types.Scene, frames: Iterable[int] | None = None) -> Shot
             "of its node and at the range of the scene"
         )
     folder = folder_of(scene)
-    guidance, renders = _guidance(props.guidance, folder)
+    guidance, renders = _guidance(props.guidance, folder, plate)
     held, drawn = _holds(props, folder)
     renders += drawn
     overscan = _has_overscan(plate)
@@ -128,6 +132,12 @@ def shot_of(scene: bpy.types.Scene, frames: Iterable[int] | None = None) -> Shot
         data_window="plate" if overscan else "display",
         core=tuple(held["core"]),
         garbage=tuple(held["garbage"]),
+        pins=tuple(
+            Pin(name, sequence_of_file(absolute(row.pins)))
+            for row in props.guidance
+            if row.pins
+            for name in _people(row)
+        ),
         per_person=tuple(
             option
             for row in props.guidance
@@ -339,7 +349,26 @@ def _model(model: str) -> str:
     return absolute(model) if model.startswith("//") else model
 
 
-def _guidance(people: Any, folder: Path) -> tuple[tuple[Guidance, ...], tuple[GuidanceRender, ...]]:
+def _keys(row: Any, name: str, plate: _Plate) -> tuple[int, ...]:
+    """Numbers of the plate at which a person's mask is drawn, ascending.
+
+    Raises:
+        HostError: there is no key, or the plate has no file at one.
+    """
+    if not row.keys:
+        raise HostError(f"{name!r} has no key: go to a frame where its mask is right, press Add a Key Here")
+    there = set(plate.numbers)
+    for key in row.keys:
+        if plate.timing.number(key.frame) not in there:
+            raise HostError(
+                f"{name!r} has a key at frame {key.frame}, where the plate has no file: remove it"
+            )
+    return _numbers(plate, (key.frame for key in row.keys))
+
+
+def _guidance(
+    people: Any, folder: Path, plate: _Plate
+) -> tuple[tuple[Guidance, ...], tuple[GuidanceRender, ...]]:
     """The guidance of a job, and what of it Blender has to render first."""
     guidance: list[Guidance] = []
     renders: list[GuidanceRender] = []
@@ -352,20 +381,25 @@ def _guidance(people: Any, folder: Path) -> tuple[tuple[Guidance, ...], tuple[Gu
             if each.kind == "MASK" and each.mask is None:
                 raise HostError(f"{name!r}: choose the mask that was drawn")
             kind = "mask" if each.kind == "MASK" else each.kind_of_id
-            renders.append(GuidanceRender(kind, each.mask.name if each.kind == "MASK" else "", path))
+            keys = None
+            if each.kind == "MASK" and each.at_keys:
+                keys, path = _keys(each, name, plate), str(folder / "guidance" / f"{slug}_keys.####.exr")
+            renders.append(GuidanceRender(kind, each.mask.name if each.kind == "MASK" else "", path, keys))
         elif not each.path:
             raise HostError(f"{name!r}: choose its files")
         else:
             path = sequence.guidance_files(absolute(each.path))
+        mask = KeyGuidance if each.at_keys else MaskGuidance
         if each.kind == "MASK":
-            guidance.append(MaskGuidance(name, path, "R"))
+            guidance.append(mask(name, path, "R"))
         elif each.kind == "FILES":
-            guidance.append(MaskGuidance(name, path, each.channel or None))
+            guidance.append(mask(name, path, each.channel or None, each.offset))
         elif each.kind == "LAYERS":
-            guidance.append(LayersGuidance(path, names))
+            guidance.append(LayersGuidance(path, names, each.offset))
         else:
             layer = (
                 each.layer if each.kind == "CRYPTO_FILE" else ""
             )  # a render has one, whatever is left here
-            guidance.append(CryptomatteGuidance(path, layer or None, names))
+            offset = each.offset if each.kind == "CRYPTO_FILE" else 0
+            guidance.append(CryptomatteGuidance(path, layer or None, names, offset))
     return tuple(guidance), tuple(renders)
