@@ -40,7 +40,7 @@ REMEMBERED_S = 2.0
 """Seconds for which the state of a file is remembered: a mask may depend on thousands of them."""
 LEAST_SHARE = 0.15
 """A person with less than this share of the area that their keys let expect may be lost. People who cross
-others in the generated clips keep about 0.2 or more, unless they are all but hidden."""
+others in the generated clips keep 0.18 or more, unless they are all but hidden."""
 LEAST_AGREEMENT = 0.3
 """Overlap (intersection over union) of what was found forwards and backwards, below which a person may be
 lost."""
