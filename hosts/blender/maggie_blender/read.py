@@ -268,7 +268,16 @@ def _plate_of_file(path: str) -> _Plate:
 def _checked(
     files: str, numbers: tuple[int, ...] | None, timing: Timing, colorspace: str, size: tuple[int, int]
 ) -> _Plate:
-    """The plate, when it has files. None for `numbers` = those on disk."""
+    """The plate, when it has files. None for `numbers` = those on disk.
+
+    Raises:
+        HostError: it has none, or is a movie whose pictures Blender shows at other frames than they have.
+    """
+    if is_movie(files) and sequence.has_uneven_times(files):
+        raise HostError(
+            f"the movie {files} has a variable frame rate, so Blender repeats and drops pictures: render it "
+            "to files, and take these as the plate"
+        )
     if numbers is None:
         numbers = tuple(sequence.numbers_on_disk(files))
     if not numbers:
