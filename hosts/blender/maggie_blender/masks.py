@@ -96,13 +96,20 @@ def _rendered(helper: bpy.types.Scene, frames: list[int], files: str) -> Iterato
     A range of Blender's begins at frame 0 at the earliest, so frames before it are rendered one by one.
     """
     render = helper.render
-    for frame in [frame for frame in frames if frame < 0]:
-        render.filepath = files
-        render.filepath = render.frame_path(frame=frame)
-        helper.frame_set(frame)
-        yield from _one_render(helper, write_still=True)
-        if run.is_stopping():
-            return
+    seen = bpy.context.scene
+    kept = seen.frame_current
+    try:
+        for frame in [frame for frame in frames if frame < 0]:
+            render.filepath = files
+            render.filepath = render.frame_path(frame=frame)
+            helper.frame_set(frame)
+            seen.frame_set(frame)  # the animation of masks is evaluated for the scene that is seen
+            yield from _one_render(helper, write_still=True)
+            if run.is_stopping():
+                return
+    finally:
+        if seen.frame_current != kept:
+            seen.frame_set(kept)
     rest = [frame for frame in frames if frame >= 0]
     if rest:
         render.filepath = files
