@@ -19,6 +19,7 @@ RUNS = (
     ("benchmarks.people", ["walk"]),
     ("benchmarks.show", []),
     ("benchmarks.reliability", []),
+    ("benchmarks.propagation", []),
 )
 
 
