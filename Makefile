@@ -9,7 +9,7 @@ PYTHON313 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python) py
 EXTENSION = build/blender
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: install demo test test-slow test-gpu lint bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
+.PHONY: install demo test test-slow test-gpu lint sbom audit bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
 
 install: $(STAMP)
 
@@ -40,6 +40,16 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# What is installed, and whether a weakness of it is known; tools of their own environment, and the network.
+sbom audit: TOOLS = build/audit
+sbom: $(STAMP)
+	test -x $(TOOLS)/bin/cyclonedx-py || ($(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/pip install --quiet cyclonedx-bom pip-audit)
+	$(TOOLS)/bin/cyclonedx-py environment $(BIN)/python --output-reproducible -o build/sbom.json
+
+audit: sbom
+	$(BIN)/python -m pip freeze --exclude-editable > build/installed.txt
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --no-deps -r build/installed.txt
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -51,6 +51,7 @@ from maggie_core.runtime.precision_speed import cpu_speed
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
 from maggie_node import __version__
+from maggie_node.claims import claimed
 from maggie_node.job_inputs import OpenShot, gap_warnings, open_shot
 from maggie_node.pictures import PictureMaker, matte_recipes, pictures_of
 
@@ -116,7 +117,11 @@ def run(
     _ = matter.view.exposure_ev
     for warning in (*shot.warnings, *_unmeasured(job, shot, matter), *_slow_precision(job, model)):
         emit(warning)
-    return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()
+    same = recipe_digest({"version": __version__, "job": replace(job, frames=None).to_json()})
+    with claimed(Path(job.mattes), sorted({*shot.frames, *shot.left_out}), job=same) as fellow:
+        if fellow:
+            emit(Warning("made-twice", f"{fellow} makes some of these frames now, too: both write the same"))
+        return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()
 
 
 def outdated(

@@ -15,6 +15,7 @@
     ├── RpcError                2   a request that a worker answers with an error
     ├── WorkerError             3   the worker, or a job in it, failed (or the code it carries)
     ├── OutputError             3   a frame could not be written
+    │   └── BusyError               another job writes the same frames
     └── LicenceError            5   the weights may not be used for this
     Cancelled                 130   a job was asked to end; no Exception, so no handler takes it for a failure
 
@@ -126,6 +127,10 @@ class OutputError(MaggieError):
     """A result could not be written: no permission, disk full, folder gone."""
 
     exit_code = SOME_FAILED
+
+
+class BusyError(OutputError):
+    """Another process writes the same files; one sentence that says which."""
 
 
 class LicenceError(MaggieError):

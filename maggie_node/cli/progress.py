@@ -107,6 +107,7 @@ class Narrator:
         self._log = not quiet and self._bar is None
         self._failures: dict[str, list[int]] = {}
         self._total = 0
+        self._left: set[int] = set()
         self._reached = 0
         self._seconds = 0.0
         self._computed = 0
@@ -135,6 +136,7 @@ class Narrator:
             self._advance(event)
         elif isinstance(event, FrameFailed):
             self._failures.setdefault(event.error, []).append(event.frame)
+            self._left.discard(event.frame)
             self._reached += 1
             self._draw(f"frame {event.frame} failed")
         elif isinstance(event, PictureDone):
@@ -148,7 +150,7 @@ class Narrator:
             self._finish(event)
 
     def _start(self, event: Started) -> None:
-        self._total = len(event.frames)
+        self._total, self._left = len(event.frames), set(event.frames)
         names = ", ".join(instance.name for instance in event.instances)
         self._line(
             f"{_count(self._total, 'frame')}, {_count(len(event.instances), 'instance')} ({names})\n"
@@ -166,6 +168,7 @@ class Narrator:
 
     def _advance(self, event: FrameDone) -> None:
         self._reached += 1
+        self._left.discard(event.frame)
         if not event.cached:
             self._seconds += event.seconds
             self._computed += 1
@@ -199,6 +202,8 @@ class Narrator:
             self._bar.stop()
         there = f", {event.skipped} skipped" if event.skipped else ""
         self._line(f"{_count(event.done, 'matte')} written{there} in {_clock(self._seconds)}")
+        if event.cancelled and self._left:
+            self._line(f"cancelled: {frames_text(self._left)} left; run the same again to go on")
         if self._explain:
             counts = ", ".join(f"{what} {self._reused[key]}" for key, what in _FOUND.items())
             self._line(f"found: {counts}")

@@ -83,6 +83,25 @@ def test_a_stopped_job_leaves_whole_files_and_goes_on_from_them(
     assert len(list(tmp_path.glob("*.exr"))) == len(FRAMES)
 
 
+def test_a_job_that_is_stopped_says_what_is_left(long_shot: TinyShot, tiny_model: Path, tmp_path: Path):
+    words = ["matte", long_shot.plate, "-o", tmp_path / "m.####.exr", *long_shot.guidance]
+    with subprocess.Popen(
+        [sys.executable, "-m", "maggie_node", *map(str, words), "--model", str(tiny_model)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as process:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        assert any(line.startswith("frame 2 ") for line in lines)
+        process.send_signal(signal.SIGTERM)
+        said = [line.strip() for line in lines]
+
+    assert process.returncode == 130
+    done = len(list(tmp_path.glob("*.exr")))
+    assert f"cancelled: frames {done + 1}-30 left; run the same again to go on" in said
+
+
 def test_a_job_whose_events_nobody_reads_any_more_stops(
     long_shot: TinyShot, tiny_model: Path, tmp_path: Path
 ):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from maggie_api.errors import OutputError
 from maggie_core.runtime.processes import is_running
@@ -31,7 +32,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # Short and independent of the target's name, which may already be as long as the file system allows.
-    temporary = path.parent / f".maggie-{_machine()}-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    temporary = path.parent / own_name("tmp")
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,27 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-_LEFT = re.compile(r"\.maggie-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{12}\.tmp")
+def own_name(suffix: str) -> str:
+    """A new hidden name that says which process it belongs to; `owner_of` reads it."""
+    return f".maggie-{_machine()}-{os.getpid()}-{secrets.token_hex(6)}.{suffix}"
+
+
+Owner = Literal["this process", "running", "gone", "another machine's"]
+
+
+def owner_of(name: str, suffix: str) -> Owner | None:
+    """The process that a name of `own_name` belongs to; None where it is another name."""
+    found = _OWN.fullmatch(name)
+    if found is None or found[3] != suffix:
+        return None
+    if found[1] != _machine():
+        return "another machine's"
+    if int(found[2]) == os.getpid():
+        return "this process"
+    return "running" if is_running(int(found[2])) else "gone"
+
+
+_OWN = re.compile(r"\.maggie-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{12}\.([a-z]+)")
 _SWEEP_EVERY_S = 60.0
 """Seconds between two looks into one folder for what killed processes have left."""
 _STRANGE_S = 86_400.0
@@ -65,12 +86,11 @@ def _sweep(folder: Path) -> None:
     _swept[folder] = now
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            found = _LEFT.fullmatch(entry.name)
-            if found is None:
+            owner = owner_of(entry.name, "tmp")
+            if owner is None:
                 continue
             with suppress(OSError):
-                gone = found[1] == _machine() and not is_running(int(found[2]))
-                if gone or time.time() - entry.stat().st_mtime > _STRANGE_S:
+                if owner == "gone" or time.time() - entry.stat().st_mtime > _STRANGE_S:
                     os.unlink(entry.path)
 
 
