@@ -121,7 +121,11 @@ def run(
     with claimed(Path(job.mattes), sorted({*shot.frames, *shot.left_out}), job=same) as fellow:
         if fellow:
             emit(Warning("made-twice", f"{fellow} makes some of these frames now, too: both write the same"))
-        return _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()
+        finished = _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()
+    if not job.output.strip():
+        with suppress(OSError):  # mattes are kept in it, or somebody put something else there
+            Path(job.mattes).parent.rmdir()
+    return finished
 
 
 def outdated(
@@ -661,8 +665,6 @@ def _remove_kept(mattes: Path) -> None:
     """Remove the mattes of a job of pictures alone, once nothing needs them."""
     for file in mattes.parent.glob("matte*.exr"):
         file.unlink(missing_ok=True)
-    with suppress(OSError):  # somebody put something else there
-        mattes.parent.rmdir()
 
 
 class _Losses:
