@@ -225,7 +225,7 @@ with start_child(python=sys.argv[2]) as worker:
     print(worker.capabilities.transport, worker.status()["jobs"])
 with find_or_start(sys.argv[4], python=sys.argv[2]) as worker:
     running = worker.submit(read_job(Path(sys.argv[3])))
-    print([event.event for event in running.events()])
+    print([event.event for event in running.events() if event.event != "warning"])
     try:
         list(worker.submit(read_job(Path(sys.argv[3])), priority="soon").events())
     except WorkerError as error:

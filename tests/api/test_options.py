@@ -54,7 +54,7 @@ COMMANDS_OWN = {
     "explain_cache",
     "debug",
 }
-GUIDANCE = {"offset", "mask", "layers", "id_map", "cryptomatte", "instance"}
+GUIDANCE = {"offset", "key", "mask", "layers", "id_map", "cryptomatte", "instance"}
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 from support.command_line import Command
+from support.loss_warnings import without_losses
 from support.shots import TinyShot, write_image
 
 from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Warning, from_line
@@ -29,7 +30,7 @@ def failed(result: Result) -> list[int]:
 
 
 def told(result: Result) -> list[str]:
-    return [event.text for event in events_of(result) if isinstance(event, Warning)]
+    return [event.text for event in without_losses(events_of(result)) if isinstance(event, Warning)]
 
 
 def mattes(folder: Path) -> dict[str, dict[str, np.ndarray]]:

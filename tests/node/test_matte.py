@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from support.command_line import Command
+from support.loss_warnings import is_loss, without_losses
 from support.shots import TinyShot, write_image, write_shot
 
 from maggie_api.events import Finished, FrameDone, FrameFailed, Started, Warning, from_line
@@ -26,11 +27,7 @@ def frames_written(folder: Path) -> list[int]:
 def events_of(stdout: str, *, losses: bool = False) -> list:
     """Events but for those that a network which was not trained loses much of every mask."""
     events = [from_line(line) for line in stdout.splitlines()]
-    return [event for event in events if losses or not is_loss(event)]
-
-
-def is_loss(event: object) -> bool:
-    return isinstance(event, Warning) and event.code in ("matte-lost", "matte-covers")
+    return events if losses else without_losses(events)
 
 
 def test_every_frame_of_the_shot_is_one_file_with_a_layer_for_each_person(

@@ -102,6 +102,11 @@ class Wire:
             if not kinds or said["params"]["event"]["event"] in kinds:
                 return said["params"]["event"]
 
+    def events(self, job_id: int) -> list[dict[str, Any]]:
+        """All events of a job that came."""
+        mine = (note["params"] for note in self.notices if note["params"].get("job_id") == job_id)
+        return [params["event"] for params in mine if "event" in params]
+
     def finish(self, job_id: int) -> dict[str, Any]:
         return self.event(job_id, "finished")
 

@@ -55,7 +55,7 @@ class Guidance:
         for source in self.sources:
             absent = [f for f in wanted if not _has(source, f)]
             if absent and self.missing_policy == "error":
-                raise _absence(source, absent)
+                raise _misnumbered(source, wanted) or _absence(source, absent)
 
     def masks(self, frame: int) -> list[Mask]:
         """Masks of `frame` as their files have them; instances that are absent may have none."""
@@ -135,14 +135,19 @@ def _has(source: GuidanceSource, frame: int) -> bool:
     return source.frames is None or frame in source.frames
 
 
-def _absence(source: GuidanceSource, frames: Sequence[int]) -> GuidanceError:
+def _misnumbered(source: GuidanceSource, wanted: Sequence[int]) -> GuidanceError | None:
+    """Files for as many frames as are wanted, none of them one of these: perhaps numbered otherwise."""
     stored = source.frames or ()
-    if stored and not set(stored) & set(range(frames[0], frames[-1] + 1)):
-        return GuidanceError(
-            f"the guidance of {listing(source.names)} has the frames {compact_frames(stored)} and the plate "
-            f"{compact_frames(frames)}: where they are the same pictures, give --guidance-offset "
-            f"{stored[0] - frames[0]} after it"
-        )
+    if len(stored) < len(wanted) or set(stored) & set(wanted):
+        return None
+    return GuidanceError(
+        f"the guidance of {listing(source.names)} has the frames {compact_frames(stored)} and the plate "
+        f"{compact_frames(wanted)}: where they are the same pictures, give --guidance-offset "
+        f"{stored[0] - wanted[0]} after it"
+    )
+
+
+def _absence(source: GuidanceSource, frames: Sequence[int]) -> GuidanceError:
     return GuidanceError(
         f"the guidance of {listing(source.names)} has no file for frame {compact_frames(frames)}: "
         "render the masks for it, shorten --frames, or choose --guidance-missing hold or empty"
