@@ -17,6 +17,7 @@ RUNS = (
     ("benchmarks.segments", []),
     ("benchmarks.people", ["cost"]),
     ("benchmarks.people", ["walk"]),
+    ("benchmarks.qc", []),
     ("benchmarks.show", []),
     ("benchmarks.reliability", []),
     ("benchmarks.propagation", []),

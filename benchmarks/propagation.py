@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.crossings import crossing
+from benchmarks._crossings import crossing
 from maggie_api.job import KeyGuidance, MaskGuidance, MatteJob
 from maggie_core import MaskSequence, combine, load_model, open_source
 from maggie_core.io.integer_image import write_integer_image
