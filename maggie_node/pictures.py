@@ -29,10 +29,11 @@ from maggie_core.io.movie_writer import (
     SRGB_TAGS,
     MovieHeader,
     Write,
+    is_whole_movie,
     movie_comment,
     movie_writer,
 )
-from maggie_core.io.picture import PICTURE_SUFFIXES, picture_comment, write_picture
+from maggie_core.io.picture import PICTURE_SUFFIXES, is_whole_picture, picture_comment, write_picture
 from maggie_core.io.plate import read_plate
 from maggie_core.io.timecode import timecode_text
 from maggie_core.mattes import explain, read_mattes, recipe_digest
@@ -253,12 +254,15 @@ class PictureMaker:
         """Frames of a picture that are not there as they would be made now; of a movie all or none."""
         if picture.is_movie:
             there = _recipe_in(movie_comment(picture.path)) if Path(picture.path).is_file() else ""
-            return () if there == self._recipe(picture, recipes) else tuple(recipes)
+            same = there == self._recipe(picture, recipes) and is_whole_movie(picture.path, len(recipes))
+            return () if same else tuple(recipes)
         return [frame for frame, recipe in recipes.items() if not self._is_there(picture, frame, recipe)]
 
     def _is_there(self, picture: Picture, frame: int, recipe: str) -> bool:
         path = picture.file(frame, single=self._single)
-        return path.is_file() and _recipe_in(picture_comment(path)) == self._recipe(picture, {frame: recipe})
+        if not path.is_file() or _recipe_in(picture_comment(path)) != self._recipe(picture, {frame: recipe}):
+            return False
+        return is_whole_picture(path)
 
     def _recipe(self, picture: Picture, recipes: Mapping[int, str]) -> str:
         return recipe_digest(

@@ -23,6 +23,7 @@ from .settings import (
     MatteSettings,
     PictureFile,
     RunSettings,
+    as_float,
     options_of,
     settings_of,
 )
@@ -144,6 +145,9 @@ class PersonOption:
     """Name of an instance of the guidance."""
     option: str
     value: Union[float, Literal["auto"]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", as_float(self.value))
 
 
 def person_options(name: str, text: str) -> tuple[PersonOption, ...]:

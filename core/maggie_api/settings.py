@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import math
 import re
+import sys
 import typing
 from dataclasses import dataclass
 from typing import Any, Literal, Optional, TypeVar, Union
@@ -122,7 +123,7 @@ class MatteSettings:
     )
 
     def __post_init__(self) -> None:
-        _check_choices(self, MatteSettings)
+        _settle(self, MatteSettings)
         if self.working_px < MIN_WORKING_PX:
             sentence = f"working size is {self.working_px} px: it needs at least {MIN_WORKING_PX}"
             raise SettingsError(sentence, field="working_px")
@@ -167,6 +168,7 @@ class EdgeSettings:
     gamma: float = option(1.0, "Above 1 half-covered pixels cover more, below 1 less; 0 and 1 stay.")
 
     def __post_init__(self) -> None:
+        _settle(self, EdgeSettings)
         if self.trust != "auto" and not 0 <= self.trust <= 1:
             raise SettingsError(f"trust is {self.trust}: it lies between 0 and 1, or is auto", field="trust")
         for name in ("fill_holes_px", "remove_specks_px", "soften_px"):
@@ -217,7 +219,7 @@ class MatteFile:
     )
 
     def __post_init__(self) -> None:
-        _check_choices(self, MatteFile)
+        _settle(self, MatteFile)
         _check_compression(self.compression)
         if self.layout == "cryptomatte" and self.compression.partition(":")[0] not in LOSSLESS:
             sentence = (
@@ -247,7 +249,7 @@ class PictureFile:
     )
 
     def __post_init__(self) -> None:
-        _check_choices(self, PictureFile)
+        _settle(self, PictureFile)
         if self.fps is not None and not 0 < self.fps <= MAX_FPS:
             sentence = f"fps is {self.fps}: frames per second lie above 0 and at {MAX_FPS} at most"
             raise SettingsError(sentence, field="fps")
@@ -295,7 +297,7 @@ class RunSettings:
     )
 
     def __post_init__(self) -> None:
-        _check_choices(self, RunSettings)
+        _settle(self, RunSettings)
         if not 0 < self.cache_gb <= MAX_CACHE_GB:
             sentence = f"the cache may take {self.cache_gb} GB: give it some room, in gigabytes"
             raise SettingsError(sentence, field="cache_gb")
@@ -412,8 +414,19 @@ def _is_literal(hint: Any) -> bool:
     return typing.get_origin(hint) is Literal
 
 
-def _check_choices(values: object, settings: type) -> None:
+def as_float(value: Any) -> Any:
+    """An integer as a float; anything else, also an integer that no float can hold, as it is."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > sys.float_info.max:
+        return value
+    return float(value)
+
+
+def _settle(values: object, settings: type) -> None:
+    """Check the choices of a new instance, and make floats of integers that stand for numbers: 1 and 1.0 are
+    one value, so they must be one in recipes, too."""
     for name, each in options_of(settings).items():
         value = getattr(values, name)
+        if each.kind == "number":
+            object.__setattr__(values, name, as_float(value))
         if each.choices and value not in each.choices:
             raise SettingsError(f"{name} is {value!r}: choose {' or '.join(each.choices)}", field=name)

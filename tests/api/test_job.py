@@ -16,6 +16,7 @@ from maggie_api.job import (
     LayersGuidance,
     MaskGuidance,
     MatteJob,
+    PersonOption,
     Pin,
     read_job,
     write_job,
@@ -70,6 +71,17 @@ EVERY_FIELD = MatteJob(
 @pytest.mark.parametrize("job", [PLAIN, EVERY_FIELD])
 def test_a_job_reads_back_as_it_was_written(job: MatteJob):
     assert MatteJob.from_json(job.to_json()) == job
+
+
+def test_a_whole_number_and_the_same_as_a_float_are_one_job():
+    whole = dataclasses.replace(
+        PLAIN, gamma=2, cache_gb=5, exposure_ev=1, per_person=(PersonOption("ana", "grow_px", 1),)
+    )
+    floats = dataclasses.replace(
+        PLAIN, gamma=2.0, cache_gb=5.0, exposure_ev=1.0, per_person=(PersonOption("ana", "grow_px", 1.0),)
+    )
+
+    assert whole.to_json() == floats.to_json()
 
 
 def test_the_schema_comes_first_so_that_a_person_sees_what_the_file_is():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import time
@@ -115,6 +116,22 @@ def test_each_output_resumes_by_itself(matte, tmp_path: Path):
     assert of(Finished, events) == [Finished(0, 5, 0)]
     made = {Path(each.path).name: each.frames for each in of(PictureDone, events)}
     assert made == {"p.####.png": 1, "v.gif": 5}
+
+
+@pytest.mark.parametrize("name", ["x.mov", "x.webm", "x.1003.png", "x.1003.tif", "x.gif"])
+def test_a_file_that_was_cut_off_is_made_again(matte, tmp_path: Path, name: str):
+    asked = tmp_path / name.replace("1003", "####")
+    args = ("--preview", asked) if name == "x.gif" else ("-o", f"ana={asked}")
+    mattes = ("-o", tmp_path / "m.####.exr")
+    matte(*mattes, *args)
+    file = tmp_path / name
+    whole = file.read_bytes()
+    os.truncate(file, int(0.97 * len(whole)))
+
+    events, _ = matte(*mattes, *args)
+
+    assert [each.frames for each in of(PictureDone, events)] == [1 if "1003" in name else 5]
+    assert file.stat().st_size == len(whole)
 
 
 def test_a_job_that_was_stopped_goes_on_from_the_mattes_it_kept(matte, tmp_path: Path, monkeypatch):

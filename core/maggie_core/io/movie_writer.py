@@ -25,6 +25,10 @@ Write = Callable[[np.ndarray], None]
 """Takes the next picture, (H, W, 3 or 4) float32 in [0, 1]; its numbers are stored as they are."""
 
 
+GIF_TRAILER = b";"
+"""The last byte of every GIF (its specification, 27)."""
+
+
 @dataclass(frozen=True)
 class MovieHeader:
     """What a movie says about its pictures."""
@@ -211,3 +215,16 @@ def movie_comment(path: str | Path) -> str:
             return next((text for key, text in container.metadata.items() if key.lower() == "comment"), "")
     except (FFmpegError, OSError):
         return ""
+
+
+def is_whole_movie(path: str | Path, frames: int) -> bool:
+    """Whether a movie can be read to its end and has at least `frames` frames; nothing is decoded."""
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".gif":
+            return path.read_bytes()[-1:] == GIF_TRAILER
+        with av.open(str(path)) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+    except (FFmpegError, OSError, IndexError):
+        return False
+    return len(packets) >= frames and not any(packet.is_corrupt for packet in packets)

@@ -69,3 +69,14 @@ def picture_comment(path: str | Path) -> str:
         return str(list_parts(path)[0].metadata.get("ImageDescription") or "")
     except FrameError:
         return ""
+
+
+def is_whole_picture(path: Path) -> bool:
+    """Whether the pixels can be read to the end."""
+    with utf8_path(path) as name:
+        file = oiio.ImageInput.open(name)
+        if file is None:
+            return False
+        pixels = file.read_image(0, 0, 0, 1, oiio.UNKNOWN)
+        file.close()
+    return pixels is not None
