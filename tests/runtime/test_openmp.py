@@ -59,7 +59,7 @@ def test_they_stay_awake_where_there_are_processors_for_all(
     monkeypatch: pytest.MonkeyPatch, running: int, threads: str, policy: str | None
 ):
     monkeypatch.setattr(openmp, "_running", lambda: running)
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(openmp, "usable_cpus", lambda: 64)
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
     monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is put back
     monkeypatch.delenv("OMP_WAIT_POLICY")
