@@ -137,8 +137,8 @@ def _has(source: GuidanceSource, frame: int) -> bool:
 
 def _misnumbered(source: GuidanceSource, wanted: Sequence[int]) -> GuidanceError | None:
     """Files for as many frames as are wanted, none of them one of these: perhaps numbered otherwise."""
-    stored = source.frames or ()
-    if len(stored) < len(wanted) or set(stored) & set(wanted):
+    stored = source.frames
+    if not stored or len(stored) < len(wanted) or set(stored) & set(wanted):
         return None
     return GuidanceError(
         f"the guidance of {listing(source.names)} has the frames {compact_frames(stored)} and the plate "
