@@ -270,10 +270,10 @@ class RunSettings:
     )
     on_missing: OnMissing = option(
         "error",
-        "For a missing plate frame: stop, hold the frame before it, take black, or skip its matte.",
+        "For a missing or damaged plate frame: stop, hold the one before it, take black, or skip its matte.",
     )
     guidance_missing: GuidanceMissing = option(
-        "error", "For a missing mask: stop, take an empty mask, or hold the mask before it."
+        "error", "For a missing or damaged mask: stop, take an empty mask, or hold the mask before it."
     )
     model: str = option(
         "default", "Name of a model, or path of a weights file or of a folder that holds one."
