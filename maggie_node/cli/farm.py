@@ -28,6 +28,14 @@ WORKER_ENV = "MAGGIE_WORKER"
 RETRY = 75
 """Exit code of a task that may succeed when it is run again unchanged (EX_TEMPFAIL of sysexits.h)."""
 _DOCUMENT = click.argument("document", metavar="JOB.json", type=click.Path(path_type=Path))
+_LINES = click.option(
+    "--for",
+    "lines",
+    type=click.Choice(["openjd", "deadline", "opencue"]),
+    default="openjd",
+    show_default=True,
+    help="Farm whose progress and failure lines are printed.",
+)
 
 
 def _generator(command: Callable[..., Any]) -> Any:
@@ -139,14 +147,7 @@ def opencue(*, show: str, shot_name: str, **options: Any) -> int:
     metavar="N",
     help="Make N of the job's frames from --frames on, which is then one frame.",
 )
-@click.option(
-    "--for",
-    "lines",
-    type=click.Choice(["openjd", "deadline", "opencue"]),
-    default="openjd",
-    show_default=True,
-    help="Farm whose progress and failure lines are printed.",
-)
+@_LINES
 @click.option(
     "--worker",
     envvar=WORKER_ENV,
@@ -177,14 +178,7 @@ def task(*, document: Path, frames: str, chunk: int | None, lines: Any, worker: 
 @farm.command(short_help="Follow people from a job's key masks, before its tasks.")
 @_DOCUMENT
 @click.option("--frames", metavar="RANGE", help="Make the masks of these frames; default: of all.")
-@click.option(
-    "--for",
-    "lines",
-    type=click.Choice(["openjd", "deadline", "opencue"]),
-    default="openjd",
-    show_default=True,
-    help="Farm whose progress and failure lines are printed.",
-)
+@_LINES
 @debug_option
 def propagate(*, document: Path, frames: str | None, lines: Any) -> int:
     """Make the masks that JOB.json mattes with, and keep them in its cache, where its tasks find them.
@@ -209,14 +203,7 @@ def propagate(*, document: Path, frames: str | None, lines: Any) -> int:
 
 @farm.command(short_help="The pictures of a job whose tasks have ended.")
 @_DOCUMENT
-@click.option(
-    "--for",
-    "lines",
-    type=click.Choice(["openjd", "deadline", "opencue"]),
-    default="openjd",
-    show_default=True,
-    help="Farm whose progress and failure lines are printed.",
-)
+@_LINES
 @debug_option
 def pictures(*, document: Path, lines: Any) -> int:
     """Make the movies and other pictures of JOB.json from the mattes that its tasks have written.
