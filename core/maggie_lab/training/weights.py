@@ -107,17 +107,9 @@ def with_temporal(start: Network, config: NetworkConfig, *, seed: int) -> Networ
     Raises:
         ModelError: the two differ in more than time.
     """
-    torch.manual_seed(seed)
-    network = Network(config)
-    mine, theirs = network.state_dict(), start.state_dict()
-    foreign = [name for name, x in theirs.items() if name not in mine or mine[name].shape != x.shape]
-    if foreign:
-        raise ModelError(
-            f"the weights to start from have another shape ({foreign[0]} and {len(foreign) - 1} more): "
-            "take those of the image stage of the same network"
-        )
-    network.load_state_dict(theirs, strict=False)
-    return network
+    return _begun_from(
+        start.state_dict(), config, seed=seed, take="those of the image stage of the same network"
+    )
 
 
 def with_encoder(start: Network, config: NetworkConfig, *, seed: int) -> Network:
@@ -126,21 +118,30 @@ def with_encoder(start: Network, config: NetworkConfig, *, seed: int) -> Network
     Raises:
         ModelError: the configurations differ in more than the encoder.
     """
-    torch.manual_seed(seed)
-    network = Network(config)
-    mine = network.state_dict()
     kept = {
         name: tensor
         for name, tensor in start.state_dict().items()
         if not name.startswith("encoder.") or name.startswith("encoder.mask_embed_layer.")
     }
-    foreign = [name for name, x in kept.items() if name not in mine or mine[name].shape != x.shape]
+    return _begun_from(kept, config, seed=seed, take="those of a network that differs in its encoder alone")
+
+
+def _begun_from(weights: dict[str, Tensor], config: NetworkConfig, *, seed: int, take: str) -> Network:
+    """A new network with these weights; what they lack starts anew.
+
+    Raises:
+        ModelError: they do not fit; its sentence ends in what to `take`.
+    """
+    torch.manual_seed(seed)
+    network = Network(config)
+    mine = network.state_dict()
+    foreign = [name for name, x in weights.items() if name not in mine or mine[name].shape != x.shape]
     if foreign:
         raise ModelError(
             f"the weights to start from have another shape ({foreign[0]} and {len(foreign) - 1} more): "
-            "take those of a network that differs in its encoder alone"
+            f"take {take}"
         )
-    network.load_state_dict(kept, strict=False)
+    network.load_state_dict(weights, strict=False)
     return network
 
 
