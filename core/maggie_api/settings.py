@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import re
 import sys
 import typing
@@ -141,6 +140,14 @@ class MatteSettings:
         return None if self.segment_frames == "whole" else self.segment_frames
 
 
+MAX_EDGE_PX = 200
+"""Farthest that an edge is moved or blurred, in plate pixels: no edge is wider, and work grows with it."""
+MAX_PIECE_PX = 20_000
+"""Largest side of a hole or a speck, in plate pixels: that of the largest plates."""
+MAX_GAMMA = 100
+"""Greatest gamma, and its inverse the least: beyond, half-covered pixels are all 0 or all 1."""
+
+
 @dataclass(frozen=True)
 class EdgeSettings:
     """How a matte is held to its mask and how its edge is treated; for everybody, or for one person.
@@ -171,12 +178,16 @@ class EdgeSettings:
         _settle(self, EdgeSettings)
         if self.trust != "auto" and not 0 <= self.trust <= 1:
             raise SettingsError(f"trust is {self.trust}: it lies between 0 and 1, or is auto", field="trust")
-        for name in ("fill_holes_px", "remove_specks_px", "soften_px"):
-            if not 0 <= getattr(self, name) < math.inf:
-                sentence = f"{name} is {getattr(self, name)}: give a number of pixels from 0 on"
+        limits = {"fill_holes_px": MAX_PIECE_PX, "remove_specks_px": MAX_PIECE_PX, "soften_px": MAX_EDGE_PX}
+        for name, most in limits.items():
+            if not 0 <= getattr(self, name) <= most:
+                sentence = (
+                    f"{name} is {getattr(self, name)}: give a number of pixels from 0 on, {most} at most"
+                )
                 raise SettingsError(sentence, field=name)
-        if not math.isfinite(self.grow_px):
-            sentence = f"grow_px is {self.grow_px}: give a number of pixels, below 0 to shrink"
+        if not abs(self.grow_px) <= MAX_EDGE_PX:
+            span = f"{MAX_EDGE_PX} at most, below 0 to shrink"
+            sentence = f"grow_px is {self.grow_px}: give a number of pixels, {span}"
             raise SettingsError(sentence, field="grow_px")
         if not 0 <= self.black_point < self.white_point <= 1:
             raise SettingsError(
@@ -184,8 +195,10 @@ class EdgeSettings:
                 "and 1, black below white",
                 field="black_point",
             )
-        if not 0 < self.gamma < math.inf:
-            sentence = f"gamma is {self.gamma}: give a number above 0; 1 changes nothing"
+        if not 1 / MAX_GAMMA <= self.gamma <= MAX_GAMMA:
+            sentence = (
+                f"gamma is {self.gamma}: give a number from {1 / MAX_GAMMA} to {MAX_GAMMA}; 1 changes nothing"
+            )
             raise SettingsError(sentence, field="gamma")
 
     @property

@@ -154,7 +154,17 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     ({"cache_gb": float("nan")}, 'field "cache_gb": the cache may take nan GB'),
     ({"cache_gb": float("inf")}, 'field "cache_gb": the cache may take inf GB'),
     ({"trust": 1.5}, 'field "trust" is 1.5: it lies between 0 and 1, or is auto'),
-    ({"soften_px": -1.0}, 'field "soften_px" is -1.0: give a number of pixels from 0 on'),
+    ({"soften_px": -1.0}, 'field "soften_px" is -1.0: give a number of pixels from 0 on, 200 at most'),
+    ({"soften_px": 1e6}, 'field "soften_px" is 1000000.0: give a number of pixels from 0 on, 200 at most'),
+    (
+        {"fill_holes_px": 1e200},
+        'field "fill_holes_px" is 1e+200: give a number of pixels from 0 on, 20000 at most',
+    ),
+    (
+        {"grow_px": -1e9},
+        'field "grow_px" is -1000000000.0: give a number of pixels, 200 at most, below 0 to shrink',
+    ),
+    ({"gamma": 1e308}, 'field "gamma" is 1e+308: give a number from 0.01 to 100; 1 changes nothing'),
     ({"black_point": 0.6, "white_point": 0.5}, 'field "black_point": black point is 0.6 and white point 0.5'),
     ({"fps": 0.0}, 'field "fps" is 0.0: frames per second lie above 0'),
     ({"fps": float("nan")}, 'field "fps" is nan: frames per second lie above 0'),

@@ -163,6 +163,9 @@ def test_masks_that_are_numbered_otherwise_give_the_same_mattes(
     assert "has the frames 1-5 and the plate 1001-1002" in refused.stderr
     assert "give --guidance-offset -1000 after it" in refused.stderr
 
+    astray = matte("none", *guidance, "--guidance-offset", "50")
+    assert "give --guidance-offset -1000 after it" in astray.stderr
+
     assert matte("moved", *guidance, "--guidance-offset", "-1000").exit_code == 0
     assert matte("same", "--guidance", f"ana={kept_shot.mask('ana')}").exit_code == 0
     moved, same = (read_image(tmp_path / f"{name}.1002.exr").pixels for name in ("moved", "same"))

@@ -14,6 +14,7 @@ from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.guidance.instances import Instance, make_instances
 from maggie_core.guidance.keys import KeyMasks
 from maggie_core.guidance.names import listing
+from maggie_core.guidance.offset import OffsetSource
 from maggie_core.guidance.source import GuidanceSource, Mask
 from maggie_core.image.geometry import Geometry
 from maggie_core.io.stand_ins import StandIns
@@ -140,10 +141,11 @@ def _misnumbered(source: GuidanceSource, wanted: Sequence[int]) -> GuidanceError
     stored = source.frames
     if not stored or len(stored) < len(wanted) or set(stored) & set(wanted):
         return None
+    given = source.offset if isinstance(source, OffsetSource) else 0
     return GuidanceError(
         f"the guidance of {listing(source.names)} has the frames {compact_frames(stored)} and the plate "
         f"{compact_frames(wanted)}: where they are the same pictures, give --guidance-offset "
-        f"{stored[0] - wanted[0]} after it"
+        f"{stored[0] - wanted[0] + given} after it"
     )
 
 
