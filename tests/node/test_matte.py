@@ -17,7 +17,7 @@ from support.shots import TinyShot, write_image, write_shot
 from maggie_api.events import Finished, FrameDone, FrameFailed, Started, Warning, from_line
 from maggie_core.mattes import explain, read_mattes
 from maggie_core.runtime.precision_speed import PrecisionSpeed
-from maggie_node import runner
+from maggie_node import job_warnings, records
 
 
 def frames_written(folder: Path) -> list[int]:
@@ -234,7 +234,7 @@ class TestRunningAgain:
     ALL = [1001, 1002, 1003, 1004, 1005]
 
     def test_another_version_of_a_library_makes_everything_anew(self, again, monkeypatch):
-        monkeypatch.setattr(runner, "library_versions", lambda: "numpy 99")
+        monkeypatch.setattr(records, "library_versions", lambda: "numpy 99")
 
         assert again() == (self.ALL, [])
 
@@ -407,7 +407,7 @@ def test_nan_in_the_plate_is_mended_for_the_network_and_reported(
 def test_a_slower_number_format_is_used_as_asked_and_said(
     command: Command, shot: TinyShot, tiny_model: Path, tmp_path: Path, monkeypatch, ms: float
 ):
-    monkeypatch.setattr(runner, "cpu_speed", lambda kind: PrecisionSpeed(kind, ms=ms, fp32_ms=1.5))
+    monkeypatch.setattr(job_warnings, "cpu_speed", lambda kind: PrecisionSpeed(kind, ms=ms, fp32_ms=1.5))
 
     result = command(
         *("matte", shot.plate, "-o", tmp_path / "m.####.exr", *shot.guidance, "--json", "--frames", "1001"),

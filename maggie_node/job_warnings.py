@@ -1,0 +1,122 @@
+"""What a job says beside its mattes: of its settings before it starts, of its frames when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+from maggie_api.events import Event, Repairs, Warning
+from maggie_api.job import MatteJob
+from maggie_core.io.frames import compact_frames
+from maggie_core.model import MatteModel
+from maggie_core.runtime.jit import has_cache
+from maggie_core.runtime.precision_speed import cpu_speed
+from maggie_core.shot.matter import MatteResult, ShotMatter
+from maggie_node.job_inputs import OpenShot, gap_warnings
+from maggie_node.loss_warnings import LossWarnings
+
+
+def before_start(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatter) -> Iterator[Warning]:
+    """What is to be said before a job starts."""
+    yield from shot.warnings
+    yield from _unmeasured(job, shot, matter)
+    yield from _slow_precision(job, model)
+
+
+def _slow_precision(job: MatteJob, model: MatteModel) -> Iterator[Warning]:
+    """A warning where a number format was asked for in which this machine's CPU is slower than in fp32."""
+    if job.precision in ("bf16", "fp16") and model.device.type == "cpu":
+        speed = cpu_speed(job.precision)
+        if speed.is_slower:
+            yield Warning(
+                "slow-precision",
+                f"--precision {speed.precision} takes {speed} on this machine: leave it out, or take fp32",
+            )
+
+
+def _unmeasured(job: MatteJob, shot: OpenShot, matter: ShotMatter) -> Iterator[Warning]:
+    """Warns of masks that no matte needs but that would say how large people are."""
+    missing = shot.guidance.missing(
+        sorted({each for frame in shot.frames for each in matter.measured(frame)})
+    )
+    if missing and job.guidance_missing == "error":
+        yield Warning(
+            "missing-frames",
+            f"masks of frames {compact_frames(missing)} are missing: people are measured on the others, and "
+            "mattes of their segments may change when these masks come",
+        )
+
+
+class FrameWarnings:
+    """Collects what is to be said of the frames of one job. Losses are told segment by segment."""
+
+    def __init__(
+        self, job: MatteJob, shot: OpenShot, matter: ShotMatter, emit: Callable[[Event], None]
+    ) -> None:
+        self._job, self._shot, self._matter, self._emit = job, shot, matter, emit
+        self._losses = LossWarnings([instance.name for instance in shot.guidance.instances], emit)
+        self._broken: dict[int, Repairs] = {}
+        self._without: dict[int, list[int]] = {}
+        """Frames that could not be used, and those that were matted without them."""
+        self._stood_in: set[int] = set()
+        """Frames of which a file could not be read and something stands in."""
+
+    def note(self, result: MatteResult) -> None:
+        """Take what a written frame says of itself."""
+        if result.repairs.nan or result.repairs.inf:
+            self._broken[result.frame] = Repairs(**asdict(result.repairs))
+        for damaged in result.without:
+            self._without.setdefault(damaged, []).append(result.frame)
+        self._stood_in.update(result.stood_in)
+        self._losses.note(result.frame, self._segment_of(result.frame), result.losses)
+
+    def tell(self) -> None:
+        """Say what was noted, when no frame is to come."""
+        self._losses.tell()
+        for warning in (
+            *self._repairs(),
+            *self._damage(),
+            *(Warning("lost-subject", each.sentence) for each in self._matter.lost()),
+            *self._cache(),
+            *_compiling(),
+        ):
+            self._emit(warning)
+
+    def _segment_of(self, frame: int) -> int:
+        frames = self._shot.shot_frames
+        return frames.index(frame) // (self._shot.settings.segment or len(frames))
+
+    def _repairs(self) -> Iterator[Warning]:
+        if self._broken:
+            nan = sum(repairs.nan for repairs in self._broken.values())
+            inf = sum(repairs.inf for repairs in self._broken.values())
+            found = f"{nan} pixels with NaN and {inf} with Inf in plate frames {compact_frames(self._broken)}"
+            yield Warning("repaired-pixels", f"{found} were mended in the network's copy; the plate has them")
+
+    def _damage(self) -> Iterator[Warning]:
+        for damaged, frames in self._without.items():
+            yield Warning(
+                "unreadable-frames",
+                f"frames {compact_frames(frames)} are matted without frame {damaged}, which cannot be "
+                "used: repair its files, and they are made anew",
+            )
+        of_plate = [frame for frame in sorted(self._stood_in) if self._matter.plate.damage(frame)]
+        of_masks = [frame for frame in sorted(self._stood_in) if self._matter.guidance.damage(frame)]
+        yield from gap_warnings("plate frames", of_plate, self._job.on_missing, damaged=True)
+        yield from gap_warnings("masks of frames", of_masks, self._job.guidance_missing, damaged=True)
+
+    def _cache(self) -> Iterator[Warning]:
+        trouble = self._matter.cache.trouble if self._matter.cache else ""
+        if trouble:
+            yield Warning(
+                "cache-not-kept", f"the cache {trouble}: frames are right, the next run starts anew"
+            )
+
+
+def _compiling() -> Iterator[Warning]:
+    if not has_cache():
+        yield Warning(
+            "no-compile-cache",
+            "neither the installation nor the home folder can keep compiled loops: every job "
+            "compiles them again, which takes seconds; set NUMBA_CACHE_DIR to a writable folder",
+        )

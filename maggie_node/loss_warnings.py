@@ -1,0 +1,56 @@
+"""Tells where mattes are worse than their masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from maggie_api.events import Event, Warning
+from maggie_core.io.frames import compact_frames
+from maggie_core.postprocess.losses import Loss
+
+HINTS = {
+    "lost": "look at the mask there; hold alpha with --core or --trust, or pin a matte that is right",
+    "covers": "look at both masks there; hold alpha with --garbage, or pin a matte that is right",
+}
+"""What to try, by the kind of loss."""
+
+
+class LossWarnings:
+    """Warns once per person and segment.
+
+    Args:
+        names: of the instances.
+    """
+
+    def __init__(self, names: Sequence[str], emit: Callable[[Event], None]) -> None:
+        self._names, self._emit = names, emit
+        self._segment = 0
+        self._found: dict[tuple[str, int, int | None], list[tuple[int, Loss]]] = {}
+
+    def note(self, frame: int, segment: int, losses: Iterable[Loss]) -> None:
+        """Take a frame's losses; those of the segment before are told."""
+        if segment != self._segment:
+            self.tell()
+            self._segment = segment
+        for loss in losses:
+            self._found.setdefault((loss.kind, loss.instance, loss.other), []).append((frame, loss))
+
+    def tell(self) -> None:
+        """Tell what was noted and not told yet."""
+        for (kind, instance, other), found in self._found.items():
+            frame, worst = max(found, key=lambda each: each[1].share)
+            box, share = worst.where, f"{100 * worst.share:.0f} %"
+            what = f"lost {share} of the inside of its mask"
+            if other is not None:
+                what = f"covers {share} of the inside of the mask of {self._names[other]}"
+            frames = f"frame {frame}"
+            if len(found) > 1:
+                frames = f"frames {compact_frames(at for at, _ in found)}, most in {frame}"
+            self._emit(
+                Warning(
+                    f"matte-{kind}",
+                    f"{self._names[instance]}: the matte {what} in {frames} "
+                    f"at x {box.x} to {box.right - 1}, y {box.y} to {box.bottom - 1}: {HINTS[kind]}",
+                )
+            )
+        self._found.clear()
