@@ -34,7 +34,7 @@ def _choice(name: str, *values: str, help: str) -> Any:  # noqa: A002 - click's 
 
 
 @click.command(short_help="Score a model on a data set, beside the paper.")
-@click.argument("dataset", metavar="him2k|i-him50k|v-him60|v-him2k5")
+@click.argument("dataset", metavar="him2k|i-him50k|v-him60|v-him2k5|synthhuman")
 @click.argument("root", type=_DIR)
 @click.option(
     "--model",

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from maggie_core.io.integer_image import write_integer_image
+from maggie_lab.srgb import to_encoded, to_linear
+from maggie_lab.synthesis.figures import draw_figure
 
 from .tiny import disc
 
 HEIGHT, WIDTH = 80, 112
+SYNTHHUMAN_PX = 128
 
 
 def people(rng: np.random.Generator, *, step: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -43,3 +46,21 @@ def write_clips(folder: Path, count: int = 2, frames: int = 6) -> Path:
             for k, alpha in enumerate(alphas):
                 write_integer_image(folder / "pha" / f"{index:05d}" / f"{t:05d}" / f"{k:02d}.png", alpha)
     return folder
+
+
+def painted_person(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Straight colour and alpha of a painted figure."""
+    figure = draw_figure(number, SYNTHHUMAN_PX)
+    return figure.colour, figure.alpha
+
+
+def write_synthhuman(folder: Path, numbers: tuple[int, ...]) -> None:
+    """Figures before a plain green wall, mixed in linear light, in the layout of SynthHuman."""
+    folder.mkdir(exist_ok=True)
+    wall = to_linear(np.array([0.1, 0.7, 0.2], np.float32))
+    for number in numbers:
+        colour, alpha = painted_person(number)
+        mixed = to_encoded(to_linear(colour) * alpha[..., None] + wall * (1 - alpha[..., None]))
+        write_integer_image(folder / f"rgb_{number:07d}.png", mixed)
+        write_integer_image(folder / f"alpha_{number:07d}.png", alpha)
+        (folder / f"cam_{number:07d}.txt").write_text("1 0 0\n")

@@ -17,7 +17,7 @@ import pytest
 from support.command_line import run_command
 from support.published_sets import write_him2k
 from support.tiny import disc, write_shot
-from support.training_sets import write_clips, write_stills
+from support.training_sets import write_clips, write_stills, write_synthhuman
 
 from maggie_api.job import MaskGuidance, MatteJob, write_job
 from maggie_core.image.window import Window
@@ -90,8 +90,11 @@ def test_a_documented_command_starts_to_train(
     )
     clips = any(word in " ".join(arguments) for word in CLIPS_ALONE)
     small = [] if "--batch" in arguments else ["--clips", "1"] if clips else ["--batch", "1"]
+    small += ["--crop", "64", "--workers", "0"]
+    for crops in [k for k, each in enumerate(arguments) if each.startswith("crops=")]:  # --crop excludes it
+        arguments = arguments[: crops - 1] + arguments[crops + 1 :]
 
-    result = run_command("train", *arguments, *small, "--crop", 64, "--workers", 0)
+    result = run_command("train", *arguments, *small)
 
     assert result.exit_code == 130, result.stderr
     lines = result.stderr.splitlines()
@@ -117,6 +120,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_stills(folder / "I-HIM50K")
     write_clips(folder / "V-HIM2K5", frames=9)
     write_him2k(folder / "HIM2K")
+    write_synthhuman(folder / "SynthHuman", (0, 1, 2, 3))
     plate, masks = write_shot(folder, frames=range(1001, 1021))
     whole = Window(0, 0, 96, 64)
     for frame in range(1001, 1021):

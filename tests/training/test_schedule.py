@@ -52,6 +52,12 @@ def test_the_truth_guides_less_and_less_as_published(step: int, share: float):
     assert truth_share(PAPER_IMAGE, step=step, progress=0.5) == share
 
 
+def test_crops_that_begin_together_take_turns():
+    settings = TrainSettings(crops=((0.0, 128), (0.4, 160), (0.4, 320)))
+    assert [settings.crop_px(0.3, number) for number in range(3)] == [128] * 3
+    assert [settings.crop_px(0.9, number) for number in range(4)] == [160, 320, 160, 320]
+
+
 def test_the_recipes_have_the_published_values():
     image, video = RECIPES["paper-image"].settings, RECIPES["paper-video"].settings
 

@@ -1,6 +1,6 @@
 """Published data sets, and a user's own of the same layout: found on disk and read as arrays."""
 
-from .layouts import DATASETS, find_samples
+from .layouts import DATASETS, SYNTHHUMAN, find_samples
 from .matching import match_masks
 from .sample import (
     MOST_INSTANCES,
@@ -16,6 +16,7 @@ from .sample import (
 __all__ = [
     "DATASETS",
     "MOST_INSTANCES",
+    "SYNTHHUMAN",
     "EmptyGuidanceError",
     "Sample",
     "SampleArrays",

@@ -6,6 +6,7 @@
     v-him60     comp_<level>/fgr/<clip>/00000.jpg  comp_<level>/pha/<clip>/00000/00.png
                 comp_<level>/xmem/<clip>/00000/00.png
     v-him2k5    fgr/<clip>/00000.jpg  pha/<clip>/00000/00.png
+    synthhuman  rgb_0000000.png  alpha_0000000.png
 
 Frames of a clip are ordered, and paired with their alphas and masks, by the number of their names.
 
@@ -46,7 +47,8 @@ def find_samples(
         dataset: a name of `DATASETS`.
         root: the unpacked folder, or the folder that holds it under its published name.
         split: folder inside `root` to read, such as `I-HIM50K` or a `train` that `synthesize` made.
-        subset: `composition` or `natural` (him2k); `easy`, `medium` or `hard` (clips); None is all.
+        subset: `composition` or `natural` (him2k); `easy`, `medium` or `hard` (clips); `face`, `body` or
+            `upper` (synthhuman); None is all.
         variant: which masks of him2k, such as `r50_fpn_3x`; None is all there are.
 
     Raises:
@@ -251,11 +253,30 @@ def _folders(folder: Path) -> Sequence[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
 
 
+def _synthhuman(root: Path) -> Iterator[Sample]:
+    alphas = {path.name: path for path in _images(root) if path.name.startswith("alpha_")}
+    for path in _images(root):
+        number = path.stem.removeprefix("rgb_")
+        if number == path.stem or not number.isdecimal():
+            continue
+        alpha = alphas.get(f"alpha_{number}.png")
+        if alpha is None:
+            raise FrameError(f"{path} has no alpha: expected alpha_{number}.png beside it")
+        shown = next((each for each, end in SYNTHHUMAN_SHOWN if int(number) < end), "upper")
+        yield Sample(number, shown, "", ("0",), (path,), ((alpha,),), ((None,),))
+
+
+SYNTHHUMAN = "synthhuman"
+SYNTHHUMAN_SHOWN = (("face", 98_040), ("body", 98_040 + 99_976))
+"""What the pictures of SynthHuman show, by the first number that shows something else; the rest are upper
+bodies. Source: the data set's description, Microsoft, 2025."""
+
 DATASETS: dict[str, tuple[Callable[[Path], Iterator[Sample]], str]] = {
     "him2k": (_him2k, "HIM2K_M-HIM2K"),
     "i-him50k": (_ihim50k, "I-HIM50K"),
     "v-him60": (_vhim60, "V-HIM60"),
     "v-him2k5": (_vhim2k5, "V-HIM2K5"),
+    SYNTHHUMAN: (_synthhuman, "SynthHuman"),
 }
 """By name: the function that finds its samples, and the folder that its archive unpacks to."""
 
@@ -264,6 +285,7 @@ _EXPECTED = {
     "i-him50k": "images/*.jpg and alphas/*/0.png",
     "v-him60": "comp_easy/fgr/<clip>/*.jpg (or medium, hard) and comp_easy/pha/<clip>/<frame>/00.png",
     "v-him2k5": "fgr/<clip>/*.jpg and pha/<clip>/<frame>/00.png",
+    SYNTHHUMAN: "rgb_0000000.png and alpha_0000000.png",
 }
 
 

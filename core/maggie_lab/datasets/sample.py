@@ -32,7 +32,7 @@ class Sample:
     name: str
     """Unique in its data set and stable: a key for resuming."""
     subset: str
-    """`composition`, `natural`, `easy`, `medium`, `hard`; "" where there is none."""
+    """`composition`, `natural`, `easy`, `medium`, `hard`, `face`, `body`, `upper`; "" where there is none."""
     variant: str
     """Which set of masks: the end of the folder's name after `masks_matched_`; "" where there is one set."""
     instances: tuple[str, ...]

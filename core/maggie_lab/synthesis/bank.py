@@ -205,16 +205,17 @@ def _figure_codes(plan: BankPlan, index: int) -> Codes:
     if plan.cutouts and index % 2:
         return read_cutout(plan.cutouts, index // 2, plan.size_px)
     figure = draw_figure(plan.seed + index, plan.size_px, held_out=plan.held_out)
-    return np.concatenate([_codes(figure.colour), _codes(np.stack([figure.alpha, figure.held], -1))], -1)
+    return np.concatenate([to_codes(figure.colour), to_codes(np.stack([figure.alpha, figure.held], -1))], -1)
 
 
 def _background_codes(plan: BankPlan, index: int) -> Codes:
     if plan.images and index % 2:
         return read_background(plan.images, index // 2, plan.size_px, seed=plan.seed)
-    return _codes(make_background(plan.seed + index, plan.size_px, held_out=plan.held_out))
+    return to_codes(make_background(plan.seed + index, plan.size_px, held_out=plan.held_out))
 
 
-def _codes(values: Plane) -> Codes:
+def to_codes(values: Plane) -> Codes:
+    """Values in [0, 1] as codes of eight bits, rounded; others are clipped."""
     return np.floor(np.clip(values, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
 
 
@@ -255,7 +256,7 @@ class _AnchorCache:
 
     def _anchors_of(self, kind: str, index: int, codes: Callable[[int], Codes]) -> Anchors:
         if (kind, index) not in self._anchors:
-            self._anchors[kind, index] = _find_anchors(codes(index)[..., 3])
+            self._anchors[kind, index] = find_anchors(codes(index)[..., 3])
         return self._anchors[kind, index]
 
 
@@ -343,7 +344,8 @@ def _item(chunks: list[Codes], index: int) -> Codes:
     raise IndexError(index)
 
 
-def _find_anchors(codes: Codes) -> Anchors:
+def find_anchors(codes: Codes) -> Anchors:
+    """Anchors of a figure by its alpha, (S, S) codes."""
     alpha = np.ascontiguousarray(codes[::2, ::2]).astype(np.float32) / 255
     smooth = gaussian_blur(alpha, 8.0)
     fractional = (alpha > 0.06) & (alpha < 0.94)

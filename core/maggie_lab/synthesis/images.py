@@ -38,11 +38,23 @@ def read_cutout(folder: str, index: int, size_px: int) -> Codes:
     if not len(rows) or image[..., 3].min() == 255:
         raise InputError(f"{path}: its alpha is the same everywhere; a cut-out needs an image with alpha")
     image = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    high, wide = image.shape[:2]
+    return on_canvas(image, size_px)
+
+
+def on_canvas(cutout: Codes, size_px: int) -> Codes:
+    """A cut-out in the middle of a square canvas, standing on its lower edge.
+
+    Args:
+        cutout: (H, W, 4) codes of straight sRGB-encoded colour and alpha, as large as its subject.
+
+    Returns:
+        (size_px, size_px, 5) codes as of a drawn figure.
+    """
+    high, wide = cutout.shape[:2]
     side = int(1.06 * max(high, wide)) + 2
     canvas = np.zeros((side, side, 4), np.uint8)
     left = (side - wide) // 2
-    canvas[side - high :, left : left + wide] = image
+    canvas[side - high :, left : left + wide] = cutout
     codes = _resized(canvas, size_px)
     return np.concatenate([codes, np.zeros_like(codes[..., :1])], -1)
 

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from maggie_api.errors import SettingsError
 from maggie_lab.synthesis import Bank, compose, compose_clip, sample_generator
+from maggie_lab.synthesis.bank import Figures
 from maggie_lab.training.forward import TrainingBatch
 from maggie_lab.training.settings import TrainSettings
 from maggie_lab.training.transitions import change_map, valid_frames
@@ -53,28 +54,38 @@ class Source(Protocol):
         ...
 
 
-class BankSource:
-    """Scenes composed from a bank of generated figures and backgrounds."""
+class SceneSource:
+    """Scenes composed from figures and backgrounds."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self._bank = Bank(folder)
-        self._seen = 0
+    def __init__(self, figures: Figures):
+        self.figures = figures
 
     def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
-        self._seen += 1
-        if self._seen % REOPEN_EVERY == 0:
-            self._bank = Bank(self.folder)
         how = {"crop_px": crop_px, "instances": (1, 3), "severity": "learning"}
         if frames > 1:
-            sample = compose_clip(rng, self._bank, frames=frames, **how)
+            sample = compose_clip(rng, self.figures, frames=frames, **how)
         else:
-            still = compose(rng, self._bank, **how)
+            still = compose(rng, self.figures, **how)
             sample = {name: planes[None] for name, planes in still.items()}
         kept = sample["guidance"].any(axis=(0, 2, 3))
         if not kept.any():
             return None
         return {name: x if name == "image" else x[:, kept] for name, x in sample.items()}
+
+
+class BankSource(SceneSource):
+    """Scenes composed from a bank of generated figures and backgrounds."""
+
+    def __init__(self, folder: Path):
+        super().__init__(Bank(folder))
+        self.folder = folder
+        self._seen = 0
+
+    def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
+        self._seen += 1
+        if self._seen % REOPEN_EVERY == 0:
+            self.figures = Bank(self.folder)
+        return super().sample(rng, index, frames=frames, crop_px=crop_px)
 
 
 @dataclass(frozen=True)
@@ -125,7 +136,7 @@ class TrainingDataset(IterableDataset[Arrays]):
         """Batch `number` of the training, for its optimiser step `step`."""
         s = self.settings
         progress = step / s.steps if s.steps is not None else self.progress.value
-        crop_px = s.crop_px(progress)
+        crop_px = s.crop_px(progress, number)
         if progress >= s.video_from:
             count, frames, stream = s.clip_batch, s.clip_frames, CLIP_STREAM
         else:

@@ -21,10 +21,18 @@ import torch
 
 from maggie_api.errors import LicenceError, SettingsError
 from maggie_core.model.network import Network
-from maggie_lab.datasets import Sample
+from maggie_lab.datasets import SYNTHHUMAN, Sample
 from maggie_lab.synthesis import heldout_set
+from maggie_lab.synthesis.cut_people import CutPeople
 from maggie_lab.training.checkpoint import Checkpoint
-from maggie_lab.training.dataset import BankSource, ProcessShard, Source, TrainingDataset, batches
+from maggie_lab.training.dataset import (
+    BankSource,
+    ProcessShard,
+    SceneSource,
+    Source,
+    TrainingDataset,
+    batches,
+)
 from maggie_lab.training.experiments import EXPERIMENTS
 from maggie_lab.training.folders import (
     MOST_HELD_OUT,
@@ -347,6 +355,8 @@ def _read_data(plan: Plan, begun: Mapping[str, list[str]] | None, say: Say) -> _
             names[spec] = [sample.name for sample in held]
         kept += held
         sources.append(FolderSource(samples, seed=s.seed, stride=s.clip_stride, blocky=s.blocky_guidance))
+        if kind == SYNTHHUMAN:  # one person a picture: groups are made of them
+            sources.append(SceneSource(CutPeople(samples, seed=s.seed)))
         say(f"{len(samples)} samples to learn from, {len(held)} held out")
     for kind, folder in map(parsed_data, plan.validate):
         kept += find_training_samples(kind, folder)[:MOST_HELD_OUT]

@@ -69,7 +69,8 @@ class TrainSettings:
     accumulate: int = 1
     """Forward passes of one optimiser step, per process."""
     crops: tuple[tuple[float, int], ...] = ((0.0, 192), (0.45, 256))
-    """(progress from which, side of the crop in pixels)."""
+    """(progress from which, side of the crop in pixels). Sides with the same progress take turns, batch by
+    batch: small crops show fine hair cheaply, large ones the faults of a whole mask."""
     clip_frames: int = 3
     clip_stride: int = 1
     """Frames of a clip on disk may lie up to this far apart."""
@@ -141,9 +142,11 @@ class TrainSettings:
             return min(1.0, step / self.steps)
         return min(1.0, elapsed_s / (60 * (self.minutes or 0)))
 
-    def crop_px(self, progress: float) -> int:
-        """Side of the crops at `progress`."""
-        return [side for start, side in self.crops if progress >= start][-1]
+    def crop_px(self, progress: float, number: int = 0) -> int:
+        """Side of the crops of batch `number` at `progress`."""
+        latest = [start for start, _ in self.crops if progress >= start][-1]
+        sides = [side for start, side in self.crops if start == latest]
+        return sides[number % len(sides)]
 
 
 @dataclass(frozen=True)
