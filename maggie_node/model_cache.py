@@ -8,7 +8,8 @@ from typing import Any
 
 from maggie_core.io.digest import file_digest
 from maggie_core.model import MatteModel, load_model
-from maggie_core.model.checkpoint import choose_device, find_weights
+from maggie_core.model.checkpoint import choose_device
+from maggie_core.weights.catalogue import find_weights
 
 MODELS_IN_MEMORY = 2
 """The model in use, and the one before it, so that two jobs may alternate."""

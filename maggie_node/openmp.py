@@ -14,6 +14,8 @@ _SAMPLES = 4
 """Observations in that time: the fewest running threads count, so that a short peak does not."""
 
 
+THREADS = "MAGGIE_THREADS"
+"""Variable with the number of threads of all libraries; 0, as a farm's form has it, leaves it to them."""
 _COUNTS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENIMAGEIO_THREADS")
 """Variables that libraries take their number of threads from, once, when they are loaded."""
 
@@ -22,8 +24,13 @@ def limit_threads() -> None:
     """Let libraries start as many threads as the process may keep busy, where they would start more.
 
     Libraries count the machine's processors. In a container with a share of two of 64, or under an affinity
-    mask, 64 threads wait for each other: a frame took five times as long. Variables that are set stay.
+    mask, 64 threads wait for each other: a frame took five times as long. Variables that are set stay, but
+    for THREADS, which decides where it is a number above 0.
     """
+    asked = os.environ.get(THREADS, "")
+    if asked.isdigit() and int(asked) > 0:
+        os.environ.update(dict.fromkeys(_COUNTS, str(int(asked))))
+        return
     usable = usable_cpus()
     if usable < (os.cpu_count() or 1):
         for name in _COUNTS:

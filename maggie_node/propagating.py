@@ -87,7 +87,11 @@ def make_masks(
     assert isinstance(matter.guidance, PropagatedGuidance), "the job has key masks"
     shot.require(sorted({each for frame in frames for each in matter.guidance.reach(frame)}))
     yield 0, len(frames), f"following people through frames {compact_frames(frames)}"
-    matter.guidance.prepare(frames, checkpoint=checkpoint)
+    failed = matter.guidance.prepare(frames, checkpoint=checkpoint)
+    if failed:
+        raise FrameError(
+            f"no masks could be made of frames {compact_frames(failed)}: {next(iter(failed.values()))}"
+        )
     for each in matter.lost():
         yield len(frames), len(frames), f"note: {each.sentence}"
     trouble = matter.cache.trouble if matter.cache else ""

@@ -17,7 +17,6 @@ from maggie_api.errors import (
     Cancelled,
     FrameError,
     GuidanceError,
-    LicenceError,
     MaggieError,
     OutputError,
     SettingsError,
@@ -36,9 +35,10 @@ from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.io.frames import expand_output
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
 from maggie_core.mattes.provenance import left_out, remove_mattes, stood_in, stored_files
-from maggie_core.model import MatteModel, licence_of, load_model
+from maggie_core.model import MatteModel, load_model
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
+from maggie_core.weights.catalogue import require_commercial
 from maggie_node import __version__
 from maggie_node.checkpoints import Checkpoint
 from maggie_node.claims import claimed
@@ -88,7 +88,7 @@ def run(
             were emitted and nothing was written.
     """
     if job.commercial:
-        _check_licence(job.model)
+        require_commercial(job.model)
     step("opening plate and masks", 0, 0)
     shot = open_shot(job)
     step(f"loading the model {job.model}", 0, 0)
@@ -467,10 +467,3 @@ def _remove_kept(mattes: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _check_licence(model: str) -> None:
-    licence, commercial = licence_of(model)
-    if not commercial:
-        raise LicenceError(
-            f"model {model} has the licence {licence}, which does not allow commercial work: "
-            "take --model default, or drop --commercial"
-        )

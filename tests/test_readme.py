@@ -14,7 +14,7 @@ from support.shots import write_shot
 from support.tiny import write_tiny_model
 
 from maggie_core.mattes import read_mattes
-from maggie_core.model import checkpoint
+from maggie_core.weights import catalogue
 from maggie_node.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +28,7 @@ ids = [page.relative_to(ROOT).as_posix() for page in PAGES]
 def test_the_ten_lines_of_python_matte_a_shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     write_shot(tmp_path, frames=(1001, 1002))
-    monkeypatch.setattr(checkpoint, "DEFAULT_FOLDER", write_tiny_model(tmp_path / "model"))
+    monkeypatch.setattr(catalogue, "DEFAULT_FOLDER", write_tiny_model(tmp_path / "model"))
     monkeypatch.chdir(tmp_path)
 
     exec(compile(code, str(README), "exec"), {})

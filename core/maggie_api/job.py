@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
@@ -372,8 +372,11 @@ class MatteJob(RunSettings, PictureFile, MatteFile, EdgeSettings, MatteSettings,
                 yield f"{name}[{i}].sequence", each.sequence
 
 
-def read_job(path: Path) -> MatteJob:
+def read_job(path: Path, *, change: Callable[[MatteJob], MatteJob] = lambda job: job) -> MatteJob:
     """The job in a file; its relative paths are relative to the file's folder.
+
+    Args:
+        change: what is done to the job as it was written, before its paths are made absolute.
 
     Raises:
         JobError: the file cannot be read or does not hold a job.
@@ -384,7 +387,7 @@ def read_job(path: Path) -> MatteJob:
         raise JobError(f"{path}: {error.strerror or error}: give a job document") from None
     except UnicodeDecodeError:
         raise JobError(f"{path}: not UTF-8 text: give a job document") from None
-    return MatteJob.from_json(text, what=str(path)).anchored(path.resolve().parent)
+    return change(MatteJob.from_json(text, what=str(path))).anchored(path.resolve().parent)
 
 
 def write_job(job: MatteJob, path: Path) -> None:

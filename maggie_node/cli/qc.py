@@ -130,27 +130,10 @@ def qc(
       maggie-node qc --job job.json -o qc
       maggie-node qc matte.####.exr --plate plate.####.exr -o qc --limit flicker=1.5
     """
-    from maggie_core.qc import (
-        as_data,
-        as_page,
-        as_table,
-        as_text,
-        check,
-        find,
-        limits_with,
-        samples,
-        thumbnails,
-    )
+    from maggie_core.qc import as_table, as_text, limits_with
 
     asked = limits_with(limits)
-    subject = _asked(mattes, document, given)
-    with stoppable(), checking(len(subject.frames), quiet=as_json) as tell:
-        checked = check(subject, tell=tell)
-    findings = find(checked, asked)
-    result = json.dumps(as_data(checked, findings, asked), indent=1, ensure_ascii=False)
-    _write(output / RESULT, result + "\n")
-    page = as_page(checked, findings, asked, thumbnails(checked, findings), samples(checked))
-    _write(output / PAGE, page)
+    checked, findings, result = _measured(_asked(mattes, document, given), output, asked, quiet=as_json)
     if as_json:
         click.echo(result)
     else:
@@ -158,6 +141,30 @@ def qc(
             click.echo(as_table(checked, asked))
         click.echo(f"{as_text(checked, findings)}; page: {output / PAGE}")
     return QC_EXCEEDED if findings else 0
+
+
+def check_mattes(
+    subject: Subject, output: Path, limits: tuple[tuple[str, Limit | float | None], ...]
+) -> tuple[int, str]:
+    """Check mattes and write what was found into a folder. Returns an exit code, and a sentence."""
+    from maggie_core.qc import as_text, limits_with
+
+    checked, findings, _ = _measured(subject, output, limits_with(limits), quiet=True)
+    return (QC_EXCEEDED if findings else 0), f"{as_text(checked, findings)}; page: {output / PAGE}"
+
+
+def _measured(subject: Subject, output: Path, limits: Any, *, quiet: bool) -> tuple[Any, Any, str]:
+    """What was measured, what exceeds its limit, and both as JSON, which is written with a page."""
+    from maggie_core.qc import as_data, as_page, check, find, samples, thumbnails
+
+    with stoppable(), checking(len(subject.frames), quiet=quiet) as tell:
+        checked = check(subject, tell=tell)
+    findings = find(checked, limits)
+    result = json.dumps(as_data(checked, findings, limits), indent=1, ensure_ascii=False)
+    _write(output / RESULT, result + "\n")
+    page = as_page(checked, findings, limits, thumbnails(checked, findings), samples(checked))
+    _write(output / PAGE, page)
+    return checked, findings, result
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from maggie_api.errors import SettingsError
-from maggie_node.farm.shot import Submission, write_text
+from maggie_api.job import MatteJob
+from maggie_node.farm.shot import write_text
+from maggie_node.farm.submission import Submission
 
 JOB, QC = "job.json", "qc"
 KEYS_JOB, KEYS_PLUGIN = "keys_job.info", "keys_plugin.info"
@@ -15,43 +18,48 @@ PICTURES_JOB, PICTURES_PLUGIN = "pictures_job.info", "pictures_plugin.info"
 QC_JOB, QC_PLUGIN = "qc_job.info", "qc_plugin.info"
 
 
-def write_deadline(submission: Submission, folder: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Queue:
+    """Where Deadline lines the jobs up, and how many machines take them; None = as the repository does."""
+
+    pool: str | None = None
+    group: str | None = None
+    priority: int | None = None
+    limits: str | None = None
+    """Names of limits, with commas between them."""
+    machine_limit: int | None = None
+
+
+def write_deadline(submission: Submission, folder: Path, *, queue: Queue = Queue()) -> list[Path]:  # noqa: B008
     """Write two files for each job and the job document they run, `job.json`, into `folder`.
 
     Raises:
         SettingsError: a text does not fit on a line of Deadline's files.
         OutputError: nothing can be written there.
     """
-    job, name = submission.shot.job, submission.name
-    document, report = folder / JOB, folder / QC
+    job, document, report = submission.shot.job, folder / JOB, folder / QC
     output = Path(job.output)
+    jobs = _Jobs(submission, queue, str(document))
     files = {
-        **(_keys(submission, document) if submission.key_intervals else {}),
-        MATTE_JOB: {
-            "Plugin": "CommandLine",
-            "Name": f"{name} matte",
-            "BatchName": name,
-            "Frames": job.frames or "",
-            "ChunkSize": str(submission.chunk),
-            "OutputDirectory0": str(output.parent),
-            "OutputFilename0": output.name,
-        },
+        **(
+            {KEYS_JOB: jobs.info("keys", crowded=True), KEYS_PLUGIN: jobs.plugin("propagate")}
+            if submission.key_intervals
+            else {}
+        ),
+        MATTE_JOB: jobs.info(
+            "matte",
+            crowded=True,
+            Frames=job.frames or "",
+            ChunkSize=str(submission.chunk),
+            OutputDirectory0=str(output.parent),
+            OutputFilename0=output.name,
+        ),
         # Deadline makes a task's first and last frame; frames between them that the job does not ask for
         # are left out by `farm task`.
-        MATTE_PLUGIN: _plugin(
-            submission,
-            ["farm", "task", str(document), "--frames", "<STARTFRAME>-<ENDFRAME>", "--for", "deadline"],
-        ),
-        **(_pictures(submission, document) if job.all_pictures else {}),
-        QC_JOB: {
-            "Plugin": "CommandLine",
-            "Name": f"{name} qc",
-            "BatchName": name,
-            "Frames": "0",
-            "ChunkSize": "1",
-            "OutputDirectory0": str(report),
-        },
-        QC_PLUGIN: _plugin(submission, submission.check(str(document), str(report))),
+        MATTE_PLUGIN: jobs.plugin("task", "--frames", "<STARTFRAME>-<ENDFRAME>"),
+        **(_pictures(jobs, job) if job.all_pictures else {}),
+        QC_JOB: jobs.info("qc", OutputDirectory0=str(report)),
+        QC_PLUGIN: jobs.plugin("check", "-o", str(report)),
     }
     texts = {
         folder / file: "".join(_line(key, value) for key, value in entries.items())
@@ -62,45 +70,55 @@ def write_deadline(submission: Submission, folder: Path) -> list[Path]:
     return [*texts, document]
 
 
-def _keys(submission: Submission, document: Path) -> dict[str, dict[str, str]]:
-    """The job that follows people from key masks before the mattes; one task."""
-    return {
-        KEYS_JOB: {
+def _pictures(jobs: _Jobs, job: MatteJob) -> dict[str, dict[str, str]]:
+    """The job that makes movies and other pictures when all mattes are there."""
+    folders = dict.fromkeys(str(Path(path).parent) for path in job.all_pictures)
+    outputs = {f"OutputDirectory{place}": folder for place, folder in enumerate(folders)}
+    return {PICTURES_JOB: {**jobs.info("pictures"), **outputs}, PICTURES_PLUGIN: jobs.plugin("pictures")}
+
+
+class _Jobs:
+    """The entries of job info and plugin info files."""
+
+    def __init__(self, submission: Submission, queue: Queue, document: str) -> None:
+        self._submission, self._queue, self._document = submission, queue, document
+
+    def info(self, kind: str, *, crowded: bool = False, **own: str) -> dict[str, str]:
+        """A job info file.
+
+        Args:
+            crowded: the job computes on many machines, so that limits are for it.
+        """
+        submission, queue = self._submission, self._queue
+        limits = {"LimitGroups": queue.limits, "MachineLimit": queue.machine_limit} if crowded else {}
+        asked = {"Pool": queue.pool, "Group": queue.group, "Priority": queue.priority, **limits}
+        environment = [f"{name}={value}" for name, value in submission.machine.environment.items()]
+        return {
             "Plugin": "CommandLine",
-            "Name": f"{submission.name} keys",
+            "Name": f"{submission.name} {kind}",
             "BatchName": submission.name,
             "Frames": "0",
             "ChunkSize": "1",
-        },
-        KEYS_PLUGIN: _plugin(submission, ["farm", "propagate", str(document), "--for", "deadline"]),
-    }
+            **own,
+            **{key: str(value) for key, value in asked.items() if value is not None},
+            "TaskTimeoutMinutes": str(submission.machine.timeout_min),
+            "OnTaskTimeout": "Error",
+            # A task repeats by itself what another try may mend; what it fails for then is final.
+            "OverrideTaskFailureDetection": "True",
+            "FailureDetectionTaskErrors": str(1 + submission.farm_retries),
+            **{f"EnvironmentKeyValue{place}": pair for place, pair in enumerate(environment)},
+        }
 
-
-def _pictures(submission: Submission, document: Path) -> dict[str, dict[str, str]]:
-    """The job that makes movies and other pictures when all mattes are there."""
-    job, name = submission.shot.job, submission.name
-    folders = dict.fromkeys(str(Path(path).parent) for path in job.all_pictures)
-    return {
-        PICTURES_JOB: {
-            "Plugin": "CommandLine",
-            "Name": f"{name} pictures",
-            "BatchName": name,
-            "Frames": "0",
-            "ChunkSize": "1",
-            **{f"OutputDirectory{place}": folder for place, folder in enumerate(folders)},
-        },
-        PICTURES_PLUGIN: _plugin(submission, ["farm", "pictures", str(document), "--for", "deadline"]),
-    }
-
-
-def _plugin(submission: Submission, arguments: list[str]) -> dict[str, str]:
-    return {
-        "Executable": submission.executable,
-        "Arguments": " ".join(_quoted(word) for word in arguments),
-        "Shell": "default",
-        "ShellExecute": "False",
-        "SingleFramesOnly": "False",
-    }
+    def plugin(self, command: str, *more: str) -> dict[str, str]:
+        submission = self._submission
+        words = submission.command(command, self._document, *more, *submission.paths(), farm="deadline")
+        return {
+            "Executable": submission.executable,
+            "Arguments": " ".join(_quoted(word) for word in words),
+            "Shell": "default",
+            "ShellExecute": "False",
+            "SingleFramesOnly": "False",
+        }
 
 
 def _quoted(word: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
-import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from maggie_api.errors import SettingsError
-from maggie_node.farm.shot import Submission, write_text
+from maggie_node.farm.places import is_windows, shot_name
+from maggie_node.farm.shot import write_text
+from maggie_node.farm.submission import Submission
 
 SPEC, JOB, QC = "job.xml", "job.json", "qc"
 FRAME = "#IFRAME#"
@@ -17,46 +19,72 @@ FRAME = "#IFRAME#"
 
 
 def write_opencue(
-    submission: Submission, folder: Path, *, show: str = "testing", shot: str = "default"
+    submission: Submission,
+    folder: Path,
+    *,
+    show: str = "testing",
+    shot: str | None = None,
+    user: str | None = None,
+    service: str = "shell",
 ) -> list[Path]:
     """Write `job.xml` and the job it runs, `job.json`, into `folder`.
 
     Args:
-        show, shot: where OpenCue files the job.
+        show, shot: where OpenCue files the job; None = the shot that the plate's path names.
+        user: whose job it is; None = the user's who runs this.
+        service: OpenCue's name for what the tasks are, which has its own needs and limits there.
 
     Raises:
-        SettingsError: opencue-pyoutline is not installed.
+        SettingsError: opencue-pyoutline is not installed, or a command cannot be quoted.
         OutputError: nothing can be written there.
     """
     cuerun, shell, outline = _pyoutline()
     path, document = folder / SPEC, folder / JOB
-    job, chunk = submission.shot.job, submission.chunk
-    run = [submission.executable, "farm", "task", str(document)]
-    run += ["--frames", FRAME, "--chunk", str(chunk), "--for", "opencue"]
-    check = [submission.executable, *submission.check(str(document), str(folder / QC))]
+    job, chunk, machine = submission.shot.job, submission.chunk, submission.machine
+
+    def command(name: str, *more: str) -> str:
+        words = submission.command(name, _on_a_line(document), *more, farm="opencue")
+        return _quoted([_on_a_line(submission.executable), *words])
+
+    needs = {"memory": _size(machine.memory_gb), "timeout": 60 * machine.timeout_min}
+    gpu = {"gpus": machine.gpus or None, "gpu_memory": _size(machine.gpu_memory_gb)}
     with tempfile.TemporaryDirectory() as sessions:
         # The library keeps a session for its own wrapper, which these commands do without.
         outline.config.set("outline", "session_dir", sessions)
-        made = outline.Outline(_slug(submission.name), show=show, shot=shot)
-        matte = shell.Shell("matte", command=_quoted(run), range=job.frames, chunk=chunk)
-        qc = shell.ShellCommand("qc", command=_quoted(check))
-        qc.depend_all(matte)
+        made = outline.Outline(
+            _slug(submission.name), show=show, shot=shot or _slug(shot_name(job).split()[0])
+        )
+        for name, value in machine.environment.items():
+            made.set_env(name, value, True)  # True: the Cuebot gives it to the tasks
+
+        def add(layer: Any, after: Any, *, on_a_gpu: bool = False) -> Any:
+            layer.set_service(service)
+            for name, value in (needs | gpu if on_a_gpu else needs).items():
+                if value is not None:
+                    layer.set_arg(name, value)
+            if after is not None:
+                layer.depend_all(after)
+            made.add_layer(layer)
+            return layer
+
+        before = None
         if submission.key_intervals:
-            run = [submission.executable, "farm", "propagate", str(document), "--for", "opencue"]
-            keys = shell.ShellCommand("keys", command=_quoted(run))
-            matte.depend_all(keys)
-            made.add_layer(keys)
-        made.add_layer(matte)
+            before = add(shell.ShellCommand("keys", command=command("propagate")), None, on_a_gpu=True)
+        run = command("task", "--frames", FRAME, "--chunk", str(chunk))
+        matte = add(shell.Shell("matte", command=run, range=job.frames, chunk=chunk), before, on_a_gpu=True)
         if job.all_pictures:
-            run = [submission.executable, "farm", "pictures", str(document)]
-            pictures = shell.ShellCommand("pictures", command=_quoted(run))
-            pictures.depend_all(matte)
-            made.add_layer(pictures)
-        made.add_layer(qc)
-        text = cuerun.OutlineLauncher(made, nomail=True).serialize(use_pycuerun=False)
+            add(shell.ShellCommand("pictures", command=command("pictures")), matte)
+        add(shell.ShellCommand("qc", command=command("check", "-o", _on_a_line(folder / QC))), matte)
+        flags = {"nomail": True, "maxretries": submission.farm_retries, **({"user": user} if user else {})}
+        text = cuerun.OutlineLauncher(made, **flags).serialize(use_pycuerun=False)
     write_text(document, job.to_json())
     write_text(path, text + "\n")
     return [path, document]
+
+
+def _size(gigabytes: float | None) -> str | None:
+    """A size as OpenCue writes it, in megabytes."""
+    return None if gigabytes is None else f"{math.ceil(gigabytes * 1000)}m"
 
 
 def _pyoutline() -> tuple[Any, Any, Any]:
@@ -72,8 +100,24 @@ def _pyoutline() -> tuple[Any, Any, Any]:
     return outline.cuerun, outline.modules.shell, outline
 
 
+def _on_a_line(path: str | Path) -> str:
+    """A path as commands of every system take it: Windows also knows slashes."""
+    return str(path).replace("\\", "/") if is_windows(str(path)) else str(path)
+
+
 def _quoted(words: list[str]) -> str:
-    return " ".join(word if word == FRAME else shlex.quote(word) for word in words)
+    """One line for sh and for cmd.exe, which have double quotes in common.
+
+    Raises:
+        SettingsError: a word has a character in it that one of them expands even there.
+    """
+    for word in words:
+        bad = re.search(r"[\"$`%!\\\n]", word)
+        if bad:
+            raise SettingsError(
+                f"{word} has {bad[0]!r} in it, which a shell of OpenCue's machines expands: rename it"
+            )
+    return " ".join(w if re.fullmatch(r"[\w@+=:,./#-]+", w, re.ASCII) else f'"{w}"' for w in words)
 
 
 def _slug(name: str) -> str:

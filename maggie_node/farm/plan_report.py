@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from maggie_api import segments
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames
+from maggie_core.weights.catalogue import about_weights, is_video, local_weights
 from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
     THROWN,
@@ -28,17 +29,25 @@ def reach_of(job: MatteJob) -> Reach:
     Raises:
         ModelError: no such model, or it cannot be read.
     """
-    from maggie_core.model import load_model, local_weights
-
     segment = None if job.segment_frames == "whole" else job.segment_frames
     smooth, temporal = job.smooth == "flow", True
-    if local_weights(job.model) is not None:
-        info = load_model(job.model, device="cpu", precision="fp32").info
-        temporal = info.kind == "video"
-        smooth = (info.smooth if job.smooth == "auto" else job.smooth) != "none"
-    else:  # published weights that are not here yet
+    weights = local_weights(job.model)
+    if weights is None:  # published weights that are not here yet
         temporal = "vim" in job.model
+    else:
+        temporal = is_video(weights) if weights.suffix == ".safetensors" else _loaded_is_video(job.model)
+        asked = (
+            about_weights(job.model, weights).get("smooth", "none") if job.smooth == "auto" else job.smooth
+        )
+        smooth = asked != "none"
     return Reach(segment, job.warmup_frames, segments.look_ahead(smooth=smooth), temporal)
+
+
+def _loaded_is_video(model: str) -> bool:
+    """The same of a pickled checkpoint, which has to be loaded."""
+    from maggie_core.model import load_model
+
+    return load_model(model, device="cpu", precision="fp32").info.kind == "video"
 
 
 def explained(
@@ -75,6 +84,19 @@ def explained(
         f"delivered frame (--seconds-per-frame, {source}) and {THROWN:g} of that for one thrown away."
     )
     return "\n".join(lines)
+
+
+def warned(shot: FarmShot, reach: Reach, *, chunk: int, cut: Cut, above: float) -> str:
+    """A sentence about chunks that compute more than a share `above` of frames beyond those delivered; empty
+    where they do not, or where one process for all would compute as many."""
+    plan = make_plan(shot.frames, shot.shot_frames, chunk=chunk, reach=reach, cut=cut)
+    if plan.overhead <= above or plan.computed == plan.in_one_go:
+        return ""
+    advice = " ".join(_advice(shot, reach, plan, chunk, cut))
+    return (
+        f"chunks of {chunk} compute {plan.computed} frames for {plan.delivered}, {_overhead(plan)}. {advice} "
+        "--explain shows the tasks"
+    )
 
 
 def _chains(reach: Reach, length: int) -> str:

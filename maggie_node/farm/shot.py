@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from maggie_api.errors import FrameError, SettingsError
-from maggie_api.job import KeyGuidance, MatteJob
+from maggie_api.job import KeyGuidance, MatteJob, read_job
+from maggie_api.sequences import parse_pattern
 from maggie_core.guidance.keys import KeyMasks, key_intervals
 from maggie_core.io.atomic import atomic_file
 from maggie_core.io.frames import (
@@ -18,6 +21,8 @@ from maggie_core.io.frames import (
     open_source,
     parse_frames,
 )
+from maggie_core.weights.catalogue import require_commercial
+from maggie_node.farm.places import moved
 
 
 @dataclass(frozen=True)
@@ -33,25 +38,13 @@ class FarmShot:
     """Frames of the shot without a plate file yet."""
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A shot, and how a farm computes it."""
+def read_farm_job(document: Path, places: Mapping[str, str]) -> MatteJob:
+    """The job in a file, with some of its places elsewhere; see `places.moved`.
 
-    shot: FarmShot
-    chunk: int
-    """Most frames of a task."""
-    name: str
-    executable: str = "maggie-node"
-    """Name of the command on the farm's machines."""
-    limits: tuple[str, ...] = ()
-    """Limits of the check at the end that differ from the usual ones: `NAME=VALUE`."""
-    key_intervals: tuple[tuple[int, ...], ...] = ()
-    """Frames whose masks are made together from key masks, before the mattes; empty without keys or cache."""
-
-    def check(self, document: str, report: str) -> list[str]:
-        """Arguments of the command that checks the delivered mattes."""
-        limits = [word for limit in self.limits for word in ("--limit", limit)]
-        return ["qc", "--job", document, "-o", report, *limits]
+    Raises:
+        JobError: the file cannot be read or does not hold a job, or the job has no such place.
+    """
+    return read_job(document, change=lambda job: moved(job, places))
 
 
 def farm_shot(job: MatteJob) -> FarmShot:
@@ -60,6 +53,7 @@ def farm_shot(job: MatteJob) -> FarmShot:
     Raises:
         FrameError: there is no plate and the job does not say its `shot_frames`; or frames are asked for that
             the shot does not have.
+        LicenceError: the job is for commercial work and its weights are not.
         SettingsError: a frame range cannot be read, or the output has one name for several frames, or the
             job asks for pictures alone.
     """
@@ -68,6 +62,8 @@ def farm_shot(job: MatteJob) -> FarmShot:
             "the job makes no mattes: a farm's tasks write them, and pictures are made of them at the end; "
             'name them as its "output", such as matte.####.exr'
         )
+    if job.commercial:
+        require_commercial(job.model)
     plate = _plate(job)
     if job.shot_frames:
         shot_frames = parse_frames(job.shot_frames)
@@ -90,7 +86,13 @@ def farm_shot(job: MatteJob) -> FarmShot:
         if not frames:
             raise FrameError(f"none of the frames asked for is there: the plate has {compact_frames(there)}")
     expand_output(job.output, frames[0], single=len(frames) == 1)
-    fixed = dataclasses.replace(job, frames=compact_frames(frames), shot_frames=compact_frames(shot_frames))
+    fixed = dataclasses.replace(
+        job,
+        frames=compact_frames(frames),
+        shot_frames=compact_frames(shot_frames),
+        # The farm's machines may have another $OCIO.
+        ocio=job.ocio or os.environ.get("OCIO") or None,
+    )
     return FarmShot(fixed, shot_frames, frames, missing)
 
 
@@ -107,6 +109,21 @@ def intervals_of(shot: FarmShot) -> tuple[tuple[int, ...], ...]:
     ]
     wanted = set(shot.frames)
     return tuple(each for each in key_intervals(sources, shot.shot_frames) if wanted & {*each})
+
+
+def not_there(job: MatteJob) -> Iterator[str]:
+    """Sequences of a job, beside the plate, that have no file yet: field and path."""
+    for name, path in job.sequences():
+        if not _has_files(path):
+            yield f"{name} {path}"
+
+
+def _has_files(path: str) -> bool:
+    pattern = None if os.path.isfile(path) else parse_pattern(path)
+    try:
+        return os.path.isfile(path) if pattern is None else bool(pattern.on_disk())
+    except OSError:  # no such folder
+        return False
 
 
 def write_text(path: Path, text: str) -> None:

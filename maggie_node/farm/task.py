@@ -78,7 +78,7 @@ class Teller:
         elif isinstance(event, PictureFailed):
             self.fail(f"{event.path}: {event.error}")
         elif isinstance(event, Warning):
-            self._status(f"note: {event.text}")
+            self.note(event.text)
         elif isinstance(event, Finished):
             self._finish(event)
 
@@ -86,6 +86,10 @@ class Teller:
         """Report why the task failed."""
         marks = {"openjd": "openjd_fail: ", "deadline": "Error: ", "opencue": "ERROR: "}
         self._say(marks[self._farm] + _one_line(sentence))
+
+    def note(self, sentence: str) -> None:
+        """Report something that is no failure."""
+        self._status(f"note: {sentence}")
 
     def _advance(self, said: str) -> None:
         self.advance_to(self._reached + 1, self._total, said)

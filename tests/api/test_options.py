@@ -26,7 +26,7 @@ from maggie_api.settings import (
     options_of,
     settings_of,
 )
-from maggie_core.model.checkpoint import model_names
+from maggie_core.weights.catalogue import model_names
 from maggie_node.cli.matte import matte
 
 CLASSES = (RunSettings, MatteSettings, EdgeSettings, MatteFile, PictureFile)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,9 +17,12 @@ import pytest
 from openjd.model import decode_job_template
 from support.command_line import run_command
 
-from maggie_api.job import KeyGuidance, MatteJob, read_job, write_job
+from maggie_api.errors import JobError
+from maggie_api.job import KeyGuidance, MaskGuidance, MatteJob, read_job, write_job
 from maggie_core.io.frames import parse_frames
 from maggie_core.shot.propagated import PropagatedGuidance
+from maggie_node.farm.opencue import _on_a_line
+from maggie_node.farm.places import moved, places_of, shot_name
 
 GOLDEN = Path(__file__).parent / "golden"
 ON_DISK = "/show/sh010"
@@ -30,21 +35,26 @@ def shot(tmp_path: Path, write_shot: Callable[..., Path]) -> Path:
 
 
 def golden(made: Path, name: str, folder: Path) -> None:
-    """`made` is the golden file `name`, but for the folder and the user."""
+    """`made` is the golden file `name`, but for the folders and the user's number."""
     text = made.read_text(encoding="utf-8").replace(str(folder), ON_DISK)
-    text = re.sub(r"<user>.*?</user>", "<user>artist</user>", text)
+    text = text.replace(str(folder.parent), "/show")
+    text = text.replace(read_job(folder / "job.json").model, "/models/tiny")
     text = re.sub(r"<uid>\d+</uid>", "<uid>1000</uid>", text)
     assert text == (GOLDEN / name).read_text(encoding="utf-8")
 
 
 def test_openjds_own_library_takes_the_template(shot: Path):
-    run = run_command("farm", "openjd", shot, "-o", shot.parent / "farm", "--chunk", 4, "--name", "sh010 v3")
+    needs = ["--memory", 16, "--gpus", 1, "--gpu-memory", 8, "--timeout", 90, "--env", "STUDIO=north"]
+    run = run_command(
+        "farm", "openjd", shot, "-o", shot.parent / "farm", "--chunk", 4, "--name", "sh010 v3", *needs
+    )
 
     assert run.exit_code == 0, run.output
     made = json.loads((shot.parent / "farm" / "template.json").read_text(encoding="utf-8"))
     decoded = decode_job_template(template=made, supported_extensions=["TASK_CHUNKING"])
     assert decoded.name == "sh010 v3"
     golden(shot.parent / "farm" / "template.json", "openjd.json", shot.parent)
+    golden(shot.parent / "farm" / "parameter_values.json", "openjd_values.json", shot.parent)
 
 
 def test_the_farms_job_has_every_frame_written_out(shot: Path):
@@ -67,7 +77,9 @@ def test_a_plate_that_grows_later_does_not_move_the_segments(shot: Path):
 def test_deadline_gets_two_jobs_for_its_command_line_plugin(shot: Path):
     folder = shot.parent / "farm"
 
-    run = run_command("farm", "deadline", shot, "-o", folder, "--chunk", 4, "--limit", "flicker=1.5")
+    queue = ["--pool", "comp", "--group", "linux", "--priority", 60, "--limit-groups", "gpu,matte"]
+    queue += ["--machine-limit", 8, "--gpu-affinity", "0,1", "--env", "STUDIO=north"]
+    run = run_command("farm", "deadline", shot, "-o", folder, "--chunk", 4, "--limit", "flicker=1.5", *queue)
 
     assert run.exit_code == 0, run.output
     for name in ("matte_job.info", "matte_plugin.info", "qc_job.info", "qc_plugin.info"):
@@ -89,11 +101,36 @@ def test_opencues_own_library_serialises_the_outline(shot: Path, monkeypatch: py
         monkeypatch.delenv(name, raising=False)
 
     run = run_command(
-        "farm", "opencue", shot, "-o", folder, "--chunk", 4, "--show", "ours", "--shot", "sh010"
+        *("farm", "opencue", shot, "-o", folder, "--chunk", 4, "--show", "ours", "--user", "artist"),
+        *("--service", "gpu", "--memory", 16, "--gpus", 1, "--gpu-memory", 8, "--env", "STUDIO=north"),
     )
 
     assert run.exit_code == 0, run.output
     golden(folder / "job.xml", "opencue.xml", shot.parent)
+
+
+def test_opencues_commands_mean_the_same_to_sh_and_on_windows(
+    tmp_path: Path, write_shot: Callable[..., Path]
+):
+    job = write_shot(tmp_path / "a show" / "sh010")
+
+    run = run_command("farm", "opencue", job, "-o", job.parent / "farm")
+
+    assert run.exit_code == 0, run.output
+    (command, _) = re.findall("<cmd>(.*?)</cmd>", (job.parent / "farm" / "job.xml").read_text("utf-8"))
+    words = shlex.split(html.unescape(command))
+    assert words[3] == str(job.parent / "farm" / "job.json")
+    assert "'" not in command  # no quotation mark to cmd.exe
+    assert _on_a_line("C:\\a show\\job.json") == "C:/a show/job.json"
+
+
+@pytest.mark.parametrize("bad", ["$HOME", "50%", "a`b`", 'a"b'])
+def test_a_name_that_a_shell_of_opencues_machines_expands_is_refused(shot: Path, bad: str):
+    run = run_command("farm", "opencue", shot, "-o", shot.parent / f"farm {bad}")
+
+    assert run.exit_code == 2
+    assert "rename it" in run.stderr
+    assert not (shot.parent / f"farm {bad}").exists()
 
 
 def test_without_opencues_library_one_line_says_what_to_install(shot: Path, monkeypatch: pytest.MonkeyPatch):
@@ -270,3 +307,106 @@ def test_following_people_for_a_farm_needs_keys_and_a_cache(shot: Path):
 
     assert run.exit_code == 2
     assert "openjd_fail: the job needs key masks and a cache" in run.stdout
+
+
+@pytest.mark.parametrize("unreadable", ["key", "plate at a key"])
+def test_a_key_that_cannot_be_read_fails_the_step_that_follows_people(shot: Path, unreadable: str):
+    with_keys(shot, cache=shot.parent / "cache", ana=(1003, 1006), ben=(1003, 1006))
+    bad = shot.parent / ("keys/ana.1006.png" if unreadable == "key" else "plate.1006.exr")
+    bad.write_bytes(b"no picture")
+
+    run = run_command("farm", "propagate", shot, "--frames", "1004-1010")
+
+    assert run.exit_code == 2, run.output
+    assert bad.name in run.stderr
+    assert "openjd_fail: no masks could be made of frames" in run.stdout
+
+
+def test_a_licence_that_forbids_the_work_refuses_the_job_before_it_is_sent(shot: Path):
+    data = {**json.loads(read_job(shot).to_json()), "model": "him50k", "commercial": True}
+    shot.write_text(json.dumps(data), encoding="utf-8")
+
+    runs = [
+        run_command("farm", farm, shot, "-o", shot.parent / "farm")
+        for farm in ("openjd", "deadline", "opencue")
+    ]
+
+    assert [run.exit_code for run in runs] == [5, 5, 5]
+    assert all("does not allow commercial work" in run.stderr for run in runs)
+    assert not (shot.parent / "farm").exists()
+
+
+def test_the_job_names_the_colour_configuration_of_the_machine_it_was_sent_from(
+    shot: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OCIO", "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4")
+
+    run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+
+    made = read_job(shot.parent / "farm" / "job.json")
+    assert made.ocio == "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
+
+
+def test_masks_that_are_not_there_yet_are_told(shot: Path):
+    for path in shot.parent.glob("ana.*.png"):
+        path.unlink()
+
+    run = run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+
+    assert run.exit_code == 0
+    assert f"no file of guidance[0].sequence {shot.parent / 'ana.####.png'} is there yet" in run.stderr
+
+
+def test_chunks_that_compute_half_again_as_much_are_told_without_being_asked(shot: Path):
+    dear = run_command("farm", "openjd", shot, "-o", shot.parent / "farm", "--chunk", 5)
+    free = run_command("farm", "deadline", shot, "-o", shot.parent / "farm", "--chunk", 4)
+
+    assert (
+        "note: chunks of 5 compute 20 frames for 10, 100 % overhead. Cheaper near it: --chunk" in dear.stderr
+    )
+    assert free.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("plate", "name"),
+    [
+        ("/show/sh010/plates/v003/plate.####.exr", "sh010 plate"),
+        ("/show/plates/sh010_bg_v002.%04d.exr", "sh010_bg_v002"),
+        ("C:\\show\\sc01\\2048x858\\bg.#.exr", "sc01 bg"),
+        ("/films/clip.mov", "clip"),
+    ],
+)
+def test_a_job_is_called_after_its_shot(plate: str, name: str):
+    assert shot_name(MatteJob(plate, "/out/m.#.exr", (MaskGuidance("ana", "/m/a.#.png"),))) == name
+
+
+def test_a_job_of_another_system_is_moved_place_by_place():
+    job = MatteJob(
+        plate="C:\\sc01\\plate\\plate.####.exr",
+        output="C:\\sc01\\out\\matte.####.exr",
+        guidance=(
+            MaskGuidance("ana", "C:\\sc01\\plate\\a.#.png"),
+            KeyGuidance("ben", "C:\\sc01\\keys\\b.#.png"),
+        ),
+        model="C:\\models\\ours.safetensors",
+        preview="C:\\sc01\\out\\look.mp4",
+    )
+    names = {place.name: place.flow for place in places_of(job)}
+
+    new = moved(
+        job, {"plate": "/mnt/plate/", "masks": "", "output": "/mnt/out", "model": "/mnt/m.safetensors"}
+    )
+
+    assert names == {
+        "plate": "IN",
+        "masks": "IN",
+        "output": "OUT",
+        "model": "IN",
+        "ocio": "IN",
+        "cache": "NONE",
+    }
+    assert (new.plate, new.guidance[0].sequence) == ("/mnt/plate/plate.####.exr", "/mnt/plate/a.#.png")
+    assert (new.output, new.preview) == ("/mnt/out/matte.####.exr", "/mnt/out/look.mp4")
+    assert (new.model, new.guidance[1]) == ("/mnt/m.safetensors", job.guidance[1])
+    with pytest.raises(JobError, match='did you mean "masks"'):
+        moved(job, {"mask": "/mnt"})

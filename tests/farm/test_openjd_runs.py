@@ -140,6 +140,41 @@ def test_a_task_that_fails_delivers_its_other_frames_and_is_mended_by_a_requeue(
     assert "missing frame" in said
 
 
+def test_a_farm_that_has_the_folders_elsewhere_maps_them(job: Path, straight: Path, tmp_path: Path):
+    template = template_of(job)
+    values = json.loads((template.parent / "parameter_values.json").read_text(encoding="utf-8"))
+    places = {each["name"]: each["value"] for each in values["parameterValues"] if ":" not in each["name"]}
+    (tmp_path / "shot").rename(tmp_path / "mounted")
+    rule = {"source_path_format": "POSIX", "source_path": str(tmp_path / "shot")}
+    rules = {
+        "version": "pathmapping-1.0",
+        "path_mapping_rules": [rule | {"destination_path": str(tmp_path / "mounted")}],
+    }
+    mounted = tmp_path / "mounted" / "farm" / "template.json"
+
+    run = openjd(
+        mounted, "-p", json.dumps(places), "--path-mapping-rules", json.dumps(rules), *tasks("1001-1003")
+    )
+    code, said = ended(run)
+
+    assert code == 0, said
+    assert frames_in(tmp_path / "mounted" / "out") == [1001, 1002, 1003]
+    assert not (tmp_path / "shot").exists()
+    assert all(is_same(tmp_path / "mounted" / "out", straight, frame) for frame in (1001, 1002, 1003))
+
+
+def test_masks_that_are_missing_fail_a_task_once(job: Path):
+    for path in job.parent.glob("ana.*.png"):
+        path.unlink()
+
+    code, said = ended(openjd(template_of(job), *tasks("1001-1004")))
+
+    assert code != 0
+    assert len(told(said, "openjd_fail")) == 1
+    assert "trying again" not in said
+    assert not list(job.parent.glob("out/*"))
+
+
 @pytest.mark.slow
 def test_two_sessions_at_once_share_an_output_folder(job: Path, straight: Path):
     template = template_of(job)
@@ -178,9 +213,13 @@ def test_what_a_killed_task_has_delivered_is_kept(tmp_path: Path, write_shot: Ca
 
 
 @pytest.mark.slow
-def test_a_task_whose_worker_is_killed_asks_for_another_try(tmp_path: Path, write_shot: Callable[..., Path]):
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_task_whose_worker_is_killed_tries_again_or_asks_for_it(
+    tmp_path: Path, write_shot: Callable[..., Path], retries: int
+):
     job, folder = write_shot(tmp_path, frames=range(1001, 1041)), tmp_path / "worker"
     command = [BIN / "maggie-node", "farm", "task", job, "--frames", "1001-1040", "--worker", folder]
+    command += ["--retries", str(retries)]
     maggie("worker", "start", "--at", folder)
     task = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     assert task.stdout is not None
@@ -193,7 +232,8 @@ def test_a_task_whose_worker_is_killed_asks_for_another_try(tmp_path: Path, writ
     again = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=300)
     maggie("worker", "stop", "--at", folder)
 
-    assert task.returncode == 75
+    assert task.returncode == (0 if retries else 75)
+    assert said.count("trying again") == retries
     assert len(told(said, "openjd_fail")) == 1
     assert again.returncode == 0, again.stderr
     assert frames_in(job.parent / "out") == list(range(1001, 1041))

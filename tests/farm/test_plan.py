@@ -24,7 +24,8 @@ from maggie_core.io.frames import compact_frames, open_source, parse_frames
 from maggie_core.shot.matter import ShotMatter
 from maggie_node.farm.openjd import template
 from maggie_node.farm.plan import Reach, cheapest_chunk, even, full, make_plan
-from maggie_node.farm.shot import FarmShot, Submission
+from maggie_node.farm.shot import FarmShot
+from maggie_node.farm.submission import Submission
 from maggie_node.farm.task import task_job
 
 JOB = MatteJob("plate.####.exr", "matte.####.exr", (MaskGuidance("ana", "ana.####.png"),))

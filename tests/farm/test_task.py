@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from maggie_api.errors import FrameError
 from maggie_api.events import Finished, FrameDone, FrameFailed
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_node.farm.task import Teller, task_job
+from maggie_node.farm.trying import run_again
 
 JOB = MatteJob(
     "p.#.exr",
@@ -117,3 +120,54 @@ def test_bad_input_is_told_to_the_farm_too(job: Path):
     assert run.exit_code == 2
     assert run.stdout.startswith("openjd_fail: ")
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_bad_input_is_not_tried_again(job: Path):
+    for path in job.parent.glob("ana.*"):
+        path.unlink()
+    command = [sys.executable, "-m", "maggie_node", "farm", "task", job, "--frames", "1001-1005"]
+
+    run = subprocess.run([*command, "--retries", "3"], capture_output=True, text=True, timeout=120)
+
+    assert run.returncode == 2, run.stderr
+    assert run.stdout.count("openjd_fail: ") == 1
+    assert "trying again" not in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "tries"),
+    [
+        (["kill -9 $$", "exit 75", "exit 0"], 0, 3),
+        (["kill -9 $$"] * 3, 75, 3),
+        (["exit 3"], 3, 1),
+        (["exit 5"], 5, 1),
+        (["exit 130"], 130, 1),
+    ],
+)
+def test_only_what_another_try_may_mend_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: list[str], code: int, tries: int
+):
+    lines = [f"{number}) {end} ;;" for number, end in enumerate(ends)]
+    python = tmp_path / "python"
+    python.write_text(
+        "\n".join(
+            [
+                "#!/bin/sh",
+                f"cd {tmp_path}",
+                "tries=$(ls try.* 2>/dev/null | wc -l)",
+                "touch try.$tries",
+                "case $tries in",
+                *lines,
+                "esac",
+            ]
+        ),
+        encoding="utf-8",
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    said: list[str] = []
+
+    assert run_again(["farm", "task"], retries=2, say=said.append, pause_s=0) == code
+
+    assert len(list(tmp_path.glob("try.*"))) == tries
+    assert len(said) == tries - 1

@@ -79,3 +79,18 @@ def test_a_killed_process_does_not_run():
     process.communicate()
 
     assert not is_running(process.pid)
+
+
+def test_a_number_of_threads_that_is_asked_for_decides_and_none_leaves_it_to_the_machine(monkeypatch):
+    names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENIMAGEIO_THREADS")
+    for name in names:
+        monkeypatch.setenv(name, "7")
+    monkeypatch.setattr(openmp, "usable_cpus", lambda: 2)
+
+    monkeypatch.setenv("MAGGIE_THREADS", "0")
+    openmp.limit_threads()
+    assert [os.environ[name] for name in names] == ["7", "7", "7"]
+
+    monkeypatch.setenv("MAGGIE_THREADS", "3")
+    openmp.limit_threads()
+    assert [os.environ[name] for name in names] == ["3", "3", "3"]

@@ -10,18 +10,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from maggie_api.errors import ModelError
-from maggie_api.settings import Refine, Smooth
 from maggie_core.io.atomic import atomic_file
 from maggie_core.model.config import infer_config
 from maggie_core.model.layers import fold
@@ -29,25 +28,13 @@ from maggie_core.model.matte_model import MatteModel, ModelInfo
 from maggie_core.model.network import Network
 from maggie_core.model.per_instance import PerInstanceModel
 from maggie_core.model.soundness import check_folded, check_types, check_values
+from maggie_core.weights.catalogue import about_weights, error_line, find_weights
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Instances = Literal["together", "alone"]
 
-OFFICIAL = {
-    "him50k": "chuonghm/maggie-image-him50k-cvpr24",
-    "vim2k5": "chuonghm/maggie-video-vim2k5-cvpr24",
-}
-"""Published weights by name: image and video. CC BY-NC 4.0, never bundled."""
-OFFICIAL_LICENCE = "CC-BY-NC-4.0"
-HUB_FILES = ["*.safetensors", "config.json"]
-DEFAULT_FOLDER = Path(__file__).parent.parent / "weights"
 UNUSED = ("decoder.dummy_downscale.", "num_batches_tracked")
 """Parts of names whose tensors no result depends on; a checkpoint may leave them out."""
-
-
-def model_names() -> tuple[str, ...]:
-    """Names `load_model` knows beside paths."""
-    return ("default", *OFFICIAL)
 
 
 def load_model(
@@ -79,7 +66,7 @@ def load_model(
         checksum = pool.submit(_sha256, content)
         found = _weights_in(content, weights)
         model = from_state_dict(found.state, metadata=found.metadata, instances=instances)
-        model.info = replace(model.info, **_about(spec, weights), sha256=checksum.result())
+        model.info = replace(model.info, **about_weights(spec, weights), sha256=checksum.result())
     return model.to(chosen, choose_precision(precision, chosen))
 
 
@@ -241,52 +228,6 @@ def _with_sorted_header(weights: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + weights[8 + size :]
 
 
-def find_weights(spec: str) -> Path:
-    """The weights file behind a model name or path; fetches published weights when they are not cached.
-
-    Raises:
-        ModelError: no such name or file, or the hub cannot be reached.
-    """
-    if spec == "default":
-        return _file_in(DEFAULT_FOLDER, spec)
-    if spec in OFFICIAL:
-        return _file_in(_from_hub(OFFICIAL[spec], spec), spec)
-    path = Path(spec).expanduser()
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ModelError(
-                f"{path} has no config.json: name a model folder, a .safetensors file, or one of {_known()}"
-            )
-        return _file_in(path, spec)
-    if not path.is_file():
-        raise ModelError(
-            f"no model called {spec}: known are {_known()}, or give a .safetensors file that exists"
-        )
-    return path
-
-
-def local_weights(spec: str) -> Path | None:
-    """The weights file as far as it is on this machine; None when it would have to be fetched first.
-
-    Raises:
-        ModelError: no such name or file.
-    """
-    if spec not in OFFICIAL:
-        return find_weights(spec)
-    folder = _cached(OFFICIAL[spec])
-    return None if folder is None else _file_in(folder, spec)
-
-
-def licence_of(spec: str) -> tuple[str, bool]:
-    """(licence, whether it allows commercial work), known before anything is fetched or loaded.
-
-    Raises:
-        ModelError: no such name or file.
-    """
-    about = _about(spec, Path() if spec in OFFICIAL else find_weights(spec))
-    return about["licence"], about["commercial"]
-
-
 @dataclass(frozen=True, eq=False)
 class Weights:
     """What one reading of a weights file found."""
@@ -338,7 +279,7 @@ def _weights_in(content: bytes, path: Path) -> Weights:
 
 
 def _unreadable(path: Path, error: Exception) -> ModelError:
-    return ModelError(f"{path} cannot be read as weights ({_first_line(error)}): fetch or copy it again")
+    return ModelError(f"{path} cannot be read as weights ({error_line(error)}): fetch or copy it again")
 
 
 def choose_device(name: str) -> torch.device:
@@ -365,109 +306,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _cached(repository: str) -> Path | None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
-
-
-def _from_hub(repository: str, name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    cached = _cached(repository)
-    if cached is not None:
-        return cached
-    try:
-        return Path(snapshot_download(repository, allow_patterns=HUB_FILES))
-    except Exception as error:
-        raise ModelError(
-            f"model {name} is not cached and {repository} cannot be reached ({type(error).__name__}): "
-            "connect once, or give a path"
-        ) from error
-
-
-def _file_in(folder: Path, spec: str) -> Path:
-    found = sorted(folder.glob("*.safetensors"))
-    if not found:
-        raise ModelError(f"model {spec} has no .safetensors file in {folder}: fetch it again")
-    return found[0]
-
-
-def _about(spec: str, weights: Path) -> dict[str, Any]:
-    if spec in OFFICIAL:
-        return {"name": spec, "licence": OFFICIAL_LICENCE, "commercial": False}
-    config = weights.parent / "config.json"
-    if spec == "default" or config.is_file():
-        about = _read_config(config) if config.is_file() else {}
-        _check_config(about, config)
-        return {
-            "name": about.get("name", spec),
-            "licence": about.get("licence", "unknown"),
-            "commercial": about.get("commercial", False),
-            "refine": about.get("refine", "none"),
-            "smooth": about.get("smooth", "none"),
-            "first_look": float(about.get("first_look", 0)),
-            "person_px": tuple(about["person_px"]) if "person_px" in about else None,
-        }
-    return {"name": weights.stem, "licence": "unknown", "commercial": False}
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and 0 < value < 1 << 20
-
-
-_CONFIG: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "name": ("text", _is_text),
-    "licence": ("text", _is_text),
-    "commercial": ("true or false", lambda value: isinstance(value, bool)),
-    "refine": (" or ".join(get_args(Refine)), lambda value: value in get_args(Refine)),
-    "smooth": (" or ".join(get_args(Smooth)), lambda value: value in get_args(Smooth)),
-    "first_look": ("a number from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1),
-    "person_px": (
-        "two whole numbers of pixels, the smaller one first",
-        lambda value: (
-            isinstance(value, list)
-            and len(value) == 2
-            and all(map(_is_whole, value))
-            and value[0] <= value[1]
-        ),
-    ),
-}
-"""Fields of a model folder's config.json that are read: what each has to be, in words and as a check."""
-
-
-def _check_config(config: Mapping[str, Any], path: Path) -> None:
-    for name, (kind, fits) in _CONFIG.items():
-        if name in config and not fits(config[name]):
-            raise ModelError(f"{path}: {name} is {json.dumps(config[name])[:60]}: it must be {kind}")
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"{path} cannot be read ({_first_line(error)}): fetch or copy the model again"
-        ) from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path} is no JSON object: fetch or copy the model again")
-    return config
-
-
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _known() -> str:
-    return ", ".join(model_names())
+
 
 
 def _names(names: list[str], what: str) -> str:
@@ -476,7 +319,3 @@ def _names(names: list[str], what: str) -> str:
 
 def _more(count: int) -> str:
     return f" and {count} more" if count > 0 else ""
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

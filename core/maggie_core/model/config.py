@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 
 from maggie_api.errors import ModelError
+from maggie_core.weights.catalogue import has_time
 
 COLOUR_PRIOR_CHANNELS = 12
 """Colour priors of an undecided pixel (`colour_priors.py`); the published network takes none."""
@@ -165,7 +166,7 @@ def _variant(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Networ
     Raises:
         ModelError: `metadata` names an unknown variant.
     """
-    temporal = any(name.startswith(("decoder.os8_temp_module.", "decoder.diff_module.")) for name in state)
+    temporal = has_time(state)
     variants = {
         "encoder": "lite0" if "encoder.stem.weight" in state else "residual",
         "guidance": "stacked" if _is_stacked(state) else "embedded",

@@ -17,7 +17,6 @@ import time
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,17 +146,26 @@ class PropagatedGuidance(Guidance):
         first, last = self._span(frame)
         return frames[bisect_left(frames, min(first, frame)) : bisect_right(frames, max(last, frame))]
 
-    def prepare(self, frames: Iterable[int], *, checkpoint: Callable[[], None] = lambda: None) -> None:
+    def prepare(
+        self, frames: Iterable[int], *, checkpoint: Callable[[], None] = lambda: None
+    ) -> dict[int, Exception]:
         """Make the masks of some frames now.
 
         Args:
             checkpoint: called between two steps of the work; what it raises ends it.
+
+        Returns:
+            What a key, or the plate at a key, cannot be used for, by frame of which no mask could be made.
         """
         wanted = sorted(set(frames))
         ends = {key for frame in wanted for key in self._span(frame)}
+        failed: dict[int, Exception] = {}
         for frame in sorted({*wanted, *ends}):
-            with suppress(InputError, OSError):  # said where the frame is matted
+            try:
                 self._shares(frame, checkpoint)
+            except (InputError, OSError) as error:  # raised where the frame is matted
+                failed[frame] = error
+        return failed
 
     def lost(self) -> list[Lost]:
         """People who were lost in frames that were made, and who had not walked out of the image.

@@ -1,0 +1,218 @@
+"""Weights by name or path, and what they say of themselves: known without loading them, and without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from maggie_api.errors import LicenceError, ModelError
+from maggie_api.settings import Refine, Smooth
+
+OFFICIAL = {
+    "him50k": "chuonghm/maggie-image-him50k-cvpr24",
+    "vim2k5": "chuonghm/maggie-video-vim2k5-cvpr24",
+}
+"""Published weights by name: image and video. CC BY-NC 4.0, never bundled."""
+OFFICIAL_LICENCE = "CC-BY-NC-4.0"
+HUB_FILES = ["*.safetensors", "config.json"]
+DEFAULT_FOLDER = Path(__file__).parent
+
+
+def model_names() -> tuple[str, ...]:
+    """Names `load_model` knows beside paths."""
+    return ("default", *OFFICIAL)
+
+
+def find_weights(spec: str) -> Path:
+    """The weights file behind a model name or path; fetches published weights when they are not cached.
+
+    Raises:
+        ModelError: no such name or file, or the hub cannot be reached.
+    """
+    if spec == "default":
+        return _file_in(DEFAULT_FOLDER, spec)
+    if spec in OFFICIAL:
+        return _file_in(_from_hub(OFFICIAL[spec], spec), spec)
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(
+                f"{path} has no config.json: name a model folder, a .safetensors file, or one of {_known()}"
+            )
+        return _file_in(path, spec)
+    if not path.is_file():
+        raise ModelError(
+            f"no model called {spec}: known are {_known()}, or give a .safetensors file that exists"
+        )
+    return path
+
+
+def local_weights(spec: str) -> Path | None:
+    """The weights file as far as it is on this machine; None when it would have to be fetched first.
+
+    Raises:
+        ModelError: no such name or file.
+    """
+    if spec not in OFFICIAL:
+        return find_weights(spec)
+    folder = _cached(OFFICIAL[spec])
+    return None if folder is None else _file_in(folder, spec)
+
+
+def licence_of(spec: str) -> tuple[str, bool]:
+    """(licence, whether it allows commercial work), known before anything is fetched or loaded.
+
+    Raises:
+        ModelError: no such name or file.
+    """
+    about = about_weights(spec, Path() if spec in OFFICIAL else find_weights(spec))
+    return about["licence"], about["commercial"]
+
+
+def require_commercial(spec: str) -> None:
+    """Check that weights may be used for commercial work, before anything is fetched or loaded.
+
+    Raises:
+        ModelError: no such name or file.
+        LicenceError: they may not.
+    """
+    licence, commercial = licence_of(spec)
+    if not commercial:
+        raise LicenceError(
+            f"model {spec} has the licence {licence}, which does not allow commercial work: "
+            "take --model default, or drop --commercial"
+        )
+
+
+def is_video(weights: Path) -> bool:
+    """Whether a `.safetensors` file holds a video network, by its header alone.
+
+    Raises:
+        ModelError: it is no such file.
+    """
+    try:
+        with weights.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        kind = header.get("__metadata__", {}).get("kind")
+    except (OSError, OverflowError, MemoryError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"{weights} cannot be read as weights ({error_line(error)}): fetch or copy it again"
+        ) from error
+    return kind == "video" if kind is not None else has_time(header)
+
+
+def has_time(names: Iterable[str]) -> bool:
+    """Whether tensors of these names belong to a network that carries state from frame to frame."""
+    return any(name.startswith(("decoder.os8_temp_module.", "decoder.diff_module.")) for name in names)
+
+
+def _cached(repository: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
+def _from_hub(repository: str, name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    cached = _cached(repository)
+    if cached is not None:
+        return cached
+    try:
+        return Path(snapshot_download(repository, allow_patterns=HUB_FILES))
+    except Exception as error:
+        raise ModelError(
+            f"model {name} is not cached and {repository} cannot be reached ({type(error).__name__}): "
+            "connect once, or give a path"
+        ) from error
+
+
+def _file_in(folder: Path, spec: str) -> Path:
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        raise ModelError(f"model {spec} has no .safetensors file in {folder}: fetch it again")
+    return found[0]
+
+
+def about_weights(spec: str, weights: Path) -> dict[str, Any]:
+    """What weights say of themselves: fields of `ModelInfo`.
+
+    Raises:
+        ModelError: the `config.json` beside them is damaged.
+    """
+    if spec in OFFICIAL:
+        return {"name": spec, "licence": OFFICIAL_LICENCE, "commercial": False}
+    config = weights.parent / "config.json"
+    if spec == "default" or config.is_file():
+        about = _read_config(config) if config.is_file() else {}
+        _check_config(about, config)
+        return {
+            "name": about.get("name", spec),
+            "licence": about.get("licence", "unknown"),
+            "commercial": about.get("commercial", False),
+            "refine": about.get("refine", "none"),
+            "smooth": about.get("smooth", "none"),
+            "first_look": float(about.get("first_look", 0)),
+            "person_px": tuple(about["person_px"]) if "person_px" in about else None,
+        }
+    return {"name": weights.stem, "licence": "unknown", "commercial": False}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1 << 20
+
+
+_CONFIG: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "name": ("text", _is_text),
+    "licence": ("text", _is_text),
+    "commercial": ("true or false", lambda value: isinstance(value, bool)),
+    "refine": (" or ".join(get_args(Refine)), lambda value: value in get_args(Refine)),
+    "smooth": (" or ".join(get_args(Smooth)), lambda value: value in get_args(Smooth)),
+    "first_look": ("a number from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1),
+    "person_px": (
+        "two whole numbers of pixels, the smaller one first",
+        lambda value: (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(map(_is_whole, value))
+            and value[0] <= value[1]
+        ),
+    ),
+}
+"""Fields of a model folder's config.json that are read: what each has to be, in words and as a check."""
+
+
+def _check_config(config: Mapping[str, Any], path: Path) -> None:
+    for name, (kind, fits) in _CONFIG.items():
+        if name in config and not fits(config[name]):
+            raise ModelError(f"{path}: {name} is {json.dumps(config[name])[:60]}: it must be {kind}")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{path} cannot be read ({error_line(error)}): fetch or copy the model again"
+        ) from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} is no JSON object: fetch or copy the model again")
+    return config
+
+
+def _known() -> str:
+    return ", ".join(model_names())
+
+
+def error_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
