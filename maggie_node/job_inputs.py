@@ -41,6 +41,7 @@ from maggie_core.io.frames import (
     open_source,
     parse_frames,
 )
+from maggie_core.io.image import list_parts
 from maggie_core.mattes.layout import sibling
 from maggie_core.shot.hand import Hand
 from maggie_node.output_paths import check_outputs
@@ -108,12 +109,9 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
             shot_frames = tuple(frame for frame in shot_frames if frame in set(plate.frames))
     sources = [guidance_source(source, shot_frames) for source in job.guidance]
     guidance = combine(sources, missing=job.guidance_missing)
-    warnings += tuple(
-        Warning("guidance", note) for source in sources for note in getattr(source, "notes", ())
-    )
     if job.guidance_missing != "error":
         warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
-    warnings += _still_warnings(guidance, shot_frames)
+    warnings += _still_warnings(guidance, shot_frames) + _view_warnings(plate, job.plate_layer)
     if to_write:
         warnings += _rate_warnings(job, plate)
         _check_output(job, asked, guidance.instances)
@@ -176,6 +174,20 @@ def _still_warnings(guidance: Guidance, shot_frames: Sequence[int]) -> tuple[War
         )
         for name in names
     )
+
+
+def _view_warnings(plate: FrameSource, layer: str | None) -> tuple[Warning, ...]:
+    """A warning of a stereo plate of which nobody has said which view is meant."""
+    path = plate.path(plate.frames[0])
+    try:
+        views = () if is_movie(path) or layer else list_parts(path)[0].metadata.get("multiView", ())
+    except FrameError:  # the frame says so itself
+        return ()
+    names = (views,) if isinstance(views, str) else tuple(views)
+    if len(names) < 2:
+        return ()
+    text = f"the plate has the views {', '.join(names)}: {names[0]} is matted; --plate-layer {names[1]} takes"
+    return (Warning("views", f"{text} the other" if len(names) == 2 else f"{text} another"),)
 
 
 def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:

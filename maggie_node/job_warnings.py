@@ -19,8 +19,15 @@ from maggie_node.loss_warnings import LossWarnings
 def before_start(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatter) -> Iterator[Warning]:
     """What is to be said before a job starts."""
     yield from shot.warnings
+    yield from _of_files(shot)
     yield from _unmeasured(job, shot, matter)
     yield from _slow_precision(job, model)
+
+
+def _of_files(shot: OpenShot) -> Iterator[Warning]:
+    """What plate and guidance say of their files, as far as they were read."""
+    for code, notes in (("plate", shot.plate.notes), ("guidance", shot.guidance.notes)):
+        yield from (Warning(code, note) for note in notes)
 
 
 def _slow_precision(job: MatteJob, model: MatteModel) -> Iterator[Warning]:
@@ -60,6 +67,7 @@ class FrameWarnings:
         """Frames that could not be used, and those that were matted without them."""
         self._stood_in: set[int] = set()
         """Frames of which a file could not be read and something stands in."""
+        self._told_of_files = frozenset(_of_files(shot))
 
     def note(self, result: MatteResult) -> None:
         """Take what a written frame says of itself."""
@@ -79,6 +87,8 @@ class FrameWarnings:
             *(Warning("lost-subject", each.sentence) for each in self._matter.lost()),
             *self._cache(),
             *_compiling(),
+            *(warning for warning in _of_files(self._shot) if warning not in self._told_of_files),
+            *self._masks(),
         ):
             self._emit(warning)
 
@@ -104,6 +114,12 @@ class FrameWarnings:
         of_masks = [frame for frame in sorted(self._stood_in) if self._matter.guidance.damage(frame)]
         yield from gap_warnings("plate frames", of_plate, self._job.on_missing, damaged=True)
         yield from gap_warnings("masks of frames", of_masks, self._job.guidance_missing, damaged=True)
+
+    def _masks(self) -> Iterator[Warning]:
+        guidance = self._shot.guidance
+        names = [instance.name for instance in guidance.instances]
+        for code, sentence in guidance.observed.sentences(names, guidance.keys or self._shot.shot_frames):
+            yield Warning(code, sentence)
 
     def _cache(self) -> Iterator[Warning]:
         trouble = self._matter.cache.trouble if self._matter.cache else ""

@@ -136,6 +136,7 @@ class PlateView:
         *,
         example_path: str | Path,
         auto_frames: Callable[[], Iterable[np.ndarray]] | None = None,
+        tags: tuple[int, int] | None = None,
     ) -> None:
         """
         Args:
@@ -144,6 +145,7 @@ class PlateView:
                 and with the built-in configuration its header is asked too.
             auto_frames: gives a few (H, W, 3) frames of the shot in file colour, for exposure "auto": take
                 those at `segments.AUTO_EXPOSURE_AT`. Called at most once.
+            tags: primaries and transfer of a movie, in the codes of ITU-T H.273.
 
         Raises:
             ColorError: no such configuration or colour space, or it cannot be converted.
@@ -159,6 +161,11 @@ class PlateView:
         self.how = f"{found_by}; {known_by}"
         to_linear = _to_scene_linear(config, self.colorspace)  # says so where a LUT is damaged
         self.assumption = _assumption(known_by, self.colorspace)
+        if tags is not None and tags[1] in _HDR and not settings.colorspace:
+            self.assumption = (
+                f"the plate is HDR ({_HDR[tags[1]]}) and is taken for {self.colorspace}: it "
+                "looks flat to the network; name its space by --colorspace, or convert the movie"
+            )
         self._is_linear = config.isColorSpaceLinear(self.colorspace, ocio.REFERENCE_SPACE_SCENE)
         to_display, self.model_space = _to_model_space(config)
         self.digest = _digest(to_linear, to_display)
@@ -414,6 +421,8 @@ def _plate_space(config: Any, asked: str | None, path: str, found_by: str) -> tu
 UNTAGGED_SPACE = "lin_rec709"
 """What a file of floats is taken for that does not say: linear light of Rec.709 primaries, as most programs
 write it."""
+_HDR = {16: "PQ, SMPTE ST 2084", 18: "HLG, ARIB STD-B67"}
+"""Transfer codes of ITU-T H.273 whose pictures look flat when they are read as sRGB."""
 ASSUMED = "assumed"
 OTHER_PRIMARIES = "assumed, the chromaticities of its header are of no known space"
 _PRIMARIES = {

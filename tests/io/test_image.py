@@ -322,4 +322,4 @@ def test_a_part_is_called_without_the_view_that_nuke_appends(tmp_path):
 
     found = [part.channels for part in list_parts(tmp_path / "stereo.exr")]
 
-    assert found == [("A",), ("hero.A",), ("hero.right.A",)]
+    assert found == [("A",), ("hero.A",), ("right.hero.A",)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import struct
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import pytest
 from av.stream import Disposition
 
 from maggie_api.errors import FrameError
+from maggie_core.color import ColorSettings, PlateView
 from maggie_core.io.frames import missing_frames, open_source
 from maggie_core.io.video import MovieSource
 
@@ -260,3 +262,106 @@ def test_movies_of_other_programs_are_movies(tmp_path, name, codec):
     assert isinstance(source, MovieSource)
     assert len(source.frames) == COUNT
     assert value_at(source, 2) == pytest.approx(code(2), abs=6)
+
+
+def write_marked(
+    path,
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    count: int = 4,
+    steps: tuple[int, ...] = (),
+    tags: tuple[int, int] = (2, 2),
+    **options,
+):
+    """A movie of noise with the marks that a camera's or a broadcaster's file has."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=24, options=options)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, pix_fmt
+        stream.codec_context.color_primaries, stream.codec_context.color_trc = tags
+        shown = 0
+        for k in range(count):
+            picture = np.random.default_rng(k).integers(0, 255, (64, 96, 3), np.uint8)
+            image = av.VideoFrame.from_ndarray(picture, "rgb24")
+            image.pts, image.time_base = shown, Fraction(1, 24)
+            shown += steps[k % len(steps)] if steps else 1
+            container.mux(stream.encode(image))
+        container.mux(stream.encode())
+
+
+def read_all(path) -> MovieSource:
+    source = MovieSource(path)
+    for frame in source.frames:
+        source.read(frame)
+    return source
+
+
+def test_a_plain_movie_has_nothing_to_note(tmp_path):
+    write_marked(tmp_path / "a.mp4", bf="2")
+
+    assert read_all(tmp_path / "a.mp4").notes == ()
+
+
+def test_interlaced_pictures_are_noted(tmp_path):
+    write_marked(tmp_path / "a.mp4", **{"x264-params": "tff=1"})
+
+    (note,) = read_all(tmp_path / "a.mp4").notes
+    assert "interlaced" in note
+
+
+def test_a_variable_frame_rate_is_noted(tmp_path):
+    write_marked(tmp_path / "a.mkv", count=6, steps=(1, 3))
+
+    source = read_all(tmp_path / "a.mkv")
+
+    assert len(source.frames) == 6
+    assert "variable frame rate" in source.notes[0]
+
+
+def test_frames_that_the_decoder_has_filled_up_are_noted(tmp_path):
+    write_marked(tmp_path / "a.mov", codec="prores_ks", pix_fmt="yuv422p10le", count=8)
+    content = bytearray((tmp_path / "a.mov").read_bytes())
+    at = content.index(b"icpf", len(content) // 2) + 400  # in a picture of the middle, behind its header
+    content[at : at + 60] = np.random.default_rng(3).integers(0, 256, 60, np.uint8).tobytes()
+    (tmp_path / "a.mov").write_bytes(content)
+
+    (note,) = read_all(tmp_path / "a.mov").notes
+
+    assert re.search(r"damaged in frames 6,", note), note
+
+
+def test_of_two_streams_the_first_is_read_and_it_is_noted(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("ffv1", rate=24) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "bgr0"
+        for _ in range(3):
+            pictures = [np.full((64, 96, 3), grey, np.uint8) for grey in (50, 200)]
+            packets = [
+                packet
+                for stream, picture in zip(streams, pictures, strict=True)
+                for packet in stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24"))
+            ]
+            container.mux(packets)
+        container.mux([packet for stream in streams for packet in stream.encode()])
+
+    source = read_all(path)
+
+    assert value_at(source, 2) == pytest.approx(50, abs=1)
+    assert "2 video streams" in source.notes[0]
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_an_hdr_movie_is_told_to_be_taken_for_srgb(tmp_path, transfer, name):
+    write_marked(tmp_path / "a.mp4", tags=(9, transfer))
+    tags = MovieSource(tmp_path / "a.mp4").tags
+
+    told, asked = (
+        PlateView(ColorSettings(colorspace=space), example_path=tmp_path / "a.mp4", tags=tags).assumption
+        for space in (None, "lin_rec709")
+    )
+
+    assert name in told
+    assert "--colorspace" in told
+    assert asked == ""

@@ -16,6 +16,10 @@ _DEPTH = frozenset(("z", "zback", "znear"))
 _IMAGE = _RED | _GREEN | _BLUE | _DEPTH | frozenset(("x", "y", "u", "v", "w", "ry", "by"))
 """Channel names of images and vectors; several of them in one layer are no instances."""
 _BEAUTY = frozenset(("", "rgb", "rgba", "beauty", "combined", "main", "color", "image"))
+_IDS = frozenset(
+    ("indexob", "objectid", "object_id", "vrayobjectid", "renderid", "instanceid", "instance_id")
+)
+"""Layers with the numbers of objects, as Blender, V-Ray, Arnold and Houdini call them."""
 _UTILITY = frozenset(
     (
         "depth",
@@ -107,6 +111,12 @@ def mask_channels(channels: Sequence[str]) -> tuple[str, ...]:
     raise GuidanceError(
         f"the mask has the channels {listing(channels)}: say which one, as NAME=SEQUENCE:CHANNEL"
     )
+
+
+def id_channel(channels: Sequence[str]) -> str | None:
+    """The channel that a renderer's numbers of objects are in, where a file has other layers, too."""
+    found = [c for c in channels if {part.lower() for part in c.split(".")} & _IDS]
+    return found[0] if len(found) == 1 else None
 
 
 def alpha_index(channels: Sequence[str]) -> int | None:

@@ -14,6 +14,7 @@ from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.guidance.instances import Instance, make_instances
 from maggie_core.guidance.keys import KeyMasks
 from maggie_core.guidance.names import listing
+from maggie_core.guidance.observed import ObservedMasks
 from maggie_core.guidance.offset import OffsetSource
 from maggie_core.guidance.source import GuidanceSource, Mask
 from maggie_core.image.geometry import Geometry
@@ -37,6 +38,7 @@ class Guidance:
             StandIns(source, hold=missing == "hold", damage=UnreadableMaskError) for source in self.sources
         ]
         self.instances: tuple[Instance, ...] = make_instances(names)
+        self.observed = ObservedMasks()
         keys = (source.keys for source in self.sources if isinstance(source, KeyMasks))
         self.keys = tuple(sorted({frame for each in keys for frame in each}))
         """Frames at which somebody has a key mask (`KeyMasks`); empty where everybody has a mask in every
@@ -58,6 +60,11 @@ class Guidance:
             if absent and self.missing_policy == "error":
                 raise _misnumbered(source, wanted) or _absence(source, absent)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the files, as far as they were read: a sentence each."""
+        return tuple(dict.fromkeys(note for source in self.sources for note in source.notes))
+
     def masks(self, frame: int) -> list[Mask]:
         """Masks of `frame` as their files have them; instances that are absent may have none."""
         found: list[Mask] = []
@@ -67,6 +74,7 @@ class Guidance:
                 found += answered[1]
             elif source.frames is None or self.missing_policy != "empty":
                 raise files.damage_of(frame) or _absence(source, [frame])
+        self.observed.note(frame, found)
         return found
 
     def damage(self, frame: int) -> GuidanceError | None:

@@ -16,7 +16,7 @@ from maggie_core.guidance.crypto_layers import CryptoLayer, ManifestError, crypt
 from maggie_core.guidance.files import GuidanceFiles
 from maggie_core.guidance.names import alike, found_among, listing, near
 from maggie_core.guidance.overlap import CLAIM
-from maggie_core.guidance.source import Mask, coverage_of
+from maggie_core.guidance.source import Mask, mask_of
 
 
 class CryptomatteSequence:
@@ -69,10 +69,7 @@ class CryptomatteSequence:
             coverage = image.pixels[..., place[coverage_channel]]
             for name, identity in wanted.items():
                 np.add(planes[name], coverage, out=planes[name], where=ids == identity)
-        return [
-            Mask(name, coverage_of(plane), image.data, image.display, image.pixel_aspect)
-            for name, plane in planes.items()
-        ]
+        return [mask_of(name, plane, image) for name, plane in planes.items()]
 
     def digest(self, frame: int) -> str:
         return f"cryptomatte:{self._layer_name}:{self._ids}:{self._files.digest(frame)}"
@@ -87,6 +84,12 @@ class CryptomatteSequence:
             seen = self._ids_of_shot(pairs=2, least=CLAIM)
             known = {name: identity for name, identity in manifest.items() if identity in seen}
             nameless = sorted(seen - set(known.values()))
+            if not seen:
+                objects = f"its manifest has {listing(near('', manifest))}" if manifest else "nor a manifest"
+                raise GuidanceError(
+                    f"Cryptomatte {self._layer_name} covers half a pixel of nothing in the shot; {objects}: "
+                    "name who is meant with --instance, or render it again"
+                )
             return known | {f"id_{hex_of(identity)}": identity for identity in nameless}
         return {name: self._id_of(name) for name in self._wanted}
 
@@ -97,7 +100,7 @@ class CryptomatteSequence:
         identity = int(name[3:], 16) if _is_hex_name(name) else cryptomatte_id(name)
         if identity in self._manifest.values():
             return identity
-        if not self._manifest or self.notes:
+        if not self._manifest or self._read_manifests[1]:
             composed = cryptomatte_id(unicodedata.normalize("NFC", name))
             for each in (identity, composed):
                 if each in self._visible:
@@ -119,8 +122,8 @@ class CryptomatteSequence:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know: manifests that cannot be read."""
-        return self._read_manifests[1]
+        """What the user should know: manifests that cannot be read, and what the files have."""
+        return (*self._read_manifests[1], *self._files.notes)
 
     @cached_property
     def _read_manifests(self) -> tuple[dict[str, int], tuple[str, ...]]:

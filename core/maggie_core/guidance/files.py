@@ -40,6 +40,11 @@ class GuidanceFiles:
         """Frame numbers of the files themselves, also of a still."""
         return self._source.frames
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the files, as far as they were read: a sentence each."""
+        return self._source.notes
+
     def among(self, shot: Set[int] | None) -> tuple[int, ...]:
         """Stored frames that are in the shot; all of them when it is not known or has none of them."""
         if shot is None or self.still:

@@ -214,6 +214,10 @@ class _Renamed:
         return (self._name,)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        return self._source.notes
+
+    @property
     def frames(self) -> tuple[int, ...] | None:
         return self._source.frames
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from maggie_api.errors import GuidanceError
-from maggie_core.guidance.channels import alpha_index, mask_channels, named_channels
+from maggie_core.guidance.channels import alpha_index, id_channel, mask_channels, named_channels
 from maggie_core.guidance.files import GuidanceFiles
 from maggie_core.guidance.names import listing
 from maggie_core.guidance.source import Mask
@@ -69,6 +69,10 @@ class IdMapSequence:
     @property
     def frames(self) -> tuple[int, ...] | None:
         return self._files.frames
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._files.notes
 
     def read(self, frame: int) -> list[Mask]:
         image = self._files.read(frame)
@@ -146,7 +150,10 @@ class IdMapSequence:
 
     def _planes(self, image: Frame) -> np.ndarray:
         """(h0, w0, 1 or 3) values as stored, without alpha; NaN is 0."""
-        if self._channel is None:
+        ids = id_channel(image.channels)
+        if self._channel is None and ids is not None:
+            wanted: tuple[str, ...] = (ids,)
+        elif self._channel is None:
             wanted = mask_channels(image.channels)
         else:
             wanted = named_channels(image.channels, self._channel)

@@ -52,6 +52,10 @@ class KeyMasks:
         return self._masks.names
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        return self._masks.notes
+
+    @property
     def frames(self) -> None:
         """None: a mask can be had for every frame."""
 

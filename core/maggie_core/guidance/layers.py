@@ -17,7 +17,7 @@ from maggie_core.guidance.channels import instance_channels
 from maggie_core.guidance.crypto_layers import rank_layers
 from maggie_core.guidance.files import GuidanceFiles
 from maggie_core.guidance.names import found_among, listing, near
-from maggie_core.guidance.source import Mask, coverage_of
+from maggie_core.guidance.source import Mask, mask_of
 
 INSTANCE_TABLE = "maggie/instances"
 """Header attribute with the instance table, JSON."""
@@ -89,12 +89,14 @@ class LayerSequence:
     @cached_property
     def _names(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
+        there: dict[str, None] = {}
         for _, header in self._files.learn(self._files.among(self._shot), self._files.header):
             found |= dict.fromkeys(layered_instances(*header))
+            there |= dict.fromkeys(header[0])
         if not found:
             raise GuidanceError(
-                f"{self._files.pattern} has no layer that could be a mask: "
-                "write one layer per instance, or give the file as NAME=SEQUENCE"
+                f"{self._files.pattern} has no layer that could be a mask, only {listing(tuple(there))}: "
+                "write one layer per instance, or name a channel of it, as NAME=SEQUENCE:CHANNEL"
             )
         if self._wanted is None:
             return tuple(found)
@@ -114,6 +116,10 @@ class LayerSequence:
     def frames(self) -> tuple[int, ...] | None:
         return self._files.frames
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._files.notes
+
     def read(self, frame: int) -> list[Mask]:
         names = self.names
         found = layered_instances(*self._files.header(frame))
@@ -123,16 +129,7 @@ class LayerSequence:
             return []
         image = self._files.read(frame, channels=tuple(here.values()))
         place = {channel: i for i, channel in enumerate(image.channels)}
-        return [
-            Mask(
-                name,
-                coverage_of(image.pixels[..., place[channel]]),
-                image.data,
-                image.display,
-                image.pixel_aspect,
-            )
-            for name, channel in here.items()
-        ]
+        return [mask_of(name, image.pixels[..., place[channel]], image) for name, channel in here.items()]
 
     def digest(self, frame: int) -> str:
         return f"layers:{','.join(self.names)}:{self._files.digest(frame)}"

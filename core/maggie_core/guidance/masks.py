@@ -9,7 +9,7 @@ import numpy as np
 
 from maggie_core.guidance.channels import alpha_index, mask_channels, named_channels
 from maggie_core.guidance.files import GuidanceFiles
-from maggie_core.guidance.source import Mask, coverage_of
+from maggie_core.guidance.source import Mask, coverage_of, mask_of
 from maggie_core.image.frame import Frame
 
 _LEARNT_FROM = 3
@@ -54,6 +54,10 @@ class MaskSequence:
         return self._files.frames
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        return self._files.notes
+
+    @property
     def stored(self) -> tuple[int, ...]:
         """Frame numbers of the files themselves, also of one that serves every frame."""
         return self._files.stored
@@ -63,7 +67,7 @@ class MaskSequence:
         image = self._files.read(frame)
         plane = self._plane(image, uses_alpha=uses_alpha)
         plane = plane if full == 1.0 else plane / full
-        return [Mask(self._name, coverage_of(plane), image.data, image.display, image.pixel_aspect)]
+        return [mask_of(self._name, plane, image)]
 
     def digest(self, frame: int) -> str:
         return f"mask:{self._channel}:{self._coding}:{self._files.digest(frame)}"

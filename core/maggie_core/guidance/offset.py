@@ -22,7 +22,7 @@ class OffsetSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return getattr(self._source, "notes", ())
+        return self._source.notes
 
     def read(self, frame: int) -> list[Mask]:
         return self._source.read(frame + self.offset)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window
 
 
@@ -20,6 +21,8 @@ class Mask:
     data: Window
     display: Window
     pixel_aspect: float = 1.0
+    nan: int = 0
+    """Pixels that were NaN in the file, and count as 0."""
 
 
 class GuidanceSource(Protocol):
@@ -35,6 +38,11 @@ class GuidanceSource(Protocol):
         """Frames there are masks for; None when one image serves every frame."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the files, as far as they were read: a sentence each."""
+        ...
+
     def read(self, frame: int) -> list[Mask]:
         """Masks at `frame`; an instance that is absent there may be left out.
 
@@ -46,6 +54,14 @@ class GuidanceSource(Protocol):
     def digest(self, frame: int) -> str:
         """Text that changes whenever the result of `read(frame)` may change."""
         ...
+
+
+def mask_of(name: str, plane: np.ndarray, image: Frame) -> Mask:
+    """The mask that a plane of an image is: (h0, w0), as stored."""
+    coverage = coverage_of(plane)
+    # Who has no NaN is found out by one sum; that of a mask with infinities of both signs is NaN, too.
+    nan = int(np.count_nonzero(np.isnan(plane))) if np.isnan(np.sum(plane)) else 0
+    return Mask(name, coverage, image.data, image.display, image.pixel_aspect, nan)
 
 
 def coverage_of(plane: np.ndarray) -> np.ndarray:

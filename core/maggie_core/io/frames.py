@@ -100,6 +100,11 @@ class FrameSource(Protocol):
         """Why another file was found to stand in for the frame's own; None where none does."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the files, as far as they were read: a sentence each."""
+        ...
+
     def digest(self, frame: int) -> str:
         """Hex digest that changes when the frame's stored pixels do."""
         ...
@@ -197,6 +202,10 @@ class FileSource:
     def damage(self, frame: int) -> FrameError | None:
         return None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
     def digest(self, frame: int) -> str:
         return file_digest(self.path(frame))
 
@@ -290,6 +299,10 @@ class _GapSource:
     def damage(self, frame: int) -> FrameError | None:
         reason = self._files.damage_of(frame)
         return None if reason is None else FrameError(str(reason))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._source.notes
 
     def digest(self, frame: int) -> str:
         stand_in, stored = self._files.digest(frame)

@@ -2,13 +2,14 @@
 
 An EXR is seen as one set of named channels, whatever parts they lie in. In a file of several parts a bare
 channel (`A`) of a part that is not the main one takes the part's name as its layer (`hero.A`); a channel two
-parts share takes it too.
+parts share takes it too. Channels of the first view of a stereo file are called as those of a file without
+views, those of another begin with its name (`right.R`, `right.hero.A`), as OpenEXR calls them in one part.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from maggie_api.text import plain_text
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.library import reason_of, utf8_path
+from maggie_core.io.luminance_chroma import CHANNELS, header_of, read_luminance_chroma
 
 MAIN_PARTS = frozenset({"", "rgba", "rgb", "main", "default"})
 """Part names (lower case) that mean the unnamed layer, as Nuke writes them."""
@@ -28,7 +30,11 @@ READ_ACROSS = 4
 """Unwanted channels read along between two wanted ones: cheaper than decompressing the file once more."""
 
 
-STANDARD_NAMES = {"framesPerSecond": "FramesPerSecond"}
+STANDARD_NAMES = {
+    "framesPerSecond": "FramesPerSecond",
+    "timeCode": "smpte:TimeCode",
+    "pixelAspectRatio": "PixelAspectRatio",
+}
 """Attributes that files spell as OpenEXR does, and we as OpenImageIO does."""
 
 
@@ -76,7 +82,11 @@ def list_parts(path: str | Path) -> tuple[PartInfo, ...]:
         FrameError: the file is missing, unreadable, of no known format, or deep.
     """
     path = Path(path)
-    image = _open(path)
+    try:
+        image = _open(path)
+    except _SubsampledError:
+        with utf8_path(path) as name:
+            return (_part_of_luminance_chroma(header_of(name), path),)
     try:
         return _parts(image, path)
     finally:
@@ -103,7 +113,10 @@ def read_image(
         FrameError: the file is missing, unreadable, deep or damaged, or has no such channel or part.
     """
     path = Path(path)
-    image = _open(path)
+    try:
+        image = _open(path)
+    except _SubsampledError:
+        return _read_luminance_chroma(path, channels, part)
     try:
         parts = _chosen_parts(_parts(image, path), part, path)
         wanted = _chosen_channels(parts, channels, path)
@@ -137,17 +150,82 @@ def _open(path: Path) -> Any:
     with utf8_path(path) as name:
         image = oiio.ImageInput.open(name, keep_stored_colour)
     if image is None:
-        raise _unreadable(path, reason_of(oiio).replace(name, "the file"))
+        reason = reason_of(oiio).replace(name, "the file")
+        raise _SubsampledError(reason) if "subsampl" in reason.lower() else _unreadable(path, reason)
     return image
+
+
+class _SubsampledError(Exception):
+    """Channels have different resolutions, which OpenImageIO does not read."""
+
+
+def _part_of_luminance_chroma(header: Mapping[str, Any], path: Path) -> PartInfo:
+    """The header of an EXR of luminance and chroma, as that of the RGB it becomes."""
+    stored = {each.name: each for each in header.get("channels", ())}
+    if not {"Y", "RY", "BY"} <= set(stored) <= CHANNELS:
+        raise FrameError(
+            f"{path} has channels of a lower resolution that are no luminance and chroma "
+            f"({', '.join(sorted(map(plain_text, stored)))}): convert it to RGB"
+        )
+    data, display = (_window_of_box(header[name]) for name in ("dataWindow", "displayWindow"))
+    channels = ("R", "G", "B", "A") if "A" in stored else ("R", "G", "B")
+    aspect = float(header.get("pixelAspectRatio", 1.0))
+    metadata = {
+        STANDARD_NAMES.get(name, plain_text(name)): value
+        for name, each in header.items()
+        if (value := _value_of_openexr(each)) is not None
+    }
+    return PartInfo(
+        index=0,
+        name="",
+        channels=channels,
+        types=("half",) * len(channels),
+        data=data,
+        display=display,
+        pixel_aspect=aspect if 0.1 <= aspect <= 10 else 1.0,
+        compression=str(header.get("compression", "")).rpartition(".")[2].partition("_")[0].lower(),
+        metadata=metadata,
+        code_max=None,
+        tiled="tiles" in header,
+        own_channels=tuple(stored),
+    )
+
+
+def _window_of_box(box: Any) -> Window:
+    (left, top), (right, bottom) = (tuple(map(int, corner)) for corner in box)
+    return Window(left, top, right - left + 1, bottom - top + 1)
+
+
+def _value_of_openexr(value: Any) -> Any:
+    """A header attribute that is worth to be carried on, as OpenImageIO would give it; else None."""
+    if isinstance(value, str | int | float):
+        return _as_text(value)
+    if hasattr(value, "timeAndFlags"):
+        return (int(value.timeAndFlags()), int(value.userData()))
+    if hasattr(value, "n") and hasattr(value, "d"):
+        return HeaderTuple((value.n, value.d), kind="rational")
+    if isinstance(value, tuple) and value and all(isinstance(each, float) for each in value):
+        return HeaderTuple(value, kind=f"float[{len(value)}]")
+    return None
+
+
+def _read_luminance_chroma(path: Path, channels: Sequence[str] | None, part: str | int | None) -> Frame:
+    try:
+        with utf8_path(path) as name:
+            parts = _chosen_parts((_part_of_luminance_chroma(header_of(name), path),), part, path)
+            wanted = _chosen_channels(parts, channels, path)
+            pixels = read_luminance_chroma(name)
+    except (RuntimeError, ValueError) as error:
+        raise _unreadable(path, str(error)) from error
+    finally:
+        _settle_fpu()
+    if wanted != parts[0].channels:
+        pixels = np.ascontiguousarray(pixels[..., [parts[0].channels.index(name) for name in wanted]])
+    return _framed(parts, parts, pixels, wanted)
 
 
 def _unreadable(path: Path, reason: str) -> FrameError:
     reason = " ".join(reason.replace(str(path), "the file").split()) or "unknown reason"
-    if "subsampl" in reason.lower():
-        return FrameError(
-            f"{path} stores colour at a lower resolution (luminance and chroma): convert it to RGB, for "
-            "example in Nuke"
-        )
     return FrameError(f"{path} cannot be read ({reason}): render or copy it again")
 
 
@@ -174,29 +252,33 @@ def _parts(image: Any, path: Path) -> tuple[PartInfo, ...]:
     few_bits = _few_bits(specs[0], kind, path)
     parts: list[PartInfo] = []
     taken: set[str] = set()
+    views = tuple(
+        dict.fromkeys(filter(None, (plain_text(spec.get_string_attribute("view")) for spec in specs)))
+    )
     for index, spec in enumerate(specs):
         name = plain_text(spec.get_string_attribute("oiio:subimagename") or spec.get_string_attribute("name"))
-        layer = _without_view(name, spec, specs[0]) if len(specs) > 1 else ""
-        names = _full_names(spec.channelnames, layer, name, taken)
+        view = plain_text(spec.get_string_attribute("view"))
+        # Nuke appends the view to the part's name.
+        layer = name.removesuffix(f".{view}") if len(specs) > 1 and view else name if len(specs) > 1 else ""
+        names = _full_names(spec.channelnames, layer, name, taken, view="" if view in views[:1] else view)
         taken.update(names)
-        parts.append(_part_info(index, name, names, spec, few_bits, _orientation(spec, kind)))
+        part = _part_info(index, name, names, spec, few_bits, _orientation(spec, kind))
+        if len(views) > 1:
+            part.metadata["multiView"] = views
+        parts.append(part)
     return tuple(parts)
 
 
-def _without_view(part: str, spec: Any, first: Any) -> str:
-    """A part's name without the view that Nuke appends to it, where that is the file's first view."""
-    view = spec.get_string_attribute("view")
-    if not view or view != first.get_string_attribute("view"):
-        return part
-    return part.removesuffix(f".{view}")
-
-
-def _full_names(own: Sequence[str], layer: str, part: str, taken: set[str]) -> tuple[str, ...]:
+def _full_names(
+    own: Sequence[str], layer: str, part: str, taken: set[str], *, view: str = ""
+) -> tuple[str, ...]:
     names = []
     for channel in map(plain_text, own):
         name = channel
         if layer and "." not in channel and layer.lower() not in MAIN_PARTS:
             name = f"{layer}.{channel}"
+        if view and not name.startswith(f"{view}."):
+            name = f"{view}.{name}"
         if layer and name in taken:
             name = f"{part}.{channel}"
         names.append(name)

@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from av.stream import Disposition
 from av.video.reformatter import Interpolation
 
 from maggie_api.errors import FrameError
+from maggie_api.sequences import compact_frames
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
@@ -28,6 +30,8 @@ _UNKNOWN, _BT709, _BT601 = 2, 1, 6
 _LIMITED, _FULL = 1, 2
 """Luma range codes as FFmpeg counts them."""
 _COVER = Disposition.attached_pic
+_UNEVEN = 0.1
+"""Share of a frame's time by which times may differ: containers round them to ticks."""
 _AHEAD = 48
 """Frames decoded and thrown away to reach a later one before a seek to its key frame is worth while."""
 
@@ -51,6 +55,8 @@ class MovieSource:
         self._next = 0
         self._header: Frame | None = None
         self._scanned: tuple[int, ...] = ()
+        self._corrupt: set[int] = set()
+        self._is_interlaced = False
         if not self._path.is_file():
             raise FrameError(f"{self._path} does not exist: check the path of the movie")
         try:
@@ -82,6 +88,28 @@ class MovieSource:
     @property
     def colorspace_hint(self) -> str:
         return str(self._path)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        notes = []
+        if self._streams > 1:
+            notes.append(f"{self._path} has {self._streams} video streams: the first is read")
+        if self._is_uneven:
+            notes.append(
+                f"{self._path} has a variable frame rate: frame N is the Nth picture, which programs that "
+                "count by time may number otherwise; convert it to a constant rate where that matters"
+            )
+        if self._is_interlaced:
+            notes.append(
+                f"{self._path} is interlaced and its two fields are matted as one picture: deinterlace it "
+                "first where people move"
+            )
+        if self._corrupt:
+            notes.append(
+                f"{self._path} is damaged in frames {compact_frames(self._corrupt)}, which the decoder has "
+                "filled up, and frames after them may show it: copy or convert the movie again"
+            )
+        return tuple(notes)
 
     def path(self, frame: int) -> Path:
         self._position(frame)
@@ -117,6 +145,7 @@ class MovieSource:
                 if self._identity() != self._scanned:  # another movie under this name
                     self._close()
                     self._header = None
+                    self._corrupt.clear()
                     self._times, self._is_timed = self._scan()
                 position = self._position(frame)
                 image = self._decode(position)
@@ -165,6 +194,7 @@ class MovieSource:
         streams = [each for each in self._container.streams.video if not each.disposition & _COVER]
         if not streams:
             raise FrameError(f"{self._path} has no video stream: give a movie with pictures")
+        self._streams = len(streams)
         return streams[0]
 
     def _scan(self) -> tuple[list[int], bool]:
@@ -183,9 +213,14 @@ class MovieSource:
             packet.pts for packet in self._container.demux(stream) if packet.size and not packet.is_discard
         ]
         self._close()
+        self._is_uneven = False
         if None in times or len(set(times)) != len(times):
             return list(range(len(times))), False
-        return sorted(times), True
+        times.sort()
+        steps = sorted(later - earlier for earlier, later in pairwise(times))
+        if steps:
+            self._is_uneven = steps[-1] - steps[0] > max(1, _UNEVEN * steps[len(steps) // 2])
+        return times, True
 
     def _first_timecode(self) -> str | None:
         """Timecode of the first picture, of the file or of any of its streams."""
@@ -247,6 +282,9 @@ class MovieSource:
         return bisect_left(self._times, image.pts)
 
     def _as_frame(self, image: Any, position: int, channels: Sequence[str] | None) -> Frame:
+        if image.is_corrupt:
+            self._corrupt.add(position + 1)
+        self._is_interlaced = self._is_interlaced or image.interlaced_frame
         pixels = _rgb(image, len(self._channels) == 4)
         pixels, is_turned = _upright(pixels, image)
         aspect = 1 / self._pixel_aspect if is_turned else self._pixel_aspect

@@ -168,7 +168,8 @@ class ShotMatter:
         """The conversion of the plate's colours for the network."""
         s = self.settings
         colour = ColorSettings(s.ocio, s.colorspace, s.exposure_ev, s.highlights)
-        return PlateView(colour, example_path=self.plate.path(self._first[0]), auto_frames=self._sample)
+        example = self.plate.path(self._first[0])
+        return PlateView(colour, example_path=example, auto_frames=self._sample, tags=self.plate.tags)
 
     @cached_property
     def _first(self) -> tuple[int, Frame]:

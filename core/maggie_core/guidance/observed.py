@@ -1,0 +1,74 @@
+"""What was seen of the masks that were read: who was never there, who is somebody else, who had NaN."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+import numpy as np
+
+from maggie_api.sequences import compact_frames
+from maggie_core.guidance.source import Mask
+
+
+class ObservedMasks:
+    """Masks of a shot as they are read, in any order and from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[str, bool] = {}
+        """By name: whether any mask that was read covers anything."""
+        self._frames: set[int] = set()
+        self._nan: dict[str, dict[int, int]] = {}
+        """Pixels with NaN, by name and frame."""
+        self._same: dict[tuple[str, str], bool] = {}
+        """Whether two that were in the same frames had the same masks there."""
+
+    def note(self, frame: int, masks: Iterable[Mask]) -> None:
+        """Take the masks of a frame."""
+        with self._lock:
+            if frame in self._frames:
+                return
+            self._frames.add(frame)
+            totals: list[tuple[Mask, float]] = []
+            for mask in masks:
+                total = float(mask.pixels.sum())
+                self._seen[mask.name] = self._seen.get(mask.name, False) or total > 0
+                if mask.nan:
+                    self._nan.setdefault(mask.name, {})[frame] = mask.nan
+                if total > 0:
+                    totals.append((mask, total))
+            for (one, covers), (other, others) in combinations(totals, 2):
+                pair = (one.name, other.name)
+                if self._same.get(pair, True):
+                    self._same[pair] = covers == others and np.array_equal(one.pixels, other.pixels)
+
+    def sentences(self, names: Iterable[str], frames: Iterable[int]) -> Iterator[tuple[str, str]]:
+        """`(code, sentence)` of each thing the user should know.
+
+        Args:
+            names: everybody in the shot.
+            frames: all frames that masks are given for. Who is absent in a part of them may be in the rest.
+        """
+        with self._lock:
+            if self._frames.issuperset(frames):
+                for name in (name for name in names if not self._seen.get(name, False)):
+                    yield (
+                        "empty-mask",
+                        f"the mask of {name} is empty in all frames, and so is the matte: check the file, "
+                        "and which of its channels or ids is meant",
+                    )
+            for name, found in self._nan.items():
+                yield (
+                    "mask-nan",
+                    f"the mask of {name} has {sum(found.values())} pixels with NaN in frames "
+                    f"{compact_frames(found)}: they count as 0; render it again",
+                )
+            for (one, other), same in self._same.items():
+                if same:
+                    yield (
+                        "same-masks",
+                        f"{one} and {other} have the same mask in every frame: one of them is given the "
+                        "other's file, channel or id",
+                    )
