@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "maggie-node-nuke"
-PLUGIN = ("init.py", "menu.py", "selftest.py", "maggie_nuke")
+PLUGIN = ("init.py", "menu.py", "MaGGIe.png", "selftest.py", "maggie_nuke")
 """Files and folders of hosts/nuke."""
 API = ROOT / "core" / "maggie_api"
 """Everything else that the plug-in imports; copied unchanged."""
@@ -30,6 +30,7 @@ def build(output: Path) -> Path:
             shutil.copy2(source, folder)
     shutil.copy2(ROOT / "LICENSE", folder)
     shutil.copy2(ROOT / "docs" / "nuke.md", folder / "README.md")
+    shutil.copy2(ROOT / "docs" / "nuke_panel.png", folder)
     return Path(shutil.make_archive(str(folder), "zip", output, NAME))
 
 

@@ -15,6 +15,7 @@ from maggie_core.mattes import recipe_digest
 from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
 from maggie_core.model import MatteModel
+from maggie_core.model.checkpoint import found_devices
 from maggie_core.runtime.fingerprint import library_versions
 from maggie_core.shot.matter import MatteResult, ShotMatter
 from maggie_node import __version__
@@ -64,6 +65,7 @@ class Records:
             colorspace=matter.view.colorspace,
             ocio=matter.view.config_id,
             assumption=matter.view.assumption,
+            devices=found_devices(),
         )
 
     def recipe(self, frame: int, inputs: Mapping[int, Mapping[str, str]]) -> str:

@@ -35,6 +35,16 @@ class NetworkRun:
 
 
 @dataclass(frozen=True)
+class FoundDevice:
+    """A device that a job could compute on."""
+
+    name: str
+    """As the option `device` takes it: `cpu`, `cuda:0`, `mps`."""
+    what: str
+    """What it is, in words: `NVIDIA H200, 139 GiB`."""
+
+
+@dataclass(frozen=True)
 class EffectiveSettings(EdgeSettings, MatteSettings, NetworkRun):
     """Every setting that decides pixels. `Started` has them as asked for and as they take effect.
 
@@ -77,6 +87,8 @@ class Started:
     """OCIO configuration in effect."""
     assumption: str = ""
     """Why `colorspace` is only assumed, in a sentence for the user; empty where it is known."""
+    devices: tuple[FoundDevice, ...] = ()
+    """The devices of the machine that computes."""
     event: Literal["started"] = "started"
 
 

@@ -19,10 +19,12 @@ import nuke
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
-import maggie_nuke  # noqa: E402
-from maggie_nuke import build, identity, knobs, main_thread, read, render_inputs, shot, upstream  # noqa: E402
-
+import maggie_nuke  # noqa: E402, I001 - it finds maggie_api
+from maggie_api.client import devices  # noqa: E402
 from maggie_api.client.python import check_python, find_python  # noqa: E402
+from maggie_api.events import FoundDevice  # noqa: E402
+from maggie_nuke import build, identity, job_plan, knobs, main_thread, overlay  # noqa: E402
+from maggie_nuke import people, read, render_inputs, state, upstream  # noqa: E402
 
 NAMES = ["Ana", "Ben", "Cat", "Dan", "Eve"]
 SLUGS = [name.lower() for name in NAMES]
@@ -102,7 +104,7 @@ def the_switch_inside_knows_a_terminal(folder: str) -> Any:
 def a_write_has_the_knobs_we_set(folder: str) -> Any:
     """Of the Write that renders inputs; the files are half float, with the data window of what comes in."""
     node = _node(folder)
-    wanted = shot.InputRender(knobs.PLATE, f"{folder}/plate/p.%04d.exr", (2, 3), 1, "rgb", "a test", "")
+    wanted = job_plan.InputRender(knobs.PLATE, f"{folder}/plate/p.%04d.exr", (2, 3), 1, "rgb", "a test", "")
     render_inputs.render(node, wanted)
     files = sorted(os.listdir(f"{folder}/plate"))
     assert files == ["p.0002.exr", "p.0003.exr"], files
@@ -204,7 +206,7 @@ def the_node_is_saved_and_reopened(folder: str) -> Any:
     """Knobs, rows, layers and what is inside."""
     node = _node(folder)
     build.set_rows(
-        node, [shot.InstanceRow("Ana", "guidance"), shot.InstanceRow("Ben Böhm", "guidance:b", use=False)]
+        node, [state.InstanceRow("Ana", "guidance"), state.InstanceRow("Ben Böhm", "guidance:b", use=False)]
     )
     node["output"].setValue("Ben")
     before = {name: knob.value() for name, knob in node.knobs().items() if name not in ("xpos", "ypos")}
@@ -299,6 +301,75 @@ def an_old_node_gets_todays_knobs(folder: str) -> Any:
     assert build.is_up_to_date(node) and added == ["trust"], added
     assert int(node["segment_frames"].value()) == 24
     return added
+
+
+@check
+def shapes_say_at_which_frames_they_are_keyed(folder: str) -> Any:
+    """rootLayer, layers, points and transforms of a Roto."""
+    from nuke import rotopaint
+
+    roto: Any = nuke.nodes.Roto(inputs=[_ramp(folder)])
+    curves = roto["curves"]
+    shape: Any = rotopaint.Shape(curves, (2, 2), (12, 2), (12, 12))
+    for frame in (2, 4):
+        for point in shape:
+            point.center.addPositionKey(frame, (frame, 2))
+    layer: Any = rotopaint.Layer(curves)
+    layer.append(shape)
+    curves.rootLayer.append(layer)
+    curves.changed()
+    found = upstream.shape_keys(nuke.nodes.TimeOffset(inputs=[roto], time_offset=1))
+    assert set(found) >= {3, 5}, found
+    return found
+
+
+@check
+def colours_are_laid_on_and_numbers_say_who_is_where(folder: str) -> Any:
+    """A Grade with a mask of another layer, an alpha above 1, and an Expression that compares ids."""
+    node = _node(folder)
+    rows = [state.InstanceRow(name, "guidance") for name in NAMES]
+    with people.changing(node):
+        build.set_rows(node, rows)
+    node[knobs.SHOW].setValue(knobs.IN_COLOUR)
+    people.follow(node)
+    switch = node.node(knobs.WITH_OVERLAY)
+    assert int(switch["which"].value()) == int(nuke.GUI), "in a terminal nobody sees the colours"
+    values = [round(nuke.sample(switch.input(1), f"rgba.{name}", 8, 8), 3) for name in ("red", "alpha")]
+    numbers = 0.0
+    for index in range(len(NAMES)):
+        numbers += 0.1 * (index + 1) * (index + 1 - numbers)
+    assert abs(values[1] - numbers) < 0.01, (values, numbers)
+    ids: Any = nuke.nodes.Constant()
+    ids["format"].setValue(_format())
+    ids["channels"].setValue("rgba")
+    ids["color"].setValue([3.4028e-20, 0.25, 1.5, 0.5])
+    equal = nuke.nodes.Expression(inputs=[ids])
+    equal["expr3"].setValue("(rgba.red == 3.4028e-20) * rgba.green + (rgba.blue == 2.5) * rgba.alpha")
+    values.append(round(nuke.sample(equal, "rgba.alpha", 8, 8), 3))
+    assert values[2] == 0.25, values
+    return values
+
+
+@check
+def a_picked_colour_has_an_alpha(folder: str) -> Any:
+    """The fourth value of an eyedropper; how many there are."""
+    node = _node(folder)
+    knob = node[knobs.PICK_ADD]
+    knob.setValue([0.1, 0.2, 0.3, 2.0])
+    values = [round(float(value), 3) for value in knob.value()]
+    assert overlay.picked([state.InstanceRow(name, "guidance") for name in NAMES], values) == 2, values
+    return len(values)
+
+
+@check
+def a_pulldown_takes_what_the_worker_found(folder: str) -> Any:
+    """Items of an enumeration are changed, and the chosen one stays."""
+    node = _node(folder)
+    node["device"].setValue("cpu")
+    devices.remember([FoundDevice("cpu", ""), FoundDevice("cuda:5", "")])
+    build.offer_devices(node)
+    assert node["device"].value() == "cpu" and "cuda:5" in node["device"].values()
+    return node["device"].values()
 
 
 @check

@@ -55,16 +55,9 @@ def _version(package: str) -> str | None:
 
 
 def _device() -> dict[str, Any]:
-    import torch
+    from maggie_core.model.checkpoint import choose_device, found_devices
 
-    from maggie_core.model.checkpoint import choose_device
-
-    device = choose_device("auto")
-    facts: dict[str, Any] = {"auto takes": str(device), "cpu threads": torch.get_num_threads()}
-    for index in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(index)
-        facts[f"cuda:{index}"] = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
-    return facts
+    return {"auto takes": str(choose_device("auto")), **{each.name: each.what for each in found_devices()}}
 
 
 def _precision() -> dict[str, Any]:

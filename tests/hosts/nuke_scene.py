@@ -16,9 +16,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "fake_nuke"))
 
 import nuke  # noqa: E402
-from nuke_app import click, edit, launch, pump, update_ui  # noqa: E402
+from nuke_app import click, edit, launch, pick, pump, update_ui  # noqa: E402
 
-__all__ = ["click", "edit", "launch", "pump", "threading", "time", "update_ui"]
+__all__ = ["click", "edit", "launch", "pick", "pump", "threading", "time", "update_ui"]
 PLUGIN = os.path.join(os.path.dirname(os.path.dirname(HERE)), "hosts", "nuke")
 case = {}
 out = {}

@@ -9,9 +9,9 @@ import pytest
 from support.blenders import extension_part
 
 from maggie_api.job import MaskGuidance, MatteJob
-from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, options_of
+from maggie_api.settings import EdgeSettings, MatteFile, MatteSettings, RunSettings, options_of
 
-OPTIONS = options_of(MatteSettings, EdgeSettings, MatteFile)
+OPTIONS = options_of(MatteSettings, EdgeSettings, MatteFile, RunSettings)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_every_option_has_a_control_or_a_reason_to_have_none(options: ModuleType
     controls, left_out = set(options.CONTROLS), set(options.NOT_OFFERED)
 
     assert set(OPTIONS) <= controls | left_out
-    assert {"precision", "on_missing", "guidance_missing"} <= controls
+    assert {"precision", "on_missing", "guidance_missing", "cache_gb"} <= controls
     assert left_out <= set(OPTIONS)
     assert not controls & left_out
 

@@ -20,7 +20,7 @@ from maggie_core.guidance import MaskSequence, combine
 from maggie_core.io.frames import open_source
 from maggie_core.shot.matter import ShotMatter
 
-frames, shot = part("frames"), part("shot")
+frames, shot, state = part("frames"), part("shot"), part("state")
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a_read_says_which_file_a_frame_is(mode: str, value: str, shift: int | N
 
 def custom_frames(text: str) -> list[int]:
     """The frames that a node with a range delivers of a long plate."""
-    plate = shot.InputSource("plate", "Read1", -100, 2000, "plate.%04d.exr")
-    return shot.shot_frames(shot.NodeState("MaGGIe1", plate, (), frames="custom", range=text))
+    plate = state.InputSource("plate", "Read1", -100, 2000, "plate.%04d.exr")
+    return shot.shot_frames(state.NodeState("MaGGIe1", plate, (), frames="custom", range=text))
 
 
 @pytest.mark.parametrize(

@@ -248,16 +248,16 @@ def test_a_broken_plug_in_does_not_keep_nuke_from_starting(case: Case):
 def test_more_than_four_instances_take_more_copies_and_64_are_the_most(case: Case):
     out = case.run("""
         start()
-        from maggie_nuke import apply, build, shot
+        from maggie_nuke import apply, build, state
         made = node("ana")
-        build.set_rows(made, [shot.InstanceRow(f"person {i}", "guidance") for i in range(64)])
+        build.set_rows(made, [state.InstanceRow(f"person {i}", "guidance") for i in range(64)])
         apply.plan(made, plans(made)[0])
         channels = [name for copy in made.nodes() if copy.Class() == "Copy" for name in
                     (copy[f"to{i}"].value() for i in range(4)) if name.startswith("maggie_")]
         out["channels"] = len(set(channels))
         out["copies"] = sum(copy.Class() == "Copy" for copy in made.nodes())
         out["outputs"] = len(made["output"].values())
-        build.set_rows(made, [shot.InstanceRow(f"person {i}", "guidance") for i in range(65)])
+        build.set_rows(made, [state.InstanceRow(f"person {i}", "guidance") for i in range(65)])
         out["said"] = failure(plans, made)
     """)
 
@@ -467,10 +467,10 @@ def test_a_script_of_an_old_plug_in_gets_todays_knobs_and_keeps_its_mattes(case:
     """)
 
     assert len(out["told"]) == 2 and out["problems"] == [] and out["again"]
-    assert out["told"][0].startswith("MaGGIe1: brought up to date from layout 1 to 2; new knobs: ")
+    assert out["told"][0].startswith("MaGGIe1: brought up to date from layout 1 to 3; new knobs: ")
     assert all(name in out["told"][0] for name in ("trust", "garbage", "maggie_id", "its mattes stay in"))
     assert out["rows"] == [["ana", "", ""], ["Ben Böhm", "", ""]]
-    assert out["values"] == [24, "Ben Böhm", "2", ""]
+    assert out["values"] == [24, "Ben Böhm", "3", ""]
     assert out["folders"] == [f"{case.folder}/maggie/MaGGIe1", ""]
     assert out["ids"][0] != out["ids"][1] and all(out["ids"])
 
@@ -604,3 +604,53 @@ def test_a_worker_seen_only_by_nodes_that_are_on(case: Case):
     assert out["without output"] == ["Precomp3.MaGGIe1"] and out["reading"] == []
     assert out["held"] == [["MaGGIe1", None]]
     assert out["switched"] == out["off"] == []
+
+
+def test_keys_are_added_removed_and_those_of_shapes_are_known(case: Case):
+    out = case.run("""
+        from nuke import rotopaint
+        start()
+        plate = read("plate")
+        roto = nuke.nodes.Roto(inputs=[plate])
+        layer = rotopaint.Layer(roto["curves"])
+        shape = rotopaint.Shape(roto["curves"], (12, 14), (34, 14), (34, 54))
+        for time, step in ((1001, 0), (1005, 4)):
+            for x, point in zip((12, 34, 34), shape):
+                point.center.addPositionKey(time, (x + step, 14))
+        layer.append(shape)
+        roto["curves"].rootLayer.append(layer)
+        moved = nuke.nodes.TimeOffset(inputs=[nuke.nodes.Blur(inputs=[roto])], time_offset=1)
+        made = node(moved, "ben", plate=plate)
+        press(made, "find")
+        press(made, "remove_key1")
+        made["at_keys1"].setValue(True)
+        rendered = lambda: [list(each.frames) for each in plans(made)[0].renders]
+        out["own"] = rendered()
+        nuke.frame(1003)
+        press(made, "add_key1")
+        out["added"] = [made["keys1"].value(), rendered(), made["status"].value()]
+        nuke.frame(1006)
+        press(made, "remove_key1")
+        out["removed"] = made["keys1"].value()
+        press(made, "remove_key1")
+        nuke.frame(1010)
+        press(made, "add_key1")
+        for frame in (1002, 1003):
+            nuke.frame(frame)
+            press(made, "remove_key1")
+        out["none"] = [made["keys1"].value(), made["at_keys1"].value()]
+        nuke.frame(1004)
+        press(made, "add_key2")
+        out["file"] = [made["keys2"].value(), [each.keys_of for each in plans(made)[0].renders]]
+        out["said"] = messages()
+    """)
+
+    assert out["own"] == [[1002, 1006]]
+    assert out["added"] == ["1002-1003,1006", [[1002, 1003, 1006]], "keys of Blur1: 1002-1003,1006"]
+    assert out["removed"] == "1002-1003" and out["none"] == ["", False]
+    assert out["file"] == ["1004", ["", "ben"]]
+    assert [said.partition(": ")[2] for said in out["said"]] == [
+        "frame 1001 is no key of Blur1: it has none",
+        "frame 1006 is no key of Blur1, its keys are 1002-1003",
+        "'Blur1' has keys at 1010, and the plate has the frames 1001-1006: remove them",
+    ]

@@ -420,3 +420,57 @@ def test_the_farm_command_is_shown_where_there_is_no_python(case: Case):
     (said,) = out["said"]
     folder = str(case.own())
     assert said.splitlines()[1] == f"maggie-node farm deadline {folder}/job.json -o {folder}/farm --chunk 24"
+
+
+def test_a_person_is_followed_from_keys_and_a_removed_key_leaves_no_file(case: Case):
+    out = case.run("""
+        from nuke import rotopaint
+        start()
+        roto = nuke.nodes.Roto(inputs=[read("plate")])
+        corners = ((12, 14), (34, 14), (34, 54), (12, 54))
+        shape = rotopaint.Shape(roto["curves"], *corners)
+        for time, step in ((1001, 0), (1006, 5)):
+            for (x, y), point in zip(corners, shape):
+                point.center.addPositionKey(time, (x + step, y))
+        roto["curves"].rootLayer.append(shape)
+        made = node(roto, "ben")
+        press(made, "find")
+        made["name1"].setValue("ana")
+        made["at_keys1"].setValue(True)
+        made["preview"].setValue(True)
+        press(made, "matte")
+        wait()
+        out["first"] = [made["status"].value(), made["state"].value(), made["device"].values()]
+        files = lambda: sorted(os.listdir(plans(made)[0].folder + "/keys"))
+        out["files"] = [files()]
+        nuke.frame(1004)
+        press(made, "add_key1")
+        press(made, "reload_mattes")
+        out["stale"] = [made["status"].value(), made["state"].value()]
+        press(made, "matte_frame")
+        wait()
+        out["files"].append(files())
+        nuke.frame(1001)
+        press(made, "remove_key1")
+        press(made, "matte")
+        wait()
+        out["files"].append(files())
+        shape[0].center.addPositionKey(1003, (10, 10))
+        out["render"] = failure(nuke.execute, write(made), 1001, 1001, 1)
+        out["said"] = messages()
+    """)
+
+    assert out["said"] == []
+    assert out["first"][0].startswith("6 of 6 mattes are there") and out["first"][1] == "6 of 6"
+    assert out["first"][2] == ["auto", "cpu"] or "cuda:0" in out["first"][2]
+    assert out["files"][0] == ["ana.1001.exr", "ana.1006.exr"]
+    assert out["files"][1] == ["ana.1001.exr", "ana.1004.exr", "ana.1006.exr"]
+    assert out["files"][2] == ["ana.1004.exr", "ana.1006.exr"]
+    assert out["stale"] == ["stale: the key masks of ana changed"] * 2
+    assert "is stale: the key masks of ana changed" in out["render"]
+    folder = case.own()
+    job = read_job(folder / "job.json")
+    assert [each.kind for each in job.guidance] == ["key", "mask"]
+    assert job.preview == str(folder / "preview.mp4") and (folder / "preview.mp4").is_file()
+    found = alphas(case)
+    assert len(found) == len(FRAMES) and all(frame["ana"].max() > 0 for frame in found)

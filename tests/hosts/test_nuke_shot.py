@@ -12,23 +12,23 @@ from support.guidance_files import write_image
 from support.nuke_plugin import part
 
 from maggie_api.errors import HostError
-from maggie_api.job import CryptomatteGuidance, Hold, MaskGuidance, MatteJob
+from maggie_api.job import CryptomatteGuidance, Hold, KeyGuidance, MaskGuidance, MatteJob, Pin
 from maggie_api.settings import EdgeSettings, MatteSettings, RunSettings
 
-shot, colour = part("shot"), part("colour")
+shot, state, job_plan, instances, colour = map(part, ("shot", "state", "job_plan", "instances", "colour"))
 ACES = colour.ProjectColour("OCIO", config="custom", custom="/show/config.ocio", working="ACEScg")
 
 
 def files(name: str, path: str, **more: Any) -> Any:
     """An input that a bare Read is connected to."""
-    return shot.InputSource(
+    return state.InputSource(
         name, more.pop("node", "Read1"), more.pop("first", 1001), more.pop("last", 1100), path, **more
     )
 
 
 def nodes(name: str, **more: Any) -> Any:
     """An input that has to be rendered."""
-    return shot.InputSource(name, "Grade1", 1001, 1100, None, why="it comes from Grade1", **more)
+    return state.InputSource(name, "Grade1", 1001, 1100, None, why="it comes from Grade1", **more)
 
 
 PLATE = files("plate", "/show/plate.%04d.exr", space="default (ACEScg)")
@@ -43,13 +43,13 @@ def node_state(**fields: Any) -> Any:
     given = {
         "plate": PLATE,
         "guidance": (ANA, BEN),
-        "rows": (shot.InstanceRow("Ana", "guidance"), shot.InstanceRow("Ben", "guidance2")),
+        "rows": (state.InstanceRow("Ana", "guidance"), state.InstanceRow("Ben", "guidance2")),
         "id": "3f2a90cd",
         "folder": "/show/comp",
         "project_colour": ACES,
         **fields,
     }
-    return shot.NodeState("MaGGIe1", **given)
+    return state.NodeState("MaGGIe1", **given)
 
 
 def plan(**fields: Any) -> Any:
@@ -141,7 +141,7 @@ def test_guidance_that_is_shifted_otherwise_is_rendered_under_the_plates_numbers
     found = plan(
         plate=moved,
         guidance=(masks,),
-        rows=(shot.InstanceRow("Ana", "guidance"),),
+        rows=(state.InstanceRow("Ana", "guidance"),),
         frames="custom",
         range="5",
     )
@@ -181,7 +181,7 @@ def test_one_picture_guides_every_frame_and_is_no_plate():
 def test_instances_out_of_use_and_their_inputs_are_left_out():
     found = plan(
         guidance=(nodes("guidance"), BEN),
-        rows=(shot.InstanceRow("Ana", "guidance", use=False), shot.InstanceRow("Ben", "guidance2")),
+        rows=(state.InstanceRow("Ana", "guidance", use=False), state.InstanceRow("Ben", "guidance2")),
     )
 
     assert found.renders == ()
@@ -191,9 +191,9 @@ def test_instances_out_of_use_and_their_inputs_are_left_out():
 def test_layers_of_one_input_are_instances():
     layered = files("guidance", "/show/ids.%04d.exr", channels=("rgba.red", "hero.alpha", "extra.alpha"))
 
-    rows = shot.found_rows(node_state(guidance=(layered,), rows=()))
+    rows = instances.found_rows(node_state(guidance=(layered,), rows=()))
 
-    assert rows == [shot.InstanceRow("hero", "guidance:hero"), shot.InstanceRow("extra", "guidance:extra")]
+    assert rows == [state.InstanceRow("hero", "guidance:hero"), state.InstanceRow("extra", "guidance:extra")]
     assert plan(guidance=(layered,), rows=tuple(rows)).job.guidance == (
         MaskGuidance("hero", "/show/ids.%04d.exr", channel="hero"),
         MaskGuidance("extra", "/show/ids.%04d.exr", channel="extra"),
@@ -204,13 +204,13 @@ def test_objects_of_a_cryptomatte_are_instances_and_stay_together():
     crypto = files(
         "guidance",
         "/show/id.%04d.exr",
-        cryptomattes=(shot.Cryptomatte("CryptoObject", ("ana", "ben", "wall")),),
+        cryptomattes=(state.Cryptomatte("CryptoObject", ("ana", "ben", "wall")),),
     )
 
-    rows = shot.found_rows(node_state(guidance=(crypto, BEN), rows=()), "ana, b*")
-    found = plan(guidance=(crypto, BEN), rows=(rows[0], shot.InstanceRow("Cat", "guidance2"), rows[1]))
+    rows = instances.found_rows(node_state(guidance=(crypto, BEN), rows=()), "ana, b*")
+    found = plan(guidance=(crypto, BEN), rows=(rows[0], state.InstanceRow("Cat", "guidance2"), rows[1]))
 
-    assert rows[0] == shot.InstanceRow("ana", "guidance:crypto:CryptoObject")
+    assert rows[0] == state.InstanceRow("ana", "guidance:crypto:CryptoObject")
     assert found.job.guidance == (
         CryptomatteGuidance("/show/id.%04d.exr", layer="CryptoObject", instances=("ana", "ben")),
         MaskGuidance("Cat", "/show/ben.%04d.png"),
@@ -220,30 +220,30 @@ def test_objects_of_a_cryptomatte_are_instances_and_stay_together():
 
 def test_a_cryptomatte_is_never_rendered_and_never_too_large():
     names = tuple(f"object{i}" for i in range(65))
-    crypto = nodes("guidance", cryptomattes=(shot.Cryptomatte("CryptoObject", names),))
+    crypto = nodes("guidance", cryptomattes=(state.Cryptomatte("CryptoObject", names),))
     given = node_state(
-        guidance=(crypto,), rows=(shot.InstanceRow("object1", "guidance:crypto:CryptoObject"),)
+        guidance=(crypto,), rows=(state.InstanceRow("object1", "guidance:crypto:CryptoObject"),)
     )
 
     with pytest.raises(HostError, match="ids survive no filter"):
         shot.plans(given)
     with pytest.raises(HostError, match="65 objects"):
-        shot.found_rows(given)
+        instances.found_rows(given)
     with pytest.raises(HostError, match="no object called wall"):
-        shot.found_rows(given, "wall")
+        instances.found_rows(given, "wall")
 
 
 def test_finding_again_keeps_names_and_choices():
-    rows = (shot.InstanceRow("Hero", "guidance", use=False),)
+    rows = (state.InstanceRow("Hero", "guidance", use=False),)
 
-    assert shot.found_rows(node_state(rows=rows)) == [rows[0], shot.InstanceRow("ben", "guidance2")]
+    assert instances.found_rows(node_state(rows=rows)) == [rows[0], state.InstanceRow("ben", "guidance2")]
 
 
 def test_a_lone_mask_is_called_by_its_file_or_node_once():
     roto = replace(nodes("guidance2"), node="Comp.Roto_hero")
     again = files("guidance3", "/else/ana.####.exr")
 
-    rows = shot.found_rows(node_state(guidance=(ANA, roto, again), rows=()))
+    rows = instances.found_rows(node_state(guidance=(ANA, roto, again), rows=()))
 
     assert [row.name for row in rows] == ["ana", "Roto_hero", "ana 2"]
 
@@ -286,7 +286,7 @@ def test_what_is_missing_is_one_sentence(fields: dict[str, Any], sentence: str):
 
 def test_no_guidance_is_said_when_instances_are_looked_for():
     with pytest.raises(HostError, match="connect the masks"):
-        shot.found_rows(node_state(guidance=(None, None), rows=()))
+        instances.found_rows(node_state(guidance=(None, None), rows=()))
 
 
 def test_missing_mattes_are_looked_for_where_the_ends_are_held(tmp_path: Path):
@@ -300,7 +300,7 @@ def test_missing_mattes_are_looked_for_where_the_ends_are_held(tmp_path: Path):
 
 
 def test_a_matte_without_a_layer_that_is_asked_for_cannot_be_shown(tmp_path: Path):
-    sequence = shot.MatteSequence(
+    sequence = job_plan.MatteSequence(
         str(tmp_path / "m.%04d.exr"), 1, 3, 0, layers=(("Ana", "maggie_ana"), ("Ben", "maggie_ben"))
     )
     alphas = np.zeros((4, 4, 2), np.float32)
@@ -315,11 +315,11 @@ def test_a_matte_without_a_layer_that_is_asked_for_cannot_be_shown(tmp_path: Pat
 
 def test_the_folder_stays_when_the_node_and_the_script_are_renamed():
     made = shot.cache_folder(node_state())
-    state = replace(node_state(own=made, folder="/show/comp/v002"), node="Hero")
+    later = replace(node_state(own=made, folder="/show/comp/v002"), node="Hero")
 
     assert made == "/show/comp/maggie/MaGGIe1_3f2a90cd"
-    assert shot.cache_folder(state) == made
-    assert shot.cache_folder(replace(state, cache="/fast")) == "/fast/Hero_3f2a90cd"
+    assert shot.cache_folder(later) == made
+    assert shot.cache_folder(replace(later, cache="/fast")) == "/fast/Hero_3f2a90cd"
 
 
 def test_the_job_document_has_all_frames_also_when_one_is_made():
@@ -337,8 +337,8 @@ def held_by(**fields: Any) -> Any:
 
 def test_cores_garbage_mattes_and_edges_of_an_instance_reach_the_job():
     rows = [
-        shot.InstanceRow("Ana", "guidance", core="guidance3:ana.A", edges="trust=0.9, grow_px=-1.5"),
-        shot.InstanceRow("Ben", "guidance2", garbage="guidance3"),
+        state.InstanceRow("Ana", "guidance", core="guidance3:ana.A", edges="trust=0.9, grow_px=-1.5"),
+        state.InstanceRow("Ben", "guidance2", garbage="guidance3"),
     ]
 
     job = held_by(rows=rows, garbage="guidance3:all.A", edges=EdgeSettings(gamma=1.2)).job
@@ -354,7 +354,7 @@ def test_cores_garbage_mattes_and_edges_of_an_instance_reach_the_job():
 
 
 def test_a_core_that_is_no_read_is_rendered_with_its_channels():
-    rows = [shot.InstanceRow("Ana", "guidance", core="guidance3:ana.A")]
+    rows = [state.InstanceRow("Ana", "guidance", core="guidance3:ana.A")]
 
     (render,) = held_by(rows=rows, holding=nodes("guidance3")).renders
 
@@ -372,13 +372,84 @@ def test_a_core_that_is_no_read_is_rendered_with_its_channels():
 )
 def test_what_cannot_hold_is_said(row: dict[str, str], said: str):
     with pytest.raises(HostError, match=said):
-        held_by(rows=[shot.InstanceRow("Ana", "guidance", **row)])
+        held_by(rows=[state.InstanceRow("Ana", "guidance", **row)])
 
 
 def test_an_input_that_only_holds_is_no_instance():
-    rows = (shot.InstanceRow("Ana", "guidance", core="guidance2"),)
+    rows = (state.InstanceRow("Ana", "guidance", core="guidance2"),)
 
-    found = shot.found_rows(node_state(guidance=(ANA, BEN), rows=rows))
+    found = instances.found_rows(node_state(guidance=(ANA, BEN), rows=rows))
 
     assert [row.source for row in found] == ["guidance"]
     assert found[0].core == "guidance2"
+
+
+def keyed(row: dict[str, Any], **fields: Any) -> Any:
+    """A plan of one person whose masks are those of some frames, and Ben with a mask in every frame."""
+    rows = (state.InstanceRow("Ana", "guidance", at_keys=True, **row), state.InstanceRow("Ben", "guidance2"))
+    return plan(rows=rows, **{"guidance": (nodes("guidance", keyed=(1001, 1100)), BEN), **fields})
+
+
+def test_shapes_are_rendered_at_their_keys_and_plates_between_them():
+    found = keyed({}, plate=nodes("plate"), frames="custom", range="1040")
+
+    plate, keys = found.renders
+    folder = "/show/comp/maggie/MaGGIe1_3f2a90cd"
+    assert found.job.guidance == (
+        KeyGuidance("Ana", f"{folder}/keys/ana.%04d.exr"),
+        MaskGuidance("Ben", "/show/ben.%04d.png"),
+    )
+    assert (keys.input, keys.frames, keys.label) == ("guidance", (1001, 1100), "the key masks of Ana")
+    assert plate.frames == tuple(range(1001, 1101))
+    assert (found.keys, found.key_files) == ((1001, 1100), ())
+
+
+def test_frames_that_the_artist_names_go_before_the_keys_of_shapes_and_files():
+    read = replace(ANA, shift=0)
+
+    assert keyed({"keys": "1001,1050-1052"}).renders[0].frames == (1001, 1050, 1051, 1052)
+    assert keyed({"keys": "1020"}, guidance=(read, BEN)).renders[0].frames == (1020,)
+
+
+def test_the_files_of_a_read_are_keys_also_under_other_numbers(tmp_path: Path):
+    for number in (1, 24, 300):
+        (tmp_path / f"ana.{number:04d}.png").touch()
+    read = files("guidance", f"{tmp_path}/ana.%04d.png", first=1001, last=1300, shift=-1000)
+
+    found = keyed({}, guidance=(read, BEN))
+
+    assert found.job.guidance[0] == KeyGuidance("Ana", f"{tmp_path}/ana.%04d.png", None, -1000)
+    assert (found.renders, found.keys, found.key_files) == ((), (1001, 1024), (("Ana", (1001, 1024)),))
+
+
+@pytest.mark.parametrize(
+    ("row", "fields", "sentence"),
+    [
+        ({"keys": "1200,1050"}, {}, "'Ana' has keys at 1200, and the plate has the frames 1001-1100"),
+        ({"keys": "soon"}, {}, "the keys of 'Ana': 'soon' is no frame range"),
+        ({}, {"guidance": (nodes("guidance"), BEN)}, "'Ana' has no key: go to a frame where its mask is"),
+        ({}, {"guidance": (ANA, BEN)}, "'Ana' has no key: /show/ana.%04d.png has no file of the plate's"),
+        ({"approved": "guidance"}, {}, "the approved alphas of Ana come from guidance, but it comes from"),
+        ({"approved": "guidance7"}, {}, "the approved alpha of Ana is 'guidance7': name a guidance input"),
+    ],
+)
+def test_keys_and_approved_alphas_that_are_none_are_said(row: Any, fields: Any, sentence: str):
+    with pytest.raises(HostError, match=sentence):
+        keyed(row, **fields)
+
+
+def test_an_object_of_a_cryptomatte_has_no_keys():
+    crypto = files("guidance", "/show/id.%04d.exr", cryptomattes=(state.Cryptomatte("C", ("Ana",)),))
+    row = state.InstanceRow("Ana", "guidance:crypto:C", at_keys=True, keys="1001")
+
+    with pytest.raises(HostError, match="'Ana' is an object of a Cryptomatte, which has masks at every"):
+        plan(guidance=(crypto,), rows=(row,))
+
+
+def test_approved_alphas_are_files_of_their_own():
+    row = state.InstanceRow("Ana", "guidance", approved="guidance3:alpha")
+
+    job = held_by(rows=[row], holding=files("guidance3", "/show/fixed.%04d.exr", first=1010, last=1020)).job
+
+    assert job.pins == (Pin("Ana", "/show/fixed.%04d.exr", "alpha"),)
+    assert [each.name for each in instances.found_rows(node_state(rows=(row,)))] == ["Ana", "ben"]

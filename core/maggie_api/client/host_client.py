@@ -37,6 +37,18 @@ class Progress:
     """One sentence for each distinct reason, with its frames."""
     warnings: tuple[str, ...] = ()
     started: Optional[Started] = None
+    seconds: Optional[float] = None
+    """Seconds of a frame, over the last few that were computed; None before the first."""
+
+    @property
+    def short(self) -> str:
+        """The state in a few words, for a label: `12 of 96, 0.8 s`."""
+        if self.state in ("waiting", "failed"):
+            return self.state
+        counted = f"{self.done} of {self.total}"
+        if self.state == "cancelled":
+            return f"{counted}, cancelled"
+        return counted if self.over or self.seconds is None else f"{counted}, {self.seconds:.1f} s"
 
     @property
     def over(self) -> bool:
@@ -164,7 +176,12 @@ class JobMonitor:
             tuple(errors),
             tuple(self._warnings),
             self._started,
+            self._each(),
         )
+
+    def _each(self) -> Optional[float]:
+        recent = self._seconds[-8:]
+        return sum(recent) / len(recent) if recent else None
 
     def _text(self, total: int, errors: list[str]) -> str:
         if self._state == "waiting":
@@ -177,10 +194,9 @@ class JobMonitor:
             return f"cancelled: {reached} are there, and they are whole"
         if self._state == "failed":
             return errors[-1] if self._end or len(errors) == 1 else f"{reached} are there; {errors[0]}"
-        if not self._seconds:
+        each = self._each()
+        if each is None:
             return f"{reached}{enlarged}"
-        recent = self._seconds[-8:]
-        each = sum(recent) / len(recent)
         left = each * (total - self._done - self._failed)
         return f"{reached}, {each:.1f} s a frame, {int(left // 60)}:{int(left % 60):02d} left{enlarged}"
 

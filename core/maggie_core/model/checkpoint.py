@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from maggie_api.errors import ModelError
+from maggie_api.events import FoundDevice
 from maggie_core.io.atomic import atomic_file
 from maggie_core.model.config import infer_config
 from maggie_core.model.layers import fold
@@ -304,6 +305,18 @@ def choose_device(name: str) -> torch.device:
     if device.type not in {"cpu", "cuda", "mps"}:
         raise ModelError(f"device {name} is not supported: use auto, cpu, cuda, cuda:1 or mps")
     return device
+
+
+def found_devices() -> tuple[FoundDevice, ...]:
+    """The devices that `choose_device` would take on this machine."""
+    found = [FoundDevice("cpu", f"{torch.get_num_threads()} threads")]
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        memory = f"{properties.total_memory / 2**30:.0f} GiB"
+        found.append(FoundDevice(f"cuda:{index}", f"{properties.name}, {memory}"))
+    if torch.backends.mps.is_available():
+        found.append(FoundDevice("mps", "Apple GPU"))
+    return tuple(found)
 
 
 def _sha256(content: bytes) -> str:

@@ -8,6 +8,7 @@ import dataclasses
 import bpy
 
 from . import apply, compat, masks, run, worker
+from .maggie_api.client import devices
 from .maggie_api.client.host_client import Progress
 from .maggie_api.job import MatteJob
 from .read import Shot
@@ -48,6 +49,8 @@ def follow(job: MatteJob, *, interactive: bool) -> run.Work:
             if run.is_stopping():
                 running.cancel()
             progress = running.poll()
+            if progress.started is not None:
+                devices.remember(progress.started.devices)
             yield progress
             if progress.over:
                 return

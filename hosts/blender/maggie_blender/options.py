@@ -27,6 +27,13 @@ NOT_OFFERED = {
     "data_window": "it follows the plate, because Blender shows the data window as the image",
     "layout": "the node group reads one file that has a layer for each person",
     "foreground": "the node group has one output for each person, its alpha",
+    "model": "a field of the shot",
+    "device": "a field of the shot, because its list is what the worker has found",
+    "commercial": "a field of the shot",
+    "frames": "the frames of the scene or of the plate, as the shot says",
+    "shot_frames": "the plate's files, whatever the scene shows of them",
+    "resume": "mattes that are up to date always stay",
+    "cache": "a switch of the shot, Keep State: it lies beside the mattes",
 }
 """Options without a control in the panel, and why."""
 _UNITS = {"px": "(px)", "ev": "(EV)"}
@@ -114,10 +121,7 @@ def _value(control: Control, group: Any) -> Any:
 
 
 def _controls() -> dict[str, Control]:
-    offered = {
-        **{name: options_of(RunSettings)[name] for name in ("precision", "on_missing", "guidance_missing")},
-        **options_of(MatteSettings, EdgeSettings, MatteFile),
-    }
+    offered = options_of(RunSettings, MatteSettings, EdgeSettings, MatteFile)
     return {name: _control(option) for name, option in offered.items() if name not in NOT_OFFERED}
 
 

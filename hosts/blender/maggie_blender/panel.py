@@ -30,7 +30,8 @@ class MaggieKeyList(bpy.types.UIList):
     bl_idname = "MAGGIE_UL_keys"
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0):
-        layout.prop(item, "frame", text="", emboss=False, icon="KEYFRAME")
+        layout.label(text="", icon="KEYFRAME")
+        layout.prop(item, "frame", text="")  # a number that is not embossed is not drawn in a list
 
 
 class _Sidebar:
@@ -151,11 +152,11 @@ def draw_keys(layout: bpy.types.UILayout, chosen: Any) -> None:
 
 
 def draw_holds(layout: bpy.types.UILayout, owner: Any, kinds: Sequence[str]) -> None:
-    """Draw the fields of cores and garbage mattes: files, and beside them a mask drawn in Blender."""
+    """Draw the fields of cores and garbage mattes: files, and below them a mask drawn in Blender."""
     for kind in kinds:
-        row = layout.row(align=True)
-        row.prop(owner, kind)
-        row.prop(owner, f"{kind}_mask", text="")
+        column = layout.column(align=True)
+        column.prop(owner, kind)
+        column.prop(owner, f"{kind}_mask", text="or Mask")
 
 
 def draw_mattes(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:

@@ -17,6 +17,7 @@ from bpy.props import (
 )
 
 from .compat import PATH_OPTIONS
+from .maggie_api.client import devices
 from .maggie_api.job import MatteJob
 from .options import CONTROLS, Control, enum_number, label_of
 
@@ -30,8 +31,6 @@ GUIDANCE_KINDS = (
 """Where guidance comes from: identifier, label and description of each way."""
 KINDS_WITH_KEYS = ("FILES", "MASK")
 """Those that hold one person's mask, which may be that of some frames."""
-DEVICES = ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "mps")
-"""What the menu of devices offers."""
 
 
 def _path(name: str, description: str, **more: Any) -> Any:
@@ -144,9 +143,9 @@ class MaggieShot(bpy.types.PropertyGroup):
     model: _path("Model", "default, him50k, vim2k5 or a file", default=MatteJob.model)
     device: StringProperty(
         name="Device",
-        description="Where the network computes: one of the list, or another that the worker has",
+        description="Where the network computes: one that the worker has found, or another by its name",
         default=MatteJob.device,
-        search=lambda self, context, text: DEVICES,
+        search=lambda self, context, text: devices.names(),
         search_options={"SUGGESTION"},
     )
     commercial: BoolProperty(name="Commercial Work", description="Refuse models that do not allow it")

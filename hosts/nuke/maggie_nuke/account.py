@@ -18,16 +18,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
-from maggie_api.sequences import compact_frames, matte_path, parse_frames
+from maggie_api.sequences import compact_frames, has_token, matte_path, parse_frames
 from maggie_api.serialization import to_data
 
 from . import frames
-from .shot import JobPlan
+from .job_plan import JobPlan
 
-ELSEWHERE = frozenset("frames shot_frames output cache cache_gb device resume schema".split())
+ELSEWHERE = frozenset(
+    "frames shot_frames output cache cache_gb device resume schema preview fps rgb pictures".split()
+)
 """Fields of a job that change no pixel, or that other machines have otherwise."""
 _PATHS = frozenset("plate sequence model ocio".split())
 """Fields of which the file's name alone counts."""
+
+
+Stamps = dict[tuple[str, int], tuple[str, str]]
+"""Name and stamp of files by (sequence, number): with key masks a matte may depend on a thousand of them."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def stale(plan: JobPlan, wanted: Iterable[int], entries: Sequence[Entry]) -> dic
         entries: the account.
     """
     options, rendered = _options(plan), _rendered(plan)
-    stamps: dict[Path, str] = {}
+    stamps: Stamps = {}
     found: dict[int, str] = {}
     for frame in sorted({min(max(each, plan.first), plan.last) for each in wanted}):
         matte = matte_path(plan.job.output, frame + plan.shift)
@@ -118,27 +124,29 @@ def _changed(entry: Entry, options: Mapping[str, Any], rendered: Mapping[str, st
     if names:
         return f"{', '.join(names)} changed"
     others = [name for name, digest in rendered.items() if digest != entry.rendered.get(name, digest)]
-    return f"what {others[0]} comes from changed" if others else ""
+    if not others:
+        return ""
+    return f"{others[0]} changed" if others[0].startswith("the ") else f"what {others[0]} comes from changed"
 
 
-def _changed_file(
-    plan: JobPlan, frame: int, entry: Optional[Entry], matte: Path, stamps: dict[Path, str]
-) -> str:
+def _changed_file(plan: JobPlan, frame: int, entry: Optional[Entry], matte: Path, stamps: Stamps) -> str:
     """Which input's file changed; without an account, which is newer than the matte.
 
     Args:
         stamps: takes the stamp of every file that is looked at.
     """
+    made = int(matte.stat().st_mtime)
     for label, sequence, numbers in _inputs(plan, [frame]):
-        for path in {matte_path(sequence, number) for number in numbers}:
-            if path not in stamps:
-                stamps[path] = _stamp(path)
-            now = stamps[path]
+        for number in numbers if has_token(sequence) else numbers[:1]:
+            if (sequence, number) not in stamps:
+                path = matte_path(sequence, number)
+                stamps[sequence, number] = path.name, _stamp(path)
+            name, now = stamps[sequence, number]
             if not now:  # what is gone says nothing: a render machine may lack the masks
                 continue
-            if entry is not None and now != entry.files.get(path.name, now):
+            if entry is not None and now != entry.files.get(name, now):
                 return f"{label} changed"
-            if entry is None and int(now.partition(" ")[2]) > int(matte.stat().st_mtime):
+            if entry is None and int(now.partition(" ")[2]) > made:
                 return f"{label} changed"
     return ""
 
@@ -146,25 +154,33 @@ def _changed_file(
 def _inputs(plan: JobPlan, wanted: Sequence[int]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """(what it is called, path, numbers of the files) of every input that is read from its own files."""
     job = plan.job
-    reached = frames.input_frames(wanted, plan.first, plan.last, job)
+    reached = frames.input_frames(wanted, plan.first, plan.last, job, plan.keys)
     plate, guidance = (
         tuple(each + plan.shift for each in which) for which in (reached.plate, reached.guidance)
     )
     made = {each.pattern for each in plan.renders}
     if job.plate not in made:
         yield "plate", job.plate, plate
+    keys = dict(plan.key_files)
     for each in job.guidance:
-        if each.sequence not in made:
+        if each.sequence in made:
+            continue
+        if each.kind == "key":
+            numbers = tuple(number + each.offset for number in keys[each.name] if number in guidance)
+            yield f"key mask of {each.name}", each.sequence, numbers
+        else:
             names = (each.name,) if each.kind == "mask" else getattr(each, "instances", ())
             yield f"mask of {', '.join(names)}", each.sequence, guidance
-    for kind in ("core", "garbage", "pins"):
+    for kind, label in (("core", "core"), ("garbage", "garbage"), ("pins", "approved alpha")):
         for hold in getattr(job, kind):
             if hold.sequence not in made:
-                yield f"{kind.rstrip('s')} of {hold.name}", hold.sequence, guidance
+                yield f"{label} of {hold.name}", hold.sequence, guidance
 
 
 def _rendered(plan: JobPlan) -> dict[str, str]:
-    return {each.input: each.digest for each in plan.renders}
+    """What changes with each input that Nuke renders, and with the list of each Read's key masks."""
+    lists = {f"the list of keys of {name}": compact_frames(numbers) for name, numbers in plan.key_files}
+    return {**{each.label: each.digest for each in plan.renders}, **lists}
 
 
 def _options(plan: JobPlan) -> dict[str, Any]:

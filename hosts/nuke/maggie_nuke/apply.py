@@ -9,13 +9,15 @@ from typing import Any
 from maggie_api.errors import HostError
 from maggie_api.job import write_job
 
-from . import build, knobs
-from .shot import InstanceRow, JobPlan
+from . import build, knobs, people
+from .job_plan import JobPlan
+from .state import InstanceRow
 
 
 def rows(node: Any, found: Sequence[InstanceRow]) -> None:
     """Give the node these instances."""
-    build.set_rows(node, found)
+    with people.changing(node):
+        build.set_rows(node, found)
 
 
 def plan(node: Any, first: JobPlan) -> None:
@@ -26,6 +28,7 @@ def plan(node: Any, first: JobPlan) -> None:
     """
     build.wire(node, first.layers)
     paths(node, first)
+    people.follow(node)
 
 
 def paths(node: Any, first: JobPlan) -> None:
@@ -67,9 +70,15 @@ def folders(made: Sequence[JobPlan]) -> None:
             ) from None
 
 
-def status(node: Any, text: str) -> None:
-    """Write the node's status line."""
+def status(node: Any, text: str, *, state: str = "") -> None:
+    """Write the node's status line.
+
+    Args:
+        state: what the node graph shows; empty for the text itself.
+    """
     build.set_knob(node, "status", text or " ")
+    if node.knob(knobs.STATE) is not None:
+        build.set_knob(node, knobs.STATE, state or text)
 
 
 def reload(node: Any, *, ready: bool = True) -> None:

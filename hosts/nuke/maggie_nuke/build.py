@@ -13,46 +13,45 @@ from __future__ import annotations
 import colorsys
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import nuke
 
-from . import knobs, options
+from maggie_api.client import devices
+
+from . import knobs
 from .frames import read_shift
 from .layers import check_room
-from .options import OptionKnob
-from .shot import InstanceRow
+from .panel import HELD, ROW, node_knobs, row_knobs
+from .state import InstanceRow
 
-CALL = """\
-try:
-    import maggie_nuke
-except ImportError:
-    nuke.message("This needs the MaGGIe plug-in, which is not on NUKE_PATH. Mattes are shown without it.")
-else:
-    maggie_nuke.press("{action}")
-"""
-"""What a button runs; it also answers where the plug-in is missing."""
-HELD = (knobs.CORE, knobs.GARBAGE, knobs.EDGE)
-"""Beginnings of an instance's knobs that are texts of the artist's."""
-WHERE = "An input, or one with a channel, layer or Cryptomatte object: guidance2, guidance2:alpha."
-"""How a core or a garbage matte is named."""
-DEVICES = ["auto", "cpu", "cuda", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "mps"]
 TILE = 0x5B4B8AFF
 """Colour of the node in the node graph: a violet that no class of Nuke's own nodes has."""
-LABEL = "[value status]"
-"""The node graph shows the status line, also where the plug-in is missing."""
+LABEL = f"[value {knobs.STATE}]"
+"""The node graph shows the state in a few words, also where the plug-in is missing."""
+OLD_LABEL = "[value status]"
+"""Label of nodes of the second layout."""
+HELP = (
+    "MaGGIe: one clean, soft, steady alpha for each person, from rough masks. Connect the plate and a mask "
+    "for each person, press Matte. Help on the tab About opens the page of this node."
+)
+"""What the question mark of the panel says."""
+ICON = "MaGGIe.png"
+"""Lies beside the plug-in's init.py, where Nuke finds it."""
 
 
 def create(name: str = "MaGGIe1") -> Any:
     """A new node in the current group, connected to nothing."""
     group = nuke.nodes.Group()
     group.setName(name)
-    for knob in _knobs():
+    for knob in node_knobs():
         group.addKnob(knob)
     group[knobs.ID].setValue(uuid.uuid4().hex[:8])
     group["tile_color"].setValue(TILE)
     group["label"].setValue(LABEL)
+    group["icon"].setValue(ICON)
+    group["help"].setValue(HELP)
     with group:
         plate = nuke.nodes.Input(name=knobs.PLATE)
         nuke.nodes.Input(name=knobs.GUIDANCE)
@@ -195,19 +194,21 @@ def set_rows(group: Any, rows: Sequence[InstanceRow]) -> None:
             group.removeKnob(group[name])
     for index, row in enumerate(rows):
         if index >= number:
-            _add_row(group, index + 1)
+            for knob in row_knobs(index + 1):
+                group.addKnob(knob)
         group[f"{knobs.NAME}{index + 1}"].setValue(row.name)
         group[f"{knobs.NAME}{index + 1}"].setEnabled(row.cryptomatte is None)
         group[f"{knobs.SOURCE}{index + 1}"].setValue(row.source)
         group[f"{knobs.USE}{index + 1}"].setValue(row.use)
         group[f"{knobs.COLOUR}{index + 1}"].setValue(colours.get(row.name, _colour(index)))
+        group[f"{knobs.AT_KEYS}{index + 1}"].setValue(row.at_keys)
         for name in HELD:
             group[f"{name}{index + 1}"].setValue(getattr(row, name))
 
 
 def is_up_to_date(group: Any) -> bool:
     """Whether the node has the knobs of this plug-in."""
-    fresh = _knobs()
+    fresh = node_knobs()
     return group[knobs.MARK].value() == knobs.LAYOUT and all(
         there is not None and there.Class() == knob.Class()
         for knob in fresh
@@ -223,7 +224,7 @@ def bring_up_to_date(group: Any) -> list[str]:
     Returns:
         Names of the knobs that the node did not have.
     """
-    fresh = _knobs()
+    fresh = node_knobs()
     rows = _row_names(group)
     kept = {
         name: knob.toScript()
@@ -232,19 +233,38 @@ def bring_up_to_date(group: Any) -> list[str]:
         if knob is not None
     }
     outputs, chosen = group["output"].values(), group["output"].value()
+    device = group["device"].value()
     for name in kept:
         group.removeKnob(group.knob(name))
     for knob in fresh:
         group.addKnob(knob)
     for number in range(1, len(rows) + 1):
-        _add_row(group, number)
+        for knob in row_knobs(number):
+            group.addKnob(knob)
     silent = ("Tab_Knob", "Text_Knob", "PyScript_Knob")
     for name, value in kept.items():
-        if name not in ("output", knobs.MARK) and group[name].Class() not in silent:
+        if name not in ("output", "device", knobs.MARK) and group[name].Class() not in silent:
             group[name].fromScript(value)
     group["output"].setValues(outputs)
     group["output"].setValue(chosen)
+    offer_devices(group, device)
+    if group["label"].value() == OLD_LABEL:
+        group["label"].setValue(LABEL)
     return [knob.name() for knob in fresh if knob.name() not in kept and knob.name()]
+
+
+def offer_devices(group: Any, chosen: str = "") -> None:
+    """Let the knob `device` offer what the worker has found; what is chosen stays, also if it is not there.
+
+    Args:
+        chosen: the device to choose; empty for the one that is chosen.
+    """
+    knob = group["device"]
+    chosen = chosen or knob.value()
+    items = list(dict.fromkeys((*devices.names(), chosen)))
+    if knob.values() != items:
+        knob.setValues(items)
+    set_knob(group, "device", chosen)
 
 
 def bake(group: Any) -> list[Any]:
@@ -280,186 +300,13 @@ def bake(group: Any) -> list[Any]:
     return [read, *copies]
 
 
-def _knobs() -> list[Any]:
-    """All knobs of the node but those of the instances, in order."""
-    each = options.option_knobs()
-    return [
-        nuke.Tab_Knob("maggie", "Matte"),
-        _button(
-            "matte", "Matte", "Matte the frames below. Mattes that are there already are kept.", line=True
-        ),
-        _button(
-            "matte_frame",
-            "Matte this frame",
-            "Matte the frame that the viewer shows, ahead of everything else.",
-        ),
-        _button("cancel", "Cancel", "Stop after the frame under way. Mattes that are there stay."),
-        _button("reload_mattes", "Reload", "Read the matte files again, and look whether they are stale."),
-        _text("status", "", " "),
-        nuke.Text_Knob("line_output", ""),
-        _tip(
-            nuke.Enumeration_Knob("output", "output", [knobs.ALL_LAYERS]),
-            "Every instance is a layer maggie_<name>. One of them can also be the alpha.",
-        ),
-        nuke.Text_Knob("line_shot", ""),
-        _tip(
-            nuke.Enumeration_Knob("frames", "frames", ["input", "script", "custom"]),
-            "The plate's frames, the project's, or those written here.",
-        ),
-        _beside(_tip(nuke.String_Knob("range", "", ""), "Frames of the script: 1001-1100x2,1200.")),
-        _tip(nuke.String_Knob("model", "model", "default"), each["model"].tooltip),
-        _beside(_tip(nuke.Boolean_Knob("commercial", "commercial work", False), each["commercial"].tooltip)),
-        *_options(each[name] for name in options.MAIN),
-        nuke.Text_Knob("line_colour", "colour"),
-        *_options(each[name] for name in options.COLOUR),
-        _hidden(nuke.Boolean_Knob(knobs.READY, "", False)),
-        _hidden(nuke.String_Knob("wired", "", "")),
-        _hidden(nuke.String_Knob(knobs.MARK, "", knobs.LAYOUT)),
-        _hidden(nuke.String_Knob(knobs.ID, "", "")),
-        _hidden(nuke.String_Knob(knobs.OWN, "", "")),
-        nuke.Tab_Knob(knobs.EDGES, "Edges"),
-        _tip(
-            nuke.String_Knob(knobs.GARBAGE, "garbage matte", ""),
-            f"Alpha of everybody is 0 OUTSIDE this matte. {WHERE}",
-        ),
-        *_options(options.edges()),
-        nuke.Tab_Knob(knobs.ADVANCED, "Advanced"),
-        *_options(options.advanced()),
-        nuke.Tab_Knob(knobs.FARM, "Farm"),
-        _tip(
-            nuke.File_Knob("cache", "cache folder"),
-            "The node makes its own folder in this one, for mattes and what they need. Empty: in the folder "
-            "maggie beside the script.",
-        ),
-        _tip(
-            nuke.File_Knob("python", "python"),
-            "The Python that has maggie-node. Empty: the one that is known already.",
-        ),
-        _tip(nuke.Enumeration_Knob("device", "device", DEVICES), each["device"].tooltip),
-        *_options(each[name] for name in options.WORKER if name != "device"),
-        nuke.Text_Knob("line_farm", "farm"),
-        _tip(
-            nuke.Enumeration_Knob("farm", "farm", ["openjd", "deadline", "opencue"]),
-            "Whose files to write, for machines without Nuke.",
-        ),
-        _beside(_tip(_int("chunk", "chunk", 0), "Frames of one task; 0 chooses whole segments.")),
-        _beside(_button("send", "Send to farm", "Write the farm's files and show how they are submitted.")),
-        nuke.Tab_Knob(knobs.ABOUT, "About"),
-        _text("about", "", "MaGGIe: one clean, soft, steady alpha for each person, from rough masks."),
-        _button(
-            "explain", "Explain", "What would be done, and how the matte of this frame was made.", line=True
-        ),
-        _button("bake", "Bake", "Replace the node by plain Read and Copy nodes."),
-        _button("help_page", "Help", "Open the page of this node."),
-        nuke.Tab_Knob(knobs.ROWS, "People"),  # last, since Nuke adds knobs of people at the end
-        _button("find", "Find people", "One for each connected mask.", line=True),
-        _button("more", "Add input", "One more guidance input."),
-        _button("less", "Remove input", "Take the last guidance input away."),
-        _tip(
-            nuke.String_Knob("objects", "Cryptomatte objects", ""),
-            "Names of those to matte: hero*, extra_01. Empty: all.",
-        ),
-        nuke.Text_Knob("line_rows", ""),
-    ]
-
-
-def _options(wanted: Iterable[OptionKnob]) -> list[Any]:
-    """The knobs of options; a checkbox beside a number chooses the word that may stand in its place."""
-    found: list[Any] = []
-    for option in wanted:
-        found.append(_tip(_option(option), option.tooltip))
-        if option.word is not None:
-            ticked = option.default == option.word
-            found.append(_beside(nuke.Boolean_Knob(option.word_knob, option.word, ticked)))
-    return found
-
-
-def _option(option: OptionKnob) -> Any:
-    """The knob of one option, at its default."""
-    name, label = option.name, option.label
-    default = 0 if option.default == option.word and option.word else option.default
-    if option.kind == "choice":
-        knob = nuke.Enumeration_Knob(name, label, list(option.choices))
-        knob.setValue(default)
-        return knob
-    if option.kind == "flag":
-        knob = nuke.Boolean_Knob(name, label, default)
-        knob.setFlag(nuke.STARTLINE)
-        return knob
-    if option.kind == "whole number":
-        return _int(name, label, default)
-    if option.kind == "number":
-        knob = nuke.Double_Knob(name, label)
-        knob.setValue(default)
-        return knob
-    if option.kind == "path":
-        return nuke.File_Knob(name, label)
-    return nuke.String_Knob(name, label, default or "")
-
-
 def _row_names(group: Any) -> list[list[str]]:
     """Names of the knobs of each instance, those alone that the node has."""
     found: list[list[str]] = []
     while group.knob(f"{knobs.NAME}{len(found) + 1}") is not None:
         number = len(found) + 1
-        every = (knobs.USE, knobs.NAME, knobs.COLOUR, knobs.SOURCE, *HELD)
-        found.append([f"{name}{number}" for name in every if group.knob(f"{name}{number}") is not None])
+        found.append([f"{name}{number}" for name in ROW if group.knob(f"{name}{number}") is not None])
     return found
-
-
-def _add_row(group: Any, number: int) -> None:
-    for knob in (
-        nuke.Boolean_Knob(f"{knobs.USE}{number}", "", True),
-        nuke.String_Knob(f"{knobs.NAME}{number}", "", ""),
-        nuke.ColorChip_Knob(f"{knobs.COLOUR}{number}", ""),
-        nuke.String_Knob(f"{knobs.SOURCE}{number}", "from", ""),
-        _tip(nuke.String_Knob(f"{knobs.CORE}{number}", "core", ""), f"Alpha is 1 INSIDE this matte. {WHERE}"),
-        _tip(
-            nuke.String_Knob(f"{knobs.GARBAGE}{number}", "garbage", ""),
-            f"Alpha is 0 OUTSIDE this matte. {WHERE}",
-        ),
-        _tip(
-            nuke.String_Knob(f"{knobs.EDGE}{number}", "edges", ""),
-            "Options of the tab Edges that differ for this instance: trust=0.9 grow_px=-1.5",
-        ),
-    ):
-        if knob.name().startswith(knobs.USE):
-            knob.setFlag(nuke.STARTLINE)
-        else:
-            knob.clearFlag(nuke.STARTLINE)
-        group.addKnob(knob)
-
-
-def _button(action: str, label: str, tip: str, *, line: bool = False) -> Any:
-    knob = nuke.PyScript_Knob(action, label, CALL.format(action=action))
-    if line:
-        knob.setFlag(nuke.STARTLINE)
-    return _tip(knob, tip)
-
-
-def _text(name: str, label: str, value: str) -> Any:
-    return nuke.Text_Knob(name, label, value)
-
-
-def _int(name: str, label: str, value: int) -> Any:
-    knob = nuke.Int_Knob(name, label)
-    knob.setValue(value)
-    return knob
-
-
-def _tip(knob: Any, text: str) -> Any:
-    knob.setTooltip(text)
-    return knob
-
-
-def _beside(knob: Any) -> Any:
-    knob.clearFlag(nuke.STARTLINE)
-    return knob
-
-
-def _hidden(knob: Any) -> Any:
-    knob.setFlag(nuke.INVISIBLE)
-    return knob
 
 
 def _colour(index: int) -> int:

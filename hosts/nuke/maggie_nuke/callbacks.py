@@ -17,7 +17,9 @@ import nuke
 from maggie_api.errors import HostError
 from maggie_api.sequences import compact_frames
 
-from . import account, apply, build, frames, identity, knobs, read, render_inputs, run, shot
+from . import account, apply, build, frames, identity, knobs, people, read, render_inputs, run, shot
+from .job_plan import JobPlan, MatteSequence
+from .state import NodeState
 from .upstream import is_ours, our_nodes, our_nodes_behind
 
 
@@ -28,9 +30,9 @@ class RenderedNode:
     node: Any
     shift: Optional[int]
     """At the render's frame f Nuke needs the node's frame f - shift; None where retimes are between."""
-    mattes: shot.MatteSequence
+    mattes: MatteSequence
     """The matte files that the node shows."""
-    plans: tuple[shot.JobPlan, ...] = ()
+    plans: tuple[JobPlan, ...] = ()
     """The node's jobs; none when it could make no more mattes."""
     accounts: tuple[list[account.Entry], ...] = ()
     """What the mattes of each job were made from."""
@@ -65,9 +67,16 @@ def register() -> None:
 
 
 def knob_changed() -> None:
-    """A knob of a Group was changed: the knob `output` of a MaGGIe node takes effect."""
-    if nuke.thisKnob().name() == "output" and is_ours(nuke.thisNode()):
-        build.show_output(nuke.thisNode())
+    """A knob of a Group was changed, or its panel was opened: what is ours takes effect."""
+    node, name = nuke.thisNode(), nuke.thisKnob().name()
+    if not is_ours(node):
+        return
+    if name == "output":
+        build.show_output(node)
+    elif name == "showPanel":
+        build.offer_devices(node)
+    else:
+        people.changed(node, nuke.thisKnob())
 
 
 def created() -> None:
@@ -152,6 +161,8 @@ def _rendered_node(node: Any, shift: Optional[int]) -> RenderedNode:
         return RenderedNode(node, shift, read.matte_sequence(node), why=str(error))
     if not apply.is_wired(node, plans[0]):
         raise HostError("its instances were changed: press Matte once, so that their layers are made")
+    if nuke.GUI and people.shows_colours(node):
+        raise HostError("it shows colours over the plate: set its knob 'show' to result")
     apply.paths(node, plans[0])
     accounts = tuple(account.read(plan) for plan in plans)
     return RenderedNode(node, shift, read.matte_sequence(node), plans, accounts)
@@ -167,7 +178,8 @@ def _check(each: RenderedNode, wanted: list[int]) -> None:
         HostError: one is not.
     """
     for frame, said in sorted(each.wrong(wanted).items()):
-        apply.status(each.node, f"frame {frame} {said}")
+        stale = said[len("is ") :] if said.startswith("is stale") else ""
+        apply.status(each.node, f"frame {frame} {said}", state=stale)
         raise HostError(f"the matte of frame {frame} {said}: {each.why}")
 
 
@@ -194,7 +206,7 @@ def _make(each: RenderedNode, wanted: list[int], *, render: bool) -> None:
                 raise HostError("not in the middle of a frame")
         except HostError as error:
             raise HostError(
-                f"the mattes of {compact_frames(missing)} are missing and {source.input} must be rendered "
+                f"the mattes of {compact_frames(missing)} are missing and {source.label} must be rendered "
                 f"for them, which Nuke does not do now ({error}): press Matte before, or in a program call "
                 "maggie_nuke.prepare() first"
             ) from None
@@ -222,7 +234,7 @@ def _make_before(node: Any, wanted: Optional[list[int]]) -> None:
     run.matte(node, _inside(state, wanted))
 
 
-def _inside(state: shot.NodeState, wanted: Optional[list[int]]) -> Optional[list[int]]:
+def _inside(state: NodeState, wanted: Optional[list[int]]) -> Optional[list[int]]:
     """Frames of the script, those outside the shot moved to its ends; None where they are not known."""
     if wanted is None or state.plate is None:
         return None

@@ -16,7 +16,9 @@ from maggie_api.errors import HostError
 from maggie_api.sequences import compact_frames, matte_path
 
 from . import read, run, shot
+from .job_plan import JobPlan
 from .main_thread import on_main
+from .state import NodeState
 
 TIMEOUT_S = 300.0
 """Longest time of a command, in seconds: enough for a cold interpreter on a network disk."""
@@ -71,10 +73,10 @@ def explain(node: Any) -> None:
     _in_background(node, python, [["explain", file] for file in files], before=described + "\n\n")
 
 
-def description(state: shot.NodeState, plan: shot.JobPlan) -> str:
+def description(state: NodeState, plan: JobPlan) -> str:
     """A plan in a few lines of text."""
     job = plan.job
-    rendered = {render.input: render.why for render in plan.renders}
+    rendered = {render.label: render.why for render in plan.renders}
     lines = [
         f"{state.node}: frames {compact_frames(shot.shot_frames(state))} to {plan.mattes}",
         f"plate: {job.plate} as {job.colorspace}, OCIO {job.ocio or 'built in'}",

@@ -7,14 +7,29 @@ import threading
 import traceback
 import webbrowser
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import nuke
 
 from maggie_api.errors import HostError
+from maggie_api.sequences import compact_frames
 
-from . import account, apply, build, callbacks, command_line, identity, read, run, shot
+from . import (
+    account,
+    apply,
+    build,
+    callbacks,
+    command_line,
+    guidance,
+    identity,
+    instances,
+    knobs,
+    read,
+    run,
+    shot,
+)
 from .main_thread import on_main, one_undo
 from .upstream import our_nodes, our_nodes_behind
 
@@ -32,7 +47,9 @@ def register_menu() -> None:
     """Put the node into the node menu, the first time it is called."""
     if "menu" not in _registered:
         _registered.append("menu")
-        nuke.menu("Nodes").addMenu("MaGGIe").addCommand("MaGGIe", _create_below)
+        nuke.menu("Nodes").addMenu("MaGGIe", icon=build.ICON).addCommand(
+            "MaGGIe", _create_below, icon=build.ICON
+        )
 
 
 def create(name: str = "MaGGIe1") -> Any:
@@ -40,17 +57,18 @@ def create(name: str = "MaGGIe1") -> Any:
     return build.create(name)
 
 
-def press(action: str) -> None:
+def press(action: str, number: int = 0) -> None:
     """Do what a button of `nuke.thisNode()` says; an error becomes a message to the artist.
 
     Args:
-        action: name of the button's knob, a key of `ACTIONS`.
+        action: a key of `ACTIONS`, or of `ROW_ACTIONS`.
+        number: of the instance that a row's button belongs to, from 1 on.
     """
     node = nuke.thisNode()
     try:
         with one_undo(f"MaGGIe: {action.replace('_', ' ')}"):
             identity.check_in(node)
-            ACTIONS[action](node)
+            ROW_ACTIONS[action](node, number) if number else ACTIONS[action](node)
     except HostError as error:
         _say(f"{node.name()}: {error}")
     except Exception as error:
@@ -131,7 +149,7 @@ def _bake_now(node: Any) -> None:
 
 
 def _find(node: Any) -> None:
-    apply.rows(node, shot.found_rows(read.node_state(node), node["objects"].value()))
+    apply.rows(node, instances.found_rows(read.node_state(node), node["objects"].value()))
 
 
 def _help(node: Any) -> None:
@@ -139,6 +157,34 @@ def _help(node: Any) -> None:
     if not os.path.isfile(page):
         raise HostError("the page is docs/nuke.md of the sources; the built plug-in has it as README.md")
     webbrowser.open(Path(page).as_uri())
+
+
+def _add_key(node: Any, number: int) -> None:
+    """The mask of an instance is right at the current frame. The first key keeps those of a Roto's shapes."""
+    state, row = read.node_state(node), read.rows(node)[number - 1]
+    source = state.input(row.input)
+    if source is None or state.plate is None:
+        raise HostError(f"connect the plate, and the mask of {row.name!r} to '{row.input}'")
+    there = guidance.known_keys(state, row) if row.at_keys or source.keyed else ()
+    keys = compact_frames({*there, int(nuke.frame())})
+    guidance.key_frames(state, replace(row, keys=keys))  # raises for one outside the plate
+    if not (row.at_keys and int(nuke.frame()) in there):
+        build.set_knob(node, f"{knobs.KEYS}{number}", keys)
+    build.set_knob(node, f"{knobs.AT_KEYS}{number}", True)
+    apply.status(node, f"keys of {row.name}: {keys}")
+
+
+def _remove_key(node: Any, number: int) -> None:
+    """The mask of an instance at the current frame is no key any more; without keys there is one a frame."""
+    row, frame = read.rows(node)[number - 1], int(nuke.frame())
+    there = guidance.known_keys(read.node_state(node), row) if row.at_keys else ()
+    if frame not in there:
+        known = f", its keys are {compact_frames(there)}" if there else ": it has none"
+        raise HostError(f"frame {frame} is no key of {row.name}{known}")
+    rest = compact_frames(set(there) - {frame})
+    build.set_knob(node, f"{knobs.KEYS}{number}", rest)
+    build.set_knob(node, f"{knobs.AT_KEYS}{number}", bool(rest))
+    apply.status(node, f"keys of {row.name}: {rest or 'none'}")
 
 
 def _more(node: Any) -> None:
@@ -158,6 +204,13 @@ ACTIONS: dict[str, Callable[[Any], None]] = {
     "more": _more,
     "less": build.remove_input,
 }
+
+
+ROW_ACTIONS: dict[str, Callable[[Any, int], None]] = {
+    knobs.ADD_KEY: _add_key,
+    knobs.REMOVE_KEY: _remove_key,
+}
+"""What the buttons of an instance do."""
 
 
 def _create_below() -> None:

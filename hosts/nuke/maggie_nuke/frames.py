@@ -69,16 +69,35 @@ def _of_argument(text: str) -> Iterable[int]:
         return ()
 
 
-def input_frames(wanted: Iterable[int], first: int, last: int, settings: MatteSettings) -> InputFrames:
+def input_frames(
+    wanted: Iterable[int],
+    first: int,
+    last: int,
+    settings: MatteSettings,
+    keys: Optional[Sequence[int]] = None,
+) -> InputFrames:
     """Frames of a shot whose plate and guidance the mattes of the wanted frames may depend on.
 
     Args:
         wanted: frames of the shot.
         first, last: the shot's first and last frame; segments are counted from the first.
+        keys: frames at which everybody who has key masks has one, ascending; None when nobody has key masks.
+            Masks between two of them are made from all plates and masks there.
     """
     found = segments.input_frames([frame - first for frame in wanted], last - first + 1, settings)
     plate, guidance = (tuple(first + index for index in each) for each in (found.plate, found.guidance))
-    return InputFrames(plate, guidance)
+    if keys is None:
+        return InputFrames(plate, guidance)
+    followed = {frame for each in guidance for frame in between_keys(each, first, last, keys)}
+    return InputFrames(*(tuple(sorted(followed.union(each))) for each in (plate, guidance)))
+
+
+def between_keys(frame: int, first: int, last: int, keys: Sequence[int]) -> range:
+    """The frames whose plates and masks decide the masks of a frame: from the key before it to the one after
+    it, or to an end of the shot."""
+    before = [key for key in keys if key <= frame]
+    after = [key for key in keys if key >= frame]
+    return range(before[-1] if before else first, (after[0] if after else last) + 1)
 
 
 def _is_whole(text: str) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Optional
 
 import nuke
 
-from . import build, knobs
+from . import build, knobs, panel
 from .colour import ProjectColour
 from .frames import read_shift
+from .job_plan import MatteSequence
 from .options import PATHS, read_options
-from .shot import InstanceRow, MatteSequence, NodeState
+from .state import InputSource, InstanceRow, NodeState
 from .upstream import input_source, path_of
 
 
@@ -25,13 +26,11 @@ def node_state(node: Any) -> NodeState:
         lambda name: path_or_name(node[name]) if name in PATHS else node[name].value()
     )
     root = nuke.root()
-    inputs = [inside for inside in node.nodes() if inside.Class() == "Input"]
-    inputs.sort(key=lambda inside: int(inside["number"].value()))
-    sources = [input_source(node, int(each["number"].value()), each.name()) for each in inputs]
+    plate, *masks = sources(node)
     return NodeState(
         node=node.fullName(),
-        plate=sources[0],
-        guidance=tuple(sources[1:]),
+        plate=plate,
+        guidance=tuple(masks),
         rows=tuple(rows(node)),
         frames=node["frames"].value(),
         range=node["range"].value(),
@@ -50,7 +49,16 @@ def node_state(node: Any) -> NodeState:
         edges=edges,
         garbage=_text(node, knobs.GARBAGE),
         file=file,
+        preview=_is_ticked(node, knobs.PREVIEW),
+        fps=float(root["fps"].value()),
     )
+
+
+def sources(node: Any) -> list[Optional[InputSource]]:
+    """What is connected to the inputs of the node, the plate first; None where nothing is."""
+    inputs = [inside for inside in node.nodes() if inside.Class() == "Input"]
+    inputs.sort(key=lambda inside: int(inside["number"].value()))
+    return [input_source(node, int(each["number"].value()), each.name()) for each in inputs]
 
 
 def rows(node: Any) -> list[InstanceRow]:
@@ -63,7 +71,8 @@ def rows(node: Any) -> list[InstanceRow]:
                 name=node[f"{knobs.NAME}{number}"].value(),
                 source=node[f"{knobs.SOURCE}{number}"].value(),
                 use=bool(node[f"{knobs.USE}{number}"].value()),
-                **{name: _text(node, f"{name}{number}") for name in (knobs.CORE, knobs.GARBAGE, knobs.EDGE)},
+                at_keys=_is_ticked(node, f"{knobs.AT_KEYS}{number}"),
+                **{name: _text(node, f"{name}{number}") for name in panel.HELD},
             )
         )
     return found
@@ -105,6 +114,11 @@ def path_or_name(knob: Any) -> str:
     """Value of a file knob: an absolute path, or an `ocio://` name as it is."""
     text = knob.value() or ""
     return text if "://" in text else path_of(knob)
+
+
+def _is_ticked(node: Any, name: str) -> bool:
+    knob = node.knob(name)
+    return knob is not None and bool(knob.value())
 
 
 def _text(node: Any, name: str) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 import nuke
 
 from maggie_api.errors import HostError
-from maggie_api.sequences import frame_runs, missing_mattes
+from maggie_api.sequences import frame_runs, missing_mattes, parse_pattern
 
+from .job_plan import InputRender
 from .main_thread import no_undo
-from .shot import InputRender
 
 
 def render(group: Any, wanted: InputRender) -> None:
@@ -30,6 +30,17 @@ def render(group: Any, wanted: InputRender) -> None:
             _make_chain(group, wanted, made)
         for first, last in frame_runs(wanted.frames):
             nuke.execute(made[-1], first, last, 1, [wanted.view or nuke.views()[0]])
+        if wanted.keys_of:
+            _remove_others(wanted)
+
+
+def _remove_others(wanted: InputRender) -> None:
+    """Remove the files of keys that the artist removed: every file that there is counts as a key."""
+    pattern = parse_pattern(wanted.pattern)
+    assert pattern is not None
+    for number, path in pattern.on_disk().items():
+        if number not in wanted.frames:
+            path.unlink()
 
 
 @contextmanager

@@ -12,14 +12,15 @@ from typing import Any, Optional
 
 import nuke
 
+from maggie_api.client import devices
 from maggie_api.client.host_client import JobMonitor, Progress, WorkerSession
 from maggie_api.client.python import find_python
 from maggie_api.errors import HostError
 from maggie_api.sequences import matte_path
 
-from . import account, apply, identity, read, render_inputs, shot
+from . import account, apply, build, identity, instances, read, render_inputs, shot
+from .job_plan import JobPlan
 from .main_thread import no_undo, on_main
-from .shot import JobPlan
 
 POLL_S = 0.1
 """Time between two looks at a job: short enough for a progress bar to move smoothly."""
@@ -84,6 +85,12 @@ class NodeJobs:
             if self.progress.state != "done":
                 break
         return self.progress
+
+    def offer_devices(self) -> None:
+        """Let the node offer the devices that the job's worker has."""
+        if self.progress.started is not None:
+            devices.remember(self.progress.started.devices)
+            build.offer_devices(self.node)
 
     def _submit(self, plan: JobPlan) -> JobMonitor:
         # Before the worker reads: a file that changes meanwhile is noted as it was, and is looked at again.
@@ -150,14 +157,16 @@ class NodeJobs:
     def _show(self, more: bool) -> None:
         """Show the progress, and the mattes when there are more of them."""
         with no_undo():
-            apply.status(self.node, self.progress.text)
+            apply.status(self.node, self.progress.text, state=self.progress.short)
             if more and time.monotonic() - self._shown > RELOAD_S:
                 self._shown = time.monotonic()
                 apply.reload(self.node)
 
     def _end(self) -> None:
         with no_undo():
-            apply.status(self.node, " ".join((self.progress.text, *self.progress.warnings)))
+            said = " ".join((self.progress.text, *self.progress.warnings))
+            apply.status(self.node, said, state=self.progress.short)
+            self.offer_devices()
             if self.progress.done:
                 apply.reload(self.node)
         if self.progress.state == "failed":
@@ -188,7 +197,7 @@ def plans_of(node: Any, wanted: Optional[Sequence[int]] = None) -> list[JobPlan]
     identity.check_in(node)
     state = read.node_state(node)
     if not state.rows:
-        apply.rows(node, shot.found_rows(state, node["objects"].value()))
+        apply.rows(node, instances.found_rows(state, node["objects"].value()))
         state = read.node_state(node)
     return shot.plans(state, wanted)
 
@@ -203,7 +212,7 @@ def prepare(node: Any, plans: Sequence[JobPlan]) -> None:
     apply.plan(node, plans[0])
     for plan in plans:
         for each in plan.renders:
-            apply.status(node, f"rendering {each.input}: {each.why}")
+            apply.status(node, f"rendering {each.label}: {each.why}")
             render_inputs.render(node, each)
 
 
@@ -224,7 +233,8 @@ def matte(node: Any, wanted: Optional[Sequence[int]] = None, *, interactive: boo
         run.start()
         return
     progress = run.wait()
-    apply.status(node, progress.text)
+    apply.status(node, progress.text, state=progress.short)
+    run.offer_devices()
     if progress.done:
         apply.reload(node)
     if progress.state != "done":

@@ -13,7 +13,7 @@ import nuke
 from maggie_api.sequences import is_movie
 
 from . import frames, knobs
-from .shot import Cryptomatte, InputSource
+from .state import Cryptomatte, InputSource
 
 LOOKS = frozenset(
     "name label note_font note_font_size note_font_color tile_color gl_color selected xpos ypos icon"
@@ -85,7 +85,37 @@ def input_source(node: Any, index: int, name: str) -> Optional[InputSource]:
     if isinstance(by_file, dict):
         return InputSource(**known, **by_file)
     first, last = int(direct.firstFrame()), int(direct.lastFrame())
-    return InputSource(**known, first=first, last=last, why=by_file or why)
+    return InputSource(**known, first=first, last=last, why=by_file or why, keyed=shape_keys(direct))
+
+
+def shape_keys(node: Any) -> tuple[int, ...]:
+    """Frames of a node at which the shapes behind it have keys, ascending: those of Roto and RotoPaint nodes,
+    through nodes that do not retime."""
+    found: set[int] = set()
+    seen: set[tuple[str, int]] = set()
+    waiting: list[tuple[Any, Optional[int]]] = [(node, 0)]
+    while waiting:
+        each, shift = waiting.pop()
+        if each is None or shift is None or (each.fullName(), shift) in seen:
+            continue
+        seen.add((each.fullName(), shift))
+        if each.Class() in ("Roto", "RotoPaint") and not _is_disabled(each):
+            found.update(round(time) + shift for time in _key_times(each["curves"].rootLayer))
+        waiting += [(source, _through(each, shift)) for source in _inputs(each)]
+    return tuple(sorted(found))
+
+
+def _key_times(element: Any) -> Iterator[float]:
+    """Times at which a layer, a shape or a stroke of a Roto has keys: of its points and of its transform."""
+    if hasattr(element, "getTransform"):
+        yield from element.getTransform().getTransformKeyTimes()
+    for part in element:
+        if hasattr(part, "center"):  # a point of a shape
+            yield from part.center.getControlPointKeyTimes()
+        elif hasattr(part, "getControlPointKeyTimes"):  # a point of a stroke
+            yield from part.getControlPointKeyTimes()
+        else:  # an element of a layer
+            yield from _key_times(part)
 
 
 def digest(node: Any) -> str:

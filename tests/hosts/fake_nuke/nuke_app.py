@@ -140,6 +140,12 @@ def edit(knob: Any, value: Any) -> None:
     knob.setValue(value)
 
 
+def pick(knob: Any, node: Any, x: float, y: float) -> None:
+    """Take a colour from the viewer, which shows a node, with the eyedropper of a panel that is open."""
+    colour = [nuke.sample(node, f"rgba.{name}", x, y) for name in ("red", "green", "blue", "alpha")]
+    edit(knob, [*colour, x, y, x + 1, y + 1])
+
+
 def update_ui() -> None:
     """What Nuke does when it is idle: updateUI of every node."""
     from nuke import _nodes

@@ -396,11 +396,53 @@ def case_pictures_are_made_smaller_and_put_together():
     assert at(graded) == 0.8
 
 
+def case_a_roto_draws_its_shapes_between_their_keys():
+    from nuke import rotopaint
+
+    tiny()
+    roto = nuke.nodes.Roto(inputs=[ramp("0.4")])
+    shape = rotopaint.Shape(roto["curves"], (0, 0), (4, 0), (4, 4), (0, 4))
+    for frame, step in ((1, 0), (3, 4)):
+        for point, (x, y) in zip(shape, ((0, 0), (4, 0), (4, 4), (0, 4))):
+            point.center.addPositionKey(frame, (x + step, y))
+    roto["curves"].rootLayer.append(shape)
+    seen = {}
+    for frame in (1, 2, 3):
+        nuke.frame(frame)
+        seen[frame] = [nuke.sample(roto, "rgba.alpha", x, 2) for x in (1, 3, 5)]
+    assert seen == {1: [1, 1, 0], 2: [0, 1, 1], 3: [0, 0, 1]}, seen
+    assert shape[0].center.getControlPointKeyTimes() == [1, 3]
+    with refused(TypeError):
+        rotopaint.Shape((0, 0))
+
+
+def case_a_mask_keeps_a_grade_to_its_white():
+    tiny()
+    half = nuke.nodes.Constant(color=[0, 0, 0, 0.5], format="tiny")
+    graded = nuke.nodes.Grade(inputs=[ramp("0.4"), half], multiply=[0, 0, 0, 0], add=[1, 1, 1, 3])
+    graded["channels"].setValue("rgba")
+    assert at(graded) == 0.4 * 0 + 1  # without a channel the mask input says nothing
+    graded["maskChannelInput"].setValue("rgba.alpha")
+    assert abs(at(graded) - 0.7) < 1e-6
+
+
+def case_an_expression_adds_and_compares():
+    tiny()
+    source = nuke.nodes.Constant(color=[0.5, 0.25, 0, 1], format="tiny")
+    made = nuke.nodes.Expression(inputs=[source], expr3="(rgba.red == 0.5) * rgba.green + 1")
+    assert nuke.sample(made, "rgba.alpha", 1, 1) == 1.25
+    assert nuke.sample(made, "rgba.red", 1, 1) == 0, "a blank field is 0"
+    made["expr3"].setValue("nobody.red")
+    with refused(RuntimeError, "nothing is named"):
+        nuke.sample(made, "rgba.alpha", 1, 1)
+
+
 def case_what_it_cannot_render_it_says():
     tiny()
     for node in (
         nuke.nodes.Blur(inputs=[ramp()]),
-        nuke.nodes.Roto(),
+        nuke.nodes.RotoPaint(),
+        nuke.nodes.Expression(inputs=[ramp()], expr0="sin(rgba.red)"),
         nuke.nodes.Merge2(inputs=[ramp(), ramp()], operation="atop"),
         nuke.nodes.Grade(inputs=[ramp()], gamma=[2, 2, 2, 2]),
     ):

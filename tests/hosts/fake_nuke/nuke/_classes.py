@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from . import _knobs
 from ._colour import Colorspace_Knob
+from ._curves import CurveKnob
 
 COMMON = """
 help            string
@@ -223,9 +224,9 @@ renderProgress  python
         1,
     ),
     "Roto": Class(
-        f"output channels alpha\ncurves lines\nformat format\nopacity double 1\n{DISABLE}{LIFE}", 0, 5
+        f"output channels alpha\ncurves curves\nformat format\nopacity double 1\n{DISABLE}{LIFE}", 0, 5
     ),
-    "RotoPaint": Class(f"output channels rgba\ncurves lines\nformat format\n{DISABLE}{LIFE}", 0, 5),
+    "RotoPaint": Class(f"output channels rgba\ncurves curves\nformat format\n{DISABLE}{LIFE}", 0, 5),
     "Grade": Class(
         "channels channels rgb\nblackpoint acolor 0\nwhitepoint acolor 1\nblack acolor 0\nwhite acolor 1\n"
         "multiply acolor 1\nadd acolor 0\ngamma acolor 1\nreverse bool\nblack_clamp bool true\n"
@@ -236,6 +237,15 @@ renderProgress  python
     "Multiply": Class(f"channels channels all\nvalue acolor 1\n{MASK}{DISABLE}{LIFE}", 1, 2),
     "Invert": Class(f"channels channels all\nclamp bool true\n{MASK}{DISABLE}{LIFE}", 1, 2),
     "Blur": Class(f"channels channels all\nsize wh\n{MASK}{DISABLE}{LIFE}", 1, 2),
+    "Expression": Class(
+        "".join(
+            f"channel{i} channels rgba.{name}\nexpr{i} string\n"
+            for i, name in enumerate(("red", "green", "blue", "alpha"))
+        )
+        + f"{MASK}{DISABLE}{LIFE}",
+        1,
+        2,
+    ),
     "Merge2": Class(
         "operation enum atop|copy|difference|divide|from|in|mask|matte|max|min|minus|multiply|"
         "out|over|plus|screen|stencil|under|xor =over\n"
@@ -299,6 +309,7 @@ SIMPLE = {
     "string": _knobs.EvalString_Knob,
     "lines": _knobs.Multiline_Eval_String_Knob,
     "python": _knobs.PythonKnob,
+    "curves": CurveKnob,
     "button": _knobs.PyScript_Knob,
     "format": _knobs.Format_Knob,
     "views": _knobs.MultiView_Knob,

@@ -7,11 +7,13 @@ imported where a pixel is really made.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Callable, NamedTuple, Optional
 
 from . import _channels, _expressions, _state
 from ._channels import Box, Format
 from ._colour import Colorspace_Knob
+from ._curves import polygons
 from ._files import exr_header, file_at, frames_there, nuke_name
 from ._nodes import Group, Node
 
@@ -368,6 +370,31 @@ def _shape(node: Node, frame: float, view: str) -> Picture:
 COLOUR_AT = {"red": 0, "green": 1, "blue": 2, "alpha": 3}
 
 
+def _roto(node: Node, frame: float, view: str) -> Picture:
+    """The shapes of a Roto over its background, with hard edges: a pixel whose middle is inside is 1."""
+    source = evaluate(node._input(0), frame, view)
+    format = source.format if source.channels else _scaled(node._knobs["format"].value())
+    box = source.bbox if source.channels else _whole(format)
+
+    def coverage() -> Any:
+        import numpy
+
+        rows, columns = numpy.indices((box.h(), box.w()), numpy.float32)
+        across, up = columns + box.x() + 0.5, box.t() - rows - 0.5
+        inside = numpy.zeros(across.shape, bool)
+        for corners in polygons(node._knobs["curves"].rootLayer, frame):
+            odd = numpy.zeros(across.shape, bool)
+            for (x, y, *_), (r, t, *_) in zip(corners, [*corners[1:], corners[0]]):
+                crosses = (y > up) != (t > up)
+                odd ^= crosses & (across < (r - x) * (up - y) / ((t - y) or 1.0) + x)
+            inside |= odd
+        return inside.astype(numpy.float32)
+
+    names = node._knobs["output"]._channels(_channels.layers_of_script().of("rgba"))
+    drawn = once(coverage)
+    return _grown(source._replace(format=format), box).with_planes({name: drawn for name in names})
+
+
 def _grown(picture: Picture, box: Box) -> Picture:
     """The same picture over another box."""
     if box._tuple() == picture.bbox._tuple():
@@ -545,8 +572,6 @@ def _arithmetic(node: Node, frame: float, view: str) -> Picture:
     """Grade (multiply, add, white, black), Multiply and Invert, over their `channels`."""
     source = evaluate(node._input(0), frame, view)
     kind = node._class
-    if node._input(1) is not None:
-        raise RuntimeError(f"{node._full_name()}: this fake grades without a mask")
     if kind == "Grade" and any(
         not node._knobs[n]._is_default() for n in ("blackpoint", "whitepoint", "gamma")
     ):
@@ -566,7 +591,53 @@ def _arithmetic(node: Node, frame: float, view: str) -> Picture:
             )
             gain, lift = multiply * (white - black), add + black
         planes[name] = once(lambda name=name, gain=gain, lift=lift: source.channels[name]() * gain + lift)
+    return source.with_planes(
+        {name: _masked(node, source, name, plane, frame, view) for name, plane in planes.items()}
+    )
+
+
+def _expression(node: Node, frame: float, view: str) -> Picture:
+    """Sums and products of channels, numbers and comparisons; a blank field makes 0."""
+    source = evaluate(node._input(0), frame, view)
+    planes: dict[str, Plane] = {}
+    for index in range(4):
+        text = node._knobs[f"expr{index}"]._text or "0"
+        plain = re.sub(r"[A-Za-z_]\w*\.[A-Za-z_]\w*|\d[\d.]*(?:e[-+]?\d+)?|[-+*() ]|==", "", text)
+        if plain:
+            raise RuntimeError(f"{node._full_name()}: this fake adds, multiplies and compares only: {text}")
+        used = set(re.findall(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", text))
+        unknown = used - set(_channels.layers_of_script().channels())
+        if unknown:
+            raise RuntimeError(f"{node._full_name()}: nothing is named {sorted(unknown)[0]!r}")
+        for name in node._knobs[f"channel{index}"]._channels(()):
+            planes[name] = once(lambda text=text, used=used: _computed(text, used, source))
     return source.with_planes(planes)
+
+
+def _computed(text: str, used: set[str], source: Picture) -> Any:
+    """An expression over pixels, in 32-bit floats as Nuke computes."""
+    import numpy
+
+    names = {name: f"c{at}" for at, name in enumerate(sorted(used))}
+    for name, short in names.items():
+        text = re.sub(rf"\b{re.escape(name)}\b", short, text)
+    text = re.sub(r"(?<![\w.])(\d[\d.]*(?:e[-+]?\d+)?)", r"f(\1)", text)
+    planes = {short: source.plane(name) for name, short in names.items()}
+    value = eval(text, {"__builtins__": {}, "f": numpy.float32, **planes})
+    return numpy.broadcast_to(numpy.float32(1) * value, (source.bbox.h(), source.bbox.w())).astype("float32")
+
+
+def _masked(node: Node, source: Picture, name: str, changed: Plane, frame: float, view: str) -> Plane:
+    """A channel that is changed where the node's mask input is white."""
+    if node._input(1) is None or node._knobs["maskChannelInput"].value() == "none":
+        return changed
+    mask, channel = evaluate(node._input(1), frame, view), node._knobs["maskChannelInput"].value()
+
+    def mixed() -> Any:
+        cover = mask.plane(channel, source.bbox)
+        return changed() * cover + source.channels[name]() * (1 - cover)
+
+    return once(mixed)
 
 
 def _merge(node: Node, frame: float, view: str) -> Picture:
@@ -643,6 +714,7 @@ OPERATIONS: dict[str, Callable[[Node, float, str], Picture]] = {
     "CheckerBoard2": _checkerboard,
     "Rectangle": _shape,
     "Radial": _shape,
+    "Roto": _roto,
     "Copy": _copy,
     "Shuffle": _shuffle,
     "ShuffleCopy": _shuffle,
@@ -658,6 +730,7 @@ OPERATIONS: dict[str, Callable[[Node, float, str], Picture]] = {
     "AddChannels": _add_channels,
     "Remove": _remove,
     "Grade": _arithmetic,
+    "Expression": _expression,
     "Multiply": _arithmetic,
     "Invert": _arithmetic,
     "Merge2": _merge,

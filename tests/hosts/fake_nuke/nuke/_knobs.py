@@ -702,6 +702,14 @@ class AColor_Knob(Color_Knob):
     _size = 4
 
 
+class Eyedropper_Knob(AColor_Knob):
+    """A colour that the artist takes from the viewer, and the area (x, y, r, t) it was taken from."""
+
+    _id = 36
+    _size = 8
+    _split = True
+
+
 class XY_Knob(Array_Knob):
     _id = 12
     _size = 2
@@ -1179,6 +1187,7 @@ KINDS: dict[int, type[Knob]] = {
         Format_Knob,
         Color_Knob,
         AColor_Knob,
+        Eyedropper_Knob,
         Tab_Knob,
         PyScript_Knob,
         Text_Knob,
