@@ -240,6 +240,7 @@ def keys_and_more(folder: Path) -> dict:
     shot.guidance[0].pins, shot.guidance[0].offset = "", 0
     files_of_keys = folder / "out" / "shot_a" / "guidance"
     report["range"] = said(bpy.ops.maggie.matte_range)
+    report["devices"] = part("maggie_api.client.devices").names()
     report["files"] = sorted(file.name for file in files_of_keys.glob("*.exr"))
     report["mattes"] = files(folder / "out")
     report["preview"] = (folder / "out" / "shot_a" / "preview.mp4").is_file()

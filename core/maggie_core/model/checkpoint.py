@@ -323,9 +323,6 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-
-
-
 def _names(names: list[str], what: str) -> str:
     return f"{len(names)} {what} ({', '.join(names[:4])}{_more(len(names) - 4)}) " if names else ""
 
