@@ -650,7 +650,7 @@ def test_keys_are_added_removed_and_those_of_shapes_are_known(case: Case):
     assert out["removed"] == "1002-1003" and out["none"] == ["", False]
     assert out["file"] == ["1004", ["", "ben"]]
     assert [said.partition(": ")[2] for said in out["said"]] == [
-        "frame 1001 is no key of Blur1: it has none",
+        "frame 1 is no key of Blur1: it has none",
         "frame 1006 is no key of Blur1, its keys are 1002-1003",
         "'Blur1' has keys at 1010, and the plate has the frames 1001-1006: remove them",
     ]

@@ -68,7 +68,7 @@ def test_people_are_picked_in_the_viewer_by_the_colour_under_the_cursor(case: Ca
     ]
     assert out["picked"][3][0].startswith("nobody is there") and out["picked"][3][1] == "ana"
     assert out["uses"] == [False, True]
-    assert "its instances were changed" in out["render"]
+    assert "MaGGIe1: it shows colours over the plate: set its knob 'show' to result" in out["render"]
     assert out["back"] and out["left"] == [] and out["errors"] == []
 
 

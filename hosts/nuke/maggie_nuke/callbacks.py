@@ -150,9 +150,12 @@ def _rendered_node(node: Any, shift: Optional[int]) -> RenderedNode:
     """A node with the mattes it shows. They count even when the node could make no more of them.
 
     Raises:
-        HostError: the node hands out other instances than its rows say, or has none.
+        HostError: the node shows colours over the plate, hands out other instances than its rows say, or has
+            none.
     """
     identity.check_in(node)
+    if nuke.GUI and people.shows_colours(node):
+        raise HostError("it shows colours over the plate: set its knob 'show' to result")
     try:
         plans = tuple(shot.plans(read.node_state(node)))
     except HostError as error:
@@ -161,8 +164,6 @@ def _rendered_node(node: Any, shift: Optional[int]) -> RenderedNode:
         return RenderedNode(node, shift, read.matte_sequence(node), why=str(error))
     if not apply.is_wired(node, plans[0]):
         raise HostError("its instances were changed: press Matte once, so that their layers are made")
-    if nuke.GUI and people.shows_colours(node):
-        raise HostError("it shows colours over the plate: set its knob 'show' to result")
     apply.paths(node, plans[0])
     accounts = tuple(account.read(plan) for plan in plans)
     return RenderedNode(node, shift, read.matte_sequence(node), plans, accounts)

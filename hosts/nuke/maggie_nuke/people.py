@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from .main_thread import no_undo
 
 COLOURED = (knobs.SHOW, knobs.OPACITY)
 """Knobs that change the colours over the plate."""
+OF_A_PERSON = re.compile(rf"({knobs.USE}|{knobs.NAME}|{knobs.COLOUR}|{knobs.SOURCE})\d+")
+"""Knobs of a person that the list of names and the colours follow."""
 _busy: list[str] = []
 """Full names of nodes whose knobs are being set by us: what follows from that is done once, at the end."""
 
@@ -39,7 +42,7 @@ def changed(node: Any, knob: Any) -> None:
         _pick(node, knob, use=name == knobs.PICK_ADD)
     elif name == knobs.PEOPLE:
         _choose(node, knob.value())
-    elif name in COLOURED or name.startswith((knobs.USE, knobs.COLOUR, knobs.NAME, knobs.SOURCE)):
+    elif name in COLOURED or OF_A_PERSON.fullmatch(name):
         follow(node)
 
 
