@@ -109,6 +109,15 @@ def test_a_cubic_keeps_an_edge_where_it_is_and_is_steeper_than_a_line(edge):
     assert 0 <= mask.min() and mask.max() <= 1
 
 
+def test_an_alpha_comes_back_from_an_enlarged_grid_as_what_a_pixel_holds_of_it():
+    display = Window(0, 0, 6, 5)
+    cells = np.random.default_rng(1).random((2, 20, 24)).astype(np.float32)
+
+    plate = Geometry(display, display, scale=4.0).from_working(cells)
+
+    np.testing.assert_allclose(plate, cells.reshape(2, 5, 4, 6, 4).mean((2, 4)), atol=1e-6)
+
+
 def test_an_anamorphic_round_trip_moves_no_edge_either():
     display = Window(0, 0, 320, 300)
     geometry = plate_of(display, pixel_aspect=2.0)

@@ -184,6 +184,28 @@ def test_exact_alphas_of_the_working_grid_come_nearer_to_those_of_the_plate():
     assert np.abs(alphas - truth).mean() < 0.6 * before
 
 
+def test_alphas_of_an_enlarged_region_come_nearer_to_those_of_the_plate():
+    whole = Window(0, 0, 60, 50)
+    geometry = Geometry(whole, whole, scale=4.0)
+    truth = gaussian_filter(disc(60, 50, 30.3, 25, 15), 0.5)
+    image = truth[..., None] * RED + (1 - truth[..., None]) * BLUE
+    seen = geometry.to_working(image, whole).transpose(2, 0, 1)
+    small = geometry.to_working(truth, whole)  # as blurred as the image
+    alphas = geometry.from_working(small[None])
+    before = np.abs(alphas[0] - truth).mean()
+
+    add_detail(
+        alphas,
+        [slope_of(small, seen)],
+        seen,
+        geometry=geometry,
+        see=lambda p: image[p.y : p.bottom, p.x : p.right],
+    )
+
+    assert has_detail(geometry)
+    assert np.abs(alphas[0] - truth).mean() < 0.5 * before
+
+
 def test_a_16k_plate_costs_no_more_than_its_tiles():
     """What a plate pixel shows is made when a tile is asked for, so that what is measured is ours."""
     region = Window(0, 0, 16384, 2160)

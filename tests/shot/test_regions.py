@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maggie_api.segments import SAMPLED_EVERY
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
-from maggie_core.shot.regions import GRID_PX, MOST_AREA, STRIDE_PX, Extent, Pass, extent_of, plan_passes
+from maggie_core.shot.regions import (
+    GRID_PX,
+    MOST_AREA,
+    STRIDE_PX,
+    Extent,
+    Pass,
+    Plan,
+    extent_of,
+    plan_passes,
+    sizes_at,
+)
 
 RANGE = (250, 576)
 
@@ -179,3 +191,45 @@ def test_what_is_enlarged_is_a_whole_number_of_strides_where_the_plate_allows():
     width, height = only.geometry.working_size
     assert (-width % 64) <= 4
     assert (-height % 64) <= 4
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("period", [12, 16, 24])
+def test_who_turns_round_between_two_measured_frames_stays_inside_their_region(period: int, phase: float):
+    at = [person(400 + round(80 * math.sin(2 * math.pi * (t / period + phase))), 200, 100) for t in range(29)]
+
+    (only,) = passes(*([each] for each in at[::SAMPLED_EVERY]))
+
+    region, per_px = only.geometry.region, 1080 / 576
+    assert region.x <= min(each.left for each in at) * per_px
+    assert region.right >= max(each.right for each in at) * per_px
+
+
+def test_who_steps_behind_somebody_or_out_of_the_frame_keeps_their_size():
+    hidden = [400.0, 400.0, 120.0, 0.0, 410.0]
+    measured = {4 * k: [person(10, 10, round(size)) if size else None] for k, size in enumerate(hidden)}
+
+    sizes = [sizes_at(t, measured)[0] for t in range(17)]
+
+    assert min(sizes) > 0.6 * 400 and max(sizes) < 1.05 * 410
+    assert max(abs(math.log2(a / b)) for a, b in zip(sizes, sizes[1:], strict=False)) <= 1 / 8 + 1e-9
+
+
+def test_who_walks_away_becomes_smaller():
+    tall = np.geomspace(500, 60, 49)
+    measured = {t: [person(0, 0, round(tall[t]))] for t in range(0, 49, SAMPLED_EVERY)}
+
+    for t in range(49):
+        assert sizes_at(t, measured)[0] == pytest.approx(tall[t], rel=0.3)
+
+
+def test_sizes_are_in_pixels_of_each_pass_and_hold_for_one_frame():
+    measured = {0: [person(100, 20, 500), person(800, 400, 100)], 4: [None, person(800, 400, 52)]}
+    plan = Plan(passes(*measured.values()), measured)
+
+    whole, near = plan.at(0)
+
+    assert whole.sizes[0] == pytest.approx(500, rel=0.05)
+    assert near.sizes == (pytest.approx(100 * near.enlarged, rel=0.05),)
+    assert plan.at(40)[0].sizes[0] < 100
+    assert plan_passes([], geometry(), count=1, range_px=None)[0].sizes == ()

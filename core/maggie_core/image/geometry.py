@@ -83,7 +83,8 @@ class Geometry:
         return resample_axis(rows, 1, width, step=self.region.width / width, growing=growing)
 
     def from_working(self, planes: Any) -> Any:
-        """Bring planes of the working grid back to the region, bilinearly and by pixel centres.
+        """Bring planes of the working grid back to the region, by pixel centres: bilinearly where that grows
+        them, as the average of what a pixel covers where it shrinks them.
 
         Args:
             planes: (N, h, w) float32 ndarray or torch tensor on the working grid.
@@ -103,10 +104,13 @@ class Geometry:
         region = (self.region.height, self.region.width)
         is_array = isinstance(planes, np.ndarray)
         grown = torch.from_numpy(np.ascontiguousarray(planes)) if is_array else planes
-        if region != (height, width) and len(planes):
-            shrinks = region[0] < height or region[1] < width
+        if len(planes) and (region[0] < height or region[1] < width):
+            # What torch calls antialiasing spreads a pixel over its neighbours: it blurs enlarged people.
+            cells = self.part_from_working(grown.float().cpu().numpy().transpose(1, 2, 0), self.region)
+            grown = torch.from_numpy(np.ascontiguousarray(cells.transpose(2, 0, 1))).to(grown.device)
+        elif region != (height, width) and len(planes):
             grown = functional.interpolate(
-                grown[None].float(), size=region, mode="bilinear", align_corners=False, antialias=shrinks
+                grown[None].float(), size=region, mode="bilinear", align_corners=False
             )[0]
         elif region != (height, width):
             grown = grown.new_zeros((0, *region))

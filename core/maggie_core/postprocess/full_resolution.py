@@ -1,11 +1,11 @@
-"""Detail at the plate's own resolution, added to enlarged alphas where they are undecided.
+"""Detail at the plate's own resolution, added to alphas of the working grid where they are undecided.
 
 Around an edge alpha is nearly a linear function of colour (Levin et al., "A Closed-Form Solution to Natural
 Image Matting", CVPR 2006). Its slope is found on the working grid, in windows, by the guided filter (He, Sun,
 Tang, "Guided Image Filtering", ECCV 2010; its coarse fit used at full size: He and Sun, "Fast Guided Filter",
 2015). The plate then adds what it has beyond its own working copy:
 
-    alpha = enlarged alpha + slope . (colour - enlarged working colour)
+    alpha = working alpha + slope . (colour - working colour), all brought to the plate's pixels,
 
 but for what is no more than the plate's grain. So who is where, and how that changes in time, stays the
 working grid's decision, and no tile knows more than another: cut anywhere, the result is the same. Memory is
@@ -43,9 +43,10 @@ processor's cache."""
 
 
 def has_detail(geometry: Geometry) -> bool:
-    """Whether the plate holds more than the working grid."""
+    """Whether the plate holds more than comes back from the working grid: where that is coarser, and where
+    the region is enlarged, as that blurs the plate, and alphas with it."""
     width, height = geometry.working_size
-    return geometry.region.width > width or geometry.region.height > height
+    return geometry.enlarges or geometry.region.width > width or geometry.region.height > height
 
 
 def add_detail(
@@ -57,10 +58,10 @@ def add_detail(
     see: Callable[[Window], Plane],
     tile_px: int = TILE_PX,
 ) -> None:
-    """Sharpen enlarged alphas in place.
+    """Sharpen alphas in place.
 
     Args:
-        alphas: (N, H, W) over the region, enlarged from the working grid.
+        alphas: (N, H, W) over the region, brought there from the working grid.
         slopes: of each instance `slope_of` its working alpha, or None where it is to stay as it is.
         image: (3, h, w), sRGB-encoded in [0, 1], what the network saw.
         see: (H', W', 3) the same image at the plate's size, in a part of the region.

@@ -85,6 +85,8 @@ class Chain:
         size: width and height of the working grid.
         own: places, among the instances of a frame, of those whose mattes are asked for; the others compete
             with them for pixels.
+        sizes: height of everybody in a frame, in pixels of the working grid; for who was not measured (0, or
+            the whole empty) the mask of that frame tells it.
         plate_px: pixels of the working grid that a pixel of the plate spans; 1 where nothing is enlarged.
         checkpoint: called between two steps of the work, with whether the next one reads a frame.
     """
@@ -100,6 +102,7 @@ class Chain:
         account: InputAccount,
         size: tuple[int, int],
         own: Sequence[int],
+        sizes: Callable[[int], Sequence[float]] = lambda frame: (),
         plate_px: float = 1.0,
         cache: StateCache | None = None,
         checkpoint: Callable[[bool], None] = lambda reads: None,
@@ -109,7 +112,7 @@ class Chain:
         self._model, self._recipe, self._cache = model, recipe, cache
         self._read, self._files, self._account, self._size = read, files, account, size
         self._width, self._height = size
-        self._own, self._plate_px = list(own), plate_px
+        self._own, self._measured, self._plate_px = list(own), sizes, plate_px
         self._last = len(self.frames) - 1
         self._frame_inputs: LruCache[FrameInput] = LruCache(2 * WINDOW)
         self._features: LruCache[tuple[bool, Any]] = LruCache(WINDOW)
@@ -160,6 +163,7 @@ class Chain:
             account=self._account,
             size=self._size,
             own=self._own,
+            sizes=self._measured,
             plate_px=self._plate_px,
             cache=self._cache,
             checkpoint=self._checkpoint,
@@ -358,6 +362,7 @@ class Chain:
             "how": self._recipe.refine,
             "alphas": self._network.digest(i),
             "pixels": self._frame_digest(i).pixels,
+            "sizes": self._measured(self.frames[i]),
             **self._trusted,
         }
 
@@ -371,7 +376,8 @@ class Chain:
         frame, how, trusts, own = self._frame_input(i), self._recipe.refine, self._recipe.trusts, self._own
         if how == "none" and trusts is None:
             return _with_pins(alphas, self._pins(frame))
-        sizes = [size_of(mask) for mask in frame.guidance]
+        measured = self._measured(self.frames[i]) or (0.0,) * len(frame.guidance)
+        sizes = [size or size_of(mask) for size, mask in zip(measured, frame.guidance, strict=True)]
         refined = refine_edges(
             alphas,
             frame.image,

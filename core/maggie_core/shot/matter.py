@@ -42,7 +42,7 @@ from maggie_core.shot.hand import Hand
 from maggie_core.shot.prefetch import Prefetch
 from maggie_core.shot.propagated import GRID_PX, Lost, PropagatedGuidance, Shot
 from maggie_core.shot.reading import ShotReader
-from maggie_core.shot.regions import Pass, plan_passes
+from maggie_core.shot.regions import Pass, Plan, plan_passes
 from maggie_core.shot.segment import FrameFailure, MatteResult, Segment, SegmentSettings
 
 __all__ = ["FrameFailure", "MatteResult", "ShotMatter"]
@@ -94,7 +94,7 @@ class ShotMatter:
         self.pins, self.cache = pins, cache
         self.hand = hand or Hand.untouched(len(guidance.instances))
         self._checkpoint, self._overlap, self._with_scene = checkpoint, overlap, with_scene
-        self._planned: dict[tuple[int, int], tuple[Pass, ...]] = {}
+        self._plans: dict[tuple[int, int], Plan] = {}
         self.shot_frames = tuple(plate.frames if shot_frames is None else shot_frames)
         if not self.shot_frames:
             raise FrameError("the shot has no frames: name a plate that exists")
@@ -223,18 +223,20 @@ class ShotMatter:
         return frames if last >= len(left) else tuple(each for each in frames if each <= left[last])
 
     def passes(self, frame: int) -> tuple[Pass, ...]:
-        """Where the network looks for the matte of `frame`, and how closely."""
-        start, end = self._chain(self._index(frame))
-        if (start, end) not in self._planned:
-            self._planned[start, end] = self._plan(start, end)
-        return self._planned[start, end]
+        """Where the network looks for the matte of `frame`, how closely, and how tall everybody is."""
+        return self._passes(self._chain(self._index(frame)), frame)
+
+    def _passes(self, chain: tuple[int, int], frame: int) -> tuple[Pass, ...]:
+        """The same for a frame of a chain, one that only others need, too."""
+        if chain not in self._plans:
+            self._plans[chain] = self._plan(*chain)
+        return self._plans[chain].at(self._place[frame])
 
     def measured(self, frame: int) -> tuple[int, ...]:
         """Frames whose guidance says where the network looks for the matte of `frame`, ascending."""
-        return () if self._scale == "off" else self._measured(*self._chain(self._index(frame)))
-
-    def _measured(self, start: int, end: int) -> tuple[int, ...]:
-        return tuple(self.shot_frames[i] for i in segments.sampled(start, end))
+        if self._scale == "off":
+            return ()
+        return tuple(self.shot_frames[i] for i in segments.sampled(*self._chain(self._index(frame))))
 
     def inputs_now(self, frame: int, *, without: Collection[int] = ()) -> dict[int, dict[str, str]]:
         """Digests of the files that the matte of `frame` would be made from, by frame and kind.
@@ -303,16 +305,12 @@ class ShotMatter:
         by_chain: dict[tuple[int, int], list[int]] = {}
         for frame in wanted:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
-        runs = {chain: self._segment(chain, asked[0]) for chain, asked in by_chain.items()}
+        runs = {chain: self._segment(chain) for chain in by_chain}
         read = [(chain, each) for chain, asked in by_chain.items() for each in self.influence(asked[-1])]
         in_detail = [(chain, each) for chain, asked in by_chain.items() for each in asked]
         with ThreadPoolExecutor(1, "reading") if self._overlap else nullcontext() as pool:
             inputs = Prefetch(lambda key: runs[key[0]].read_now(key[1]), read, pool)
-            plates = Prefetch(
-                lambda key: runs[key[0]].read_plate_now(key[1]),
-                in_detail if self._detail == "full" else [],
-                pool,
-            )
+            plates = Prefetch(lambda key: runs[key[0]].read_plate_now(key[1]), in_detail, pool)
             for chain, asked in by_chain.items():
                 runs[chain].read = lambda frame, chain=chain: inputs.get((chain, frame))
                 runs[chain].read_plate = lambda frame, chain=chain: plates.get((chain, frame))
@@ -320,7 +318,7 @@ class ShotMatter:
                     for frame in asked:
                         yield _trimmed(runs[chain].matte(frame))  # kept by whoever takes it alone
 
-    def _segment(self, chain: tuple[int, int], frame: int) -> Segment:
+    def _segment(self, chain: tuple[int, int]) -> Segment:
         start, end = chain
         return Segment(
             self.shot_frames[start : end + 1],
@@ -337,22 +335,25 @@ class ShotMatter:
                 self.cache,
                 self._checkpoint,
             ),
-            passes=lambda: self.passes(frame),
+            passes=lambda frame: self._passes(chain, frame),
             reach=lambda frame, without: self.influence(frame, without=without),
         )
 
-    def _plan(self, start: int, end: int) -> tuple[Pass, ...]:
+    def _plan(self, start: int, end: int) -> Plan:
         count = len(self.guidance.instances)
         if self._scale == "off":
-            return plan_passes([], self.geometry, count=count, range_px=None)
-        extents = [self._reader.extents(frame) for frame in self._measured(start, end)]
-        return plan_passes(
-            extents,
+            return Plan(plan_passes([], self.geometry, count=count, range_px=None))
+        measured = {
+            place: self._reader.extents(self.shot_frames[place]) for place in segments.sampled(start, end)
+        }
+        passes = plan_passes(
+            measured.values(),
             self.geometry,
             count=count,
             range_px=self.model.info.person_px,
             most=self.model.most_instances,
         )
+        return Plan(passes, measured)
 
     @cached_property
     def _reader(self) -> ShotReader:

@@ -12,8 +12,8 @@ lie on a coarse grid and scales in steps, so that painting one mask anew hardly 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,6 +34,12 @@ STRIDE_PX = 64
 MOST_AREA = 1.5
 """Pixels of one region's working grid, of those that the whole frame of a large plate has: who crosses
 the frame within a segment is enlarged less, so that memory stays bounded."""
+HALVING_FRAMES = 12
+"""Frames in which somebody seems half as tall at most, as they walk away: half a second. Who seems to shrink
+faster is hidden, or leaves the frame, and is as tall as before."""
+SIZE_STEPS = 8
+"""Steps per octave of the sizes that lengths are shares of: 9 % each, so that painting a mask anew hardly
+ever changes a size."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,26 @@ class Pass:
     """Those of them whose alphas come from this pass."""
     enlarged: float = 1.0
     """Working pixels for one of the whole frame's."""
+    sizes: tuple[float, ...] = ()
+    """Height of everybody `shown` in one frame, in working pixels; 0 for who was not measured, empty where
+    nobody was."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The passes of a segment, and how tall everybody is in each of its frames."""
+
+    passes: tuple[Pass, ...]
+    measured: Mapping[int, Sequence[Extent | None]] = field(default_factory=dict)
+    """Where everybody is in some of the frames, by their place in the shot."""
+
+    def at(self, place: int) -> tuple[Pass, ...]:
+        """The passes with the sizes in the frame at a place in the shot."""
+        sizes = sizes_at(place, self.measured)
+        return tuple(
+            replace(each, sizes=tuple(sizes[n] * each.enlarged for n in each.shown)) if sizes else each
+            for each in self.passes
+        )
 
 
 @dataclass(frozen=True)
@@ -70,6 +96,28 @@ def extent_of(mask: np.ndarray) -> Extent | None:
         return None
     rows, columns = box
     return Extent(columns.start, rows.start, columns.stop, rows.stop, size_of(mask))
+
+
+def sizes_at(place: int, measured: Mapping[int, Sequence[Extent | None]]) -> tuple[float, ...]:
+    """How tall everybody is in a frame, on the whole frame's working grid.
+
+    A mask of a frame tells less: who is half hidden is no smaller, and lengths that are shares of their size
+    must not jump when they step behind somebody.
+
+    Args:
+        measured: where everybody is in some frames, by place.
+
+    Returns:
+        In steps of `SIZE_STEPS`; 0 for who was never seen, empty where no frame was measured.
+    """
+    seen = [
+        [each.size * 2.0 ** (-abs(at - place) / HALVING_FRAMES) if each else 0.0 for each in frame]
+        for at, frame in measured.items()
+    ]
+    tallest = [max(sizes) for sizes in zip(*seen, strict=True)]
+    return tuple(
+        2.0 ** (round(SIZE_STEPS * math.log2(size)) / SIZE_STEPS) if size else 0.0 for size in tallest
+    )
 
 
 def plan_passes(
@@ -97,9 +145,7 @@ def plan_passes(
     whole = Pass(geometry, tuple(range(count)), tuple(range(count)))
     if range_px is None or not count:
         return (whole,)
-    people = [
-        _Person.of(index, [each for each in seen if each]) for index, seen in _by_instance(extents, count)
-    ]
+    people = [_Person.of(index, seen) for index, seen in _by_instance(extents, count)]
     small = [(person, step) for person in people if (step := _step_of(person, geometry, range_px)) > 0]
     groups = _grouped([_Group.of(person, step, geometry) for person, step in small], geometry)
     passes: list[Pass] = []
@@ -128,16 +174,25 @@ class _Person:
     size: float
 
     @classmethod
-    def of(cls, index: int, extents: Sequence[Extent]) -> _Person:
-        if not extents:
+    def of(cls, index: int, extents: Sequence[Extent | None]) -> _Person:
+        seen = [each for each in extents if each]
+        if not seen:
             return cls(index, None, 0.0)
-        box = (
-            min(each.left for each in extents),
-            min(each.top for each in extents),
-            max(each.right for each in extents),
-            max(each.bottom for each in extents),
-        )
-        return cls(index, box, float(np.median([each.size for each in extents])))
+        return cls(index, _reach(extents), float(np.median([each.size for each in seen])))
+
+
+def _reach(extents: Sequence[Extent | None]) -> _Box:
+    """A box around somebody in the given frames and between them.
+
+    Between two frames each side is taken to go no farther beyond where it is in one of them than half the
+    way that it moves there, or in the interval before or after: who turns round has slowed down before.
+    """
+    sides = np.array([(e.left, e.top, e.right, e.bottom) if e else (np.nan,) * 4 for e in extents], float)
+    moves = np.pad(np.nan_to_num(np.abs(np.diff(sides, axis=0))), ((1, 1), (0, 0)))
+    beyond = np.maximum(moves[:-1], moves[1:]) / 2
+    left, top = (math.floor(each) for each in np.nanmin((sides - beyond)[:, :2], axis=0))
+    right, bottom = (math.ceil(each) for each in np.nanmax((sides + beyond)[:, 2:], axis=0))
+    return left, top, right, bottom
 
 
 @dataclass(frozen=True)

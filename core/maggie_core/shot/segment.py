@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 
@@ -103,7 +104,7 @@ class Segment:
 
     Args:
         frames: of the chain, ascending, warm-up and look-ahead included.
-        passes: gives the passes; called once, on first use.
+        passes: gives the passes with the sizes in a frame; but for these they are those of every frame.
         reach: frames that the matte of a frame depends on, given those that are left out.
     """
 
@@ -112,13 +113,12 @@ class Segment:
         frames: Sequence[int],
         settings: SegmentSettings,
         *,
-        passes: Callable[[], tuple[Pass, ...]],
+        passes: Callable[[int], tuple[Pass, ...]],
         reach: Callable[[int, frozenset[int]], tuple[int, ...]],
     ) -> None:
         self.frames = tuple(frames)
         self._settings, self._plan, self._reach = settings, passes, reach
         self._planning = threading.Lock()
-        self._passes: tuple[Pass, ...] | None = None
         self._unreadable: dict[int, InputError | OSError] = {}
         self._chains: list[Chain] = []
         self.read: Callable[[int], tuple[FrameInput, ...]] = self.read_now
@@ -128,10 +128,11 @@ class Segment:
 
     @property
     def passes(self) -> tuple[Pass, ...]:
+        return self._passes_at(self.frames[0])
+
+    def _passes_at(self, frame: int) -> tuple[Pass, ...]:
         with self._planning:
-            if self._passes is None:
-                self._passes = self._plan()
-            return self._passes
+            return self._plan(frame)
 
     def close(self) -> None:
         """Let go of every array."""
@@ -190,6 +191,7 @@ class Segment:
             account=self._account,
             size=each.geometry.working_size,
             own=[each.shown.index(n) for n in each.owned],
+            sizes=lambda frame: self._passes_at(frame)[index].sizes,
             plate_px=max(1.0, each.geometry.working_size[1] / each.geometry.region.height),
             cache=s.cache,
             checkpoint=s.checkpoint,
@@ -215,6 +217,7 @@ class Segment:
         repairs: dict[Geometry, RepairCount] = {}
         count = len(s.reader.instances)
         lost: list[Loss] = []
+        plate = cache(lambda: self.read_plate(frame))
         for each, chain in zip(self.passes, self._chains, strict=True):
             if alphas is not None and not _are_there(chain, frame):
                 continue  # their alphas are zeros
@@ -237,10 +240,11 @@ class Segment:
             small = small * present[:, None, None].astype(np.float32)
             part = each.geometry.from_working(small)
             np.clip(part, 0, 1, out=part)
-            if s.detail == "full" and has_detail(each.geometry):
+            # Who was enlarged was blurred by that: the plate's own pixels say where their edges are.
+            if each.geometry.enlarges or (s.detail == "full" and has_detail(each.geometry)):
                 s.checkpoint(True)
                 free = [None if n in pinned else alpha for n, alpha in zip(each.owned, small, strict=True)]
-                self._add_detail(part, free, chain.image(frame), frame, each.geometry)
+                self._add_detail(part, free, chain.image(frame), plate, each.geometry)
             if len(each.owned) == count and each.geometry.region == geometry.region:
                 alphas = part
             else:
@@ -292,13 +296,13 @@ class Segment:
         alphas: np.ndarray,
         small: Sequence[np.ndarray | None],
         image: np.ndarray,
-        frame: int,
+        read_plate: Callable[[], Frame],
         geometry: Geometry,
     ) -> None:
         slopes = [None if alpha is None else slope_of(alpha, image) for alpha in small]
         if all(slope is None for slope in slopes):
             return
-        plate, view = self.read_plate(frame), self._settings.reader.view
+        plate, view = read_plate(), self._settings.reader.view
 
         def see(part: Window) -> np.ndarray:
             as_stored = Geometry(plate.display, part, working_px=max(part.width, part.height))
