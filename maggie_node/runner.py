@@ -465,5 +465,3 @@ def _remove_kept(mattes: Path) -> None:
     """Remove the mattes of a job of pictures alone, once nothing needs them."""
     for file in mattes.parent.glob("matte*.exr"):
         file.unlink(missing_ok=True)
-
-
