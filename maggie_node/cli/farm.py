@@ -278,7 +278,7 @@ def deadline(
 @_generator
 @_needs
 def opencue(*, show: str, shot_name: str | None, user: str | None, service: str, **options: Any) -> int:
-    """Write DIR/job.xml, the specification a Cuebot launches; needs `maggie-node[opencue]`."""
+    """Write DIR/job.xml, the specification a Cuebot launches; needs opencue-pyoutline."""
     from maggie_node.farm.opencue import write_opencue
     from maggie_node.farm.plan import full
 

@@ -139,7 +139,7 @@ def test_without_opencues_library_one_line_says_what_to_install(shot: Path, monk
     run = run_command("farm", "opencue", shot, "-o", shot.parent / "farm")
 
     assert run.exit_code == 2
-    assert "pip install 'maggie-node[opencue]'" in run.stderr
+    assert "pip install opencue-pyoutline packaging" in run.stderr
     assert not (shot.parent / "farm").exists()
 
 
@@ -373,7 +373,8 @@ def test_chunks_that_compute_half_again_as_much_are_told_without_being_asked(sho
         ("/show/sh010/plates/v003/plate.####.exr", "sh010 plate"),
         ("/show/plates/sh010_bg_v002.%04d.exr", "sh010_bg_v002"),
         ("C:\\show\\sc01\\2048x858\\bg.#.exr", "sc01 bg"),
-        ("/films/clip.mov", "clip"),
+        ("/films/clip.mov", "films clip"),
+        ("/clip.mov", "clip"),
     ],
 )
 def test_a_job_is_called_after_its_shot(plate: str, name: str):
