@@ -116,9 +116,10 @@ def pip_words(source: str) -> list[str]:
         alone = ["--no-index"] if any(path.glob("torch-*.whl")) else _tested_with(path)
         return [*alone, "--find-links", str(path), "maggie-node"]
     if not source or re.search(r"[\\/]|\.whl$", source):
+        found = f"{source} is no maggie-node that pip can install" if source else "no package is named"
         raise HostError(
-            f"{source or 'nothing'} is no maggie-node that pip can install: name a wheel (make wheel), a "
-            "folder with a checkout or wheels, or the URL of a package index"
+            f"{found}: name a wheel (make wheel), a folder with a checkout or wheels, or the URL of a package "
+            "index"
         )
     return [source]
 
