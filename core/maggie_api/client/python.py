@@ -118,8 +118,7 @@ def pip_words(source: str) -> list[str]:
     if not source or re.search(r"[\\/]|\.whl$", source):
         found = f"{source} is no maggie-node that pip can install" if source else "no package is named"
         raise HostError(
-            f"{found}: name a wheel (make wheel), a folder with a checkout or wheels, or a package index by its "
-            "URL"
+            f"{found}: name a wheel (make wheel), a folder with a checkout or wheels, or the URL of an index"
         )
     return [source]
 
