@@ -21,6 +21,7 @@ RUNS = (
     ("benchmarks.show", []),
     ("benchmarks.reliability", []),
     ("benchmarks.propagation", []),
+    ("benchmarks.panel", []),
 )
 
 

@@ -16,6 +16,8 @@ PLUGIN = ("init.py", "menu.py", "MaGGIe.png", "selftest.py", "maggie_nuke")
 """Files and folders of hosts/nuke."""
 API = ROOT / "core" / "maggie_api"
 """Everything else that the plug-in imports; copied unchanged."""
+PANEL = ROOT / "maggie_panel"
+"""The panel, which docks where Nuke has Qt; the node does without it."""
 
 
 def build(output: Path) -> Path:
@@ -23,7 +25,7 @@ def build(output: Path) -> Path:
     folder = output / NAME
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for source in (*(ROOT / "hosts" / "nuke" / name for name in PLUGIN), API):
+    for source in (*(ROOT / "hosts" / "nuke" / name for name in PLUGIN), API, PANEL):
         if source.is_dir():
             shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
         else:

@@ -226,9 +226,10 @@ def gap_warnings(
         return ()
     done = {"hold": "held from the frame before", "black": "black", "skip": "left out", "empty": "empty"}
     if not damaged:
-        return (Warning("missing-frames", f"{what} {compact_frames(frames)} are missing and {done[policy]}"),)
+        sentence = f"{what} {compact_frames(frames)} are missing and {done[policy]}"
+        return (Warning("missing-frames", sentence, tuple(frames)),)
     sentence = f"{what} {compact_frames(frames)} cannot be read and are {done[policy]}: repair their files"
-    return (Warning("unreadable-frames", sentence),)
+    return (Warning("unreadable-frames", sentence, tuple(frames)),)
 
 
 def _rate_warnings(job: MatteJob, plate: FrameSource) -> tuple[Warning, ...]:

@@ -51,6 +51,7 @@ def _unmeasured(job: MatteJob, shot: OpenShot, matter: ShotMatter) -> Iterator[W
             "missing-frames",
             f"masks of frames {compact_frames(missing)} are missing: people are measured on the others, and "
             "mattes of their segments may change when these masks come",
+            missing,
         )
 
 
@@ -84,7 +85,7 @@ class FrameWarnings:
         for warning in (
             *self._repairs(),
             *self._damage(),
-            *(Warning("lost-subject", each.sentence) for each in self._matter.lost()),
+            *(Warning("lost-subject", each.sentence, (each.frame,)) for each in self._matter.lost()),
             *self._cache(),
             *_compiling(),
             *(warning for warning in _of_files(self._shot) if warning not in self._told_of_files),
@@ -101,7 +102,8 @@ class FrameWarnings:
             nan = sum(repairs.nan for repairs in self._broken.values())
             inf = sum(repairs.inf for repairs in self._broken.values())
             found = f"{nan} pixels with NaN and {inf} with Inf in plate frames {compact_frames(self._broken)}"
-            yield Warning("repaired-pixels", f"{found} were mended in the network's copy; the plate has them")
+            text = f"{found} were mended in the network's copy; the plate has them"
+            yield Warning("repaired-pixels", text, tuple(sorted(self._broken)))
 
     def _damage(self) -> Iterator[Warning]:
         for damaged, frames in self._without.items():
@@ -109,6 +111,7 @@ class FrameWarnings:
                 "unreadable-frames",
                 f"frames {compact_frames(frames)} are matted without frame {damaged}, which cannot be "
                 "used: repair its files, and they are made anew",
+                tuple(sorted(frames)),
             )
         of_plate = [frame for frame in sorted(self._stood_in) if self._matter.plate.damage(frame)]
         of_masks = [frame for frame in sorted(self._stood_in) if self._matter.guidance.damage(frame)]

@@ -51,6 +51,7 @@ class LossWarnings:
                     f"matte-{kind}",
                     f"{self._names[instance]}: the matte {what} in {frames} "
                     f"at x {box.x} to {box.right - 1}, y {box.y} to {box.bottom - 1}: {HINTS[kind]}",
+                    tuple(sorted(at for at, _ in found)),
                 )
             )
         self._found.clear()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from maggie_api.errors import FrameError, JobError, OutputError
+from maggie_api.events import Warning
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames, expand_output, parse_frames
 from maggie_core.guidance import exclusive
@@ -20,8 +21,9 @@ from maggie_node.job_inputs import OpenShot, inputs_of, open_shot
 from maggie_node.output_paths import check_outputs
 
 
-def write_masks(job: MatteJob, output: str) -> Iterator[str]:
-    """Write the masks of a job's frames, one file for each frame and person; yields sentences for a person.
+def write_masks(job: MatteJob, output: str) -> Iterator[str | Warning]:
+    """Write the masks of a job's frames, one file for each frame and person; yields sentences for a person,
+    and a warning for everybody who is lost.
 
     Args:
         output: a sequence; `masks.####.png` gives `masks_ana.1001.png`. Masks are on the working grid of the
@@ -52,7 +54,7 @@ def write_masks(job: MatteJob, output: str) -> Iterator[str]:
         for instance, mask in zip(shot.guidance.instances, masks, strict=True):
             write_integer_image(paths[frame, instance.slug], mask)
     for each in matter.lost():
-        yield each.sentence
+        yield Warning("lost-subject", each.sentence, (each.frame,))
     yield f"{len(paths)} masks written: {output}"
 
 

@@ -400,7 +400,8 @@ class _Run:
         if of_plate and self._job.on_missing == "skip":
             self._skipped += 1
             remove_mattes(self._path(failure.frame))
-            self._emit(Warning("unreadable-frames", f"frame {failure.frame} is left out: {failure.error}"))
+            text = f"frame {failure.frame} is left out: {failure.error}"
+            self._emit(Warning("unreadable-frames", text, (failure.frame,)))
         else:
             self._fail([failure.frame], failure.error)
 

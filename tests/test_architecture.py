@@ -16,11 +16,13 @@ CORE = ROOT / "core"
 API = CORE / "maggie_api"
 """What Nuke and Blender import into their own interpreters."""
 NODE = ROOT / "maggie_node"
+PANEL = ROOT / "maggie_panel"
+"""Docks in Nuke."""
 
 
 def importers_of(*names: str) -> set[str]:
     """Product files that import one of `names`, relative to the repository."""
-    files = python_files(CORE, NODE)
+    files = python_files(CORE, NODE, PANEL)
     return {path.relative_to(ROOT).as_posix() for path in files if imported_roots(path) & set(names)}
 
 
@@ -38,6 +40,10 @@ def test_only_color_knows_ocio():
     assert strangers == set()
 
 
+def test_qt_comes_in_at_one_point():
+    assert importers_of("PySide6", "PySide2", "shiboken6") == {"maggie_panel/qt.py"}
+
+
 def test_no_file_of_the_product_reads_a_pickle():
     assert importers_of("pickle", "dill", "joblib", "shelve") == set()
 
@@ -49,7 +55,7 @@ def test_the_version_stands_in_one_place():
     assert "version =" not in (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[tool.", 1)[0]
 
 
-@pytest.mark.parametrize("path", python_files(API), ids=lambda path: path.relative_to(API).as_posix())
+@pytest.mark.parametrize("path", python_files(API, PANEL), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_a_host_imports_is_python_3_9(path: Path):
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
 
@@ -131,6 +137,7 @@ def test_the_wheel_carries_the_packages_and_no_source_folder(wheel_names: set[st
         "maggie_core",
         "maggie_lab",
         "maggie_node",
+        "maggie_panel",
     }
     assert {"maggie_api/errors.py", "maggie_api/job.py", "maggie_node/cli/matte.py"} <= wheel_names
 

@@ -162,6 +162,8 @@ class Warning:
     code: str
     """Stable, for programs: `repaired-pixels`, `missing-frames`, ..."""
     text: str
+    frames: tuple[int, ...] = ()
+    """Frames it is about, ascending; none where it is about the whole job."""
     event: Literal["warning"] = "warning"
 
 

@@ -157,6 +157,7 @@ class PlateView:
         self._auto_frames = auto_frames
         self._exposure_ev = None if settings.exposure_ev == "auto" else float(settings.exposure_ev)
         config, self.config_name, found_by = _load_config(settings.ocio)
+        self._config = config
         self.colorspace, known_by = _plate_space(config, settings.colorspace, str(example_path), found_by)
         self.how = f"{found_by}; {known_by}"
         to_linear = _to_scene_linear(config, self.colorspace)  # says so where a LUT is damaged
@@ -249,6 +250,34 @@ class PlateView:
             return np.clip(_finite(rgb)[0], 0.0, 1.0)
         linear = _applied(self._to_linear, _finite(rgb)[0])
         return self._displayed(linear, roll=not self._is_bounded(code_max, exposure_ev=0.0))
+
+    @property
+    def displays(self) -> dict[str, tuple[str, ...]]:
+        """Views of each display of the configuration, its default display and view first."""
+        config = self._config
+        names = sorted(config.getDisplays(), key=lambda name: name != config.getDefaultDisplay())
+        return {
+            name: tuple(sorted(config.getViews(name), key=lambda v, n=name: v != config.getDefaultView(n)))
+            for name in names
+        }
+
+    def monitor(self, display: str, view: str) -> Callable[[np.ndarray], np.ndarray]:
+        """From colours as `scene_linear` gives them to what a display shows: (H, W, 3) float32 in [0, 1].
+
+        Raises:
+            ColorError: the configuration has no such view, or a file of it cannot be used.
+        """
+        source = self.colorspace if self._is_linear else ocio.ROLE_SCENE_LINEAR
+        transform = ocio.DisplayViewTransform(src=source, display=display, view=view)
+        try:
+            processor = self._config.getProcessor(transform).getDefaultCPUProcessor()
+        except _FAILURES as error:
+            reason = " ".join(str(error).split())
+            known = "; ".join(f"{name}: {', '.join(views)}" for name, views in self.displays.items())
+            raise ColorError(
+                f"view {view!r} of display {display!r} cannot be used ({reason}): take one of {known}"
+            ) from error
+        return lambda linear: np.clip(_applied(processor, _finite(linear)[0]), 0.0, 1.0)
 
     def scene_to_display(self, scene_linear: np.ndarray) -> np.ndarray:
         """The same for colours as `scene_linear` gives them."""

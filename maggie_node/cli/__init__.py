@@ -13,6 +13,7 @@ from maggie_node.cli.farm import farm
 from maggie_node.cli.job import job
 from maggie_node.cli.matte import matte
 from maggie_node.cli.models import models
+from maggie_node.cli.panel import panel
 from maggie_node.cli.preview import preview
 from maggie_node.cli.propagate import propagate
 from maggie_node.cli.qc import qc
@@ -33,6 +34,7 @@ for command in (
     matte,
     job,
     worker,
+    panel,
     farm,
     propagate,
     preview,

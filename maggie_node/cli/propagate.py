@@ -12,8 +12,9 @@ from maggie_node.cli.commands import debug_option
 @click.command(short_help="Follow people from key masks, and write a mask for every frame.")
 @click.argument("job", metavar="JOB.json", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "--out", required=True, metavar="OUT", help="E.g. masks.####.png.")
+@click.option("--json", "as_json", is_flag=True, help="Who is lost, on stdout, one JSON object a line.")
 @debug_option
-def propagate(*, job: Path, output: str) -> int:
+def propagate(*, job: Path, output: str, as_json: bool) -> int:
     """Write the masks that JOB.json mattes with: a file for each frame of it and each person.
 
     JOB.json is a job document with key masks, as `matte --key ... --print-job` prints it; masks.####.png
@@ -21,12 +22,15 @@ def propagate(*, job: Path, output: str) -> int:
     --guidance once they are repaired. With the job's cache they are made once, and matting finds them there.
     """
     from maggie_api.errors import JobError
+    from maggie_api.events import Warning, to_line
     from maggie_api.job import read_job
     from maggie_node.propagating import write_masks
 
     document = read_job(job)
     if not any(source.kind == "key" for source in document.guidance):
         raise JobError(f"{job} has no key masks: print one with maggie-node matte --key ... --print-job")
-    for sentence in write_masks(document, str(Path(output).absolute())):
-        click.echo(sentence, err=True)
+    for said in write_masks(document, str(Path(output).absolute())):
+        if isinstance(said, Warning) and as_json:
+            click.echo(to_line(said))
+        click.echo(said.text if isinstance(said, Warning) else said, err=True)
     return 0

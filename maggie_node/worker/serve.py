@@ -58,7 +58,7 @@ def serve_stdio(*, roots: Sequence[str | Path] = ()) -> int:
     the protocol.
     """
     allowed = real_roots(roots)
-    source, target = _take_stdio()
+    source, target = take_stdio()
     _prepare()
     stop, jobs, parent = threading.Event(), Jobs(), os.getppid()
     dispatcher = Dispatcher(jobs, transport="stdio", roots=allowed, stop=stop.set, trusted=_take_ocio())
@@ -229,7 +229,7 @@ def _end(jobs: Jobs, connections: Sequence[Connection]) -> int:
     return 0
 
 
-def _take_stdio() -> tuple[int, int]:
+def take_stdio() -> tuple[int, int]:
     """Private descriptors for what were stdin and stdout; 0 is then empty and 1 is stderr."""
     sys.stdout.flush()
     source, target = os.dup(0), os.dup(1)

@@ -49,8 +49,8 @@ def test_somebody_who_is_no_longer_found_is_a_warning_that_says_where_a_key_is_w
 
     assert told.exit_code == 0, told.stderr
     events = [json.loads(line) for line in told.stdout.splitlines()]
-    lost = [event["text"] for event in events if event.get("code") == "lost-subject"]
-    assert lost == ["ben is lost from 1004: add a key mask near there"]
+    lost = [(event["text"], event["frames"]) for event in events if event.get("code") == "lost-subject"]
+    assert lost == [("ben is lost from 1004: add a key mask near there", [1004])]
 
 
 def test_the_masks_that_are_made_are_written_for_every_frame_and_person(shot, tmp_path, command: Command):

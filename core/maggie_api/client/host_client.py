@@ -74,6 +74,10 @@ class WorkerSession:
         self._worker: Optional[Worker] = None
 
     def submit(self, job: MatteJob, *, interactive: bool = False) -> JobMonitor:
+        """As `start`, and its progress is told in texts."""
+        return JobMonitor(self.start(job, interactive=interactive))
+
+    def start(self, job: MatteJob, *, interactive: bool = False) -> RunningJob:
         """Put a job, with absolute paths, in the worker's queue; never waits.
 
         Args:
@@ -86,7 +90,7 @@ class WorkerSession:
             python = find_python(self._python)
             start = find_or_start if self._shared else start_child
             self._worker = start(python=python, name=self._name)
-        return JobMonitor(self._worker.submit(job, priority="interactive" if interactive else "batch"))
+        return self._worker.submit(job, priority="interactive" if interactive else "batch")
 
     def close(self) -> None:
         """Leave the worker; it cancels this host's jobs. Never waits."""

@@ -71,6 +71,29 @@ class CryptomatteSequence:
                 np.add(planes[name], coverage, out=planes[name], where=ids == identity)
         return [mask_of(name, plane, image) for name, plane in planes.items()]
 
+    def object_at(self, frame: int, place: tuple[float, float]) -> str | None:
+        """Name of the object that covers most of a pixel; None where nothing does.
+
+        Args:
+            place: in widths and heights of the display window, from its top left corner.
+
+        Raises:
+            GuidanceError: the file cannot be used.
+        """
+        ids, coverages = zip(*self._layer_at(frame).ranks, strict=True)
+        image = self._files.read(frame, channels=(*ids, *coverages))
+        x = image.display.x + int(place[0] * image.display.width) - image.data.x
+        y = image.display.y + int(place[1] * image.display.height) - image.data.y
+        if not (0 <= y < image.pixels.shape[0] and 0 <= x < image.pixels.shape[1]):
+            return None
+        found = ids_in(image.pixels[y, x, : len(ids)])
+        covered = image.pixels[y, x, len(ids) :]
+        best = int(np.argmax(np.where(found == 0, 0.0, covered)))
+        if not found[best] or covered[best] <= 0:
+            return None
+        names = {identity: name for name, identity in self._manifest.items()}
+        return names.get(int(found[best]), f"id_{hex_of(int(found[best]))}")
+
     def digest(self, frame: int) -> str:
         return f"cryptomatte:{self._layer_name}:{self._ids}:{self._files.digest(frame)}"
 

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-import torch
-
 T = TypeVar("T")
 V = TypeVar("V")
 
@@ -21,6 +19,8 @@ def threads_kept() -> Iterator[None]:
     network. The last bits of the network's results depend on the number: without this the first refined frame
     would change the frames after it.
     """
+    import torch  # here, because reading mattes must not cost seconds of start-up
+
     threads = torch.get_num_threads()
     try:
         yield
@@ -30,6 +30,8 @@ def threads_kept() -> Iterator[None]:
 
 def side_by_side(work: Callable[[T], V], items: Iterable[T]) -> list[V]:
     """`work(item)` for every item, in order, on as many threads as the network has."""
+    import torch
+
     threads = torch.get_num_threads()
     if threads == 1:
         return [work(item) for item in items]

@@ -1,0 +1,218 @@
+"""Plates, masks and mattes at the size of a picture, each read once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import cv2
+import numpy as np
+
+from maggie_api import job as jobs
+from maggie_api import serialization
+from maggie_api.errors import FrameError, GuidanceError, MaggieError
+from maggie_api.job import Guidance as GuidanceSpec
+from maggie_api.sequences import is_movie, matte_path
+from maggie_core.guidance import combine
+from maggie_core.guidance.combine import Guidance
+from maggie_core.image.frame import Frame
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window, reframe
+from maggie_core.io.frames import FrameSource, open_source
+from maggie_core.io.plate import plate_header, read_plate
+from maggie_core.mattes.read import read_mattes
+from maggie_node.job_inputs import guidance_source
+
+KEPT_BYTES = 384 * 2**20
+"""Memory for planes at the size of pictures: 200 plates of 960x540 in half floats."""
+HALF_MAX = 65504.0
+"""Largest half float: planes are kept as such."""
+_KINDS = (
+    jobs.MaskGuidance,
+    jobs.KeyGuidance,
+    jobs.LayersGuidance,
+    jobs.IdMapGuidance,
+    jobs.CryptomatteGuidance,
+)
+
+
+def guidance_of(data: Mapping[str, Any]) -> GuidanceSpec:
+    """Guidance from plain data, as a job document has it.
+
+    Raises:
+        DocumentError: it is none.
+    """
+    return serialization.one_of(_KINDS, data, "guidance", tag="kind")
+
+
+class Kept:
+    """Arrays by what they are of, within a number of bytes; what was not used for longest goes first."""
+
+    def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
+        self._limit, self._size, self._lock = limit_bytes, 0, threading.Lock()
+        self._arrays: OrderedDict[Any, np.ndarray] = OrderedDict()
+
+    def get(self, what: Any, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array that is kept, or else made and kept; float16."""
+        with self._lock:
+            found = self._arrays.get(what)
+            if found is not None:
+                self._arrays.move_to_end(what)
+                return found
+        made = make().astype(np.float16)
+        with self._lock:
+            before = self._arrays.pop(what, None)
+            self._size += made.nbytes - (0 if before is None else before.nbytes)
+            self._arrays[what] = made
+            while self._size > self._limit and len(self._arrays) > 1:
+                self._size -= self._arrays.popitem(last=False)[1].nbytes
+        return made
+
+
+class Planes:
+    """The files of shots, opened once for each edition of their folder."""
+
+    def __init__(self) -> None:
+        self._kept = Kept()
+        self._lock = threading.Lock()
+        self._plates: dict[str, FrameSource] = {}
+        self._guidance: dict[Any, Guidance | str] = {}
+        self._movie = threading.Lock()
+
+    def open_plate(self, plate: str, *, anew: bool = False) -> FrameSource:
+        """The frames of a plate.
+
+        Raises:
+            FrameError, SettingsError: there is none.
+        """
+        with self._lock:
+            if anew or plate not in self._plates:
+                self._plates[plate] = open_source(plate)
+            return self._plates[plate]
+
+    def header(self, plate: str, frame: int, layer: str | None) -> Frame:
+        """Header of a plate's frame."""
+        return plate_header(self.open_plate(plate), frame, layer=layer)
+
+    def plate(
+        self, plate: str, frame: int, layer: str | None, geometry: Geometry, edition: int
+    ) -> np.ndarray:
+        """(h, w, 3) in file colour over the region of `geometry`, finite."""
+        source = self.open_plate(plate)
+
+        def read() -> np.ndarray:
+            # A movie has one decoder, which only one thread may use.
+            with self._movie if is_movie(plate) else nullcontext():
+                image = read_plate(source, frame, layer=layer)
+            pixels = reframe(image.pixels, image.data, geometry.region)
+            if not np.isfinite(pixels.sum(dtype=np.float64)):
+                pixels = np.nan_to_num(pixels, posinf=HALF_MAX, neginf=-HALF_MAX)
+            return np.clip(resized(pixels, geometry), -HALF_MAX, HALF_MAX)
+
+        key = ("plate", plate, frame, layer, _place(geometry), edition)
+        return self._kept.get(key, read).astype(np.float32)
+
+    def mattes(
+        self, mattes: str, frame: int, names: Sequence[str], geometry: Geometry, edition: int
+    ) -> np.ndarray | None:
+        """(N, h, w) alphas of these people, zeros for those who are not in the file; None without a file."""
+        path = matte_path(mattes, frame)
+
+        def read() -> np.ndarray:
+            alphas, _ = read_mattes(path)
+            empty = np.zeros((geometry.display.height, geometry.display.width), np.float32)
+            whole = Window(0, 0, geometry.display.width, geometry.display.height)
+            region = Window(
+                geometry.region.x - geometry.display.x,
+                geometry.region.y - geometry.display.y,
+                geometry.region.width,
+                geometry.region.height,
+            )
+            planes = [alphas.get(name, empty) for name in names]
+            return np.stack(
+                [
+                    resized(reframe(plane, whole, region), geometry)
+                    if plane.shape == empty.shape
+                    else resized(plane, geometry)
+                    for plane in planes
+                ]
+            )
+
+        try:
+            stamp = path.stat().st_mtime_ns
+        except OSError:
+            return None
+        key = ("mattes", mattes, frame, tuple(names), _place(geometry), edition, stamp)
+        try:
+            return self._kept.get(key, read).astype(np.float32)
+        except FrameError:
+            if not path.is_file():  # it went while it was read
+                return None
+            raise
+
+    def guidance(
+        self,
+        specs: Sequence[Mapping[str, Any]],
+        frame: int,
+        shot_frames: tuple[int, ...],
+        geometry: Geometry,
+        edition: int,
+    ) -> tuple[dict[str, np.ndarray], list[str]]:
+        """(h, w) coverage by name of everybody who has a mask at the frame; and why others have none."""
+        found: dict[str, np.ndarray] = {}
+        notes: list[str] = []
+        for spec in specs:
+            guidance = self._opened(spec, shot_frames, edition)
+            if isinstance(guidance, str):
+                notes.append(guidance)
+                continue
+            key = ("guidance", json.dumps(spec, sort_keys=True), frame, _place(geometry), edition)
+            try:
+                planes = self._kept.get(key, lambda g=guidance: g.read(frame, geometry))
+            except MaggieError as error:
+                notes.append(str(error))
+                continue
+            for instance, plane in zip(guidance.instances, planes, strict=True):
+                found[instance.name] = plane.astype(np.float32)
+        return found, notes
+
+    def _opened(self, spec: Mapping[str, Any], shot_frames: tuple[int, ...], edition: int) -> Guidance | str:
+        key = (json.dumps(spec, sort_keys=True), edition)
+        with self._lock:
+            known = self._guidance.get(key)
+        if known is not None:
+            return known
+        try:
+            opened: Guidance | str = combine(
+                [guidance_source(guidance_of(spec), shot_frames)], missing="empty"
+            )
+        except (GuidanceError, FrameError) as error:
+            opened = str(error)
+        with self._lock:
+            self._guidance = {k: v for k, v in self._guidance.items() if k[1] >= edition - 1}
+            self._guidance[key] = opened
+        return opened
+
+
+def resized(pixels: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Pixels of a region on the grid of a picture, averaged where that is coarser."""
+    size = geometry.working_size
+    if pixels.shape[1::-1] == size:
+        return pixels
+    how = cv2.INTER_AREA if size[0] <= pixels.shape[1] else cv2.INTER_LINEAR
+    return cv2.resize(np.ascontiguousarray(pixels, np.float32), size, interpolation=how)
+
+
+def fitted(display: Window, region: Window, pixel_aspect: float, size: tuple[int, int]) -> Geometry:
+    """The grid of a picture of a region, as large as fits into `size`, never above the plate's own pixels."""
+    width, height = region.width * pixel_aspect, float(region.height)
+    scale = min(1.0, size[0] / width, size[1] / height)
+    return Geometry(display, region, pixel_aspect, working_px=max(1, round(min(width, height) * scale)))
+
+
+def _place(geometry: Geometry) -> tuple[Any, ...]:
+    return geometry.region, geometry.working_size

@@ -1,0 +1,68 @@
+"""The conversation: requests in, pictures and facts out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from maggie_api.errors import MaggieError
+from maggie_node.openmp import settle_waiting
+from maggie_node.worker.serve import take_stdio
+
+DRAWERS = 2
+"""Pictures that are drawn at the same time. Files are decoded by threads of their library beside."""
+IN_TURN = {b'"do": "people"': "people", b'"do": "write_key"': "key", b'"do": "remove_key"': "key"}
+"""Requests that have a thread of their own: looking into every file of a Cryptomatte takes minutes, which
+pictures must not wait for; and the last of two changes of one key must be the one that stays."""
+
+
+def serve() -> int:
+    """Answer until stdin ends."""
+    source, target = take_stdio()
+    settle_waiting()
+    with os.fdopen(source, "rb") as requests, os.fdopen(target, "wb") as answers:
+        # Imported when the descriptors are safe; it takes a second, in which requests may already wait.
+        from maggie_node.picture_server.desk import Desk
+
+        desk, lock = Desk(), threading.Lock()
+
+        def answer(line: bytes) -> None:
+            head, pixels = _answered(desk.actions, line)
+            try:
+                with lock:
+                    answers.write(json.dumps(head).encode() + b"\n")
+                    answers.write(pixels)
+                    answers.flush()
+            except OSError:  # the panel is gone, and so is stdin soon
+                return
+
+        drawers, own = ThreadPoolExecutor(DRAWERS), {do: ThreadPoolExecutor(1) for do in IN_TURN.values()}
+        for line in requests:
+            do = next((do for begin, do in IN_TURN.items() if begin in line[:120]), None)
+            (own[do] if do else drawers).submit(answer, line)
+        own["key"].shutdown()  # what was drawn is kept
+        for pool in (drawers, own["people"]):
+            pool.shutdown(wait=False, cancel_futures=True)
+    return 0
+
+
+def _answered(actions: Mapping[str, Callable[..., Any]], line: bytes) -> tuple[dict[str, Any], bytes]:
+    """The head of an answer, and its pixels."""
+    number: Any = None
+    try:
+        request = json.loads(line)
+        number = request["id"]
+        result = actions[request["do"]](**request.get("with", {}))
+    except MaggieError as error:
+        return {"id": number, "error": str(error)}, b""
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        return {"id": number, "error": f"a defect of ours: {type(error).__name__}: {error}"}, b""
+    pixels = result.pop("pixels", b"")
+    return {"id": number, "result": result, "bytes": len(pixels)}, pixels

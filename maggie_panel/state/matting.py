@@ -1,0 +1,175 @@
+"""What the worker is asked for: this frame while something is dragged, or a range in the background."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from typing import Optional
+
+from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started, Warning
+from maggie_api.job import MatteJob
+from maggie_api.sequences import parse_frames
+from maggie_api.settings import EdgeSettings
+
+from .document import Document
+from .timeline import Note
+
+PREVIEW_PX = 288
+"""Short side of the network's picture while something is dragged: half the default, a quarter of the work."""
+
+
+def frame_job(document: Document, frame: int, folder: str, *, preview: bool) -> MatteJob:
+    """The job of one frame, kept apart from delivered files.
+
+    The frame is that of the whole shot. A preview differs: the network sees a smaller picture, and the frame
+    by itself, without the temporal state of those before it.
+
+    Args:
+        folder: where frames and the worker's cache of this session are kept.
+
+    Raises:
+        JobError: something is missing.
+    """
+    quick = {
+        "working_px": min(PREVIEW_PX, document.option("working_px")),
+        "detail": "working",
+        "segment_frames": 1,
+        "warmup_frames": 0,
+        "smooth": "none",
+    }
+    job = document.job(
+        frames=str(frame),
+        output=os.path.join(folder, "frame.####.exr"),
+        pictures=(),
+        preview=None,
+        layout="layers",
+        foreground=False,
+        cache=document.option("cache") or os.path.join(folder, "cache"),
+        **(quick if preview else {}),
+    )
+    kept = os.path.join(folder, "frames", _digest(job), "frame.####.exr")
+    return replace(job, output=kept)
+
+
+def range_job(document: Document, folder: str, first: int, last: int) -> MatteJob:
+    """The job of a range, as it is delivered; with the cache of this session where the document has none.
+
+    Raises:
+        JobError: something is missing, also a place for the mattes.
+    """
+    job = document.job(frames=f"{first}-{last}")
+    return job if job.cache else replace(job, cache=os.path.join(folder, "cache"))
+
+
+def _digest(job: MatteJob) -> str:
+    """Hex digits that differ for jobs that differ in more than their frame."""
+    return hashlib.blake2b(replace(job, frames=None).to_json().encode(), digest_size=8).hexdigest()
+
+
+def network_of(job: MatteJob) -> str:
+    """Hex digits that are equal for jobs of which the worker's cache has the same network results."""
+    edges = {each.name: each.default for each in dataclasses.fields(EdgeSettings)}
+    bare = replace(job, output="", pictures=(), preview="x.mp4", core=(), garbage=(), per_person=(), **edges)
+    return _digest(bare)
+
+
+class Latest:
+    """One job under way and at most one that waits: the newest. What came between is never computed."""
+
+    def __init__(self) -> None:
+        self._under_way: Optional[MatteJob] = None
+        self._waiting: Optional[MatteJob] = None
+
+    def want(self, job: MatteJob) -> Optional[MatteJob]:
+        """The job to submit now; None where one is under way, after which `ended` gives this one."""
+        if job in (self._under_way, self._waiting):
+            return None
+        if self._under_way is not None:
+            self._waiting = job
+            return None
+        self._under_way = job
+        return job
+
+    def ended(self) -> Optional[MatteJob]:
+        """The job under way has ended; returns the one to submit now."""
+        self._under_way, self._waiting = self._waiting, None
+        return self._under_way
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether a newer job waits, so that the one under way is of no use any more."""
+        return self._waiting is not None
+
+    @property
+    def is_idle(self) -> bool:
+        return self._under_way is None
+
+
+@dataclass
+class Take:
+    """A job that runs or has run, as the panel shows it; fed with its events."""
+
+    job: MatteJob
+    title: str
+    started: Optional[Started] = None
+    last: Optional[FrameDone] = None
+    finished: Optional[Finished] = None
+    error: str = ""
+    seconds: float = 0.0
+    """Of the frames that were computed."""
+    computed: int = 0
+
+    def __post_init__(self) -> None:
+        self.done: set[int] = set()
+        self.failed: set[int] = set()
+        self.notes: list[Note] = []
+
+    def hear(self, event: Event) -> None:
+        """Take the next event of the job."""
+        if isinstance(event, Started):
+            self.started = event
+        elif isinstance(event, FrameDone):
+            self.last = event
+            self.done.add(event.frame)
+            if not event.cached:
+                self.computed, self.seconds = self.computed + 1, self.seconds + event.seconds
+        elif isinstance(event, FrameFailed):
+            self.failed.add(event.frame)
+            self.notes.append(Note((event.frame,), event.error))
+        elif isinstance(event, Warning):
+            self.notes.append(Note(event.frames, event.text))
+        elif isinstance(event, Finished):
+            self.finished = event
+
+    @property
+    def over(self) -> bool:
+        return self.finished is not None or bool(self.error)
+
+    @property
+    def total(self) -> int:
+        if self.started is not None:
+            return len(self.started.frames)
+        return len(parse_frames(self.job.frames)) if self.job.frames else 0
+
+    @property
+    def status(self) -> str:
+        """How far it is: frames, rate, time left, or how it ended."""
+        reached = f"{len(self.done)} of {self.total} mattes"
+        if self.error:
+            return self.error
+        if self.finished is not None:
+            if self.finished.cancelled:
+                return f"cancelled: {reached} are there, and they are whole"
+            if self.failed:
+                reason = next(note.text for note in self.notes if set(note.frames) & self.failed)
+                return f"{reached}; {len(self.failed)} failed: {reason}"
+            return f"{reached}, {self.seconds:.1f} s"
+        if self.started is None:
+            return "waiting for the worker"
+        if not self.computed:
+            return reached
+        each = self.seconds / self.computed
+        left = each * (self.total - len(self.done) - len(self.failed))
+        return f"{reached}, {1 / max(each, 1e-3):.2f} a second, {int(left // 60)}:{int(left % 60):02d} left"

@@ -1,0 +1,66 @@
+"""The truth line: what was asked for and what takes effect, from the worker's own events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from maggie_api.events import FrameDone, Started, enlarged_text
+
+REUSED = {
+    "nothing": "computed",
+    "state": "from the cached network result",
+    "matte": "from the cached matte",
+    "file": "was on disk",
+}
+"""`FrameDone.reused` in words."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One word of the line."""
+
+    label: str
+    effective: str
+    asked: str = ""
+    """What was asked for, where that is something else; empty where it is the same."""
+
+    @property
+    def text(self) -> str:
+        asked = f" (asked: {self.asked})" if self.asked else ""
+        return f"{self.label} {self.effective}{asked}"
+
+
+def truth(started: Optional[Started], done: Optional[FrameDone], *, model: str) -> tuple[Fact, ...]:
+    """What is known of the last frame that came from the worker.
+
+    Args:
+        model: as the job asks for it.
+    """
+    if started is None:
+        return ()
+    asked, effective = started.asked, started.effective
+    enlarged = enlarged_text(done.enlarged) if done else ""
+    facts = [
+        _fact("model", model, started.model),
+        _fact("device", asked.device, effective.device),
+        _fact("precision", asked.precision, effective.precision),
+        Fact("scale", f"{started.working_size}, {enlarged or 'nobody enlarged'}"),
+        _fact("edges", asked.refine, effective.refine),
+        Fact("colour", f"{started.colorspace}{' (assumed)' if started.assumption else ''}"),
+    ]
+    if done is not None:
+        reused = REUSED["file" if done.cached else done.reused]
+        facts.append(
+            Fact("frame", f"{done.frame} {reused}" + ("" if done.cached else f", {done.seconds:.2f} s"))
+        )
+    return tuple(facts)
+
+
+def line(facts: tuple[Fact, ...]) -> str:
+    """The facts as one line of text."""
+    return " · ".join(fact.text for fact in facts)
+
+
+def _fact(label: str, asked: str, effective: str) -> Fact:
+    return Fact(label, effective, "" if asked == effective else asked)
