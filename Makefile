@@ -1,4 +1,11 @@
-PYTHON ?= python3.11
+# The first Python from 3.11 on; PYTHON=... names another.
+PYTHONS = python3.11 python3.12 python3.13 python3.14 python3 python
+ifndef PYTHON
+PYTHON := $(shell for p in $(PYTHONS); do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+$(if $(PYTHON),,$(error there is none of $(PYTHONS) from Python 3.11 on: install one, or name it with PYTHON=...))
+endif
+# Without a GPU the small torch for CPUs; CONSTRAINTS=constraints.txt takes the one that pip finds by itself.
+CONSTRAINTS ?= $(if $(shell command -v nvidia-smi),constraints.txt,constraints-cpu.txt)
 VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
@@ -9,14 +16,19 @@ PYTHON313 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python) py
 EXTENSION = build/blender
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: install demo test test-slow test-gpu lint sbom audit bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
+.PHONY: install wheel demo test test-slow test-gpu lint sbom audit options bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --retries 1 -e '.[dev]' -c $(CONSTRAINTS)
 	touch $@
+
+# What a machine without a checkout takes: the wheel, and the constraints it was tested with.
+wheel:
+	$(PYTHON) -m pip wheel --quiet --no-deps -w dist .
+	cp constraints.txt constraints-cpu.txt dist
 
 demo: $(STAMP)
 	$(BIN)/maggie-node demo -o demo
@@ -50,6 +62,10 @@ sbom: $(STAMP)
 audit: sbom
 	$(BIN)/python -m pip freeze --exclude-editable > build/installed.txt
 	$(TOOLS)/bin/pip-audit --strict --disable-pip --no-deps -r build/installed.txt
+
+# docs/options.md: which program has which option.
+options: $(STAMP)
+	PYTHONPATH=.:core:tests $(BIN)/python -m support.options_table
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -278,7 +278,7 @@ def deadline(
 @_generator
 @_needs
 def opencue(*, show: str, shot_name: str | None, user: str | None, service: str, **options: Any) -> int:
-    """Write DIR/job.xml, the specification a Cuebot launches; needs `maggie-node[opencue]`."""
+    """Write DIR/job.xml, the specification a Cuebot launches; needs opencue-pyoutline."""
     from maggie_node.farm.opencue import write_opencue
     from maggie_node.farm.plan import full
 
@@ -379,7 +379,9 @@ def check(*, output: Path, limits: tuple[tuple[str, Limit | float | None], ...],
         from maggie_node.cli.qc import check_mattes, subject_of
 
         code, verdict = check_mattes(subject_of(job), output, limits)
-        (teller.fail if code else click.echo)(verdict)
+        _say(verdict)
+        if code:
+            teller.fail(f"a limit was exceeded: {verdict.splitlines()[0]}")
         return code
 
     return _told(made, **common)
@@ -502,13 +504,14 @@ def _generate(
         from maggie_core.qc import limits_with
 
         limits_with(limits)
-    shot = farm_shot(read_job(document))
+    job = read_job(document)
+    shot, to_come = farm_shot(job), list(not_there(job))
     reach = reach_of(shot.job)
     segment = shot.job.segment_frames
     chunk = chunk or (len(shot.frames) if segment == "whole" else segment)
     if shot.missing:
         complain(f"note: plate frames {compact_frames(shot.missing)} are not there yet")
-    for sequence in not_there(shot.job):
+    for sequence in to_come:
         complain(f"note: no file of {sequence} is there yet")
     if output is not None:
         intervals = intervals_of(shot)

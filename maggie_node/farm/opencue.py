@@ -94,7 +94,7 @@ def _pyoutline() -> tuple[Any, Any, Any]:
         import outline.modules.shell
     except ImportError as error:
         raise SettingsError(
-            f"OpenCue's library is not here ({error}): pip install 'maggie-node[opencue]' "
+            f"OpenCue's library is not here ({error}): pip install opencue-pyoutline packaging "
             "(PyPI's pyoutline is something else)"
         ) from None
     return outline.cuerun, outline.modules.shell, outline

@@ -130,5 +130,6 @@ def shot_name(job: MatteJob) -> str:
     if re.search(r"\d", stem):
         return stem
     folders = re.split(r"[\\/]", folder)[:0:-1]
-    shot = next((name for name in folders if re.search(r"\d", name) and not _NO_SHOT.fullmatch(name)), None)
-    return stem if shot is None else f"{shot} {stem}"
+    shots = (name for name in folders if re.search(r"\d", name) and not _NO_SHOT.fullmatch(name))
+    shot = next(shots, folders[0] if folders else "")
+    return f"{shot} {stem}".strip()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from maggie_api.errors import FrameError, SettingsError
+from maggie_api.errors import FrameError, GuidanceError, SettingsError
 from maggie_api.job import KeyGuidance, MatteJob, read_job
 from maggie_api.sequences import parse_pattern
 from maggie_core.guidance.keys import KeyMasks, key_intervals
@@ -112,10 +112,21 @@ def intervals_of(shot: FarmShot) -> tuple[tuple[int, ...], ...]:
 
 
 def not_there(job: MatteJob) -> Iterator[str]:
-    """Sequences of a job, beside the plate, that have no file yet: field and path."""
+    """Sequences of a job, beside the plate, that have no file yet: field and path.
+
+    Raises:
+        GuidanceError: there is one, and the job does not say its `shot_frames`, as one does whose files are
+            still to come.
+    """
     for name, path in job.sequences():
-        if not _has_files(path):
-            yield f"{name} {path}"
+        if _has_files(path):
+            continue
+        if not job.shot_frames:
+            raise GuidanceError(
+                f"{name} {path} has no files: check the path; files that are still to come need "
+                '"shot_frames" in the job'
+            )
+        yield f"{name} {path}"
 
 
 def _has_files(path: str) -> bool:

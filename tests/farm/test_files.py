@@ -139,7 +139,7 @@ def test_without_opencues_library_one_line_says_what_to_install(shot: Path, monk
     run = run_command("farm", "opencue", shot, "-o", shot.parent / "farm")
 
     assert run.exit_code == 2
-    assert "pip install 'maggie-node[opencue]'" in run.stderr
+    assert "pip install opencue-pyoutline packaging" in run.stderr
     assert not (shot.parent / "farm").exists()
 
 
@@ -347,14 +347,21 @@ def test_the_job_names_the_colour_configuration_of_the_machine_it_was_sent_from(
     assert made.ocio == "ocio://cg-config-v2.2.0_aces-v1.3_ocio-v2.4"
 
 
-def test_masks_that_are_not_there_yet_are_told(shot: Path):
+def test_masks_without_a_file_are_a_wrong_path_or_still_to_come(shot: Path):
     for path in shot.parent.glob("ana.*.png"):
         path.unlink()
+    masks = shot.parent / "ana.####.png"
 
-    run = run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+    refused = run_command("farm", "openjd", shot, "-o", shot.parent / "farm")
+    data = {**json.loads(read_job(shot).to_json()), "shot_frames": "1001-1010"}
+    shot.write_text(json.dumps(data), encoding="utf-8")
+    taken = run_command("farm", "openjd", shot, "-o", shot.parent / "later")
 
-    assert run.exit_code == 0
-    assert f"no file of guidance[0].sequence {shot.parent / 'ana.####.png'} is there yet" in run.stderr
+    assert refused.exit_code == 2
+    assert f"guidance[0].sequence {masks} has no files: check the path" in refused.stderr
+    assert not (shot.parent / "farm").exists()
+    assert taken.exit_code == 0
+    assert f"no file of guidance[0].sequence {masks} is there yet" in taken.stderr
 
 
 def test_chunks_that_compute_half_again_as_much_are_told_without_being_asked(shot: Path):
@@ -373,7 +380,8 @@ def test_chunks_that_compute_half_again_as_much_are_told_without_being_asked(sho
         ("/show/sh010/plates/v003/plate.####.exr", "sh010 plate"),
         ("/show/plates/sh010_bg_v002.%04d.exr", "sh010_bg_v002"),
         ("C:\\show\\sc01\\2048x858\\bg.#.exr", "sc01 bg"),
-        ("/films/clip.mov", "clip"),
+        ("/films/clip.mov", "films clip"),
+        ("/clip.mov", "clip"),
     ],
 )
 def test_a_job_is_called_after_its_shot(plate: str, name: str):

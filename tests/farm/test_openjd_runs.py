@@ -164,10 +164,11 @@ def test_a_farm_that_has_the_folders_elsewhere_maps_them(job: Path, straight: Pa
 
 
 def test_masks_that_are_missing_fail_a_task_once(job: Path):
+    template = template_of(job)
     for path in job.parent.glob("ana.*.png"):
         path.unlink()
 
-    code, said = ended(openjd(template_of(job), *tasks("1001-1004")))
+    code, said = ended(openjd(template, *tasks("1001-1004")))
 
     assert code != 0
     assert len(told(said, "openjd_fail")) == 1

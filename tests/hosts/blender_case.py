@@ -385,6 +385,8 @@ def trouble(folder: Path) -> dict:
 
     report["located"] = said(bpy.ops.maggie.locate_worker, filepath=str(Path(python).parents[1]))
     report["not located"] = said(bpy.ops.maggie.locate_worker, filepath=sys.executable)
+    report["no package"] = said(bpy.ops.maggie.install_worker, folder=str(folder / "worker"))
+    preferences.package = "https://pip.studio/simple"
     report["offline"] = said(bpy.ops.maggie.install_worker, folder=str(folder / "worker"))
     shot.device = "quantum"
     report["device"] = said(matte)
@@ -423,6 +425,11 @@ def an_installation(folder: Path) -> dict:
     report["matte"] = said(bpy.ops.maggie.matte_frame)
     preferences.package = str(folder / "nothing.whl")
     report["no such package"] = said(bpy.ops.maggie.install_worker, folder=worker)
+    report["shown without it"] = install.shown_commands(worker, preferences.package)
+    broken = folder / "broken-1.0-py3-none-any.whl"
+    broken.write_bytes(b"no wheel")
+    preferences.package = str(broken)
+    report["broken package"] = said(bpy.ops.maggie.install_worker, folder=worker)
     report["remembered"] = part("maggie_api.client.python").find_python()
     return report
 

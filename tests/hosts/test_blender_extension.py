@@ -258,6 +258,7 @@ def test_what_is_wrong_is_said_in_a_sentence_and_blender_lives_on(package: Path,
     assert "protocol 7" in report["another version"]
     assert report["located"] == ""
     assert "has no maggie-node" in report["not located"]
+    assert report["no package"].startswith("no package is named: name a wheel")
     assert report["offline"].startswith("Blender is told to stay offline")
     assert "quantum" in report["device"]
     state, text = report["killed"]

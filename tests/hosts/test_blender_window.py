@@ -74,5 +74,7 @@ def test_a_worker_is_installed_by_venv_and_pip_and_found_afterwards(package: Pat
     assert report["shown"][0].endswith(f"-m venv {project / 'worker'}")
     assert report["shown"][1].endswith(f"-m pip install --upgrade {wheel}")
     assert report["installed"] == report["matte"] == ""
-    assert report["no such package"].endswith(f"(all of it: {project / 'worker.log'})")
+    assert "nothing.whl is no maggie-node that pip can install: name a wheel" in report["no such package"]
+    assert report["shown without it"] == [report["no such package"]]
+    assert report["broken package"].endswith(f"(all of it: {project / 'worker.log'})")
     assert report["remembered"] == str(project / "worker" / "bin" / "python")

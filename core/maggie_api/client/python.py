@@ -18,7 +18,10 @@ from .transport import clean_environment
 
 VERSION_S = 60.0
 """Longest time for an interpreter to print its version; it may come from a cold network disk."""
-INSTALL = "install maggie-node (pip install maggie-node) and name its python here, or in $MAGGIE_PYTHON"
+INSTALL = (
+    "install maggie-node (make wheel, pip install maggie_node-*.whl) and name its python here, or in "
+    "$MAGGIE_PYTHON"
+)
 
 
 def find_python(configured: str = "") -> str:
@@ -87,6 +90,42 @@ def check_python(path: str) -> str:
         said = (ran.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise HostError(f"{path} has no maggie-node ({said}): {INSTALL}")
     return found[1]
+
+
+def pip_words(source: str) -> list[str]:
+    """What `pip install` is told to take.
+
+    The versions that maggie-node was tested with are taken from files beside a wheel or in a checkout, those
+    with the small torch for CPUs where there is no NVIDIA driver.
+
+    Args:
+        source: a wheel; a folder with a checkout or with wheels, without a network if torch's is among them;
+            the URL of a package index; or a name that pip's own index knows.
+
+    Raises:
+        HostError: it is none of them.
+    """
+    if re.match(r"https?://", source):
+        return ["--index-url", source, "maggie-node"]
+    path = Path(source or os.devnull).expanduser()
+    if path.is_file():
+        return [*_tested_with(path.parent), str(path)]
+    if path.is_dir() and (path / "pyproject.toml").is_file():
+        return [*_tested_with(path), str(path)]
+    if path.is_dir() and any(path.glob("maggie_node-*.whl")):
+        alone = ["--no-index"] if any(path.glob("torch-*.whl")) else _tested_with(path)
+        return [*alone, "--find-links", str(path), "maggie-node"]
+    if not source or re.search(r"[\\/]|\.whl$", source):
+        found = f"{source} is no maggie-node that pip can install" if source else "no package is named"
+        raise HostError(
+            f"{found}: name a wheel (make wheel), a folder with a checkout or wheels, or the URL of an index"
+        )
+    return [source]
+
+
+def _tested_with(folder: Path) -> list[str]:
+    name = "constraints.txt" if shutil.which("nvidia-smi") else "constraints-cpu.txt"
+    return ["-c", str(folder / name)] if (folder / name).is_file() else []
 
 
 def settings_folder() -> Path:

@@ -47,7 +47,8 @@ def chosen(device: torch.device) -> str:
         raise SettingsError(f"{ASKED}=spconv needs a CUDA device and this is {device}: unset it")
     if name == "spconv" and not has_spconv():
         raise SettingsError(
-            f"{ASKED}=spconv, but spconv is not installed: install maggie-node[cuda], or unset it"
+            f"{ASKED}=spconv, but spconv is not installed: pip install spconv-cu120 (Python 3.11) or "
+            "spconv-cu126 (later ones), or unset it"
         )
     return name
 

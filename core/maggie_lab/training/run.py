@@ -240,7 +240,7 @@ def train_on(
     """
     missing = [name for name in ("accelerate", "matplotlib") if find_spec(name) is None]
     if missing:
-        raise SettingsError(f"training needs {' and '.join(missing)}: pip install 'maggie-node[train]'")
+        raise SettingsError(f"training needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     trainer = Trainer(settings, network, device=device, about=about)
     if state is not None:
         trainer.resume(state)

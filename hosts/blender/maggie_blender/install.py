@@ -15,7 +15,7 @@ import bpy
 
 from . import run
 from .maggie_api.client.host_client import Progress
-from .maggie_api.client.python import check_python, remember_python
+from .maggie_api.client.python import check_python, pip_words, remember_python
 from .maggie_api.client.transport import clean_environment
 from .maggie_api.errors import HostError
 
@@ -33,11 +33,23 @@ def default_folder() -> str:
 
 
 def commands(folder: str, package: str) -> list[list[str]]:
-    """The commands that install: a virtual environment made with Blender's Python, then pip in it."""
+    """The commands that install: a virtual environment made with Blender's Python, then pip in it.
+
+    Raises:
+        HostError: there is no such package.
+    """
     return [
         [sys.executable, "-m", "venv", folder],
-        [_in_environment(folder), "-m", "pip", "install", "--upgrade", package],
+        [_in_environment(folder), "-m", "pip", "install", "--upgrade", *pip_words(package)],
     ]
+
+
+def shown_commands(folder: str, package: str) -> list[str]:
+    """The same as a person would type them, or the one sentence that says what is missing."""
+    try:
+        return [shown(command) for command in commands(folder, package)]
+    except HostError as error:
+        return [str(error)]
 
 
 def shown(command: list[str]) -> str:
@@ -59,9 +71,11 @@ def install(folder: str, package: str) -> run.Work:
     """Make the virtual environment and install into it, then do as `locate`.
 
     Raises:
-        HostError: Blender is told to stay offline, or a command failed; with the last line it printed.
+        HostError: there is no such package, Blender is told to stay offline, or a command failed; with the
+            last line it printed.
     """
-    if not bpy.app.online_access:
+    steps = commands(folder, package)
+    if not bpy.app.online_access and "--no-index" not in steps[-1]:
         raise HostError("Blender is told to stay offline: allow online access in Preferences > System first")
     log = Path(folder).with_suffix(".log")
     try:
@@ -69,7 +83,6 @@ def install(folder: str, package: str) -> run.Work:
         log.write_bytes(b"")
     except OSError as error:
         raise HostError(f"{log.parent} cannot be written ({error.strerror or error})") from None
-    steps = commands(folder, package)
     for index, command in enumerate(steps):
         progress = Progress("running", index, 0, len(steps) + 1, text=shown(command))
         yield progress

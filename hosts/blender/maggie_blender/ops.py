@@ -143,12 +143,12 @@ class InstallWorker(_Button, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.prop(self, "folder")
-        for command in install.commands(self.folder, _package()):
-            self.layout.label(text=install.shown(command))
+        for line in install.shown_commands(self.folder, prefs.package()):
+            self.layout.label(text=line)
 
     def act(self, context: bpy.types.Context) -> Progress | None:
         folder = bpy.path.abspath(self.folder) or install.default_folder()
-        return run.start(install.install(folder, _package()), blocking=bpy.app.background)
+        return run.start(install.install(folder, prefs.package()), blocking=bpy.app.background)
 
 
 class UseNode(_Button, bpy.types.Operator):
@@ -248,11 +248,6 @@ class RemoveKey(_Button, bpy.types.Operator):
         row = _chosen(context)
         row.keys.remove(row.active_key)
         row.active_key = max(0, min(row.active_key, len(row.keys) - 1))
-
-
-def _package() -> str:
-    found = prefs.preferences()
-    return found.package if found else "maggie-node"
 
 
 _CLASSES = (

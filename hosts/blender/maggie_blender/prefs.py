@@ -21,22 +21,32 @@ class MaggiePreferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
     )
     package: StringProperty(
-        name="Package", description="What pip installs: a name, a version, a file", default="maggie-node"
+        name="Package",
+        description="What Install Worker installs: a wheel (make wheel), a folder with a checkout or wheels, "
+        "or the URL of a package index",
+        subtype="FILE_PATH",
     )
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.prop(self, "python")
+        self.layout.prop(self, "package")
         row = self.layout.row()
         row.operator("maggie.locate_worker")
         row.operator("maggie.install_worker")
-        for command in install.commands(install.default_folder(), self.package):
-            self.layout.label(text=install.shown(command))
+        for line in install.shown_commands(install.default_folder(), package()):
+            self.layout.label(text=line)
 
 
 def preferences() -> MaggiePreferences | None:
     """The preferences; None while the extension is loaded without being enabled."""
     addon = bpy.context.preferences.addons.get(__package__)
     return addon.preferences if addon else None
+
+
+def package() -> str:
+    """What is to be installed; empty when it is not named."""
+    found = preferences()
+    return bpy.path.abspath(found.package) if found else ""
 
 
 def python() -> str:
