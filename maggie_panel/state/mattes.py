@@ -40,6 +40,8 @@ class Mattes(Keying):
         self._range_run: Optional[tuple[Take, Running]] = None
         self.frame_take: Optional[Take] = None
         self.range_take: Optional[Take] = None
+        self._newest: Optional[Take] = None
+        """The take that was heard of last."""
         self._delivered: dict[int, str] = {}
         """What made the frames of this session's ranges."""
 
@@ -185,10 +187,8 @@ class Mattes(Keying):
     @property
     def truth(self) -> tuple[Fact, ...]:
         """What was asked for and what takes effect, of the take that is newest."""
-        takes = [take for take in (self.range_take, self.frame_take) if take and take.started]
-        if not takes:
-            return ()
-        return truth(takes[-1].started, takes[-1].last, model=takes[-1].job.model)
+        take = self._newest
+        return () if take is None else truth(take.started, take.last, model=take.job.model)
 
     def _poll_frame(self) -> None:
         if self._frame_run is None:
@@ -255,6 +255,7 @@ class Mattes(Keying):
             return []
         for event in events:
             take.hear(event)
+            self._newest = take
         return events
 
     def _add_notes(self, take: Take) -> None:

@@ -27,8 +27,8 @@ class Fact:
 
     @property
     def text(self) -> str:
-        asked = f" (asked: {self.asked})" if self.asked else ""
-        return f"{self.label} {self.effective}{asked}"
+        asked = f"{self.asked} \u2192 " if self.asked else ""
+        return f"{self.label} {asked}{self.effective}"
 
 
 def truth(started: Optional[Started], done: Optional[FrameDone], *, model: str) -> tuple[Fact, ...]:

@@ -57,6 +57,6 @@ def test_a_shot_is_opened_painted_and_matted_in_a_real_window(
     (key,) = report["key"]
     mask = cv2.imread(key, cv2.IMREAD_GRAYSCALE)
     assert mask[8, 60] == mask[8, 80] == 255 and mask[8, 90] == 0
-    assert report["mode"] == "over" and "device cpu" in report["truth"]
+    assert report["mode"] == "over" and "device auto \u2192 cpu" in report["truth"]
     assert report["beats while matting"][0] > 3  # the window lived on
     assert Path(shot.folder / "window.png").stat().st_size > 10_000

@@ -315,8 +315,8 @@ def test_the_truth_line_says_what_was_asked_and_what_is():
 
     said = truth.line(truth.truth(started(), done, model="default"))
 
-    assert "model maggie-default (asked: default)" in said
-    assert "device cpu (asked: auto)" in said and "precision fp32 (asked: auto)" in said
+    assert "model default \u2192 maggie-default" in said
+    assert "device auto \u2192 cpu" in said and "precision auto \u2192 fp32" in said
     assert "scale 1024x576, nobody enlarged" in said and "colour acescg (assumed)" in said
     assert "frame 1002 from the cached network result, 1.25 s" in said
     assert truth.truth(None, None, model="default") == ()
