@@ -16,7 +16,7 @@ PYTHON313 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python) py
 EXTENSION = build/blender
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: install wheel demo test test-slow test-gpu lint sbom audit options bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
+.PHONY: install wheel docs demo test test-slow test-gpu lint sbom audit options bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
 
 install: $(STAMP)
 
@@ -32,6 +32,10 @@ wheel:
 
 demo: $(STAMP)
 	$(BIN)/maggie-node demo -o demo
+
+# The documentation as a site, which opens from disk: build/site/index.html. Any warning is an error.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Tests run many programs at once: their threads sleep, not spin, while they wait for each other.
 test test-slow: export OMP_WAIT_POLICY ?= PASSIVE

@@ -26,7 +26,14 @@ from maggie_node.cli.worker import worker
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="maggie-node")
 def main() -> None:
-    """A plate and rough masks in, one clean, soft, steady alpha per person out."""
+    """A plate and rough masks in, one clean, soft, steady alpha per person out.
+
+    \b
+    For example:
+      maggie-node demo
+      maggie-node matte plate.####.exr -o matte.####.exr --preview look.mp4 \\
+        --key ana=ana.1001.png
+    """
 
 
 for command in (

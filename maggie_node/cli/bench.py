@@ -37,6 +37,10 @@ def bench(
     Paths are measured in turns within one run, and medians are printed, so that ratios hold on a busy machine
     too. A ratio is the fast path's time for a frame divided by that of the published order of operations.
     Without the published checkpoint the network has its widths and fixed random weights.
+
+    \b
+    For example:
+      maggie-node bench --case video-576x1024-n5 --json
     """
     settle_waiting()
     from maggie_node.bench.cases import GRAMMAR, STANDARD, find_case

@@ -29,6 +29,10 @@ def demo(*, output: str, device: str) -> int:
     What quality control finds is printed, and framed in red on the sheet.
 
     DIR/job.json is the job that ran: change it and run it with `maggie-node job`.
+
+    \b
+    For example:
+      maggie-node demo -o demo
     """
     from maggie_core.qc import as_text, check, find, limits_with
     from maggie_node import demo as shipped

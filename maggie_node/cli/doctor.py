@@ -26,7 +26,12 @@ OPTIONAL = ("spconv-cu120", "spconv-cu126", "PySide6-Essentials")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @debug_option
 def doctor(*, as_json: bool) -> int:
-    """Print what a job on this machine would use. Exit code 2 when something needed is not right."""
+    """Print what a job on this machine would use. Exit code 2 when something needed is not right.
+
+    \b
+    For example:
+      maggie-node doctor
+    """
     report: dict[str, Any] = {
         "maggie-node": __version__,
         "python": f"{platform.python_version()} at {sys.executable}",

@@ -16,7 +16,12 @@ from maggie_node.cli.commands import debug_option
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @debug_option
 def explain(frame: Path, *, as_json: bool) -> None:
-    """Print what FRAME.exr, a movie or a picture says of itself: model, licence, settings, instances, ..."""
+    """Print what FRAME.exr, a movie or a picture says of itself: model, licence, settings, instances, ...
+
+    \b
+    For example:
+      maggie-node explain matte.1001.exr
+    """
     from maggie_core import mattes
     from maggie_node.pictures import explain_picture
 

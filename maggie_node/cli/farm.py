@@ -214,6 +214,10 @@ def openjd(**options: Any) -> int:
     """Write DIR/template.json for `openjd run`, the DIR/job.json it runs, and DIR/parameter_values.json.
 
     DIR is a job bundle of AWS Deadline Cloud: `deadline bundle submit DIR`.
+
+    \b
+    For example:
+      maggie-node farm openjd job.json -o farm --chunk 48 --explain
     """
     from maggie_node.farm.openjd import write_openjd
     from maggie_node.farm.plan import even
@@ -254,6 +258,10 @@ def deadline(
         -Job matte_job.info matte_plugin.info -Job qc_job.info qc_plugin.info
     A job with pictures has a third, pictures_job.info, between the two; one
     with key masks and a cache begins with keys_job.info.
+
+    \b
+    For example:
+      maggie-node farm deadline job.json -o farm --chunk 48
     """
     from maggie_node.farm.deadline import Queue, write_deadline
     from maggie_node.farm.plan import full
@@ -278,7 +286,12 @@ def deadline(
 @_generator
 @_needs
 def opencue(*, show: str, shot_name: str | None, user: str | None, service: str, **options: Any) -> int:
-    """Write DIR/job.xml, the specification a Cuebot launches; needs opencue-pyoutline."""
+    """Write DIR/job.xml, the specification a Cuebot launches; needs opencue-pyoutline.
+
+    \b
+    For example:
+      maggie-node farm opencue job.json -o farm --chunk 48
+    """
     from maggie_node.farm.opencue import write_opencue
     from maggie_node.farm.plan import full
 
@@ -311,6 +324,10 @@ def task(*, frames: str, chunk: int | None, worker: str | None, **common: Any) -
     Exit codes: 0 done, 2 bad input and 5 licence refused (no retry helps),
     3 some frames failed (a retry makes only those), 75 the worker was lost
     (retry), 130 cancelled.
+
+    \b
+    For example:
+      maggie-node farm task farm/job.json --frames 1001-1010
     """
 
     def made(job: MatteJob, teller: Teller) -> int:
@@ -330,6 +347,10 @@ def propagate(*, frames: str | None, **common: Any) -> int:
 
     Masks that are there already are kept. Frames between two keys that
     everybody has are made together. Exit code 2: a key cannot be read.
+
+    \b
+    For example:
+      maggie-node farm propagate farm/job.json
     """
 
     def made(job: MatteJob, teller: Teller) -> int:
@@ -351,6 +372,10 @@ def pictures(**common: Any) -> int:
 
     Those that were made of the same mattes are kept. Exit codes: 0 done, 2 bad
     input, 3 a picture cannot be made, as mattes are missing or damaged.
+
+    \b
+    For example:
+      maggie-node farm pictures farm/job.json
     """
 
     def made(job: MatteJob, teller: Teller) -> int:
@@ -373,7 +398,12 @@ def pictures(**common: Any) -> int:
 @click.option("-o", "--output", "--out", required=True, metavar="DIR", type=click.Path(path_type=Path))
 @_LIMITS
 def check(*, output: Path, limits: tuple[tuple[str, Limit | float | None], ...], **common: Any) -> int:
-    """Check the mattes of JOB.json as `maggie-node qc --job` does. Exit code 4: a limit was exceeded."""
+    """Check the mattes of JOB.json as `maggie-node qc --job` does. Exit code 4: a limit was exceeded.
+
+    \b
+    For example:
+      maggie-node farm check farm/job.json -o farm/qc
+    """
 
     def made(job: MatteJob, teller: Teller) -> int:
         from maggie_node.cli.qc import check_mattes, subject_of

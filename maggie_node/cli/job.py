@@ -39,6 +39,10 @@ def job(
     """Run JOB.json; relative paths in it are seen from its own folder.
 
     `maggie-node matte ... --print-job` writes one.
+
+    \b
+    For example:
+      maggie-node job job.json --frames 1001-1010
     """
     chosen = read_job(document)
     if chosen.cache is None and instead["cache"] is None:

@@ -12,6 +12,7 @@ import click
 from maggie_api.job import MatteJob, PictureOutput
 from maggie_api.settings import (
     MODEL_NAMES,
+    EdgeSettings,
     MatteFile,
     MatteSettings,
     Option,
@@ -23,6 +24,7 @@ from maggie_node.cli.commands import debug_option
 from maggie_node.cli.edges import edge_options, with_edges
 from maggie_node.cli.guidance import GuidedCommand, guidance_options, key_option, parse_pin
 from maggie_node.cli.running import run_job
+from maggie_node.cli.sections import SectionedCommand
 
 Command = Callable[..., Any]
 
@@ -52,6 +54,26 @@ CACHE_VARIABLE = "MAGGIE_CACHE"
 """Environment variable with the cache folder of jobs that name none."""
 ENVIRONMENT = {"cache": CACHE_VARIABLE}
 """Environment variables of options."""
+USUAL = (
+    *("outputs", "preview", "mask", "key", "cryptomatte", "instance", "frames"),
+    *("model", "device", "detail", "foreground", "cache", "resume", "print_job"),
+)
+"""Options that `--help` shows: those of a first matte, and of the README."""
+_PIXELS, _FILES = options_of(MatteSettings), options_of(MatteFile, PictureFile)
+SECTIONS = {
+    "Guidance": ("mask", "key", "layers", "id_map", "cryptomatte", "instance", "offset", "pins"),
+    "Edges": ("core", "garbage", *options_of(EdgeSettings)),
+    "Frames, model and cache": tuple(options_of(RunSettings)),
+    "Pixels and colour": tuple(_PIXELS),
+    "Files": tuple(
+        name for name in options_of(MatteFile, PictureFile) if name not in options_of(MatteSettings)
+    ),
+}
+"""All options by subject, as `--help-all` shows them."""
+
+
+class _MatteCommand(SectionedCommand, GuidedCommand):
+    """`matte`: guidance in the order typed, and options by subject."""
 
 
 class _NumberOr(click.ParamType):
@@ -137,7 +159,12 @@ def _depth(option: Option) -> Command:
     return add
 
 
-@click.command(cls=GuidedCommand, short_help="Matte a plate: one alpha per person and frame.")
+@click.command(
+    cls=_MatteCommand,
+    usual=USUAL,
+    sections=SECTIONS,
+    short_help="Matte a plate: one alpha per person and frame.",
+)
 @click.argument("plate")
 @click.option(
     "-o",
@@ -188,6 +215,7 @@ def matte(
     both may be movies. For example:
       maggie-node matte plate.####.exr -o matte.####.exr --preview look.mp4 \\
         --guidance ana=ana.####.png --guidance ben=ben.####.png
+      maggie-node matte plate.####.exr -o cut.mov --key ana=ana.1001.png
     """
     output, pictures = outputs
     fields |= {"output": output, "pictures": pictures}

@@ -17,14 +17,24 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="As one JSON object
 
 @click.group(short_help="List, describe, fetch and verify weights.")
 def models() -> None:
-    """Weights by name or path."""
+    """Weights by name or path.
+
+    \b
+    For example:
+      maggie-node models list
+    """
 
 
 @models.command("list")
 @_JSON
 @debug_option
 def list_models(*, as_json: bool) -> None:
-    """Names that --model knows, their licences, and whether they are on this machine."""
+    """Names that --model knows, their licences, and whether they are on this machine.
+
+    \b
+    For example:
+      maggie-node models list --json
+    """
     from maggie_core.model import model_names
 
     rows = [_row(name) for name in model_names()]
@@ -55,7 +65,12 @@ def _row(name: str) -> dict[str, Any]:
 @_JSON
 @debug_option
 def info(model: str, *, as_json: bool) -> None:
-    """What MODEL (a name or a path) is."""
+    """What MODEL (a name or a path) is.
+
+    \b
+    For example:
+      maggie-node models info default
+    """
     facts = _facts(model)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -68,7 +83,12 @@ def info(model: str, *, as_json: bool) -> None:
 @click.argument("model")
 @debug_option
 def pull(model: str) -> None:
-    """Fetch MODEL, so that it is there when the network is not."""
+    """Fetch MODEL, so that it is there when the network is not.
+
+    \b
+    For example:
+      maggie-node models pull vim2k5
+    """
     from maggie_core.model import find_weights
 
     click.echo(str(find_weights(model)))
@@ -78,7 +98,12 @@ def pull(model: str) -> None:
 @click.argument("model", default="default")
 @debug_option
 def verify(model: str) -> None:
-    """Read all of MODEL, check its weights, and compare the file with the checksum in its config.json."""
+    """Read all of MODEL, check its weights, and compare the file with the checksum in its config.json.
+
+    \b
+    For example:
+      maggie-node models verify runs/mine/best
+    """
     facts = _facts(model)
     click.echo(f"{facts['path']} is sound: {facts['parameters']:,} parameters, sha256 {facts['sha256']}")
 

@@ -20,8 +20,9 @@ def panel(*, paths: tuple[str, ...], own_worker: bool) -> int:
     """Open a plate and masks, look at them, correct them and matte them.
 
     \b
-    PATH is a plate with its masks (files, folders, movies) or a job document; the
-    same may be dropped into the window. It needs Qt: pip install 'maggie-node[panel]'
+    PATH is a plate with its masks (files, folders, movies) or a job document;
+    the same may be dropped into the window. It needs Qt:
+    pip install 'maggie-node[panel]'
       maggie-node panel plate.####.exr ana.####.png
       maggie-node panel job.json
     """

@@ -26,7 +26,12 @@ from maggie_node.openmp import settle_waiting
 @click.option("--colorspace", metavar="NAME", help="Default: the colour space that the mattes name.")
 @debug_option
 def preview(*, mattes: str, output: str, frames: str | None, **given: Any) -> int:
-    """Show the plate, who is who, people over a checker and their mattes, with frame numbers."""
+    """Show the plate, who is who, people over a checker and their mattes, with frame numbers.
+
+    \b
+    For example:
+      maggie-node preview matte.####.exr -o look.mp4
+    """
     settle_waiting()
     with StepLines() as step, stoppable() as checkpoint:
         step("reading the mattes", 0, 0)

@@ -20,6 +20,12 @@ def propagate(*, job: Path, output: str, as_json: bool) -> int:
     JOB.json is a job document with key masks, as `matte --key ... --print-job` prints it; masks.####.png
     gives masks_ana.####.png and masks_ben.####.png: 0 and 1 on the grid that the network sees, good as
     --guidance once they are repaired. With the job's cache they are made once, and matting finds them there.
+
+    \b
+    For example:
+      maggie-node matte plate.####.exr -o matte.####.exr \\
+        --key ana=ana.1001.png --print-job > keys.json
+      maggie-node propagate keys.json -o masks.####.png
     """
     from maggie_api.errors import JobError
     from maggie_api.events import Warning, to_line

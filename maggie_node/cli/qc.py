@@ -125,10 +125,11 @@ def qc(
     """Check MATTES, or the mattes of JOB.json: complete, readable, alike, steady, no seams.
 
     \b
-    What is wrong is printed, the worst first; DIR has all numbers and a page. With
-    plate and guidance more is measured. Exit code 4: a limit was exceeded.
+    What is wrong is printed, the worst first; DIR has all numbers and a page.
+    With plate and guidance more is measured. Exit code 4: a limit was exceeded.
       maggie-node qc --job job.json -o qc
-      maggie-node qc matte.####.exr --plate plate.####.exr -o qc --limit flicker=1.5
+      maggie-node qc matte.####.exr --plate plate.####.exr -o qc \\
+        --limit flicker=1.5
     """
     from maggie_core.qc import as_table, as_text, limits_with
 

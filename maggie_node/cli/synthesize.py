@@ -22,6 +22,10 @@ def synthesize() -> None:
     """Images whose mattes are known, to train on and to measure with.
 
     bank, samples and sheet generate people; stills and clips compose your own.
+
+    \b
+    For example:
+      maggie-node synthesize bank bank
     """
 
 
@@ -40,6 +44,10 @@ def bank(*, folder: Path, workers: int, images: Path | None, cutouts: Path | Non
     """Draw a bank into DIR: about a third of a second per figure and process. What is there is kept.
 
     A bank that is there is gone on with by the same options; --workers may be another.
+
+    \b
+    For example:
+      maggie-node synthesize bank bank --workers 8
     """
     from maggie_lab.synthesis import BankPlan, build_bank
 
@@ -89,6 +97,10 @@ def samples(
 
     A sample depends on the bank, the options and its number alone. What is there is kept: more samples may be
     asked for, other options need another folder. Without --bank a small bank is drawn into DIR/bank.
+
+    \b
+    For example:
+      maggie-node synthesize samples samples --bank bank --count 100
     """
     from maggie_lab.synthesis import build_bank
     from maggie_lab.synthesis.bank import plan_of
@@ -118,7 +130,12 @@ def sheet(
     frames: int,
     **look: Any,
 ) -> None:
-    """Draw OUT.png (or .jpg): samples with guidance and alphas below, one colour per person."""
+    """Draw OUT.png (or .jpg): samples with guidance and alphas below, one colour per person.
+
+    \b
+    For example:
+      maggie-node synthesize sheet sheet.png --bank bank
+    """
     from maggie_lab.synthesis import Bank, DrawnBank
     from maggie_lab.synthesis.making import contact_sheet, draw_sample, write_sheet
 

@@ -130,6 +130,10 @@ def stills(
 
     FG holds people: RGBA images, images with NAME_alpha beside them, or clips. BG holds places. --train
     is written as I-HIM50K; --val and --test as HIM2K with ten variants of masks.
+
+    \b
+    For example:
+      maggie-node synthesize stills FG BG -o SET --train 2000 --test 50
     """
     from maggie_lab.recipes import StillRecipe
 
@@ -174,6 +178,10 @@ def clips(
     FG holds clips of people: folders of RGBA frames, folders or movies with NAME_alpha beside them. BG holds
     places, stills or clips. --train, --val and --test count clips of each level; --train is written as
     V-HIM2K5, the others as V-HIM60 with masks.
+
+    \b
+    For example:
+      maggie-node synthesize clips FG BG -o SET --train 100 --test 20
     """
     from maggie_lab.recipes import ClipRecipe
 
@@ -259,6 +267,10 @@ def verify(root: Path, *, as_json: bool) -> int:
     """Look at every sample below ROOT, a made set or a published one; exit code 4 when one is not right.
 
     Occlusion is known where whole mattes are (folder whole/), the composite where layers were kept.
+
+    \b
+    For example:
+      maggie-node synthesize verify SET
     """
     from maggie_lab.recipes import verify_set
 

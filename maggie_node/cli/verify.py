@@ -32,10 +32,10 @@ def verify(*, mattes: str | None, document: Path | None, frames: str | None) -> 
     """Re-check every sequence of mattes in DIR, or MATTES such as matte.####.exr, or those of a job.
 
     \b
-    Every pixel is read. A frame is right when its files are there and whole, its
-    windows, people and recipe are those of the other frames, and its alphas are
-    finite and in 0..1. With --job its recipe must also be the one the job has now.
-    Exit code 3: some frames are not right.
+    Every pixel is read. A frame is right when its files are there and whole,
+    its windows, people and recipe are those of the other frames, and its alphas
+    are finite and in 0..1. With --job its recipe must also be the one the job
+    has now. Exit code 3: some frames are not right.
       maggie-node verify out
       maggie-node verify --job job.json
     """

@@ -44,6 +44,11 @@ def worker(ctx: click.Context, *, stdio: bool, roots: tuple[Path, ...]) -> int |
     """A process that keeps the model in memory and runs jobs for others.
 
     `maggie-node job JOB.json --worker auto` runs a job in it; docs/worker.md has the protocol.
+
+    \b
+    For example:
+      maggie-node worker start
+      maggie-node job job.json --worker auto
     """
     if ctx.invoked_subcommand is not None:
         if stdio or roots:
@@ -67,6 +72,10 @@ def start(*, folder: Path | None, as_json: bool, **options: Any) -> int:
     """Start a worker that outlives this command; done when it has answered.
 
     One that is there already is taken as it is.
+
+    \b
+    For example:
+      maggie-node worker start --idle-s 3600
     """
     from maggie_api.client.worker import find_or_start
 
@@ -85,7 +94,12 @@ def start(*, folder: Path | None, as_json: bool, **options: Any) -> int:
 @_JSON
 @debug_option
 def status(*, folder: Path | None, as_json: bool) -> int:
-    """Print what the worker of FOLDER does now."""
+    """Print what the worker of FOLDER does now.
+
+    \b
+    For example:
+      maggie-node worker status --json
+    """
     from maggie_api.client.worker import find
 
     place, found = str(_place(folder)), find(folder, name="maggie-node worker status")
@@ -112,7 +126,12 @@ def status(*, folder: Path | None, as_json: bool) -> int:
 @_AT
 @debug_option
 def stop(*, folder: Path | None) -> int:
-    """End the worker of FOLDER and cancel its jobs; done when it is gone."""
+    """End the worker of FOLDER and cancel its jobs; done when it is gone.
+
+    \b
+    For example:
+      maggie-node worker stop
+    """
     from maggie_api.client.worker import find
 
     found = find(folder, name="maggie-node worker stop")
@@ -134,7 +153,12 @@ def stop(*, folder: Path | None) -> int:
 @click.option("--asked-ns", type=int, hidden=True)
 @debug_option
 def run(*, folder: Path | None, idle_s: float | None, **options: Any) -> int:
-    """Serve in this process until ctrl-C; what happens is told on stderr."""
+    """Serve in this process until ctrl-C; what happens is told on stderr.
+
+    \b
+    For example:
+      maggie-node worker run --at worker
+    """
     from maggie_node.worker.serve import IDLE_S, serve
 
     return serve(_place(folder), idle_s=IDLE_S if idle_s is None else idle_s, **options)

@@ -80,7 +80,7 @@ def test_a_bare_command_leaves_edges_alone(command: Command):
 
 
 def test_the_help_says_which_side_is_which(command: Command):
-    text = " ".join(command("matte", "--help").stdout.split())
+    text = " ".join(command("matte", "--help-all").stdout.split())
 
     assert "alpha is 1 INSIDE this matte" in text
     assert "alpha is 0 OUTSIDE this matte" in text
