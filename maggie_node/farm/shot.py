@@ -90,8 +90,7 @@ def farm_shot(job: MatteJob) -> FarmShot:
         job,
         frames=compact_frames(frames),
         shot_frames=compact_frames(shot_frames),
-        # The farm's machines may have another $OCIO.
-        ocio=job.ocio or os.environ.get("OCIO") or None,
+        ocio=job.ocio or _ocio_here(),
     )
     return FarmShot(fixed, shot_frames, frames, missing)
 
@@ -127,6 +126,12 @@ def not_there(job: MatteJob) -> Iterator[str]:
                 '"shot_frames" in the job'
             )
         yield f"{name} {path}"
+
+
+def _ocio_here() -> str | None:
+    """$OCIO of this machine, for the others, which may have another one."""
+    named = os.environ.get("OCIO")
+    return os.path.abspath(named) if named and os.path.isfile(named) else named or None
 
 
 def _has_files(path: str) -> bool:
