@@ -184,14 +184,13 @@ sys.exit(run_again([], retries=2, say=print, pause_s=0))
 def test_a_farm_that_ends_a_task_ends_its_process_and_no_other_is_begun(tmp_path: Path):
     python = tmp_path / "python"
     python.write_text(
-        f"#!/bin/sh\ntrap 'touch {tmp_path}/ended; exit 99' TERM\necho began\nsleep 60 &\nwait\n", "utf-8"
+        f"#!/bin/sh\ntrap 'touch {tmp_path}/ended; exit 99' TERM\necho began\nsleep 20 >/dev/null &\nwait\n",
+        "utf-8",
     )
     python.chmod(0o755)
-    run = subprocess.Popen([sys.executable, "-c", TRYING, python], stdout=subprocess.PIPE, text=True)
-    assert run.stdout is not None
-    assert run.stdout.readline() == "began\n"
-
-    run.terminate()
-
-    assert run.wait(timeout=30) == 99
+    with subprocess.Popen([sys.executable, "-c", TRYING, python], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "began\n"
+        run.terminate()
+        assert run.wait(timeout=30) == 99
     assert (tmp_path / "ended").exists()
