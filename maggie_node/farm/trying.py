@@ -46,18 +46,22 @@ def run_again(
 
 def _run(command: Sequence[str]) -> tuple[int, bool]:
     """Exit code, and whether a signal asked for the end."""
-    stopped = False
-    process = subprocess.Popen(command)
+    asked: list[int] = []
+    process: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        stopped = True
-        if sys.platform != "win32":  # there a process has the console's signals by itself
+        asked.append(number)
+        if (
+            process is not None and sys.platform != "win32"
+        ):  # there a process has the console's signals itself
             process.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return process.wait(), stopped
+        process = subprocess.Popen(command)
+        if asked:  # while it was being started
+            process.terminate()
+        return process.wait(), bool(asked)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
