@@ -20,7 +20,7 @@ else:
             from PySide2 import QtCore, QtGui, QtWidgets
         except ImportError:
             raise HostError(
-                "the panel needs Qt and there is no PySide6 in this Python: pip install 'maggie-node[panel]'"
+                "the panel needs Qt and there is no PySide6 in this Python: pip install PySide6-Essentials"
             ) from None
 
 __all__ = ["IS_QT6", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal", "action_class", "place_of", "run"]

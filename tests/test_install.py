@@ -16,7 +16,11 @@ from maggie_api.errors import HostError
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
-SOURCES = [path for folder in ("core", "maggie_node", "hosts") for path in (ROOT / folder).rglob("*.py")]
+SOURCES = [
+    path
+    for folder in ("core", "maggie_node", "maggie_panel", "hosts")
+    for path in (ROOT / folder).rglob("*.py")
+]
 DOCKERFILES = sorted((ROOT / "docker").iterdir())
 BY_NAME = re.compile(r"""pip3? install\b[^\n`]*[ '"]maggie-node\b""")
 OURS = re.compile(r"""pip3? (?:install|download)\b[^\n`]*(?:maggie_node-|'\.\[|install \. )[^\n`]*""")
