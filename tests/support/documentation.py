@@ -17,7 +17,14 @@ from maggie_node.cli import main
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page
-    for where in ("*.md", "docs/**/*.md", "benchmarks/*.md", "core/**/*.md", "maggie_node/**/*.md")
+    for where in (
+        "*.md",
+        "docs/**/*.md",
+        "benchmarks/*.md",
+        "core/**/*.md",
+        "maggie_node/**/*.md",
+        "tests/**/*.md",
+    )
     for page in ROOT.glob(where)
 )
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
