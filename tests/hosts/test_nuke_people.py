@@ -121,6 +121,21 @@ def test_a_panel_that_is_opened_offers_what_the_worker_found(case: Case):
     assert out["kept"] == ["cuda:3", ["auto", "cpu", "cuda:0", "cuda:3"]]
 
 
+def test_every_control_says_what_it_is_for(case: Case):
+    out = case.run("""
+        start()
+        made = node("ana", "ben")
+        press(made, "find")
+        names = list(made.knobs())
+        shown = [made[name] for name in names[names.index("matte"):] if made[name].visible()]
+        shown = [knob for knob in shown if knob.Class() not in ("Tab_Knob", "Text_Knob")]
+        out["silent"] = [knob.name() for knob in shown if not knob.tooltip()]
+        out["count"] = len(shown)
+    """)
+
+    assert out["silent"] == [] and out["count"] > 80
+
+
 def test_the_drawing_of_the_panel_is_that_of_todays_knobs():
     sys.path.insert(0, str(ROOT / "tools"))
     try:

@@ -158,7 +158,8 @@ def _options(wanted: Iterable[OptionKnob]) -> list[Any]:
         found.append(_tip(_option(option), option.tooltip))
         if option.word is not None:
             ticked = option.default == option.word
-            found.append(_beside(nuke.Boolean_Knob(option.word_knob, option.word, ticked)))
+            word = nuke.Boolean_Knob(option.word_knob, option.word, ticked)
+            found.append(_beside(_tip(word, f"{option.word.capitalize()}, whatever the number says.")))
     return found
 
 
@@ -188,9 +189,19 @@ def _option(option: OptionKnob) -> Any:
 def row_knobs(number: int) -> list[Any]:
     """The knobs of an instance: who it is, where its masks are right, how its matte is held."""
     return [
-        _line(nuke.Boolean_Knob(f"{knobs.USE}{number}", "", True)),
-        _beside(nuke.String_Knob(f"{knobs.NAME}{number}", "", "")),
-        _beside(nuke.ColorChip_Knob(f"{knobs.COLOUR}{number}", "")),
+        _line(_tip(nuke.Boolean_Knob(f"{knobs.USE}{number}", "", True), "Whether this person is matted.")),
+        _beside(
+            _tip(
+                nuke.String_Knob(f"{knobs.NAME}{number}", "", ""),
+                "The person's name; the layer is called after it.",
+            )
+        ),
+        _beside(
+            _tip(
+                nuke.ColorChip_Knob(f"{knobs.COLOUR}{number}", ""),
+                "The person's colour over the plate, where `show` asks for colours.",
+            )
+        ),
         _beside(_tip(nuke.String_Knob(f"{knobs.SOURCE}{number}", "from", ""), WHERE)),
         _line(
             _tip(
