@@ -134,23 +134,27 @@ def test_a_shifted_plate_keeps_its_own_numbers():
     assert found.renders == ()
 
 
-def test_guidance_that_is_shifted_otherwise_is_rendered_under_the_plates_numbers():
+def test_guidance_that_is_shifted_otherwise_has_an_offset_and_a_core_is_rendered():
     moved = replace(PLATE, first=1, last=100, shift=1000)
     masks = replace(ANA, first=1, last=100, shift=0)
+    rows = (state.InstanceRow("Ana", "guidance"),)
 
-    found = plan(
+    found = plan(plate=moved, guidance=(masks,), rows=rows, frames="custom", range="5")
+    held = plan(
         plate=moved,
-        guidance=(masks,),
-        rows=(state.InstanceRow("Ana", "guidance"),),
+        guidance=(masks, replace(masks, input="guidance2")),
+        rows=(replace(rows[0], core="guidance2"),),
         frames="custom",
         range="5",
     )
 
-    (render,) = found.renders
-    assert (render.input, render.shift) == ("guidance", 1000)
+    assert found.renders == ()
+    assert found.job.guidance == (MaskGuidance("Ana", "/show/ana.%04d.png", offset=-1000),)
+    (render,) = held.renders
+    assert (render.input, render.shift) == ("guidance2", 1000)
     assert render.frames == (*range(1001, 1008), *range(1009, 1051, 4))
-    assert render.pattern == "/show/comp/maggie/MaGGIe1_3f2a90cd/guidance/guidance.%04d.exr"
-    assert found.job.guidance[0].sequence == render.pattern
+    assert render.pattern == "/show/comp/maggie/MaGGIe1_3f2a90cd/guidance2/guidance2.%04d.exr"
+    assert held.job.core[0].sequence == render.pattern
     assert "shifted" in render.why
 
 

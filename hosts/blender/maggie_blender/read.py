@@ -402,13 +402,13 @@ def _guidance(
         if each.kind == "MASK":
             guidance.append(mask(name, path, "R"))
         elif each.kind == "FILES":
-            guidance.append(mask(name, path, each.channel or None, each.offset))
+            guidance.append(mask(name, path, each.channel or None, offset=each.offset))
         elif each.kind == "LAYERS":
-            guidance.append(LayersGuidance(path, names, each.offset))
+            guidance.append(LayersGuidance(path, names, offset=each.offset))
         else:
             layer = (
                 each.layer if each.kind == "CRYPTO_FILE" else ""
             )  # a render has one, whatever is left here
             offset = each.offset if each.kind == "CRYPTO_FILE" else 0
-            guidance.append(CryptomatteGuidance(path, layer or None, names, offset))
+            guidance.append(CryptomatteGuidance(path, layer or None, names, offset=offset))
     return tuple(guidance), tuple(renders)

@@ -170,7 +170,8 @@ def _inputs(plan: JobPlan, wanted: Sequence[int]) -> Iterator[tuple[str, str, tu
             yield f"key mask of {each.name}", each.sequence, numbers
         else:
             names = (each.name,) if each.kind == "mask" else getattr(each, "instances", ())
-            yield f"mask of {', '.join(names)}", each.sequence, guidance
+            numbers = tuple(number + each.offset for number in guidance)
+            yield f"mask of {', '.join(names)}", each.sequence, numbers
     for kind, label in (("core", "core"), ("garbage", "garbage"), ("pins", "approved alpha")):
         for hold in getattr(job, kind):
             if hold.sequence not in made:

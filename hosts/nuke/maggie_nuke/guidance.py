@@ -57,22 +57,29 @@ def groups(rows: Sequence[InstanceRow]) -> list[tuple[InstanceRow, list[str]]]:
 
 
 def job_guidance(
-    rows: Sequence[InstanceRow], paths: Mapping[str, str], keyed: Mapping[str, KeyMasks]
+    rows: Sequence[InstanceRow],
+    paths: Mapping[str, str],
+    offsets: Mapping[str, int],
+    keyed: Mapping[str, KeyMasks],
 ) -> Iterable[Guidance]:
     """The guidance of a job, in the order of its instances.
 
     Args:
         paths: path of the files of each input.
+        offsets: number of a file of each input less the plate's.
         keyed: masks of the instances that have them at some frames only, by name.
     """
     for row, names in groups(rows):
         if row.name in keyed:
             masks = keyed[row.name]
-            yield KeyGuidance(row.name, masks.path, row.channel, masks.offset)
-        elif row.cryptomatte is None:
-            yield MaskGuidance(row.name, paths[row.input], channel=row.channel)
+            yield KeyGuidance(row.name, masks.path, row.channel, offset=masks.offset)
+            continue
+        path, offset = paths[row.input], offsets.get(row.input, 0)
+        if row.cryptomatte is None:
+            yield MaskGuidance(row.name, path, channel=row.channel, offset=offset)
         else:
-            yield CryptomatteGuidance(paths[row.input], layer=row.cryptomatte or None, instances=tuple(names))
+            layer = row.cryptomatte or None
+            yield CryptomatteGuidance(path, layer=layer, instances=tuple(names), offset=offset)
 
 
 def key_masks(

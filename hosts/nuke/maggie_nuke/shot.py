@@ -10,7 +10,7 @@ from typing import Optional
 
 from maggie_api.errors import DocumentError, HostError, SettingsError
 from maggie_api.job import MatteJob, person_options
-from maggie_api.sequences import compact_frames, parse_frames
+from maggie_api.sequences import compact_frames, is_movie, parse_frames
 
 from . import colour, frames, guidance, layers
 from .guidance import PLATE, input_of
@@ -133,6 +133,7 @@ def _plan(
     reached = frames.input_frames(chosen, plate.first, plate.last, state.matte, keys)
     renders: list[InputRender] = []
     paths: dict[str, str] = {}
+    offsets: dict[str, int] = {}
     every_frame = {
         PLATE,
         *(row.input for row in rows if not row.at_keys),
@@ -141,10 +142,11 @@ def _plan(
     for each in inputs:
         if each.input not in every_frame:
             continue
-        why = _must_render(state, each, shift)
+        why = _must_render(state, each, shift, holds=each.input in {input_of(hold[2]) for hold in held})
         if not why:
             assert each.path is not None
             paths[each.input] = in_view(each.path, view)
+            offsets[each.input] = 0 if each.still else each.shift - shift
             continue
         if any(row.cryptomatte is not None for row in rows if row.input == each.input):
             raise HostError(
@@ -172,7 +174,7 @@ def _plan(
         job = MatteJob(
             plate=paths[PLATE],
             output=in_view(mattes, view),
-            guidance=tuple(guidance.job_guidance(rows, paths, keyed)),
+            guidance=tuple(guidance.job_guidance(rows, paths, offsets, keyed)),
             core=guidance.job_holds("core", held, paths),
             garbage=guidance.job_holds("garbage", held, paths),
             pins=guidance.pins(state, rows, shift=shift, view=view),
@@ -240,11 +242,12 @@ def _model(state: NodeState) -> str:
     return os.path.normpath(os.path.join(state.folder, model)) if "/" in model or "\\" in model else model
 
 
-def _must_render(state: NodeState, each: InputSource, shift: int) -> str:
+def _must_render(state: NodeState, each: InputSource, shift: int, *, holds: bool = False) -> str:
     """Why Nuke has to render an input; empty when the job can take its files.
 
     Args:
-        shift: the plate's, which every input has to share.
+        shift: the plate's.
+        holds: whether it is a core or a garbage matte, whose files are numbered as the plate's.
     """
     if each.path is None:
         return each.why
@@ -252,7 +255,7 @@ def _must_render(state: NodeState, each: InputSource, shift: int) -> str:
         return "it is one picture, not a sequence" if each.still else ""
     if each.still:
         return ""
-    if each.shift != shift:
+    if each.shift != shift and (holds or is_movie(each.path)):
         return "its frames are shifted against the plate's"
     assert state.plate is not None
     if each.first > state.plate.first or each.last < state.plate.last:
