@@ -1,9 +1,12 @@
 """MaGGIe in Nuke: one clean, soft, steady alpha per person, as layers.
 
-    read.py  upstream.py             from the script to plain data
-    shot.py                          from plain data to jobs (no Nuke, nor in frames, colour, layers, options)
+    read.py  upstream.py             from the script to plain data: state.py
+    shot.py  guidance.py             from plain data to jobs: job_plan.py (no Nuke, nor in frames, colour,
+                                     layers, options)
+    instances.py                     which people the connected masks stand for
     account.py                       what mattes were made from, and what has changed since
-    build.py  apply.py               the Group; plans and results put into nodes
+    panel.py  build.py  apply.py     the knobs; the Group; plans and results put into nodes
+    people.py  overlay.py            choosing people, and their colours over the plate
     identity.py                      nodes of old scripts, and copies of nodes
     render_inputs.py                 inputs that Nuke has to render first
     run.py  main_thread.py           jobs under way, followed in a thread
