@@ -530,11 +530,13 @@ def _generate(
     if output is None and not explain:
         raise click.UsageError("name a folder for the files with -o, or ask to --explain only")
     said = tuple(f"{measure}={_written(value)}" for measure, value in limits)
+    job = read_job(document)
     if limits:
-        from maggie_core.qc import limits_with
+        from maggie_core.qc import limits_with, needed_for
 
         limits_with(limits)
-    job = read_job(document)
+        keyed = any(source.kind == "key" for source in job.guidance)
+        needed_for(limits, plate=True, guidance=not keyed)
     shot, to_come = farm_shot(job), list(not_there(job))
     reach = reach_of(shot.job)
     segment = shot.job.segment_frames

@@ -6,6 +6,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,12 +17,16 @@ from maggie_api.errors import QC_EXCEEDED
 from maggie_api.job import Guidance, MatteJob, read_job
 from maggie_node.cli.commands import debug_option
 from maggie_node.cli.guidance import GuidedCommand, guidance_options
-from maggie_node.cli.progress import progress_bar
+from maggie_node.cli.progress import StepLines, progress_bar
 from maggie_node.cli.running import stoppable
 
 if TYPE_CHECKING:
     from maggie_core.qc import Limit, Subject
 
+_KEYS_ONLY = (
+    "mattes are not compared with masks, because somebody in the job has key masks alone: write the masks "
+    "of all frames with maggie-node propagate, and give them as --guidance"
+)
 RESULT, PAGE = "qc.json", "qc.html"
 
 
@@ -83,7 +89,9 @@ class _Segment(click.ParamType):
 @click.option("-o", "--output", "--out", required=True, metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--plate", help="Plate that the mattes belong to.")
 @guidance_options
-@click.option("--frames", metavar="RANGE", help="Frames that should be there; default: the plate's.")
+@click.option(
+    "--frames", metavar="RANGE", help="Frames that should be there; default: the job's, or the plate's."
+)
 @click.option(
     "--shot-frames", metavar="RANGE", help="Frames of the whole shot; segments are counted from its first."
 )
@@ -131,15 +139,19 @@ def qc(
       maggie-node qc matte.####.exr --plate plate.####.exr -o qc \\
         --limit flicker=1.5
     """
-    from maggie_core.qc import as_table, as_text, limits_with
+    from maggie_core.qc import as_table, as_text, limits_with, needed_for, unmeasured
 
     asked = limits_with(limits)
-    checked, findings, result = _measured(_asked(mattes, document, given), output, asked, quiet=as_json)
+    subject = _asked(mattes, document, given)
+    needed_for(limits, plate=subject.plate is not None, guidance=subject.guidance is not None)
+    checked, findings, result = _measured(subject, output, asked, quiet=as_json)
     if as_json:
         click.echo(result)
     else:
         if verbose:
             click.echo(as_table(checked, asked))
+        for name in unmeasured(checked, (name for name, change in limits if change is not None)):
+            click.echo(f"note: {name} was not measured in these frames, so its limit says nothing")
         click.echo(f"{as_text(checked, findings)}; page: {output / PAGE}")
     return QC_EXCEEDED if findings else 0
 
@@ -180,17 +192,19 @@ def _asked(mattes: str | None, document: Path | None, given: dict[str, Any]) -> 
         if mattes is None:
             raise click.UsageError("name the mattes, such as matte.####.exr, or give --job")
         return _of_files(mattes, **given)
+    frames = given.pop("frames")
     known = [name for name, value in {"mattes": mattes, **given}.items() if value]
     if known:
         raise click.UsageError(f"--job says it all: drop {', '.join(known)}, or drop --job")
-    return subject_of(read_job(document))
+    job = read_job(document)
+    return subject_of(replace(job, frames=frames) if frames else job)
 
 
 def subject_of(job: MatteJob) -> Subject:
     """What a job delivers, and all it knows about it."""
     from maggie_core.color import ColorSettings
     from maggie_core.qc import MatteFiles, PlateImages, Subject
-    from maggie_node.job_inputs import open_shot
+    from maggie_node.job_inputs import held_frames, open_shot
 
     shot = open_shot(job, to_write=False)
     settings = shot.settings
@@ -206,6 +220,9 @@ def subject_of(job: MatteJob) -> Subject:
         ),
         # Key masks are no guidance of the frames between them, and what was made of them is not kept.
         guidance=None if shot.guidance.keys else shot.guidance,
+        notes=(_KEYS_ONLY,) if shot.guidance.keys else (),
+        holds=shot.hand.holds,
+        held=held_frames(job, shot),
         overlap=settings.overlap,
         working_px=settings.working_px,
     )
@@ -255,9 +272,15 @@ def _of_files(
 
 @contextmanager
 def checking(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr, in a terminal only: a log needs the result alone."""
-    if quiet or not sys.stderr.isatty():
+    """Progress on stderr: a bar in a terminal, and lines in a log where it takes long."""
+    if quiet:
         yield lambda frame: None
+        return
+    if not sys.stderr.isatty():
+        done = count(1)
+        with StepLines() as step:
+            step("checking mattes", 0, total)
+            yield lambda frame: step("checking mattes", next(done), total)
         return
     with progress_bar() as bar:
         task = bar.add_task("", total=total, rate="")

@@ -10,6 +10,7 @@ import click
 from maggie_api.errors import SOME_FAILED, FrameError
 from maggie_api.job import read_job
 from maggie_node.cli.commands import debug_option
+from maggie_node.cli.progress import StepLines
 from maggie_node.cli.qc import checking
 from maggie_node.cli.running import stoppable
 
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 @click.option("--frames", metavar="RANGE", help="Frames that should be there; default: from first to last.")
 @debug_option
 def verify(*, mattes: str | None, document: Path | None, frames: str | None) -> int:
-    """Re-check every sequence of mattes in DIR, or MATTES such as matte.####.exr, or those of a job.
+    """Re-check every sequence of mattes and every movie in DIR, or MATTES such as matte.####.exr or x.mov, or
+    the mattes of a job.
 
     \b
     Every pixel is read. A frame is right when its files are there and whole,
     its windows, people and recipe are those of the other frames, and its alphas
     are finite and in 0..1. With --job its recipe must also be the one the job
-    has now. Exit code 3: some frames are not right.
+    has now. A movie is right when all its pictures can be decoded and it has
+    those that its header names. Exit code 3: some frames are not right.
       maggie-node verify out
       maggie-node verify --job job.json
     """
@@ -45,25 +48,48 @@ def verify(*, mattes: str | None, document: Path | None, frames: str | None) -> 
         return _say({str(document): _of_job(document, frames)})
     assert mattes is not None
     from maggie_core.qc.delivery import sequences_in
+    from maggie_core.qc.verify_movie import movies_in
 
-    patterns = sequences_in(Path(mattes)) if Path(mattes).is_dir() else (mattes,)
+    named = Path(mattes)
+    patterns = (*sequences_in(named), *map(str, movies_in(named))) if named.is_dir() else (mattes,)
     if not patterns:
         raise FrameError(f"{mattes} has no mattes of maggie-node: name the folder that a job wrote into")
     return _say({pattern: _of_files(pattern, frames) for pattern in patterns})
 
 
 def _of_files(pattern: str, frames: str | None) -> tuple[int, tuple[Fault, ...]]:
-    """How many frames were looked at, and the faults."""
+    """How many frames were looked at, and the faults.
+
+    Raises:
+        FrameError: there are none, or files of a kind that is not read.
+    """
     from maggie_core.io.frames import parse_frames
     from maggie_core.qc import MatteFiles
     from maggie_core.qc.verify import verify as look
+    from maggie_core.qc.verify_movie import MOVIE_SUFFIXES
 
+    suffix = Path(pattern).suffix.lower()
+    if suffix in MOVIE_SUFFIXES:
+        return _of_movie(Path(pattern), frames)
+    if suffix != ".exr":
+        raise FrameError(f"{pattern} is neither EXR nor a movie that a job writes: name the mattes it has")
     files = MatteFiles(pattern)
     wanted = parse_frames(frames) if frames else files.expected
     if not wanted:
         raise FrameError(f"{pattern} matches no file: check the path and the number of # for the padding")
     with stoppable(), checking(len(wanted), quiet=False) as tell:
         return len(wanted), look(files, wanted, tell=tell)
+
+
+def _of_movie(path: Path, frames: str | None) -> tuple[int, tuple[Fault, ...]]:
+    from maggie_core.qc.verify import Fault
+    from maggie_core.qc.verify_movie import verify_movie
+
+    with stoppable(), StepLines() as step:
+        what = f"reading {path.name}"
+        step(what)
+        count, found = verify_movie(path, frames=frames, tell=lambda frame: step(what, frame))
+    return count, tuple(Fault(None, text) for text in found)
 
 
 def _of_job(document: Path, frames: str | None) -> tuple[int, tuple[Fault, ...]]:
@@ -75,16 +101,22 @@ def _of_job(document: Path, frames: str | None) -> tuple[int, tuple[Fault, ...]]
     from maggie_node import runner
 
     job = read_job(document)
+    if not job.output.strip():
+        raise FrameError(
+            "the job keeps no mattes, only what it makes of them: verify those, such as maggie-node verify "
+            f"{job.all_pictures[0]}"
+        )
     if frames:
         job = replace(job, frames=frames)
     with stoppable() as checkpoint:
-        asked, outdated = runner.outdated(job, checkpoint=checkpoint)
+        with StepLines() as step:
+            asked, outdated = runner.outdated(job, checkpoint=checkpoint, step=step)
         files = MatteFiles(job.mattes, frame=asked[0] if len(asked) == 1 else None)
         with checking(len(asked), quiet=False) as tell:
             faults = look(files, asked, tell=tell)
     told = {fault.frame for fault in faults}
     since = [Fault(f, "not what the job makes now: run it again") for f in outdated if f not in told]
-    return len(asked), tuple(sorted((*faults, *since), key=lambda fault: fault.frame))
+    return len(asked), tuple(sorted((*faults, *since), key=lambda fault: fault.frame or 0))
 
 
 def _say(found: dict[str, tuple[int, tuple[Fault, ...]]]) -> int:
@@ -93,6 +125,7 @@ def _say(found: dict[str, tuple[int, tuple[Fault, ...]]]) -> int:
     for what, (count, faults) in found.items():
         for line in as_lines(faults):
             click.echo(line)
-        wrong = len({fault.frame for fault in faults})
-        click.echo(f"{what}: {count} frames, {f'{wrong} not right' if wrong else 'all right'}")
+        wrong = len({fault.frame for fault in faults} - {None})
+        verdict = f"{wrong} not right" if wrong else "not right" if faults else "all right"
+        click.echo(f"{what}: {count} frames, {verdict}")
     return SOME_FAILED if any(faults for _, faults in found.values()) else 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.tiny import disc
 
+from maggie_core.guidance import Holds, HoldSource
 from maggie_core.io.integer_image import write_integer_image
-from maggie_core.qc import check
+from maggie_core.qc import check, find, limits_with
 from maggie_core.qc.change import change_px, outline_px
 
 WIDTH, HEIGHT = 128, 96
@@ -53,7 +56,11 @@ def test_an_alpha_that_pulses_on_an_image_flickers_by_as_much(shot):
 @pytest.mark.parametrize("given", ["plate", "guidance"])
 def test_a_frame_copied_for_the_next_is_stuck(shot, given: str):
     shot.alphas[1005] = shot.alphas[1004]
-    findings = shot.film().deliver().findings(**{given: True}, limits={"flicker": None, "iou": None})
+    findings = (
+        shot.film()
+        .deliver()
+        .findings(**{given: True}, limits=dict.fromkeys(("flicker", "iou", "jolt", "chatter", "pop")))
+    )
 
     assert [(f.measure, f.frames) for f in findings] == [("stuck", (1005,))]
 
@@ -91,3 +98,52 @@ def test_who_walks_out_of_the_image_does_not_jump(shot):
 
     assert max(jumps.values()) < 40
     assert shot.findings() == ()
+
+
+def test_a_frame_that_is_shifted_by_a_pixel_stands_out_from_both_its_neighbours(shot):
+    before = check(shot.film().deliver().subject(plate=True)).numbers.of("jolt", "ana")
+    shot.alphas[1005]["ana"] = np.roll(shot.alphas[1005]["ana"], 1, axis=1)
+    after = check(shot.deliver(1005).subject(plate=True)).numbers.of("jolt", "ana")
+
+    assert max(before.values()) < 0.35
+    assert after[1005] == pytest.approx(1, abs=0.4)
+    assert ("jolt", (1005,)) in [(f.measure, f.frames) for f in shot.findings(plate=True)]
+
+
+def test_a_patch_in_one_frame_alone_pops(shot):
+    shot.alphas[1005]["ana"] = shot.alphas[1005]["ana"].copy()
+    shot.alphas[1005]["ana"][44:52, 44:52] = 0
+    findings = {f.measure: f for f in shot.film().deliver().findings(plate=True)}
+
+    assert findings["pop"].frames == (1005,)
+    assert findings["pop"].place is not None and 42 <= findings["pop"].place.x <= 46
+
+
+def test_a_frame_that_is_held_as_the_job_asks_is_not_stuck_and_a_finding_of_it_says_so(shot):
+    shot.alphas[1005] = {"ana": shot.alphas[1004]["ana"]}
+    shot.headers[1005] = {"stood_in": [1005]}
+    found = shot.film().deliver().findings(plate=True, limits={"flicker": 0.5})
+
+    assert "stuck" not in {each.measure for each in found}
+    (flicker,) = [each for each in found if each.measure == "flicker"]
+    assert "(held in 1005)" in flicker.text or "(held)" in flicker.text
+
+
+def test_what_the_artist_holds_is_no_fault(shot, tmp_path):
+    held, cut = disc(WIDTH, HEIGHT, 100, 20, 9), disc(WIDTH, HEIGHT, 40, 48, 60) > 0.5
+    cut[:, 55:] = False
+    for name, plane in (("core", held > 0.5), ("garbage", cut)):
+        write_integer_image(tmp_path / f"{name}.png", plane.astype(np.float32))
+    for frame in shot.frames:
+        shot.alphas[frame]["ana"] = np.maximum(shot.alphas[frame]["ana"] * cut, held)
+    shot.film().deliver()
+    guidance = shot.subject(guidance=True).guidance
+    sources = [HoldSource("core", "ana", str(tmp_path / "core.png"))]
+    sources.append(HoldSource("garbage", "ana", str(tmp_path / "garbage.png")))
+    holds = Holds(sources, guidance.instances)
+
+    def told(**fields: Any) -> set[str]:
+        return {f.measure for f in find(check(shot.subject(guidance=True, **fields)), limits_with())}
+
+    assert {"inside_lost", "apart"} & told()
+    assert not {"inside_lost", "apart", "outside", "iou", "holes"} & told(holds=holds)

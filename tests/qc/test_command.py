@@ -23,6 +23,7 @@ ONLY_FILES = [
     word
     for name in ("flicker", "iou", "area_drift", "centre_drift", "outside", "empty", "undecided", "edge_px")
     + ("inside_lost", "covers", "undecided_inside", "patches", "streaks", "apart", "flash")
+    + ("left_out", "taken_in", "pop", "jolt", "chatter")
     + ("specks", "speck_count", "holes", "area_jump", "above_one", "seam", "seams")
     for word in ("--limit", f"{name}=none")
 ]
@@ -102,6 +103,7 @@ def test_missing_broken_and_foreign_frames_are_said_first(mattes: str, tmp_path:
     assert result.exit_code == 4
     said = [line for line in result.stdout.splitlines() if re.match(r"frames? \d", line)]
     assert said[0].startswith("frames 1002,1006: missing frame: run the job again")
+    assert said[0].endswith("or say with --frames which should be there")
     assert said[1].startswith("frame 1004: unreadable file")
 
 
@@ -141,6 +143,10 @@ def test_qc_writes_nothing_beside_the_mattes(matted, tmp_path: Path):
         (["MATTES", "--limit", "flicker=-1"], "the limit of flicker is -1"),
         (["MATTES", "--limit", "area_drift=40..-30"], "the limit of area_drift is 40..-30"),
         (["MATTES", "--limit", "flicker=.."], "is not NAME=VALUE"),
+        (["MATTES", "--limit", "flicker=1"], "the limit of flicker needs plate"),
+        (["MATTES", "--limit", "iou=0.5"], "the limit of iou needs guidance"),
+        (["MATTES", "--limit", "left_out=0.5"], "the limit of left_out needs plate and guidance"),
+        (["MATTES", "--limit", "stuck=1"], "the limit of stuck needs plate or guidance"),
         (["MATTES", "--segment", "0"], "neither a number of frames nor 'whole'"),
         (["MATTES", "--plate", "nowhere.####.exr"], "nowhere"),
         (["MATTES", "--frames", "1001-1009", "--shot-frames", "1001-1005"], "outside the shot"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from support.tiny import write_tiny_model
 
 from maggie_api.job import MaskGuidance, MatteJob, write_job
 from maggie_core.io.exr import Part, read_image, write_exr
+from maggie_core.io.movie_writer import MovieHeader, movie_writer
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +122,40 @@ def test_nothing_to_verify_ends_in_two_and_one_line(tmp_path: Path, words: list[
 
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
+
+
+def write_movie(path: Path, pictures: int, *, said: dict[str, str] | None = None) -> Path:
+    comment = "" if said is None else json.dumps({"maggie": said})
+    with movie_writer(path, MovieHeader(Fraction(24), comment=comment)) as write:
+        for k in range(pictures):
+            write(np.full((32, 48, 4 if path.suffix == ".mov" else 3), k / 10, np.float32))
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.mov", "x.gif"])
+def test_a_movie_is_read_to_its_end_and_has_the_frames_that_it_names(tmp_path: Path, name: str):
+    said = {"frames": "1001-1004", "recipe": "ab"}
+    whole = write_movie(tmp_path / "whole" / name, 4, said=said)
+    short = write_movie(tmp_path / "short" / name, 3, said=said)
+
+    right, wrong = run_command("verify", whole), run_command("verify", short)
+    folder = run_command("verify", whole.parent)
+    asked = run_command("verify", whole, "--frames", "1001-1006")
+
+    assert (right.exit_code, right.stdout) == (0, f"{whole}: 4 frames, all right\n")
+    assert (folder.exit_code, folder.stdout) == (0, right.stdout)
+    assert wrong.exit_code == 3
+    assert wrong.stdout.startswith("it has 3 pictures for 4 frames: run the job again\n")
+    assert (asked.exit_code, "it has the frames 1001-1004" in asked.stdout) == (3, True)
+
+
+def test_a_movie_that_is_damaged_or_of_others_is_not_right_and_another_kind_is_no_matte(tmp_path: Path):
+    cut = write_movie(tmp_path / "cut.mov", 8, said={"frames": "1-8", "recipe": "ab"})
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    foreign = write_movie(tmp_path / "foreign.mov", 2)
+
+    results = [run_command("verify", each) for each in (cut, foreign, tmp_path / "x.####.png")]
+
+    assert [each.exit_code for each in results] == [3, 3, 2]
+    assert "not written by maggie-node" in results[1].stdout
+    assert "neither EXR nor a movie" in results[2].stderr

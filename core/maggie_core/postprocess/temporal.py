@@ -173,15 +173,52 @@ def _flicker(
     contradicted = _outside(alpha, first[1], second[1])
     if edge == 0 or (contradicted * certain).sum() <= FLICKER_PX[0] * edge:
         return 0.0
-    # What the difference of colours explains is no flicker.
+    return float((_unexplained(image, alpha, first, second) * certain).sum()) / edge
+
+
+def _unexplained(
+    image: Plane, alpha: Plane, first: tuple[_Seen, Plane], second: tuple[_Seen, Plane]
+) -> Plane:
+    """(H, W) how far an alpha lies outside what lies between its neighbours, as far as the difference of
+    colours does not explain it.
+    """
     fit, _ = fitted(image, alpha, radius_px=FIT_RADIUS_PX, eps=FIT_EPS)
     slopes = [box_mean(np.asarray(slope, np.float32), FIT_RADIUS_PX) for slope in fit]
     explained = [
         np.clip(carried - sum(s * c for s, c in zip(slopes, seen.change, strict=True)), 0, 1)
         for seen, carried in (first, second)
     ]
-    unexplained = np.minimum(contradicted, _outside(alpha, *explained))
-    return float((unexplained * certain).sum()) / edge
+    return np.minimum(_outside(alpha, first[1], second[1]), _outside(alpha, *explained))
+
+
+class Between:
+    """A frame between its two neighbours: how far both contradict an alpha of it.
+
+    Args:
+        image: (3, H, W), sRGB-encoded in [0, 1], sides of at least `LEAST_PX`.
+        before, after: a neighbour's image, and the flows from the frame's image to it.
+    """
+
+    def __init__(self, image: Plane, before: tuple[Plane, Flows], after: tuple[Plane, Flows]) -> None:
+        self._image = image
+        self._first, self._second = side_by_side(lambda each: _Seen.of(image, *each), (before, after))
+        self.sure: Plane = np.minimum(self._first.weight, self._second.weight)
+        """(H, W) in [0, 1]: how far both flows are to be believed."""
+        self._certain = self.sure * _independence(self._first, self._second)
+
+    def carried(self, before: Plane, after: Plane) -> tuple[Plane, Plane]:
+        """The neighbours' alphas, brought to the frame."""
+        return self._first.carried(before), self._second.carried(after)
+
+    def contradicted(self, alpha: Plane, before: Plane, after: Plane) -> Plane:
+        """(H, W) in [0, 1]: how far an alpha lies outside what the neighbours' alphas and the colours let
+        expect, times how sure that is.
+
+        Args:
+            before, after: carried.
+        """
+        seen = (self._first, before), (self._second, after)
+        return np.asarray(_unexplained(self._image, alpha, *seen) * self._certain, np.float32)
 
 
 def _outside(alpha: Plane, a: NDArray[np.floating], b: NDArray[np.floating]) -> Plane:

@@ -2,8 +2,8 @@
 
 from maggie_core.qc.check import Checked, PlateImages, Subject, check
 from maggie_core.qc.delivery import MatteFiles
-from maggie_core.qc.findings import Finding, as_data, as_table, as_text, find
-from maggie_core.qc.measures import MEASURES, Limit, Measure, limits_with
+from maggie_core.qc.findings import Finding, as_data, as_table, as_text, find, unmeasured
+from maggie_core.qc.measures import MEASURES, Limit, Measure, limits_with, needed_for
 from maggie_core.qc.page import as_page
 from maggie_core.qc.thumbnails import samples, thumbnails
 
@@ -23,6 +23,8 @@ __all__ = [
     "check",
     "find",
     "limits_with",
+    "needed_for",
     "samples",
     "thumbnails",
+    "unmeasured",
 ]

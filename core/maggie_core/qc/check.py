@@ -15,7 +15,7 @@ from maggie_api.errors import FrameError, GuidanceError, InputError
 from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_api.settings import Overlap
 from maggie_core.color import ColorSettings, PlateView
-from maggie_core.guidance import Guidance, exclusive
+from maggie_core.guidance import Guidance, Holds, exclusive
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.io.exr import list_parts
@@ -24,10 +24,12 @@ from maggie_core.io.plate import plate_header, read_plate
 from maggie_core.mattes import read_mattes
 from maggie_core.postprocess.losses import largest_window, losses
 from maggie_core.postprocess.mask_shape import size_of
+from maggie_core.postprocess.temporal import Between
 from maggie_core.qc import planes
-from maggie_core.qc.change import Motion, Plane, change_px
+from maggie_core.qc.change import Motion, Plane, change_px, chatter_px, jolt_px, pop
 from maggie_core.qc.delivery import MatteFiles, odd_recipes, recipe_of
 from maggie_core.qc.faults import Person
+from maggie_core.qc.likeness import disagreements
 from maggie_core.qc.seams import Seams, judge_seams
 
 WHOLE_FRAME = ""
@@ -92,6 +94,12 @@ class Subject:
     """Frames that share one chain of temporal state; `header`: as the mattes' headers say; `whole`: all."""
     plate: PlateImages | None = None
     guidance: Guidance | None = None
+    holds: Holds | None = None
+    """The artist's cores and garbage mattes: what they add to a mask, and cut off it, is as it should be."""
+    held: frozenset[int] = frozenset()
+    """Frames in which another frame's plate or masks stand in, as the job asks."""
+    notes: tuple[str, ...] = ()
+    """What is not compared, and why, as known before."""
     overlap: Overlap = "first"
     """Which instance owns a pixel that several masks claim."""
     working_px: int = 576
@@ -151,6 +159,10 @@ class Checked:
     """None when no frame can be read."""
     plate_windows: Mapping[int, Window]
     """Data window of each frame's plate, as far as they are known: masks of their size lie on them."""
+    held: frozenset[int] = frozenset()
+    """Frames in which another frame's plate or masks stand in."""
+    pinned: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """By frame: whose alpha the artist gave."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +176,18 @@ class _FrameData:
     """Digest of each alpha as it is in the file, by instance."""
     image: Plane | None
     masks: dict[str, Plane]
+    earlier: _Step | None = None
+    """What lies between the frame before and this one; None where that is not next to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """From one frame to the next."""
+
+    alphas: dict[str, Plane]
+    """Of the frame before."""
+    motion: Motion | None
+    """None where one of the two has no image."""
 
 
 def check(subject: Subject, *, tell: Callable[[int], None] = lambda frame: None) -> Checked:
@@ -189,20 +213,24 @@ class _Check:
         self._header: dict[str, Any] = {}
         self._notes: dict[str, list[int]] = {}
         self._windows: dict[int, Window] = {}
+        self._jolts: dict[str, dict[int, float]] = {}
+        """By instance and place in the shot."""
+        self._held = set(subject.held)
+        self._pinned: dict[int, tuple[str, ...]] = {}
 
     def run(self) -> Checked:
         before: _FrameData | None = None
         for frame in self._subject.frames:
             here = self._look_at(frame)
-            if here is not None:
-                adjacent = before is not None and before.index + 1 == here.index
-                self._compare(frame, here, before if adjacent else None)
+            if here is not None and before is not None and before.index + 1 == here.index:
+                here = replace(here, earlier=self._compare(frame, here, before))
             before = here
             self._tell(frame)
         instances = tuple(dict.fromkeys([*self._guided, *(n for each in self._names.values() for n in each)]))
         self._note_absent(instances)
         self._note_recipes()
         self._note_gaps(instances)
+        self._note_jolts()
         self._note_jumps(instances)
         return Checked(
             self._subject,
@@ -210,10 +238,12 @@ class _Check:
             self._numbers,
             self._segment(),
             self._judge_seams(instances),
-            tuple(self._said()),
+            (*self._subject.notes, *self._said()),
             self._header,
             self._geometry,
             self._windows,
+            frozenset(self._held),
+            self._pinned,
         )
 
     def _look_at(self, frame: int) -> _FrameData | None:
@@ -235,6 +265,10 @@ class _Check:
         alphas = {name: plane for name, plane in alphas.items() if name not in EXTRA_LAYERS}
         self._recipes[frame], self._names[frame] = recipe_of(header), tuple(alphas)
         self._header = self._header or header
+        if frame in (header.get("stood_in") or ()):
+            self._held.add(frame)
+        if header.get("pins"):
+            self._pinned[frame] = tuple(map(str, header["pins"]))
         self._geometry = self._geometry or geometry
         add("size", frame, geometry != self._geometry)
         if geometry != self._geometry:
@@ -288,12 +322,13 @@ class _Check:
             self._numbers.add("guidance_area", frame, planes.area(mask), name)
             if name in small:
                 self._beside_guidance(frame, name, small[name], mask)
-        self._faults(frame, small, masks, geometry)
+        image = self._image(frame, geometry)
+        self._faults(frame, small, masks, image, geometry)
         digests = {
             name: hashlib.blake2b(np.ascontiguousarray(plane).tobytes(), digest_size=16).digest()
             for name, plane in stored.items()
         }
-        return _FrameData(self._place[frame], small, digests, self._image(frame, geometry), masks)
+        return _FrameData(self._place[frame], small, digests, image, masks)
 
     def _shape(self, frame: int, name: str, alpha: Plane, total: Plane, mask: Plane | None) -> None:
         if planes.area(alpha) < 100 * planes.PRESENT_SHARE:
@@ -317,7 +352,12 @@ class _Check:
                 add(measure, frame, value, name)
 
     def _faults(
-        self, frame: int, alphas: dict[str, Plane], masks: dict[str, Plane], geometry: Geometry
+        self,
+        frame: int,
+        alphas: dict[str, Plane],
+        masks: dict[str, Plane],
+        image: Plane | None,
+        geometry: Geometry,
     ) -> None:
         """Measure what the alphas of people lack in their own masks, and cover elsewhere."""
         names = [
@@ -330,9 +370,13 @@ class _Check:
         own, claims = (np.stack([planes_of[name] for name in names]) for planes_of in (alphas, masks))
         self._losses(frame, names, own, claims, geometry)
         total = np.sum(list(alphas.values()), axis=0, dtype=np.float32)
+        claimed = claims.any(axis=0)
         for name, alpha, mask in zip(names, own, claims, strict=True):
             person = Person(alpha, mask, total - alpha)
-            for measure, found in person.faults():
+            faults = list(person.faults())
+            if image is not None:
+                faults += disagreements(person, image, claimed & (mask == 0))
+            for measure, found in faults:
                 place = largest_window(found.joined(person.size), geometry) if found.where.any() else None
                 self._numbers.add(measure, frame, found.amount, name, place=place)
 
@@ -350,10 +394,8 @@ class _Check:
             if loss.other is not None:
                 self._numbers.remarks[measure, who, frame] = f"on {names[loss.other]}"
 
-    def _compare(self, frame: int, here: _FrameData, before: _FrameData | None) -> None:
+    def _compare(self, frame: int, here: _FrameData, before: _FrameData) -> _Step:
         """Measure what changed since the frame before."""
-        if before is None:
-            return
         motion = None
         if here.image is not None and before.image is not None:
             motion = Motion(here.image, before.image)
@@ -367,20 +409,48 @@ class _Check:
                 self._flash(frame, name, here, before, motion)
             moves = self._moves(name, here, before, motion)
             if moves is not None:
-                stuck = moves and here.digests[name] == before.digests[name]
+                stuck = moves and here.digests[name] == before.digests[name] and frame not in self._held
                 self._numbers.add("stuck", frame, stuck, name)
+        if motion is not None and before.earlier is not None and before.earlier.motion is not None:
+            between = before.earlier.motion.around(motion)
+            if between is not None:
+                self._beside_both(before, before.earlier.alphas, here.alphas, between)
+        return _Step(before.alphas, motion)
+
+    def _beside_both(
+        self, here: _FrameData, before: dict[str, Plane], after: dict[str, Plane], between: Between
+    ) -> None:
+        """Measure what is in a frame and in neither of its neighbours."""
+        frame = self._subject.shot_frames[here.index]
+        for name, alpha in here.alphas.items():
+            if name not in before or name not in after:
+                continue
+            size = max(_size_of(each[name]) for each in (before, here.alphas, after))
+            if not size:
+                continue
+            beside = between.carried(before[name], after[name])
+            jolt = jolt_px(alpha, *beside, between.sure)
+            if jolt is not None:
+                self._jolts.setdefault(name, {})[self._place[frame]] = jolt
+            contradicted = between.contradicted(alpha, *beside)
+            self._numbers.add("chatter", frame, chatter_px(contradicted, alpha), name)
+            amount, where = pop(contradicted, size)
+            self._numbers.add("pop", frame, amount, name, place=self._around(where))
 
     def _flash(self, frame: int, name: str, here: _FrameData, before: _FrameData, motion: Motion) -> None:
         """Measure patches that come or go, of a person who is there in both frames."""
         alphas = here.alphas[name], before.alphas[name]
-        size = max(size_of((alpha > planes.FAINT).astype(np.float32)) for alpha in alphas)
+        size = max(_size_of(alpha) for alpha in alphas)
         if min(planes.area(alpha) for alpha in alphas) < 100 * planes.PRESENT_SHARE or not size:
             return
         found = motion.flash(*alphas, size=size)
-        if found is not None and self._geometry is not None:
+        if found is not None:
             amount, where = found
-            place = largest_window(where, self._geometry) if where.any() else None
-            self._numbers.add("flash", frame, amount, name, place=place)
+            self._numbers.add("flash", frame, amount, name, place=self._around(where))
+
+    def _around(self, where: np.ndarray) -> Window | None:
+        """The place in the plate of the largest piece of what is set; None where nothing is."""
+        return largest_window(where, self._geometry) if self._geometry and where.any() else None
 
     def _moves(self, name: str, here: _FrameData, before: _FrameData, motion: Motion | None) -> bool | None:
         """Whether image or guidance give an alpha a reason to change; None when neither is known."""
@@ -406,7 +476,26 @@ class _Check:
         except InputError as error:
             self._note_unusable(frame, error)
             return {}
-        return dict(zip(self._guided, exclusive(coverage, self._subject.overlap), strict=True))
+        masks = exclusive(coverage, self._subject.overlap)
+        self._hold(frame, masks, geometry)
+        return dict(zip(self._guided, masks, strict=True))
+
+    def _hold(self, frame: int, masks: Plane, geometry: Geometry) -> None:
+        """Put the artist's cores and garbage mattes of a frame into its masks (N, h, w)."""
+        holds = self._subject.holds
+        if holds is None:
+            return
+        try:
+            held = holds.planes(frame, replace(geometry, data=self._windows.get(frame)))
+        except InputError as error:
+            self._note_unusable(frame, error)
+            return
+        for n, core in held.core.items():
+            solid = geometry.to_working(core, geometry.region) > 0.5
+            masks[:, solid] = 0
+            masks[n][solid] = 1
+        for n, garbage in held.garbage.items():
+            masks[n][geometry.to_working(garbage, geometry.region) < 0.5] = 0
 
     def _image(self, frame: int, geometry: Geometry) -> Plane | None:
         plate = self._subject.plate
@@ -458,6 +547,14 @@ class _Check:
                 gone = [frame for frame in gap if areas[frame] < planes.EMPTY_SHARE * usual]
                 for frame in gone if len(gap) <= GAP_FRAMES else ():
                     self._numbers.add("empty", frame, 1, name)
+
+    def _note_jolts(self) -> None:
+        """Shifts of frames, less what a shifted neighbour puts into them: half of its own."""
+        frames = self._subject.shot_frames
+        for name, jolts in self._jolts.items():
+            for place, jolt in jolts.items():
+                beside = max(jolts.get(place - 1, 0), jolts.get(place + 1, 0))
+                self._numbers.add("jolt", frames[place], max(jolt - beside / 2, 0), name)
 
     def _note_jumps(self, instances: tuple[str, ...]) -> None:
         """Changes of area that the guidance does not share."""
@@ -517,6 +614,11 @@ def _readable(source: FrameSource, frames: Iterable[int], layer: str | None) -> 
 def _contract(header: Mapping[str, Any]) -> bool:
     settings = header.get("settings")
     return isinstance(settings, Mapping) and bool(settings.get("sum_to_one"))
+
+
+def _size_of(alpha: Plane) -> float:
+    """Of the person that an alpha shows, in pixels."""
+    return size_of((alpha > planes.FAINT).astype(np.float32))
 
 
 def _size(geometry: Geometry) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,13 +83,22 @@ def _finding(
     edge = limit.edge(value)
     assert edge is not None
     head = ", ".join(filter(None, (who, when, "" if place is None else where(place)))) or "the shot"
-    title = f"{measure.title}{f' ({remark})' if remark else ''}"
+    remarks = filter(None, (remark, *_given(checked, who, frames)))
+    title = measure.title + "".join(f" ({each})" for each in remarks)
     if edge == 0 and (measure.about == "file" or measure.unit == "frames"):
         said = title
     else:
         said = f"{title} {f'{number(value)} {measure.unit}'.strip()}, allowed is {limit}"
     text = f"{head}: {said}: {measure.todo}" if measure.todo else f"{head}: {said}"
     return Finding(measure.name, who, frames, gravest, value, edge, place, text)
+
+
+def _given(checked: Checked, who: str, frames: tuple[int, ...]) -> Iterator[str]:
+    """In which of a finding's frames the artist gave the alpha, or something stands in as the job asks."""
+    pins = [frame for frame in frames if who in checked.pinned.get(frame, ())]
+    for what, which in (("held", checked.held.intersection(frames)), ("pinned", pins)):
+        if which:
+            yield what if len(which) == len(frames) else f"{what} in {compact_frames(which)}"
 
 
 def where(place: Window) -> str:
@@ -130,7 +139,7 @@ def as_data(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> 
                 "unit": measure.unit,
                 "low": limits[name].low,
                 "high": limits[name].high,
-                "measured": name in checked.numbers.values or (name == "seams" and checked.seams is not None),
+                "measured": _is_measured(checked, name),
             }
             for name, measure in MEASURES.items()
         },
@@ -165,6 +174,15 @@ def _seams(checked: Checked) -> dict[str, Any]:
     return {**vars(checked.seams), "seams": [vars(seam) for seam in checked.seams.seams]}
 
 
+def unmeasured(checked: Checked, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some measures that nothing was measured of: a limit of theirs says nothing."""
+    return tuple(name for name in dict.fromkeys(names) if not _is_measured(checked, name))
+
+
+def _is_measured(checked: Checked, name: str) -> bool:
+    return name in checked.numbers.values or (name == "seams" and checked.seams is not None)
+
+
 def as_text(checked: Checked, findings: tuple[Finding, ...]) -> str:
     """What is wrong, a line for each fault, the worst first; one line where nothing is."""
     frames, people = len(checked.subject.frames), len(checked.instances)
@@ -176,7 +194,8 @@ def as_text(checked: Checked, findings: tuple[Finding, ...]) -> str:
         lines.append(lead.text + (f" (also {also})" if also else ""))
     if len(faults) > SHOWN:
         lines.append(f"and {len(faults) - SHOWN} more")
-    verdict = f"{len(findings)} beyond a limit" if findings else "fine: nothing beyond its limit"
+    count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
+    verdict = count if findings else "fine: nothing beyond its limit"
     return "\n".join([*lines, f"{verdict} ({looked})"])
 
 

@@ -102,7 +102,7 @@ _ALL = (
     Measure(
         "missing", "missing frame", "files", "file", at_most(0),
         "a frame that was asked for is delivered, always",
-        "run the job again: it computes only what is missing",
+        "run the job again, it computes only what is missing; or say with --frames which should be there",
     ),
     Measure(
         "unreadable", "unreadable file", "files", "file", at_most(0),
@@ -209,6 +209,20 @@ _ALL = (
         needs="guidance",
     ),
     Measure(
+        "left_out", "patch left out that looks like the person", "% of the person's size squared",
+        "instance", at_most(0.1),
+        "where true alphas and rough masks differ it looks like the wall; holes and bites do not",
+        "compare with the plate there: --core NAME=SEQUENCE holds what must stay, or paint the mask anew",
+        needs="plate and guidance",
+    ),
+    Measure(
+        "taken_in", "patch taken in that looks like what is around it", "% of the person's size squared",
+        "instance", at_most(0.1),
+        "what rough masks forget looks like the person; streaks and loose pieces do not",
+        "--garbage NAME=SEQUENCE cuts it off; if it is the person's own, paint it into the mask",
+        needs="plate and guidance",
+    ),
+    Measure(
         "centre_drift", "distance from the guidance's centre", "% of its size", "instance", at_most(60),
         "true alphas are off by 60 % with masks that have lost a part",
         "compare matte and mask: is the mask of this frame, or of one before?",
@@ -272,6 +286,24 @@ _ALL = (
         needs="plate",
     ),
     Measure(
+        "pop", "patch in one frame alone", "% of the person's size squared", "pair", at_most(0.05),
+        "no true alpha of a generated clip has a patch in one frame alone",
+        "compare the frame with both neighbours: repaint its mask, or hold it with --core or --garbage",
+        needs="plate",
+    ),
+    Measure(
+        "jolt", "frame shifted against both its neighbours", "px at least", "pair", at_most(0.35),
+        "true alphas have at most 0.3; a pixel of 1920x1080 is 0.53",
+        "look how the frame was written: half a pixel is a filter or a crop, more is another frame's file",
+        needs="plate",
+    ),
+    Measure(
+        "chatter", "edge chatter against both neighbours", "px", "pair", at_most(0.15),
+        "true alphas reach 0.12, hair and fast motion included",
+        "look at the guidance of these frames: a better mask helps, and so does --smooth flow",
+        needs="plate",
+    ),
+    Measure(
         "change", "motion of the outline", "px", "pair", NONE,
         "people move", "",
     ),
@@ -318,6 +350,28 @@ def limits_with(changes: Iterable[tuple[str, Limit | float | None]] = ()) -> dic
             raise SettingsError(f"no measure is called {name!r}: {known}")
         limits[name] = _checked(MEASURES[name], change)
     return limits
+
+
+def needed_for(changes: Iterable[tuple[str, Limit | float | None]], *, plate: bool, guidance: bool) -> None:
+    """See that what is given measures everything that a limit is asked for.
+
+    Raises:
+        SettingsError: a measure needs what is not given, so that its limit would say nothing.
+    """
+    given = {"plate": plate, "guidance": guidance}
+    for name, change in changes:
+        needs = MEASURES[name].needs
+        if change is not None and needs and not _is_given(needs, given):
+            raise SettingsError(
+                f"the limit of {name} needs {needs}: give --plate and --guidance, or a job that has masks in "
+                "every frame, or drop the limit"
+            )
+
+
+def _is_given(needs: str, given: Mapping[str, bool]) -> bool:
+    if " or " in needs:
+        return any(given[each] for each in needs.split(" or "))
+    return all(given[each] for each in needs.split(" and "))
 
 
 def _checked(measure: Measure, change: Limit | float | None) -> Limit:

@@ -21,7 +21,8 @@ from maggie_core.qc.delivery import MatteFiles, odd_recipes, recipe_of
 class Fault:
     """What is wrong with a frame's files, and what to do."""
 
-    frame: int
+    frame: int | None
+    """None where it is about a movie as a whole."""
     text: str
 
 
@@ -71,15 +72,18 @@ def verify(
     for frame, differing in odd_recipes(recipes).items():
         if differing:
             faults.append(Fault(frame, f"made otherwise than most frames: {', '.join(differing)}"))
-    return tuple(sorted(faults, key=lambda fault: fault.frame))
+    return tuple(sorted(faults, key=lambda fault: fault.frame or 0))
 
 
 def as_lines(faults: Sequence[Fault]) -> Iterator[str]:
     """The faults as sentences, frames with the same fault together."""
     frames: dict[str, list[int]] = {}
     for fault in faults:
-        frames.setdefault(fault.text, []).append(fault.frame)
+        frames.setdefault(fault.text, []).extend([] if fault.frame is None else [fault.frame])
     for text, those in frames.items():
+        if not those:
+            yield text
+            continue
         yield f"frame{'s' if len(those) > 1 else ''} {compact_frames(those)}: {text}"
 
 

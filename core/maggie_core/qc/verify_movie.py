@@ -1,0 +1,102 @@
+"""Whether a movie that a job delivered is whole, and made in one piece."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from maggie_api.errors import FrameError, SettingsError
+from maggie_api.sequences import compact_frames, parse_frames
+from maggie_core.io.movie_writer import ALPHA_SUFFIXES, OPAQUE_SUFFIXES, movie_comment
+from maggie_core.io.video import MovieSource
+
+MOVIE_SUFFIXES = (*ALPHA_SUFFIXES, *OPAQUE_SUFFIXES)
+
+
+def movies_in(folder: Path) -> tuple[Path, ...]:
+    """The movies in a folder that a job wrote.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    return tuple(
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in MOVIE_SUFFIXES and not file.name.startswith(".") and _said(file)
+    )
+
+
+def verify_movie(
+    path: Path, *, frames: str | None = None, tell: Callable[[int], None] = lambda frame: None
+) -> tuple[int, tuple[str, ...]]:
+    """Decode every picture of a movie.
+
+    Args:
+        frames: those that should be in it; None takes what its header says.
+        tell: gets each picture's number when it is done.
+
+    Returns:
+        How many pictures it has, and every fault with what to do.
+
+    Raises:
+        FrameError: it is not there.
+    """
+    if not path.is_file():
+        raise FrameError(f"{path} does not exist: check the path of the movie")
+    said = _said(path)
+    if not said:
+        return 0, ("not written by maggie-node, or damaged: run the job again",)
+    faults: list[str] = []
+    try:
+        wanted = parse_frames(str(said["frames"]))
+    except (KeyError, SettingsError):
+        wanted = ()
+        faults.append("its header does not say which frames it has: run the job again")
+    if frames is not None and parse_frames(frames) != wanted:
+        faults.append(f"it has the frames {compact_frames(wanted)}: run the job with --frames {frames}")
+    if "recipe" not in said:
+        faults.append("its header does not say how it was made: run the job again")
+    try:
+        count = _pictures(path, tell)
+    except FrameError as error:
+        return 0, (*faults, f"{error}: run the job again")
+    if count != len(wanted):
+        faults.append(f"it has {count} pictures for {len(wanted)} frames: run the job again")
+    return count, tuple(faults)
+
+
+def _pictures(path: Path, tell: Callable[[int], None]) -> int:
+    """How many pictures can be decoded.
+
+    Raises:
+        FrameError: one cannot.
+    """
+    if path.suffix.lower() == ".gif":
+        try:
+            with Image.open(path) as image:
+                count: int = getattr(image, "n_frames", 1)
+                for place in range(count):
+                    image.seek(place)
+                    image.load()
+                    tell(place + 1)
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            raise FrameError(f"{path.name} cannot be read to its end ({error})") from error
+        return count
+    movie = MovieSource(path)
+    for frame in movie.frames:
+        movie.read(frame)
+        tell(frame)
+    return len(movie.frames)
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """What a movie's header says of how it was made; empty where it says nothing."""
+    try:
+        found = json.loads(movie_comment(path)).get("maggie", {})
+    except (ValueError, AttributeError):
+        return {}
+    return found if isinstance(found, dict) else {}
