@@ -30,6 +30,7 @@ from maggie_core.guidance import (
 )
 from maggie_core.guidance.holds import HoldKind
 from maggie_core.guidance.instances import Instance
+from maggie_core.guidance.names import listing
 from maggie_core.guidance.offset import OffsetSource
 from maggie_core.io.atomic import cannot_write
 from maggie_core.io.frames import (
@@ -107,11 +108,15 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         plate = on_missing_source(plate, shot_frames, job.on_missing)
         if job.on_missing == "skip":
             shot_frames = tuple(frame for frame in shot_frames if frame in set(plate.frames))
-    sources = [guidance_source(source, shot_frames) for source in job.guidance]
+    sources = [
+        guidance_source(source, shot_frames, pass_over=job.guidance_missing != "error")
+        for source in job.guidance
+    ]
     guidance = combine(sources, missing=job.guidance_missing)
     if job.guidance_missing != "error":
         warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
     warnings += _still_warnings(guidance, shot_frames) + _view_warnings(plate, job.plate_layer)
+    warnings += _offset_warnings(guidance)
     if to_write:
         warnings += _rate_warnings(job, plate)
         _check_output(job, asked, guidance.instances)
@@ -137,6 +142,16 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         if hand.holds is not None:
             hand.holds.check(frames)
     return shot
+
+
+def held_frames(job: MatteJob, shot: OpenShot) -> frozenset[int]:
+    """Frames of a job for which another frame's plate or masks stand in, because their own are missing."""
+    found: set[int] = set()
+    if job.on_missing == "hold":
+        found.update(missing_frames(open_source(job.plate), shot.frames))
+    if job.guidance_missing == "hold":
+        found.update(shot.guidance.missing(shot.frames))
+    return frozenset(found)
 
 
 def _hand(job: MatteJob, guidance: Guidance) -> Hand:
@@ -190,6 +205,19 @@ def _view_warnings(plate: FrameSource, layer: str | None) -> tuple[Warning, ...]
     return (Warning("views", f"{text} the other" if len(names) == 2 else f"{text} another"),)
 
 
+def _offset_warnings(guidance: Guidance) -> tuple[Warning, ...]:
+    """Warns of offsets that change nothing."""
+    return tuple(
+        Warning(
+            "guidance",
+            f"one file is the mask of {listing(source.names)} in all frames: --guidance-offset "
+            f"{source.offset} changes nothing, leave it out or name the sequence",
+        )
+        for source in guidance.sources
+        if isinstance(source, OffsetSource) and source.frames is None
+    )
+
+
 def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pins | None:
     if not job.pins:
         return None
@@ -197,11 +225,22 @@ def _pins(job: MatteJob, guidance: Guidance, shot_frames: tuple[int, ...]) -> Pi
     return Pins(sources, guidance.instances, shot_frames)
 
 
-def guidance_source(source: jobs.Guidance, shot_frames: tuple[int, ...]) -> GuidanceSource:
-    """Open one guidance of a job. Its instances are searched for in the frames of the shot."""
+def guidance_source(
+    source: jobs.Guidance, shot_frames: tuple[int, ...], *, pass_over: bool = False
+) -> GuidanceSource:
+    """Open one guidance of a job. Its instances are searched for in the frames of the shot.
+
+    Args:
+        pass_over: key masks that cannot be read are no keys.
+    """
     if isinstance(source, jobs.KeyGuidance):
         return KeyMasks(
-            source.name, source.sequence, shot_frames, channel=source.channel, offset=source.offset
+            source.name,
+            source.sequence,
+            shot_frames,
+            channel=source.channel,
+            offset=source.offset,
+            pass_over=pass_over,
         )
     if source.offset:
         files = tuple(frame + source.offset for frame in shot_frames)
@@ -224,7 +263,12 @@ def gap_warnings(
     """What is said of frames whose files are missing, or `damaged`, and what the policy does about it."""
     if not frames or policy == "error":
         return ()
-    done = {"hold": "held from the frame before", "black": "black", "skip": "left out", "empty": "empty"}
+    done = {
+        "hold": "held from the nearest frame before, or else after",
+        "black": "black",
+        "skip": "left out",
+        "empty": "empty",
+    }
     if not damaged:
         sentence = f"{what} {compact_frames(frames)} are missing and {done[policy]}"
         return (Warning("missing-frames", sentence, tuple(frames)),)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 
+from maggie_api.errors import InputError
 from maggie_api.events import Event, Repairs, Warning
 from maggie_api.job import MatteJob
 from maggie_core.io.frames import compact_frames
@@ -15,12 +17,16 @@ from maggie_core.shot.matter import MatteResult, ShotMatter
 from maggie_node.job_inputs import OpenShot, gap_warnings
 from maggie_node.loss_warnings import LossWarnings
 
+MOST_CUT = 0.5
+"""Share of somebody's mask that a garbage matte may cut off without a word."""
+
 
 def before_start(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotMatter) -> Iterator[Warning]:
     """What is to be said before a job starts."""
     yield from shot.warnings
     yield from _of_files(shot)
     yield from _unmeasured(job, shot, matter)
+    yield from _cut_away(shot, matter)
     yield from _slow_precision(job, model)
 
 
@@ -55,6 +61,32 @@ def _unmeasured(job: MatteJob, shot: OpenShot, matter: ShotMatter) -> Iterator[W
         )
 
 
+def _cut_away(shot: OpenShot, matter: ShotMatter) -> Iterator[Warning]:
+    """Warns of garbage mattes that cut off most of somebody: they may be meant the other way round."""
+    holds = shot.hand.holds
+    if holds is None or not holds.has_garbage:
+        return
+    frames = shot.guidance.keys or shot.frames
+    left = set(range(len(shot.guidance.instances)))
+    for frame in dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])):
+        with suppress(InputError):  # said where it is needed
+            masks, garbage = matter.masks(frame) > 0.5, holds.planes(frame, matter.geometry).garbage
+            for n in sorted(left & garbage.keys()):
+                inside = masks[n]
+                if not inside.any():
+                    continue
+                left.discard(n)
+                kept = matter.geometry.to_working(garbage[n], matter.geometry.region)
+                cut = 1 - float(kept[inside].mean())
+                if cut > MOST_CUT:
+                    yield Warning(
+                        "garbage-cuts",
+                        f"the garbage matte cuts {100 * cut:.0f} % off the mask of "
+                        f"{shot.guidance.instances[n].name} in frame {frame}: alpha is 0 outside it, so turn "
+                        "it round if its white is what should go",
+                    )
+
+
 class FrameWarnings:
     """Collects what is to be said of the frames of one job. Losses are told segment by segment."""
 
@@ -85,7 +117,10 @@ class FrameWarnings:
         for warning in (
             *self._repairs(),
             *self._damage(),
-            *(Warning("lost-subject", each.sentence, (each.frame,)) for each in self._matter.lost()),
+            *(
+                Warning("lost-subject", each.sentence, (each.frame,))
+                for each in self._matter.lost(self._shot.frames)
+            ),
             *self._cache(),
             *_compiling(),
             *(warning for warning in _of_files(self._shot) if warning not in self._told_of_files),
@@ -115,14 +150,22 @@ class FrameWarnings:
             )
         of_plate = [frame for frame in sorted(self._stood_in) if self._matter.plate.damage(frame)]
         of_masks = [frame for frame in sorted(self._stood_in) if self._matter.guidance.damage(frame)]
-        yield from gap_warnings("plate frames", of_plate, self._job.on_missing, damaged=True)
-        yield from gap_warnings("masks of frames", of_masks, self._job.guidance_missing, damaged=True)
+        holds = self._shot.hand.holds
+        of_holds = [frame for frame in sorted(self._stood_in) if holds is not None and holds.damage(frame)]
+        for what, frames, policy in (
+            ("plate frames", of_plate, self._job.on_missing),
+            ("masks of frames", of_masks, self._job.guidance_missing),
+            ("cores or garbage mattes of frames", of_holds, self._job.guidance_missing),
+        ):
+            yield from gap_warnings(what, frames, policy, damaged=True)
 
     def _masks(self) -> Iterator[Warning]:
-        guidance = self._shot.guidance
+        guidance, holds = self._matter.guidance, self._shot.hand.holds
         names = [instance.name for instance in guidance.instances]
         for code, sentence in guidance.observed.sentences(names, guidance.keys or self._shot.shot_frames):
             yield Warning(code, sentence)
+        for sentence in () if holds is None else holds.notes():
+            yield Warning("mask-nan", sentence)
 
     def _cache(self) -> Iterator[Warning]:
         trouble = self._matter.cache.trouble if self._matter.cache else ""

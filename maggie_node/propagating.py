@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from maggie_api.errors import FrameError, JobError, OutputError
+from maggie_api.errors import FrameError, JobError, OutputError, SettingsError
 from maggie_api.events import Warning
 from maggie_api.job import MatteJob
-from maggie_api.sequences import compact_frames, expand_output, parse_frames
+from maggie_api.sequences import compact_frames, expand_output, parse_frames, parse_pattern
 from maggie_core.guidance import exclusive
 from maggie_core.io.atomic import cannot_write
 from maggie_core.io.integer_image import write_integer_image
@@ -20,19 +21,27 @@ from maggie_core.shot.propagated import PropagatedGuidance
 from maggie_node.job_inputs import OpenShot, inputs_of, open_shot
 from maggie_node.output_paths import check_outputs
 
+MASK_SUFFIXES = (".png", ".tif", ".tiff")
+"""Files of integers, as masks of 0 and 1 are."""
 
-def write_masks(job: MatteJob, output: str) -> Iterator[str | Warning]:
+
+def write_masks(
+    job: MatteJob, output: str, *, step: Callable[[str, int, int], None] = lambda what, done, total: None
+) -> Iterator[str | Warning]:
     """Write the masks of a job's frames, one file for each frame and person; yields sentences for a person,
     and a warning for everybody who is lost.
 
     Args:
         output: a sequence; `masks.####.png` gives `masks_ana.1001.png`. Masks are on the working grid of the
             whole frame, 8 bits, and may be given back as guidance.
+        step: called with what is being done, how much of it is done, and of how much.
 
     Raises:
         InputError: something is missing, unreadable or out of range.
         OutputError: a file cannot be written.
     """
+    _check_name(output)
+    step("opening plate and masks", 0, 0)
     shot = open_shot(job, to_write=False)
     paths = {
         (frame, instance.slug): sibling(expand_output(output, frame), instance.slug)
@@ -43,17 +52,21 @@ def write_masks(job: MatteJob, output: str) -> Iterator[str | Warning]:
     folder = Path(output).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise cannot_write(folder, (error.strerror or str(error)).lower()) from error
+    step(f"loading the model {job.model}", 0, 0)
     matter = _matter(job, shot)
     shot.require(sorted({each for frame in shot.frames for each in matter.reach(frame)}))
     yield f"following {len(shot.guidance.instances)} people through frames {compact_frames(shot.frames)}"
-    matter.prepare(shot.frames)
-    for frame in shot.frames:
+    matter.prepare(shot.frames, tell=lambda done, total: step("following", done, total))
+    for done, frame in enumerate(shot.frames):
+        step("writing masks", done, len(shot.frames))
         masks = exclusive(matter.guidance.read(frame, matter.geometry), job.overlap)
         for instance, mask in zip(shot.guidance.instances, masks, strict=True):
             write_integer_image(paths[frame, instance.slug], mask)
-    for each in matter.lost():
+    for each in matter.lost(shot.frames):
         yield Warning("lost-subject", each.sentence, (each.frame,))
     yield f"{len(paths)} masks written: {output}"
 
@@ -94,12 +107,26 @@ def make_masks(
         raise FrameError(
             f"no masks could be made of frames {compact_frames(failed)}: {next(iter(failed.values()))}"
         )
-    for each in matter.lost():
+    for each in matter.lost(frames):
         yield len(frames), len(frames), f"note: {each.sentence}"
     trouble = matter.cache.trouble if matter.cache else ""
     if trouble:
         raise OutputError(f"the cache {job.cache} {trouble}: make it writable, the tasks find no masks in it")
     yield len(frames), len(frames), f"the masks of frames {compact_frames(frames)} are in {job.cache}"
+
+
+def _check_name(output: str) -> None:
+    """See that masks can have the name.
+
+    Raises:
+        SettingsError: it is of another kind of file, or has no frame number.
+    """
+    if Path(output).suffix.lower() not in MASK_SUFFIXES:
+        raise SettingsError(f"masks cannot be written as {output}: name PNG or TIFF, such as masks.####.png")
+    if parse_pattern(output) is None:
+        raise SettingsError(
+            f"{output} is one file and every frame has masks: name a sequence, masks.####.png"
+        )
 
 
 def _matter(job: MatteJob, shot: OpenShot) -> ShotMatter:

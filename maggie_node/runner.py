@@ -49,6 +49,7 @@ from maggie_node.records import Records
 
 Step = Callable[[str, int, int], None]
 """Takes what is being done, how much of it is done, and of how much."""
+FOLLOWING = "following people from their key masks"
 
 
 def _no_step(what: str, done: int, total: int) -> None:
@@ -115,23 +116,32 @@ def run(
 
 
 def outdated(
-    job: MatteJob, *, checkpoint: Callable[[], None] = lambda: None
+    job: MatteJob, *, checkpoint: Callable[[], None] = lambda: None, step: Step = _no_step
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The frames that `job` delivers, and those whose files are not as it would make them now.
 
     Args:
         checkpoint: called before each frame.
+        step: as for `run`.
 
     Raises:
         MaggieError: the job could not start.
     """
+    step("opening plate and masks", 0, 0)
     shot = open_shot(job, to_write=False)
+    step(f"loading the model {job.model}", 0, 0)
     model = load_model(job.model, device=job.device, precision=job.precision)
     at_frames = Checkpoint(checkpoint)
     matter = _matter(job, shot, model, at_frames, overlap=False)
-    under_way = _Run(job, shot, model, matter, lambda event: None, at_frames, overlap=False, step=_no_step)
+    under_way = _Run(job, shot, model, matter, lambda event: None, at_frames, overlap=False, step=step)
     try:
-        return shot.frames, tuple(frame for frame in shot.frames if not under_way.is_done(frame))
+        matter.prepare(shot.frames, tell=lambda done, total: step(FOLLOWING, done, total))
+        since: list[int] = []
+        for done, frame in enumerate(shot.frames):
+            step("comparing with what the job would make now", done, len(shot.frames))
+            if not under_way.is_done(frame):
+                since.append(frame)
+        return shot.frames, tuple(since)
     finally:
         shot.plate.close()
 
@@ -229,8 +239,9 @@ class _Run:
         stopped = False
         try:
             if self._shot.guidance.keys:
-                self._step("following people from their key masks", 0, 0)
-                self._matter.prepare(self._shot.frames)
+                self._matter.prepare(
+                    self._shot.frames, tell=lambda done, total: self._step(FOLLOWING, done, total)
+                )
             self._deliver(self._not_yet_there())
             self._make_pictures()
         except (Cancelled, KeyboardInterrupt):

@@ -114,7 +114,9 @@ class MatteSettings:
         "for. An image network's frames never are.",
     )
     sum_to_one: bool = option(
-        False, "Scale the alphas where they exceed one together; adds `residual` and `contested`."
+        False,
+        "Add `residual`, what of a pixel is nobody's, and `contested`; alphas and residual sum to one. "
+        "Alphas alone never exceed one.",
     )
     data_window: DataWindow = option(
         "display",

@@ -47,7 +47,8 @@ def edge_options(command: Any) -> Any:
         )(command)
     holds = {
         "core": "Solid: alpha is 1 INSIDE this matte, for NAME. ",
-        "garbage": "Kept inside: alpha is 0 OUTSIDE this matte, for NAME or for everybody. ",
+        "garbage": "Kept inside: alpha is 0 OUTSIDE this matte, for NAME or for everybody. If its white is "
+        "the garbage, turn it round. ",
     }
     for name, text in reversed(holds.items()):
         command = click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -41,19 +42,21 @@ _FOUND = {
 class StepLines:
     """Says on stderr what a command does when that takes long, and how far it is. Use it as a context.
 
-    Call it where something begins, and as it goes on. What ends within `AFTER_S` is never mentioned.
+    Call it where something begins, and as it goes on. What ends within `AFTER_S` is never mentioned. Lines
+    come seldomer the longer it takes.
     """
 
     AFTER_S = 2.0
     """Seconds of silence that nobody minds."""
-    EVERY_S = 5.0
-    """Seconds between two lines on how far a step is."""
+    EVERY_S, SELDOM_S = 5.0, 60.0
+    """Least and most seconds between two lines on how far a step is."""
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
         self._say = say or (lambda line: click.echo(line, err=True))
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._what, self._done, self._total = "", 0, 0
+        self._since, self._first = 0.0, 0
 
     def __enter__(self) -> StepLines:
         return self
@@ -67,7 +70,7 @@ class StepLines:
             if what == self._what:
                 return
             self._stop()
-            self._what = what
+            self._what, self._since, self._first = what, time.monotonic(), done
             self._wait(self.AFTER_S)
 
     def end(self) -> None:
@@ -89,9 +92,17 @@ class StepLines:
         with self._lock:
             if what != self._what:  # it has ended meanwhile
                 return
-            self._say(f"{what}: {self._done}/{self._total}" if self._total else f"{what} ...")
+            passed = time.monotonic() - self._since
+            self._say(f"{what}: {self._progress(passed)}" if self._total else f"{what} ...")
             if self._total:
-                self._wait(self.EVERY_S)
+                self._wait(min(max(self.EVERY_S, passed / 4), self.SELDOM_S))
+
+    def _progress(self, passed: float) -> str:
+        """`12/40, 2.1 a second, 0:13 left`."""
+        count, rate = f"{self._done}/{self._total}", (self._done - self._first) / passed
+        if not rate:
+            return count
+        return f"{count}, {rate:.3g} a second, {_clock((self._total - self._done) / rate)} left"
 
 
 class Narrator:
@@ -111,6 +122,7 @@ class Narrator:
         self._reached = 0
         self._seconds = 0.0
         self._computed = 0
+        self._began = 0.0
         self._enlarged: tuple[Enlarged, ...] = ()
         self.step = StepLines(self._line)
         """Takes what a job is doing where no event says it."""
@@ -150,7 +162,7 @@ class Narrator:
             self._finish(event)
 
     def _start(self, event: Started) -> None:
-        self._total, self._left = len(event.frames), set(event.frames)
+        self._total, self._left, self._began = len(event.frames), set(event.frames), time.monotonic()
         names = ", ".join(instance.name for instance in event.instances)
         self._line(
             f"{_count(self._total, 'frame')}, {_count(len(event.instances), 'instance')} ({names})\n"
@@ -201,7 +213,9 @@ class Narrator:
         if self._bar is not None:
             self._bar.stop()
         there = f", {event.skipped} skipped" if event.skipped else ""
-        self._line(f"{_count(event.done, 'matte')} written{there} in {_clock(self._seconds)}")
+        self._line(
+            f"{_count(event.done, 'matte')} written{there} in {_clock(time.monotonic() - self._began)}"
+        )
         if event.cancelled and self._left:
             self._line(f"cancelled: {frames_text(self._left)} left; run the same again to go on")
         if self._explain:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from maggie_node.cli.commands import debug_option
+from maggie_node.cli.progress import StepLines
 
 
 @click.command(short_help="Follow people from key masks, and write a mask for every frame.")
@@ -35,8 +36,9 @@ def propagate(*, job: Path, output: str, as_json: bool) -> int:
     document = read_job(job)
     if not any(source.kind == "key" for source in document.guidance):
         raise JobError(f"{job} has no key masks: print one with maggie-node matte --key ... --print-job")
-    for said in write_masks(document, str(Path(output).absolute())):
-        if isinstance(said, Warning) and as_json:
-            click.echo(to_line(said))
-        click.echo(said.text if isinstance(said, Warning) else said, err=True)
+    with StepLines() as step:
+        for said in write_masks(document, str(Path(output).absolute()), step=step):
+            if isinstance(said, Warning) and as_json:
+                click.echo(to_line(said))
+            click.echo(said.text if isinstance(said, Warning) else said, err=True)
     return 0

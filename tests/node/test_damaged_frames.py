@@ -119,6 +119,45 @@ def test_a_cache_knows_what_was_held(matte, shot: TinyShot, tmp_path: Path):
     assert_same(tmp_path / "m", tmp_path / "fresh")
 
 
+def test_a_damaged_core_that_is_held_is_said_until_it_is_repaired(matte, shot: TinyShot, tmp_path: Path):
+    for frame in shot.frames:
+        source = shot.folder / f"ana.{frame}.png"
+        (shot.folder / f"core.{frame}.png").write_bytes(source.read_bytes())
+    options = ("--guidance-missing", "hold", "--core", f"ana={shot.folder / 'core.####.png'}")
+    matte("m", *options)
+    whole = cut(shot.folder / "core.1003.png")
+
+    damaged, again = matte("m", *options), matte("m", *options)
+    header = explain(tmp_path / "m" / "m.1003.exr")
+    (shot.folder / "core.1003.png").write_bytes(whole)
+    repaired = matte("m", *options)
+
+    assert told(damaged) == [
+        "cores or garbage mattes of frames 1003 cannot be read and are held from the nearest frame before, "
+        "or else after: repair their files"
+    ]
+    assert header["stood_in"] == [1003]
+    assert [frame for frame, there in cached(damaged).items() if not there] == [1003]
+    assert all(cached(again).values())
+    assert cached(repaired) == cached(damaged)
+
+
+def test_nan_in_masks_and_cores_is_said_with_its_frames(matte, shot: TinyShot):
+    plane = np.zeros((64, 96, 1), np.float32)
+    plane[10:40, 20:40] = 1
+    plane[12:14, 30] = np.nan
+    plane[20, 30] = np.inf
+    write_image(shot.folder / "core.1002.exr", plane, "half")
+    for frame in (1001, 1003, 1004, 1005):
+        write_image(shot.folder / f"core.{frame}.exr", np.where(np.isfinite(plane), plane, 0), "half")
+
+    result = matte("m", "--core", f"ana={shot.folder / 'core.####.exr'}")
+
+    assert told(result) == [
+        "the core of ana has 2 pixels with NaN in frames 1002: they count as 0; render it again"
+    ]
+
+
 def test_masks_are_not_left_out_by_the_plate_s_policy(matte, shot: TinyShot):
     cut(shot.folder / "ana.1003.png")
 

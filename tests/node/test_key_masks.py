@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command_line import Command
-from support.shots import TinyShot, write_shot
+from support.shots import HEIGHT, WIDTH, TinyShot, write_image, write_shot
 from support.tiny import write_tiny_model
 
 from maggie_core import MaskSequence
@@ -50,7 +50,8 @@ def test_somebody_who_is_no_longer_found_is_a_warning_that_says_where_a_key_is_w
     assert told.exit_code == 0, told.stderr
     events = [json.loads(line) for line in told.stdout.splitlines()]
     lost = [(event["text"], event["frames"]) for event in events if event.get("code") == "lost-subject"]
-    assert lost == [("ben is lost from 1004: add a key mask near there", [1004])]
+    said = "ben is lost from 1004: add a key mask near there, or an empty one if ben is not in the picture"
+    assert lost == [(said, [1004])]
 
 
 def test_the_masks_that_are_made_are_written_for_every_frame_and_person(shot, tmp_path, command: Command):
@@ -69,6 +70,78 @@ def test_the_masks_that_are_made_are_written_for_every_frame_and_person(shot, tm
     assert found == [f"k_ana.{frame}.png" for frame in shot.frames]
     given, made = (MaskSequence("ana", path).read(1002)[0].pixels for path in (key, found_at(tmp_path)))
     assert np.array_equal(given, made)
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("masks.####.exr", "name PNG or TIFF"),
+        ("masks.png", "every frame has masks: name it as masks.####.png"),
+        ("FILE/masks.####.png", "cannot write"),
+    ],
+)
+def test_where_masks_cannot_be_written_is_said_before_anything_is_made(
+    shot, tmp_path, command: Command, output: str, said: str
+):
+    key = shot.mask("ana").replace("####", "1002")
+    printed = command(
+        "matte", shot.plate, "-o", tmp_path / "m.####.exr", "--key", f"ana={key}", "--print-job"
+    )
+    (tmp_path / "job.json").write_text(printed.stdout, encoding="utf-8")
+    (tmp_path / "FILE").write_bytes(b"")
+
+    told = command("propagate", tmp_path / "job.json", "-o", tmp_path / output)
+
+    assert told.exit_code in (2, 3) and said in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+def keyed(shot: TinyShot, command: Command, tmp_path: Path, key: object, *options: object) -> list[str]:
+    """What a job says whose only person has key masks."""
+    told = command(
+        "matte", shot.plate, "-o", tmp_path / "m.####.exr", "--key", f"ana={key}", "--model",
+        write_tiny_model(tmp_path / "model"), "--json", *options,
+    )  # fmt: skip
+    assert told.exit_code == 0, told.stderr
+    events = [json.loads(line) for line in told.stdout.splitlines()]
+    return [event["text"] for event in events if event.get("code") in ("guidance", "empty-mask")]
+
+
+def test_an_empty_only_key_is_said_to_show_nobody(shot, tmp_path, command: Command):
+    empty = tmp_path / "ana.1002.png"
+    write_image(empty, np.zeros((HEIGHT, WIDTH, 1), np.uint8), "uint8")
+
+    assert keyed(shot, command, tmp_path, empty) == [
+        "the mask of ana is empty in all frames, and so is the matte: check the file, and which of its "
+        "channels or ids is meant"
+    ]
+
+
+def test_a_damaged_key_is_passed_over_by_the_policy_and_said(shot, tmp_path, command: Command):
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    for frame in (1001, 1004):
+        source = Path(shot.mask("ana").replace("####", str(frame)))
+        (keys / source.name).write_bytes(source.read_bytes())
+    (keys / "ana.1003.png").write_bytes(b"no picture")
+
+    said = keyed(shot, command, tmp_path, keys / "ana.####.png", "--guidance-missing", "hold")
+
+    assert said == ["key masks of ana at frames 1003 cannot be read and are passed over: repair their files"]
+    assert sorted(path.name for path in tmp_path.glob("m.*.exr")) == [f"m.{f}.exr" for f in shot.frames]
+
+
+def test_an_offset_for_one_file_that_serves_all_frames_is_said_to_change_nothing(
+    shot, tmp_path, command: Command
+):
+    still = shot.mask("ana").replace("####", "1001")
+    told = command(
+        "matte", shot.plate, "-o", tmp_path / "m.####.exr", "--guidance", f"ana={still}",
+        "--guidance-offset", "3", "--model", write_tiny_model(tmp_path / "model"),
+    )  # fmt: skip
+
+    assert told.exit_code == 0, told.stderr
+    assert "one file is the mask of ana in all frames: --guidance-offset 3 changes nothing" in told.stderr
 
 
 def found_at(folder: Path) -> str:

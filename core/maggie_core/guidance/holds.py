@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,6 +21,7 @@ from maggie_core.guidance.idmaps import IdMapSequence
 from maggie_core.guidance.instances import Instance
 from maggie_core.guidance.masks import MaskSequence
 from maggie_core.guidance.names import listing
+from maggie_core.guidance.observed import ObservedMasks
 from maggie_core.guidance.source import GuidanceSource, Mask
 from maggie_core.image.geometry import Geometry
 
@@ -78,6 +79,15 @@ class HoldSource:
         """Frames without a file, under any policy."""
         return self._masks.missing(frames)
 
+    def damage(self, frame: int) -> GuidanceError | None:
+        """Why the file of `frame` was found to be replaced by another, or by none."""
+        return self._masks.damage(frame)
+
+    @property
+    def observed(self) -> ObservedMasks:
+        """What was seen of the masks that were read."""
+        return self._masks.observed
+
     def digest(self, frame: int) -> str:
         """Text that changes whenever the plane of `frame` may change."""
         return f"{self.kind}:{self.name}:{self._masks.digest(frame)}"
@@ -132,6 +142,11 @@ class Holds:
             whom = tuple(places.values()) if source.name == EVERYBODY else (places[source.name],)
             self._sources.append((source, whom))
 
+    @property
+    def has_garbage(self) -> bool:
+        """Whether anybody has a garbage matte."""
+        return any(source.kind == "garbage" for source, _ in self._sources)
+
     def check(self, frames: Sequence[int]) -> None:
         """See that there are files for every frame; as `HoldSource.check`."""
         for source, _ in self._sources:
@@ -140,6 +155,15 @@ class Holds:
     def missing(self, frames: Sequence[int]) -> tuple[int, ...]:
         """Frames for which some source has no file, ascending."""
         return tuple(sorted({frame for source, _ in self._sources for frame in source.missing(frames)}))
+
+    def damage(self, frame: int) -> GuidanceError | None:
+        """Why a file of `frame` was found to be replaced by another, or by none; None where none was."""
+        return next((found for source, _ in self._sources if (found := source.damage(frame))), None)
+
+    def notes(self) -> Iterator[str]:
+        """What the user should know of the files that were read: a sentence each."""
+        for source, _ in self._sources:
+            yield from source.observed.of_nan("the {}")
 
     def digest(self, frame: int) -> str:
         """Text that changes whenever `planes` of the frame may change."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maggie_api.errors import GuidanceError
 from maggie_api.sequences import compact_frames
+from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.guidance.masks import MaskSequence
 from maggie_core.guidance.source import GuidanceSource, Mask
 
@@ -23,9 +24,11 @@ class KeyMasks:
         shot_frames: the shot's frames; keys at other frames are left out.
         channel: the channel that is the mask; None finds it.
         offset: what is added to a frame of the shot to give its file's number.
+        pass_over: a file that cannot be read is no key; `notes` says so. All files are read for that.
 
     Raises:
-        GuidanceError: there is no such file, or none of a frame of the shot.
+        GuidanceError: there is no such file, or none of a frame of the shot, or (with `pass_over`) none that
+            can be read.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class KeyMasks:
         *,
         channel: str | None = None,
         offset: int = 0,
+        pass_over: bool = False,
     ) -> None:
         self._masks, self._offset = MaskSequence(name, pattern, channel=channel), offset
         shot, stored = set(shot_frames), tuple(number - offset for number in self._masks.stored)
@@ -46,6 +50,25 @@ class KeyMasks:
                 f"the key masks of {name} have frames {compact_frames(stored)} and the shot "
                 f"{compact_frames(tuple(shot_frames))}: number their files as the plate's"
             )
+        self._passed_over: tuple[str, ...] = ()
+        if pass_over:
+            self._pass_over()
+
+    def _pass_over(self) -> None:
+        bad: dict[int, GuidanceError] = {}
+        for frame in self.keys:
+            try:
+                self.read(frame)
+            except UnreadableMaskError as error:
+                bad[frame] = error
+        if len(bad) == len(self.keys):
+            raise bad[self.keys[0]]
+        self.keys = tuple(frame for frame in self.keys if frame not in bad)
+        if bad:
+            self._passed_over = (
+                f"key masks of {self.names[0]} at frames {compact_frames(bad)} cannot be read and are passed "
+                "over: repair their files",
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,7 +76,7 @@ class KeyMasks:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self._masks.notes
+        return (*self._passed_over, *self._masks.notes)
 
     @property
     def frames(self) -> None:

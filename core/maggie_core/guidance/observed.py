@@ -59,12 +59,8 @@ class ObservedMasks:
                         f"the mask of {name} is empty in all frames, and so is the matte: check the file, "
                         "and which of its channels or ids is meant",
                     )
-            for name, found in self._nan.items():
-                yield (
-                    "mask-nan",
-                    f"the mask of {name} has {sum(found.values())} pixels with NaN in frames "
-                    f"{compact_frames(found)}: they count as 0; render it again",
-                )
+            for sentence in self._of_nan("the mask of {}"):
+                yield "mask-nan", sentence
             for (one, other), same in self._same.items():
                 if same:
                     yield (
@@ -72,3 +68,19 @@ class ObservedMasks:
                         f"{one} and {other} have the same mask in every frame: one of them is given the "
                         "other's file, channel or id",
                     )
+
+    def of_nan(self, what: str) -> tuple[str, ...]:
+        """A sentence for each mask with NaN.
+
+        Args:
+            what: it is called, with `{}` for its name.
+        """
+        with self._lock:
+            return tuple(self._of_nan(what))
+
+    def _of_nan(self, what: str) -> Iterator[str]:
+        for name, found in self._nan.items():
+            yield (
+                f"{what.format(name)} has {sum(found.values())} pixels with NaN in frames "
+                f"{compact_frames(found)}: they count as 0; render it again"
+            )

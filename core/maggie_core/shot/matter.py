@@ -249,14 +249,22 @@ class ShotMatter:
             found[frame] |= self._reader.holds(frame, self.hand.holds)
         return found
 
-    def prepare(self, frames: Iterable[int] | None = None) -> None:
+    def prepare(
+        self,
+        frames: Iterable[int] | None = None,
+        *,
+        tell: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
         """Make the masks that the mattes of `frames` (default: the whole shot) need, where some are made of
         key masks. Otherwise they are made when they are first read.
+
+        Args:
+            tell: as for `PropagatedGuidance.prepare`.
         """
         if isinstance(self.guidance, PropagatedGuidance):
             wanted = self.shot_frames if frames is None else frames
             needed = {each for frame in wanted for each in (*self.influence(frame), *self.measured(frame))}
-            self.guidance.prepare(needed, checkpoint=lambda: self._checkpoint(True))
+            self.guidance.prepare(needed, checkpoint=lambda: self._checkpoint(True), tell=tell)
 
     def reach(self, frame: int) -> tuple[int, ...]:
         """Every frame whose plate the matte of `frame` depends on, ascending: `influence`, and what its masks
@@ -268,9 +276,10 @@ class ShotMatter:
             found.update(each for frame in needed for each in self.guidance.reach(frame))
         return tuple(sorted(found))
 
-    def lost(self) -> list[Lost]:
-        """People who were lost where masks were made of key masks."""
-        return self.guidance.lost() if isinstance(self.guidance, PropagatedGuidance) else []
+    def lost(self, frames: Iterable[int] | None = None) -> list[Lost]:
+        """People who were lost in some of `frames` (default: the whole shot), from key masks."""
+        wanted = self.shot_frames if frames is None else frames
+        return self.guidance.lost(wanted) if isinstance(self.guidance, PropagatedGuidance) else []
 
     def masks(self, frame: int) -> np.ndarray:
         """(N, h, w) float32 masks that are given for a frame, on the working grid, in [0, 1].
@@ -286,6 +295,9 @@ class ShotMatter:
             read_plate(self.plate, frame, layer=self.settings.plate_layer)
         with suppress(InputError):
             self.guidance.masks(frame)
+        if self.hand.holds is not None:
+            with suppress(InputError):
+                self.hand.holds.planes(frame, self.geometry)
 
     def run(self, frames: Iterable[int] | None = None) -> Generator[MatteResult | FrameFailure, None, None]:
         """Matte `frames` (default: the whole shot), in ascending order, one by one.

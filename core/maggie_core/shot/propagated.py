@@ -16,8 +16,9 @@ import threading
 import time
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,9 @@ LOST_FRAMES = 3
 lost: two are no more than somebody who is hidden for a moment."""
 BORDER_PX = 9
 """A person who was last seen with half of their pixels this near to the border has left the image."""
+PART_SHARE = 0.5
+"""Who touches a side or the top of the image with less than this share of their largest area is half out of
+it. Most people are cut off by the bottom, which says nothing."""
 IMAGES = 96
 """Images of a clip that are kept for the way back; 160 MB."""
 
@@ -83,11 +87,21 @@ class Lost:
 
     name: str
     frame: int
-    """First frame without them."""
+    """First frame without them; the last one, where the shot begins without them."""
+    at_start: bool = False
+    """Whether they are missing from the first frame of the shot on."""
 
     @property
     def sentence(self) -> str:
-        return f"{self.name} is lost from {self.frame}: add a key mask near there"
+        if self.at_start:
+            return (
+                f"{self.name} is not found up to {self.frame}: add a key mask there, or an empty one if "
+                f"{self.name} comes in later"
+            )
+        return (
+            f"{self.name} is lost from {self.frame}: add a key mask near there, or an empty one if "
+            f"{self.name} is not in the picture"
+        )
 
 
 class PropagatedGuidance(Guidance):
@@ -147,43 +161,80 @@ class PropagatedGuidance(Guidance):
         return frames[bisect_left(frames, min(first, frame)) : bisect_right(frames, max(last, frame))]
 
     def prepare(
-        self, frames: Iterable[int], *, checkpoint: Callable[[], None] = lambda: None
+        self,
+        frames: Iterable[int],
+        *,
+        checkpoint: Callable[[], None] = lambda: None,
+        tell: Callable[[int, int], None] = lambda done, total: None,
     ) -> dict[int, Exception]:
         """Make the masks of some frames now.
 
         Args:
             checkpoint: called between two steps of the work; what it raises ends it.
+            tell: called with the steps done and their number: a frame has one, and two between keys.
 
         Returns:
             What a key, or the plate at a key, cannot be used for, by frame of which no mask could be made.
         """
-        wanted = sorted(set(frames))
-        ends = {key for frame in wanted for key in self._span(frame)}
+        wanted = {frame for frame in frames if self._without_key(frame)}
+        wanted |= {key for frame in wanted for key in self._span(frame)}
+        parts: dict[tuple[int, int, int], list[int]] = {}
+        for frame in sorted(wanted):
+            parts.setdefault(self._part(frame), []).append(frame)
         failed: dict[int, Exception] = {}
-        for frame in sorted({*wanted, *ends}):
-            try:
-                self._shares(frame, checkpoint)
-            except (InputError, OSError) as error:  # raised where the frame is matted
-                failed[frame] = error
+        total, before = sum(map(self._steps, parts.values())), 0
+        for part in parts.values():
+            steps = count(before + 1)
+
+            def step(steps: Iterator[int] = steps) -> None:
+                tell(min(next(steps), total), total)
+                checkpoint()
+
+            tell(before, total)
+            for frame in part:
+                try:
+                    self._shares(frame, step)
+                except (InputError, OSError) as error:  # raised where the frame is matted
+                    failed[frame] = error
+            before += self._steps(part)
+        tell(total, total)
         return failed
 
-    def lost(self) -> list[Lost]:
-        """People who were lost in frames that were made, and who had not walked out of the image.
+    def _part(self, frame: int) -> tuple[int, int, int]:
+        """The frames that are made together with `frame`: between two keys, before the first or behind the
+        last."""
+        first, last = self._span(frame)
+        return first, last, (frame > last) - (frame < first)
+
+    def _steps(self, part: Sequence[int]) -> int:
+        """Steps that it takes to make the masks of some frames of a part, if none is there."""
+        first, last, side = self._part(part[0])
+        frames = self._shot.frames
+        if side:
+            ends = (last, part[-1]) if side > 0 else (part[0], first)
+            return bisect_right(frames, ends[1]) - bisect_left(frames, ends[0]) - 1
+        return 2 * (bisect_right(frames, last) - bisect_left(frames, first) - 1)
+
+    def lost(self, asked: Iterable[int]) -> list[Lost]:
+        """People who were lost in some of the frames `asked`, and who had not walked out of the image.
 
         Lost is who has too little area against the keys around, or of whom the two directions disagree.
         """
+        wanted = set(asked)
         frames = [frame for frame in self._shot.frames if frame in self._found]
-        return [
-            Lost(instance.name, frames[first])
-            for n, instance in enumerate(self.instances)
-            if instance.name in self._keys
-            for first, end in _runs(self._doubtful(n, frames))
-            if end - first >= LOST_FRAMES and not self._has_left(n, frames, first, end)
-        ]
+        found: list[Lost] = []
+        for n, instance in enumerate(self.instances):
+            for first, end in _runs(self._doubtful(n, frames)):
+                if end - first < LOST_FRAMES or not wanted & set(frames[first:end]):
+                    continue
+                if not self._has_left(n, frames, first, end):
+                    at_start = frames[first] == self._shot.frames[0]
+                    found.append(Lost(instance.name, frames[end - 1 if at_start else first], at_start))
+        return found
 
     def _doubtful(self, n: int, frames: Sequence[int]) -> list[bool]:
         """Of each frame whether a person may be lost in it."""
-        own = self._keys[self.instances[n].name]
+        own = self._keys.get(self.instances[n].name, set())
         keys = [frame for frame in frames if frame in own]
         if not keys:
             return [False] * len(frames)
@@ -198,7 +249,12 @@ class PropagatedGuidance(Guidance):
     def _has_left(self, n: int, frames: Sequence[int], first: int, end: int) -> bool:
         """Whether a person who is not in `frames[first:end]` was at the border of the image beside them."""
         beside = first - 1 if first > 0 else end
-        return beside < len(frames) and self._found[frames[beside]].at_border[n]
+        if beside >= len(frames):
+            return False
+        seen = self._found[frames[beside]]
+        return seen.at_border[n] or (
+            seen.touches_side[n] and seen.areas[n] < PART_SHARE * max(self._found[f].areas[n] for f in frames)
+        )
 
     def _without_key(self, frame: int) -> set[str]:
         return {name for name, keys in self._keys.items() if frame not in keys}
@@ -330,11 +386,13 @@ class _Found:
     Attributes:
         areas: their pixels.
         at_border: half of their pixels or more are near to the border.
+        touches_side: some are in the outermost columns or the top row.
         agreement: overlap of what was found forwards and backwards; 1 where there is one direction.
     """
 
     areas: list[int]
     at_border: list[bool]
+    touches_side: list[bool]
     agreement: list[float]
 
 
@@ -344,7 +402,8 @@ def _measured(shares: Stored, agreement: list[float]) -> _Found:
     people = range(1, len(shares))
     areas, inside = ([int(np.count_nonzero(part == n)) for n in people] for part in (owner, inner))
     at_border = [within < whole / 2 for within, whole in zip(inside, areas, strict=True)]
-    return _Found(areas, at_border, agreement)
+    rim = np.concatenate([owner[0], owner[:, 0], owner[:, -1]])
+    return _Found(areas, at_border, [bool((rim == n).any()) for n in people], agreement)
 
 
 def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:

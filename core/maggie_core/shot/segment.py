@@ -277,10 +277,17 @@ class Segment:
             {each: self._account.of(each) for each in reach if each != frame}
             | {frame: self._account.of(frame) | self._holds_account.of(frame)},
             tuple(each for each in reach if each in without),
-            tuple(each for each in reach if s.reader.stood_in(each)),
+            tuple(
+                each for each in reach if s.reader.stood_in(each) or (each == frame and self._is_held(frame))
+            ),
             tuple(each for each in lost if each.instance not in _in_hand(each, held)),
             scene,
         )
+
+    def _is_held(self, frame: int) -> bool:
+        """Whether a core or garbage matte of the frame is damaged, and another file stands in, or none."""
+        holds = self._settings.hand.holds
+        return holds is not None and holds.damage(frame) is not None
 
     def _held(self, frame: int) -> HeldPlanes:
         s = self._settings
