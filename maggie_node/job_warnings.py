@@ -70,7 +70,7 @@ def _cut_away(shot: OpenShot, matter: ShotMatter) -> Iterator[Warning]:
     left = set(range(len(shot.guidance.instances)))
     for frame in dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])):
         with suppress(InputError):  # said where it is needed
-            masks, garbage = matter.masks(frame) > 0.5, holds.planes(frame, matter.geometry).garbage
+            masks, garbage = matter.masks(frame) > 0.5, matter.holds(frame).garbage
             for n in sorted(left & garbage.keys()):
                 inside = masks[n]
                 if not inside.any():

@@ -29,7 +29,7 @@ def write_masks(
     job: MatteJob, output: str, *, step: Callable[[str, int, int], None] = lambda what, done, total: None
 ) -> Iterator[str | Warning]:
     """Write the masks of a job's frames, one file for each frame and person; yields sentences for a person,
-    and a warning for everybody who is lost.
+    the warnings of the job's files, and one for everybody who is lost.
 
     Args:
         output: a sequence; `masks.####.png` gives `masks_ana.1001.png`. Masks are on the working grid of the
@@ -43,6 +43,7 @@ def write_masks(
     _check_name(output)
     step("opening plate and masks", 0, 0)
     shot = open_shot(job, to_write=False)
+    yield from shot.warnings
     paths = {
         (frame, instance.slug): sibling(expand_output(output, frame), instance.slug)
         for frame in shot.frames
@@ -124,9 +125,7 @@ def _check_name(output: str) -> None:
     if Path(output).suffix.lower() not in MASK_SUFFIXES:
         raise SettingsError(f"masks cannot be written as {output}: name PNG or TIFF, such as masks.####.png")
     if parse_pattern(output) is None:
-        raise SettingsError(
-            f"{output} is one file and every frame has masks: name a sequence, masks.####.png"
-        )
+        raise SettingsError(f"{output} is one file and every frame has masks: name it as masks.####.png")
 
 
 def _matter(job: MatteJob, shot: OpenShot) -> ShotMatter:

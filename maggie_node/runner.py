@@ -100,7 +100,9 @@ def run(
     shot.require(sorted({each for frame in shot.frames for each in matter.reach(frame)}))
     # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
     # automatic exposure is measured on: a started job reads plates frame by frame alone.
-    _read_one(matter, shot.guidance.keys or shot.frames)
+    _read_one(matter.masks, shot.guidance.keys or shot.frames)
+    if shot.hand.holds is not None:
+        _read_one(matter.holds, shot.frames)
     _ = matter.view.exposure_ev
     for warning in before_start(job, shot, model, matter):
         emit(warning)
@@ -165,8 +167,8 @@ def _matter(
     )
 
 
-def _read_one(matter: ShotMatter, frames: Sequence[int]) -> None:
-    """Read the masks of one frame: of the first, or if they cannot be used of the middle or the last.
+def _read_one(read: Callable[[int], object], frames: Sequence[int]) -> None:
+    """Read masks of one frame: of the first, or if they cannot be used of the middle or the last.
 
     Raises:
         GuidanceError: none of the three can be used, and some can be read: they are of a wrong kind. Damaged
@@ -175,7 +177,7 @@ def _read_one(matter: ShotMatter, frames: Sequence[int]) -> None:
     wrong: GuidanceError | None = None
     for frame in dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])):
         try:
-            matter.masks(frame)
+            read(frame)
         except UnreadableMaskError:
             continue
         except GuidanceError as error:

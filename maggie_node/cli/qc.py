@@ -247,6 +247,11 @@ def _of_files(
     from maggie_core.qc import MatteFiles, PlateImages, Subject
     from maggie_node.job_inputs import guidance_source
 
+    suffix = Path(mattes).suffix.lower()
+    if suffix == ".json":
+        raise FrameError(f"{mattes} is no matte: give a job as --job {mattes}")
+    if suffix not in ("", ".exr"):
+        raise FrameError(f"{mattes} is no EXR: name mattes such as out/matte.####.exr; verify reads movies")
     files = MatteFiles(mattes)
     source = open_source(plate) if plate else None
     wanted = parse_frames(frames) if frames else source.expected if source else files.expected

@@ -71,8 +71,11 @@ def _of_files(pattern: str, frames: str | None) -> tuple[int, tuple[Fault, ...]]
     suffix = Path(pattern).suffix.lower()
     if suffix in MOVIE_SUFFIXES:
         return _of_movie(Path(pattern), frames)
+    if suffix == ".json":
+        raise FrameError(f"{pattern} is no matte: give a job as --job {pattern}")
     if suffix != ".exr":
-        raise FrameError(f"{pattern} is neither EXR nor a movie that a job writes: name the mattes it has")
+        what = "is neither EXR nor a movie that a job writes" if suffix else "does not exist"
+        raise FrameError(f"{pattern} {what}: name a folder, or mattes such as out/matte.####.exr or x.mov")
     files = MatteFiles(pattern)
     wanted = parse_frames(frames) if frames else files.expected
     if not wanted:
@@ -127,5 +130,5 @@ def _say(found: dict[str, tuple[int, tuple[Fault, ...]]]) -> int:
             click.echo(line)
         wrong = len({fault.frame for fault in faults} - {None})
         verdict = f"{wrong} not right" if wrong else "not right" if faults else "all right"
-        click.echo(f"{what}: {count} frames, {verdict}")
+        click.echo(f"{what}: {count} frame{'' if count == 1 else 's'}, {verdict}")
     return SOME_FAILED if any(faults for _, faults in found.values()) else 0

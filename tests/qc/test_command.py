@@ -151,6 +151,8 @@ def test_qc_writes_nothing_beside_the_mattes(matted, tmp_path: Path):
         (["MATTES", "--plate", "nowhere.####.exr"], "nowhere"),
         (["MATTES", "--frames", "1001-1009", "--shot-frames", "1001-1005"], "outside the shot"),
         (["nowhere/matte.####.exr"], "does not exist"),
+        (["JOB"], "give a job as --job"),
+        (["x.mov"], "is no EXR"),
     ],
 )
 def test_bad_input_ends_in_two_and_one_line(matted, tmp_path: Path, words: list[str], said: str):

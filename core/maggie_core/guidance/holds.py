@@ -132,7 +132,7 @@ class Holds:
             if source.name == EVERYBODY and source.kind == "core" and self._count > 1:
                 raise GuidanceError(
                     f"a core is of everybody and the shot has {listing(list(places))}: only one of them can "
-                    "be solid in a pixel, give each a core as NAME=SEQUENCE"
+                    f"be solid in a pixel, so say whose it is, as --core {next(iter(places))}=SEQUENCE"
                 )
             if source.name != EVERYBODY and source.name not in places:
                 raise GuidanceError(

@@ -362,9 +362,10 @@ def needed_for(changes: Iterable[tuple[str, Limit | float | None]], *, plate: bo
     for name, change in changes:
         needs = MEASURES[name].needs
         if change is not None and needs and not _is_given(needs, given):
+            options = needs.replace("plate", "--plate").replace("guidance", "--guidance")
             raise SettingsError(
-                f"the limit of {name} needs {needs}: give --plate and --guidance, or a job that has masks in "
-                "every frame, or drop the limit"
+                f"the limit of {name} needs {needs}: give {options} or a job (one with key masks is without "
+                "guidance), or drop the limit"
             )
 
 

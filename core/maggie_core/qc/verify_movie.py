@@ -62,19 +62,28 @@ def verify_movie(
         faults.append("its header does not say how it was made: run the job again")
     try:
         count = _pictures(path, tell)
-    except FrameError as error:
-        return 0, (*faults, f"{error}: run the job again")
+    except _BrokenError as error:
+        return error.count, (*faults, f"only {error.count} pictures can be decoded: run the job again")
     if count != len(wanted):
         faults.append(f"it has {count} pictures for {len(wanted)} frames: run the job again")
     return count, tuple(faults)
 
 
+class _BrokenError(Exception):
+    """A movie that cannot be decoded to its end, and how many pictures can be."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+
 def _pictures(path: Path, tell: Callable[[int], None]) -> int:
-    """How many pictures can be decoded.
+    """How many pictures a movie has.
 
     Raises:
-        FrameError: one cannot.
+        _BrokenError: one cannot be decoded.
     """
+    done = 0
     if path.suffix.lower() == ".gif":
         try:
             with Image.open(path) as image:
@@ -82,14 +91,19 @@ def _pictures(path: Path, tell: Callable[[int], None]) -> int:
                 for place in range(count):
                     image.seek(place)
                     image.load()
-                    tell(place + 1)
+                    done = place + 1
+                    tell(done)
         except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise FrameError(f"{path.name} cannot be read to its end ({error})") from error
+            raise _BrokenError(done) from error
         return count
-    movie = MovieSource(path)
-    for frame in movie.frames:
-        movie.read(frame)
-        tell(frame)
+    try:
+        movie = MovieSource(path)
+        for frame in movie.frames:
+            movie.read(frame)
+            done = frame
+            tell(done)
+    except FrameError as error:
+        raise _BrokenError(done) from error
     return len(movie.frames)
 
 

@@ -26,7 +26,8 @@ from maggie_api.sequences import compact_frames
 from maggie_api.settings import Detail, MatteSettings, Refine, Smooth
 from maggie_core import sparse
 from maggie_core.color import ColorSettings, PlateView
-from maggie_core.guidance import Guidance, Pins
+from maggie_core.guidance import Guidance, HeldPlanes, Pins
+from maggie_core.guidance.holds import NOTHING
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry, geometry_for
 from maggie_core.io.frames import FrameSource
@@ -289,15 +290,22 @@ class ShotMatter:
         """
         return self._reader.masks(frame, self._given)
 
+    def holds(self, frame: int) -> HeldPlanes:
+        """What the artist's cores and garbage mattes hold in a frame.
+
+        Raises:
+            GuidanceError: as for `masks`.
+        """
+        return NOTHING if self.hand.holds is None else self._reader.held_now(frame, self.hand.holds)
+
     def look_at(self, frame: int) -> None:
         """Read the files of a frame, so that `files` knows which of them are damaged."""
         with suppress(InputError):
             read_plate(self.plate, frame, layer=self.settings.plate_layer)
         with suppress(InputError):
             self.guidance.masks(frame)
-        if self.hand.holds is not None:
-            with suppress(InputError):
-                self.hand.holds.planes(frame, self.geometry)
+        with suppress(InputError):
+            self.holds(frame)
 
     def run(self, frames: Iterable[int] | None = None) -> Generator[MatteResult | FrameFailure, None, None]:
         """Matte `frames` (default: the whole shot), in ascending order, one by one.

@@ -114,8 +114,12 @@ class ShotReader:
         return account.read(
             frame,
             lambda: self.holds(frame, holds),
-            lambda: holds.planes(frame, replace(self.geometry, data=self.window(frame))),
+            lambda: self.held_now(frame, holds),
         )
+
+    def held_now(self, frame: int, holds: Holds) -> HeldPlanes:
+        """What is held in a frame; raises as `Holds.planes`."""
+        return holds.planes(frame, replace(self.geometry, data=self.window(frame)))
 
     def extents(self, frame: int) -> tuple[Extent | None, ...]:
         """Where everybody is in a frame, on the working grid; nobody where the guidance cannot be used."""
