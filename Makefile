@@ -16,7 +16,7 @@ PYTHON313 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python) py
 EXTENSION = build/blender
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: install wheel docs demo test test-slow test-gpu lint sbom audit options bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
+.PHONY: install wheel docs demo test test-slow test-gpu fuzz lint sbom audit options bench bench-gpu .venv-blender blenders blender-extension blender-repository nuke-plugin clean
 
 install: $(STAMP)
 
@@ -56,6 +56,13 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# Other random numbers every round; memory and time of each are bounded. What fails is put into tests/fuzz/corpus.
+SECONDS ?= 600
+fuzz: $(STAMP)
+	end=$$(($$(date +%s) + $(SECONDS))); while [ $$(date +%s) -lt $$end ]; do \
+	    (ulimit -v 16000000; MAGGIE_FUZZ=500 timeout 3600 $(PYTEST) -q -x tests/fuzz) || exit 1; \
+	done
 
 # What is installed, and whether a weakness of it is known; tools of their own environment, and the network.
 sbom audit: TOOLS = build/audit

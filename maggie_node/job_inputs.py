@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -328,5 +329,9 @@ def inputs_of(job: MatteJob) -> Iterator[Path]:
     """Every file that the job reads and names."""
     for name in (job.plate, *(path for _, path in job.sequences())):
         pattern = None if Path(name).is_file() else parse_pattern(name)
-        yield from (Path(name),) if pattern is None else pattern.on_disk().values()
+        if pattern is None:
+            yield Path(name)
+            continue
+        with suppress(OSError):  # whoever opens it says why it cannot be listed
+            yield from pattern.on_disk().values()
     yield from (Path(name) for name in (job.model, job.ocio) if name is not None and Path(name).is_file())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -21,6 +22,11 @@ def check_outputs(outputs: Mapping[str, Iterable[Path]], inputs: Iterable[Path])
     Raises:
         SettingsError: the first output that is an input, or another output.
     """
+    if os.name == "nt":
+        for said, files in outputs.items():
+            for output in files:
+                if reason := windows_fault(output.name):
+                    raise SettingsError(f"output {said} has a name that {reason}: give it another")
     folders: dict[str, str] = {}
     read = {_entry(path, folders): path for path in inputs}
     written: set[tuple[str, str]] = set()
@@ -51,3 +57,21 @@ def _is_same(one: Path, other: Path) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return False
+
+
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+
+
+def windows_fault(name: str) -> str:
+    """Why Windows does not take a file of this name, or would mean another one; "" where it does.
+
+    Source: Microsoft, "Naming Files, Paths, and Namespaces". Nobody has run there.
+    """
+    odd = sorted({letter for letter in name if letter in '<>:"/\\|?*' or ord(letter) < 32})
+    if odd:
+        return f"has {' '.join(map(repr, odd))} in it, which Windows does not take"
+    if name.endswith((".", " ")):
+        return "ends in a dot or a blank, which Windows takes away"
+    if _DEVICES.fullmatch(name):
+        return "is that of a device on Windows"
+    return ""

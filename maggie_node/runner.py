@@ -33,11 +33,13 @@ from maggie_api.job import MatteJob
 from maggie_api.settings import PictureFile, settings_of
 from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.io.frames import expand_output
+from maggie_core.io.patience import WAITS_S, may_pass
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
 from maggie_core.mattes.provenance import left_out, remove_mattes, stood_in, stored_files
 from maggie_core.model import MatteModel, load_model
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
+from maggie_core.shot.memory import check_plate, working_px_within
 from maggie_core.weights.catalogue import require_commercial
 from maggie_node import __version__
 from maggie_node.checkpoints import Checkpoint
@@ -95,7 +97,7 @@ def run(
     step(f"loading the model {job.model}", 0, 0)
     model = load(job.model, device=job.device, precision=job.precision)
     at_frames = Checkpoint(checkpoint)
-    matter = _matter(job, shot, model, at_frames, overlap=overlap)
+    job, shot, matter = _within_memory(job, shot, model, at_frames, overlap=overlap)
     step("reading headers of plate and masks", 0, 0)
     shot.require(sorted({each for frame in shot.frames for each in matter.reach(frame)}))
     # A mask is read here, so that masks of a wrong kind stop the job before it starts. So is what an
@@ -134,7 +136,7 @@ def outdated(
     step(f"loading the model {job.model}", 0, 0)
     model = load_model(job.model, device=job.device, precision=job.precision)
     at_frames = Checkpoint(checkpoint)
-    matter = _matter(job, shot, model, at_frames, overlap=False)
+    job, shot, matter = _within_memory(job, shot, model, at_frames, overlap=False)
     under_way = _Run(job, shot, model, matter, lambda event: None, at_frames, overlap=False, step=step)
     try:
         matter.prepare(shot.frames, tell=lambda done, total: step(FOLLOWING, done, total))
@@ -146,6 +148,38 @@ def outdated(
         return shot.frames, tuple(since)
     finally:
         shot.plate.close()
+
+
+def _within_memory(
+    job: MatteJob, shot: OpenShot, model: MatteModel, checkpoint: Checkpoint, *, overlap: bool
+) -> tuple[MatteJob, OpenShot, ShotMatter]:
+    """The job as it fits into the memory it may take, and the object that does it.
+
+    Raises:
+        SettingsError: it fits at no working size.
+    """
+    matter = _matter(job, shot, model, checkpoint, overlap=overlap)
+    geometry, people = matter.geometry, len(shot.guidance.instances)
+    if not job.max_memory_gb:
+        check_plate(geometry, people)
+        return job, shot, matter
+    px = working_px_within(
+        job.max_memory_gb * 1e9,
+        geometry,
+        people,
+        enlarges=matter.enlarges,
+        on_cpu=model.device.type == "cpu",
+    )
+    if px == geometry.working_px:
+        return job, shot, matter
+    text = (
+        f"at a working size of {geometry.working_px} px the job would take more than "
+        f"{job.max_memory_gb:g} GB: it works at {px} px; --max-memory-gb allows more"
+    )
+    job = replace(job, working_px=px)
+    settings = replace(shot.settings, working_px=px)
+    shot = replace(shot, settings=settings, warnings=(*shot.warnings, Warning("less-memory", text)))
+    return job, shot, _matter(job, shot, model, checkpoint, overlap=overlap)
 
 
 def _matter(
@@ -426,6 +460,16 @@ class _Run:
 
     def _write(self, result: MatteResult) -> tuple[tuple[Path, ...], float]:
         """Write the files of a frame. Returns them and the time when they were complete."""
+        for wait_s in (*WAITS_S, None):
+            try:
+                return self._write_now(result), time.monotonic()
+            except OutputError as error:
+                if wait_s is None or not may_pass(error):
+                    raise
+            time.sleep(wait_s)
+        raise AssertionError
+
+    def _write_now(self, result: MatteResult) -> tuple[Path, ...]:
         paths = write_mattes(
             self._path(result.frame),
             result.alphas,
@@ -438,7 +482,7 @@ class _Run:
             scene_linear=result.scene_linear,
         )
         remove_mattes(self._path(result.frame), but=paths)  # of another layout
-        return paths, time.monotonic()
+        return paths
 
     def _has_room(self, result: MatteResult) -> bool:
         """Whether the disk has room for one more matte. If not, no further frame is computed."""

@@ -310,12 +310,20 @@ class RunSettings:
     cache_gb: float = option(
         20.0, "Gigabytes the cache folder may take; what was not used for longest goes first."
     )
+    max_memory_gb: float = option(
+        0.0,
+        "Gigabytes of memory the job may take: the network works at a smaller size where it must, which is "
+        "told, and what fits at no size is refused. 0: what the machine has.",
+    )
 
     def __post_init__(self) -> None:
         _settle(self, RunSettings)
         if not 0 < self.cache_gb <= MAX_CACHE_GB:
             sentence = f"the cache may take {self.cache_gb} GB: give it some room, in gigabytes"
             raise SettingsError(sentence, field="cache_gb")
+        if not 0 <= self.max_memory_gb <= MAX_CACHE_GB:
+            sentence = f"the job may take {self.max_memory_gb} GB of memory: give it some, or 0 for all"
+            raise SettingsError(sentence, field="max_memory_gb")
 
 
 def _check_compression(compression: str) -> None:

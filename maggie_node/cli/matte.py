@@ -45,6 +45,7 @@ METAVARS = {
     "compression": "CODEC",
     "cache": "DIR",
     "cache_gb": "GB",
+    "max_memory_gb": "GB",
     "fps": "N",
 }
 """Names of values in the help, where the type alone says too little."""

@@ -365,3 +365,12 @@ def test_an_hdr_movie_is_told_to_be_taken_for_srgb(tmp_path, transfer, name):
     assert name in told
     assert "--colorspace" in told
     assert asked == ""
+
+
+def test_titles_that_are_no_utf8_are_no_reason_to_fail(tmp_path):
+    write_movie(tmp_path / "a.mkv", "ffv1", "bgr0", count=2)
+    content = (tmp_path / "a.mkv").read_bytes()
+    assert b"Lavf" in content
+    (tmp_path / "a.mkv").write_bytes(content.replace(b"Lavf", b"L\xe4vf"))
+
+    assert len(MovieSource(tmp_path / "a.mkv").frames) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -162,6 +163,20 @@ def level_out_of_range(shot: TinyShot, model: Path, args: list[str]) -> None:
     args += ["--compression", "zip:-5"]
 
 
+def claimed_size(shot: TinyShot, model: Path, args: list[str]) -> None:
+    for frame in shot.frames:
+        path = shot.folder / f"plate.{frame}.exr"
+        content = path.read_bytes()
+        for name in (b"dataWindow", b"displayWindow"):
+            at = content.index(name + b"\0box2i\0") + len(name) + 11
+            content = content[:at] + struct.pack("<4i", 0, 0, 199_999, 199_999) + content[at + 16 :]
+        path.write_bytes(content)
+
+
+def too_little_memory(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args += ["--max-memory-gb", "0.1"]
+
+
 def config_of_other_types(shot: TinyShot, model: Path, args: list[str]) -> None:
     (model / "config.json").write_text('{"person_px": "64"}')
 
@@ -181,6 +196,8 @@ TABLE: list[tuple[Breaker, int, str]] = [
     (level_of_nothing, 2, "'dwaa:nan': the level of dwaa is"),
     (level_out_of_range, 2, "'zip:-5': the level of zip is 1..9"),
     (config_of_other_types, 2, r'config\.json: person_px is "64": it must be two whole numbers'),
+    (claimed_size, 2, "plate.*200000x200000 pixels, more than this machine holds"),
+    (too_little_memory, 2, r"96x64 with 2 people needs 0\.\d GB .* 0\.1 GB are allowed"),
     (same_name_twice, 2, "'ana' is given twice"),
     (unknown_colorspace, 2, "ACEScgg.*ACEScg"),
     (missing_ocio, 2, r"config\.ocio"),

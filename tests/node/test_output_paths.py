@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from support.command_line import Command
 from support.shots import TinyShot, write_image
 
 from maggie_api.errors import SettingsError
-from maggie_node.output_paths import check_outputs
+from maggie_node.output_paths import check_outputs, windows_fault
 
 
 def test_outputs_beside_inputs_are_fine(tmp_path: Path):
@@ -69,3 +70,23 @@ def test_no_frame_of_any_layout_is_written_over_an_input(
     assert result.exit_code == 2
     assert "is also an input" in result.stderr
     assert guidance.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("m.1001.exr", ""),
+        ("com10.1001.exr", ""),
+        ("a:b.1001.exr", "':'"),
+        ("a?<b>.exr", "'<' '>' '?'"),
+        ("a\tb.exr", r"'\\t'"),
+        ("m.1001.exr ", "a blank"),
+        ("nul.1001.exr", "a device"),
+        ("COM1", "a device"),
+    ],
+)
+def test_names_that_windows_does_not_take(name: str, reason: str):
+    found = windows_fault(name)
+
+    assert bool(found) == bool(reason)
+    assert re.search(reason, found)

@@ -59,8 +59,8 @@ class GuidanceSource(Protocol):
 def mask_of(name: str, plane: np.ndarray, image: Frame) -> Mask:
     """The mask that a plane of an image is: (h0, w0), as stored."""
     coverage = coverage_of(plane)
-    # Who has no NaN is found out by one sum; that of a mask with infinities of both signs is NaN, too.
-    nan = int(np.count_nonzero(np.isnan(plane))) if np.isnan(np.sum(plane)) else 0
+    with np.errstate(invalid="ignore"):  # the sum of infinities of both signs is NaN, too
+        nan = int(np.count_nonzero(np.isnan(plane))) if np.isnan(np.sum(plane)) else 0
     return Mask(name, coverage, image.data, image.display, image.pixel_aspect, nan)
 
 

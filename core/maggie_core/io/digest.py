@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from maggie_api.errors import FrameError
+from maggie_core.io.patience import patiently
 
 RACY_S = 2.0
 """A file touched this recently may change again without its time showing it: some file systems count in
@@ -23,16 +24,20 @@ def file_digest(path: str | Path) -> str:
     """
     path = Path(path)
     try:
-        stat = path.stat()
-        # The time of change and the inode tell a file that was put in its place with its time preserved.
-        key = (str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-        if key in _digests:
-            return _digests[key]
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return patiently(path, lambda: _file_digest(path))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FrameError(f"{path} cannot be read ({reason}): check the file") from error
+
+
+def _file_digest(path: Path) -> str:
+    stat = path.stat()
+    # The time of change and the inode tell a file that was put in its place with its time preserved.
+    key = (str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+    if key in _digests:
+        return _digests[key]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     if time.time() - max(stat.st_mtime, stat.st_ctime) > RACY_S:
         _digests[key] = digest
     return digest

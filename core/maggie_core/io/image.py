@@ -9,7 +9,10 @@ views, those of another begin with its name (`right.R`, `right.hero.A`), as Open
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,15 @@ from maggie_api.text import plain_text
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.library import reason_of, utf8_path
-from maggie_core.io.luminance_chroma import CHANNELS, header_of, read_luminance_chroma
+from maggie_core.io.luminance_chroma import (
+    CHANNELS,
+    header_of,
+    primaries_of,
+    read_luminance_chroma,
+)
+from maggie_core.io.patience import UnreadableError, patiently
+from maggie_core.io.timecode import packed_timecode
+from maggie_core.runtime.memory import machine_memory
 
 MAIN_PARTS = frozenset({"", "rgba", "rgb", "main", "default"})
 """Part names (lower case) that mean the unnamed layer, as Nuke writes them."""
@@ -32,7 +43,6 @@ READ_ACROSS = 4
 
 STANDARD_NAMES = {
     "framesPerSecond": "FramesPerSecond",
-    "timeCode": "smpte:TimeCode",
     "pixelAspectRatio": "PixelAspectRatio",
 }
 """Attributes that files spell as OpenEXR does, and we as OpenImageIO does."""
@@ -82,10 +92,14 @@ def list_parts(path: str | Path) -> tuple[PartInfo, ...]:
         FrameError: the file is missing, unreadable, of no known format, or deep.
     """
     path = Path(path)
+    return patiently(path, lambda: _list_parts(path))
+
+
+def _list_parts(path: Path) -> tuple[PartInfo, ...]:
     try:
         image = _open(path)
     except _SubsampledError:
-        with utf8_path(path) as name:
+        with _openexr(path) as name:
             return (_part_of_luminance_chroma(header_of(name), path),)
     try:
         return _parts(image, path)
@@ -113,6 +127,10 @@ def read_image(
         FrameError: the file is missing, unreadable, deep or damaged, or has no such channel or part.
     """
     path = Path(path)
+    return patiently(path, lambda: _read_image(path, channels, part))
+
+
+def _read_image(path: Path, channels: Sequence[str] | None, part: str | int | None) -> Frame:
     try:
         image = _open(path)
     except _SubsampledError:
@@ -120,6 +138,7 @@ def read_image(
     try:
         parts = _chosen_parts(_parts(image, path), part, path)
         wanted = _chosen_channels(parts, channels, path)
+        _check_room(parts, wanted, path)
         planes = _read_planes(image, parts, wanted, path)
     finally:
         image.close()
@@ -161,7 +180,7 @@ class _SubsampledError(Exception):
 
 def _part_of_luminance_chroma(header: Mapping[str, Any], path: Path) -> PartInfo:
     """The header of an EXR of luminance and chroma, as that of the RGB it becomes."""
-    stored = {each.name: each for each in header.get("channels", ())}
+    stored = header["channels"]
     if not {"Y", "RY", "BY"} <= set(stored) <= CHANNELS:
         raise FrameError(
             f"{path} has channels of a lower resolution that are no luminance and chroma "
@@ -175,6 +194,14 @@ def _part_of_luminance_chroma(header: Mapping[str, Any], path: Path) -> PartInfo
         for name, each in header.items()
         if (value := _value_of_openexr(each)) is not None
     }
+    if "timeCode" in header:
+        code = header["timeCode"]
+        text = f"{code.hours:02}:{code.minutes:02}:{code.seconds:02}"
+        drop = ";" if code.dropFrame else ":"
+        metadata["smpte:TimeCode"] = packed_timecode(f"{text}{drop}{code.frame:02}")
+    primaries = primaries_of(header)
+    if primaries is not None:
+        metadata["chromaticities"] = HeaderTuple(primaries, kind="float[8]")
     return PartInfo(
         index=0,
         name="",
@@ -183,7 +210,7 @@ def _part_of_luminance_chroma(header: Mapping[str, Any], path: Path) -> PartInfo
         data=data,
         display=display,
         pixel_aspect=aspect if 0.1 <= aspect <= 10 else 1.0,
-        compression=str(header.get("compression", "")).rpartition(".")[2].partition("_")[0].lower(),
+        compression=str(header.get("compression", "")).partition("_")[0].lower(),
         metadata=metadata,
         code_max=None,
         tiled="tiles" in header,
@@ -192,41 +219,50 @@ def _part_of_luminance_chroma(header: Mapping[str, Any], path: Path) -> PartInfo
 
 
 def _window_of_box(box: Any) -> Window:
-    (left, top), (right, bottom) = (tuple(map(int, corner)) for corner in box)
-    return Window(left, top, right - left + 1, bottom - top + 1)
+    return Window(box.min.x, box.min.y, box.max.x - box.min.x + 1, box.max.y - box.min.y + 1)
 
 
 def _value_of_openexr(value: Any) -> Any:
     """A header attribute that is worth to be carried on, as OpenImageIO would give it; else None."""
+    if isinstance(value, bytes):
+        return plain_text(os.fsdecode(value))
     if isinstance(value, str | int | float):
         return _as_text(value)
-    if hasattr(value, "timeAndFlags"):
-        return (int(value.timeAndFlags()), int(value.userData()))
     if hasattr(value, "n") and hasattr(value, "d"):
         return HeaderTuple((value.n, value.d), kind="rational")
-    if isinstance(value, tuple) and value and all(isinstance(each, float) for each in value):
-        return HeaderTuple(value, kind=f"float[{len(value)}]")
     return None
 
 
-def _read_luminance_chroma(path: Path, channels: Sequence[str] | None, part: str | int | None) -> Frame:
+@contextmanager
+def _openexr(path: Path) -> Iterator[str]:
+    """The file's name as OpenEXR takes it; its errors are those of a file that cannot be read."""
     try:
         with utf8_path(path) as name:
-            parts = _chosen_parts((_part_of_luminance_chroma(header_of(name), path),), part, path)
-            wanted = _chosen_channels(parts, channels, path)
-            pixels = read_luminance_chroma(name)
-    except (RuntimeError, ValueError) as error:
+            yield name
+    except (OSError, RuntimeError, ValueError) as error:
         raise _unreadable(path, str(error)) from error
-    finally:
-        _settle_fpu()
+
+
+def _read_luminance_chroma(path: Path, channels: Sequence[str] | None, part: str | int | None) -> Frame:
+    with _openexr(path) as name:
+        parts = _chosen_parts((_part_of_luminance_chroma(header_of(name), path),), part, path)
+        wanted = _chosen_channels(parts, channels, path)
+        pixels = read_luminance_chroma(name)
+    _settle_fpu()
     if wanted != parts[0].channels:
         pixels = np.ascontiguousarray(pixels[..., [parts[0].channels.index(name) for name in wanted]])
     return _framed(parts, parts, pixels, wanted)
 
 
-def _unreadable(path: Path, reason: str) -> FrameError:
+def _unreadable(path: Path, reason: str) -> UnreadableError:
     reason = " ".join(reason.replace(str(path), "the file").split()) or "unknown reason"
-    return FrameError(f"{path} cannot be read ({reason}): render or copy it again")
+    if "limits:imagesize_MB" in reason:  # OpenImageIO's own limit is the machine's memory
+        claimed = re.search(r"claimed to be (\d+x\d+)", reason)
+        pixels = f"{claimed[1]} pixels" if claimed else "more pixels than there can be"
+        return UnreadableError(
+            f"{path} claims {pixels}, more than this machine holds: render or copy it again"
+        )
+    return UnreadableError(f"{path} cannot be read ({reason}): render or copy it again")
 
 
 def _settle_fpu() -> None:
@@ -408,6 +444,22 @@ def _chosen_channels(
         shown = ", ".join(stored[:12]) + (f" and {len(stored) - 12} more" if len(stored) > 12 else "")
         raise FrameError(f"{path} has no channel '{channels[wanted.index('')]}': it has {shown}")
     return wanted
+
+
+def _check_room(parts: tuple[PartInfo, ...], wanted: tuple[str, ...], path: Path) -> None:
+    """See that the machine can hold what a header claims, before memory is taken for it.
+
+    Raises:
+        FrameError: it has less memory.
+    """
+    used = [part for part in parts if set(wanted) & set(part.channels)] or parts[:1]
+    window, there = _window_of(used), machine_memory()
+    needed = window.width * window.height * len(wanted) * 4
+    if there and needed > there:
+        raise FrameError(
+            f"{path} claims {window.width}x{window.height} pixels, more than this machine holds: "
+            "render or copy it again"
+        )
 
 
 def _read_planes(

@@ -10,7 +10,8 @@ saturated than those around them are brought down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,39 +20,70 @@ CHANNELS = frozenset(("Y", "RY", "BY", "A"))
 """Channels of such a file; A may be missing."""
 _TAPS = (0.627123, -0.186077, 0.087929, -0.043159, 0.019597, -0.007540, 0.002128)
 """Weights of the neighbours at a distance of 1, 3, ... 13 on either side."""
+_TYPES = {0: np.dtype("<u4"), 1: np.dtype("<f2"), 2: np.dtype("<f4")}
+"""Types of channels by OpenEXR's numbers."""
 _REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 """x, y of red, green, blue and white where a file does not say."""
 
 
 def header_of(path: str) -> Mapping[str, Any]:
-    """The header of an EXR's first part, by OpenEXR's own names; `channels` is a list.
+    """The header of an EXR's first part, by OpenEXR's own names.
 
     Raises:
-        RuntimeError: no EXR, or a damaged one.
+        OSError: no EXR, or a damaged one.
     """
     import OpenEXR  # here, because few files need it
 
-    return OpenEXR.File(path, header_only=True).header()
+    with _opened(OpenEXR.InputFile(path)) as file:
+        return file.header()
 
 
 def read_luminance_chroma(path: str) -> np.ndarray:
     """Pixels of a file as R, G, B, and A where it has one: (H, W, 3 or 4) float32.
 
     Raises:
-        RuntimeError: no EXR, or a damaged one.
+        OSError: no EXR, or a damaged one.
         ValueError: its planes do not fit each other.
     """
     import OpenEXR
 
-    file = OpenEXR.File(path, separate_channels=True)
-    planes = {name: np.asarray(each.pixels, np.float32) for name, each in file.channels().items()}
-    chroma = np.stack([planes[name] for name in ("RY", "BY")], axis=-1)
-    height, width = planes["Y"].shape
-    if chroma.shape[:2] != (height // 2, width // 2) or height % 2 or width % 2:
-        raise ValueError(f"chroma is {chroma.shape[1]}x{chroma.shape[0]} and luminance {width}x{height}")
-    weights = luminance_weights(file.header().get("chromaticities") or _REC709)
-    rgb = rgb_of(planes["Y"], chroma, weights)
-    return np.dstack([rgb, planes["A"]]) if "A" in planes else rgb
+    # By the older interface: `File` prints why it cannot read and goes on without the pixels.
+    with _opened(OpenEXR.InputFile(path)) as file:
+        header = file.header()
+        box = header["dataWindow"]
+        width, height = box.max.x - box.min.x + 1, box.max.y - box.min.y + 1
+        if width % 2 or height % 2:
+            raise ValueError(f"its size of {width}x{height} is odd")
+        planes = {
+            name: np.frombuffer(file.channel(name), _TYPES[channel.type.v]).reshape(
+                height // channel.ySampling, width // channel.xSampling
+            )
+            for name, channel in header["channels"].items()
+        }
+    chroma = np.stack([planes[name].astype(np.float32) for name in ("RY", "BY")], axis=-1)
+    luminance = planes["Y"].astype(np.float32)
+    if (chroma.shape[0] * 2, chroma.shape[1] * 2) != luminance.shape:
+        raise ValueError("its chroma is not of half the size")
+    rgb = rgb_of(luminance, chroma, luminance_weights(primaries_of(header) or _REC709))
+    return np.dstack([rgb, planes["A"].astype(np.float32)]) if "A" in planes else rgb
+
+
+@contextmanager
+def _opened(file: Any) -> Iterator[Any]:
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def primaries_of(header: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """x, y of red, green, blue and white in a header; None where it does not say."""
+    stored = header.get("chromaticities")
+    if stored is None:
+        return None
+    return tuple(
+        value for each in (stored.red, stored.green, stored.blue, stored.white) for value in (each.x, each.y)
+    )
 
 
 def luminance_weights(chromaticities: tuple[float, ...]) -> np.ndarray:

@@ -211,7 +211,7 @@ def movie_comment(path: str | Path) -> str:
             with Image.open(path) as image:
                 said = image.info.get("comment", b"")
                 return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="backslashreplace") as container:
             return next((text for key, text in container.metadata.items() if key.lower() == "comment"), "")
     except (FFmpegError, OSError):
         return ""
@@ -223,7 +223,7 @@ def is_whole_movie(path: str | Path, frames: int) -> bool:
     try:
         if path.suffix.lower() == ".gif":
             return path.read_bytes()[-1:] == GIF_TRAILER
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="backslashreplace") as container:
             packets = [packet for packet in container.demux(video=0) if packet.size]
     except (FFmpegError, OSError, IndexError):
         return False

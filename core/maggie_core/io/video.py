@@ -23,6 +23,7 @@ from maggie_api.sequences import compact_frames
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window
 from maggie_core.io.digest import file_digest
+from maggie_core.io.patience import UnreadableError, patiently
 from maggie_core.io.timecode import later_timecode, packed_timecode
 
 _UNKNOWN, _BT709, _BT601 = 2, 1, 6
@@ -60,9 +61,7 @@ class MovieSource:
         if not self._path.is_file():
             raise FrameError(f"{self._path} does not exist: check the path of the movie")
         try:
-            self._times, self._is_timed = self._scan()
-        except FFmpegError as error:
-            raise self._unreadable(error) from error
+            self._times, self._is_timed = patiently(self._path, self._scan)
         finally:
             self.close()
         if not self._times:
@@ -141,18 +140,22 @@ class MovieSource:
             FrameError: no such frame or channel, or the stream is damaged there.
         """
         with self._lock:
-            try:
-                if self._identity() != self._scanned:  # another movie under this name
-                    self._close()
-                    self._header = None
-                    self._corrupt.clear()
-                    self._times, self._is_timed = self._scan()
-                position = self._position(frame)
-                image = self._decode(position)
-            except FFmpegError as error:
-                self._close()
-                raise self._unreadable(error, f" at frame {frame}") from error
+            position, image = patiently(self._path, lambda: self._picture(frame))
         return self._as_frame(image, position, channels)
+
+    def _picture(self, frame: int) -> tuple[int, Any]:
+        """Place and picture of a frame of the movie that is there now."""
+        try:
+            if self._identity() != self._scanned:  # another movie under this name
+                self._close()
+                self._header = None
+                self._corrupt.clear()
+                self._times, self._is_timed = self._scan()
+            position = self._position(frame)
+            return position, self._decode(position)
+        except FFmpegError as error:
+            self._close()
+            raise self._unreadable(error, f" at frame {frame}") from error
 
     def close(self) -> None:
         with self._lock:
@@ -169,7 +172,9 @@ class MovieSource:
         try:
             found = self._path.stat()
         except OSError as error:
-            raise FrameError(f"{self._path} cannot be read ({error.strerror}): check the movie") from error
+            raise UnreadableError(
+                f"{self._path} cannot be read ({error.strerror}): check the movie"
+            ) from error
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def _position(self, frame: int) -> int:
@@ -179,15 +184,16 @@ class MovieSource:
             )
         return frame - 1
 
-    def _unreadable(self, error: FFmpegError, where: str = "") -> FrameError:
+    def _unreadable(self, error: FFmpegError, where: str = "") -> UnreadableError:
         reason = (error.strerror or str(error)).lower()
-        return FrameError(
+        return UnreadableError(
             f"{self._path} cannot be decoded{where} ({reason}): convert it to ProRes, H.264 or EXR"
         )
 
     def _stream(self) -> Any:
         if self._container is None:
-            self._container = av.open(str(self._path))
+            # Titles and comments need not be UTF-8.
+            self._container = av.open(str(self._path), metadata_errors="backslashreplace")
             for stream in self._container.streams.video:
                 stream.thread_type = "AUTO"  # before the first packet; the decoder opens with it
         # A cover is a picture of its own, and may come first.
@@ -199,7 +205,15 @@ class MovieSource:
 
     def _scan(self) -> tuple[list[int], bool]:
         """When each image is shown, in the stream's time base, and whether the file says so at all."""
+        self._close()
         self._scanned = self._identity()
+        try:
+            return self._scan_packets()
+        except FFmpegError as error:
+            self._close()
+            raise self._unreadable(error) from error
+
+    def _scan_packets(self) -> tuple[list[int], bool]:
         stream = self._stream()
         self._rate = Fraction(stream.average_rate) if stream.average_rate else None
         self._tags = (int(stream.codec_context.color_primaries), int(stream.codec_context.color_trc))

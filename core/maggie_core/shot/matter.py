@@ -146,6 +146,11 @@ class ShotMatter:
         return "off" if self.model.info.person_px is None else self.settings.scale
 
     @property
+    def enlarges(self) -> bool:
+        """Whether small people may be seen enlarged."""
+        return self._scale != "off"
+
+    @property
     def _detail(self) -> Detail:
         """A small plate holds nothing more than its working grid."""
         return self.settings.detail if has_detail(self.geometry) else "working"

@@ -1,0 +1,89 @@
+"""A drive that fails for a moment costs time; a damaged file and a drive that is gone are told."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from maggie_api.errors import FrameError
+from maggie_core.io import patience
+from maggie_core.io.image import read_image
+from maggie_core.io.patience import WAITS_S, UnreadableError, patiently
+
+
+class Flapping(type(Path())):  # type: ignore[misc]
+    """A path whose next tries fail with the errors in `errors`."""
+
+    errors: list[int]
+
+    def open(self, *args, **kwargs):
+        if self.errors:
+            number = self.errors.pop(0)
+            raise OSError(number, os.strerror(number), str(self))
+        return super().open(*args, **kwargs)
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits that were asked for, none of which is waited."""
+    waits: list[float] = []
+    monkeypatch.setattr(patience.time, "sleep", waits.append)
+    return waits
+
+
+def flapping(folder: Path, *errors: int) -> Flapping:
+    (folder / "p.exr").write_bytes(b"pixels")
+    path = Flapping(folder / "p.exr")
+    path.errors = list(errors)
+    return path
+
+
+def read(path: Flapping) -> bytes:
+    """As a library that says no more than that it cannot."""
+    try:
+        with path.open("rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UnreadableError("cannot be read") from error
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+@pytest.mark.parametrize("times", [1, 2, 4, 9])
+def test_what_fails_for_moments_is_read(tmp_path: Path, waited: list[float], number: int, times: int):
+    path = flapping(tmp_path, *[number] * times)
+
+    assert patiently(path, lambda: read(path)) == b"pixels"
+    assert waited == list(WAITS_S[: times // 2])
+
+
+def test_a_drive_that_is_gone_is_waited_for_once_for_all_its_files(tmp_path: Path, waited: list[float]):
+    path = flapping(tmp_path, *[errno.EIO] * 100)
+
+    for _ in range(3):
+        with pytest.raises(FrameError, match=r"input/output error, at \d tries.*check its disk or network"):
+            patiently(path, lambda: read(path))
+
+    assert waited == list(WAITS_S)
+
+
+def test_what_is_forbidden_or_missing_is_not_waited_for(tmp_path: Path, waited: list[float]):
+    path = flapping(tmp_path, *[errno.EACCES] * 10)
+
+    with pytest.raises(UnreadableError):
+        patiently(path, lambda: read(path))
+    with pytest.raises(FrameError, match="does not exist"):
+        read_image(tmp_path / "missing.exr")
+
+    assert waited == []
+
+
+def test_a_damaged_file_is_not_waited_for(tmp_path: Path, waited: list[float]):
+    (tmp_path / "p.exr").write_bytes(b"no EXR at all")
+
+    with pytest.raises(UnreadableError, match="render or copy it again"):
+        read_image(tmp_path / "p.exr")
+
+    assert waited == []
