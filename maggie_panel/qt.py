@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from PySide6 import QtCore, QtGui, QtWidgets
 else:
     try:
-        from PySide6 import QtCore, QtGui, QtWidgets
-    except ImportError:
         try:
+            from PySide6 import QtCore, QtGui, QtWidgets
+        except ModuleNotFoundError:
             from PySide2 import QtCore, QtGui, QtWidgets
-        except ImportError:
-            raise HostError(
-                "the panel needs Qt and there is no PySide6 in this Python: pip install PySide6-Essentials"
-            ) from None
+    except ModuleNotFoundError:
+        raise HostError(
+            "the panel needs Qt and there is no PySide6 in this Python: pip install 'PySide6-Essentials<6.12'"
+        ) from None
+    except ImportError as error:
+        raise HostError(
+            f"Qt is there and cannot be loaded ({error}): install what it needs of the system, on Debian "
+            "apt-get install libegl1 libgl1 libfontconfig1 libdbus-1-3 libxkbcommon0 libglib2.0-0"
+        ) from None
 
 __all__ = ["IS_QT6", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal", "action_class", "place_of", "run"]
 

@@ -22,7 +22,7 @@ def panel(*, paths: tuple[str, ...], own_worker: bool) -> int:
     \b
     PATH is a plate with its masks (files, folders, movies) or a job document;
     the same may be dropped into the window. It needs Qt:
-    pip install PySide6-Essentials
+    pip install 'PySide6-Essentials<6.12'
       maggie-node panel plate.####.exr ana.####.png
       maggie-node panel job.json
     """

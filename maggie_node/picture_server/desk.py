@@ -118,18 +118,16 @@ class Desk:
         notes: list[str] = []
 
         def linear_plate(at: int = frame) -> np.ndarray:
-            return view.scene_linear(self._planes.plate(plate, at, plate_layer, geometry, edition))
+            return view.scene_linear(self._planes.plate(plate, at, plate_layer, geometry))
 
         gain = np.float32(2.0**exposure_ev)
         alphas = previous = None
         if mode in ("alpha", "over", "difference"):
-            alphas = (
-                self._planes.mattes(mattes, frame, names, geometry, edition) if mattes and names else None
-            )
+            alphas = self._planes.mattes(mattes, frame, names, geometry) if mattes and names else None
             if alphas is None:
                 notes.append("no matte of this frame yet")
             elif mode == "difference":
-                previous = self._planes.mattes(mattes, frame - 1, names, geometry, edition)
+                previous = self._planes.mattes(mattes, frame - 1, names, geometry)
                 if previous is None:
                     notes.append("no matte of the frame before")
         if mode == "alpha" and alphas is not None:
@@ -281,7 +279,7 @@ class Desk:
             max(1, round(geometry.region.height * header.display.height / whole.height)),
         )
         own = fitted(header.display, part, 1.0, geometry.working_size)
-        linear = self._view(None, None, path).scene_linear(self._planes.plate(path, at, None, own, 0))
+        linear = self._view(None, None, path).scene_linear(self._planes.plate(path, at, None, own))
         return resized(linear, geometry)
 
 

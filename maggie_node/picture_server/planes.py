@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -24,6 +25,7 @@ from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.frames import FrameSource, open_source
 from maggie_core.io.plate import plate_header, read_plate
+from maggie_core.mattes.provenance import stored_files
 from maggie_core.mattes.read import read_mattes
 from maggie_node.job_inputs import guidance_source
 
@@ -72,6 +74,12 @@ class Kept:
                 self._size -= self._arrays.popitem(last=False)[1].nbytes
         return made
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._arrays.clear()
+            self._size = 0
+
 
 class Planes:
     """The files of shots, opened once for each edition of their folder."""
@@ -86,10 +94,16 @@ class Planes:
     def open_plate(self, plate: str, *, anew: bool = False) -> FrameSource:
         """The frames of a plate.
 
+        Args:
+            anew: its files, and those of masks, may be others than before.
+
         Raises:
             FrameError, SettingsError: there is none.
         """
         with self._lock:
+            if anew:
+                self._guidance.clear()
+                self._kept.clear()
             if anew or plate not in self._plates:
                 self._plates[plate] = open_source(plate)
             return self._plates[plate]
@@ -98,9 +112,7 @@ class Planes:
         """Header of a plate's frame."""
         return plate_header(self.open_plate(plate), frame, layer=layer)
 
-    def plate(
-        self, plate: str, frame: int, layer: str | None, geometry: Geometry, edition: int
-    ) -> np.ndarray:
+    def plate(self, plate: str, frame: int, layer: str | None, geometry: Geometry) -> np.ndarray:
         """(h, w, 3) in file colour over the region of `geometry`, finite."""
         source = self.open_plate(plate)
 
@@ -113,12 +125,10 @@ class Planes:
                 pixels = np.nan_to_num(pixels, posinf=HALF_MAX, neginf=-HALF_MAX)
             return np.clip(resized(pixels, geometry), -HALF_MAX, HALF_MAX)
 
-        key = ("plate", plate, frame, layer, _place(geometry), edition)
+        key = ("plate", plate, frame, layer, _place(geometry), _stamp(source.path(frame)))
         return self._kept.get(key, read).astype(np.float32)
 
-    def mattes(
-        self, mattes: str, frame: int, names: Sequence[str], geometry: Geometry, edition: int
-    ) -> np.ndarray | None:
+    def mattes(self, mattes: str, frame: int, names: Sequence[str], geometry: Geometry) -> np.ndarray | None:
         """(N, h, w) alphas of these people, zeros for those who are not in the file; None without a file."""
         path = matte_path(mattes, frame)
 
@@ -142,15 +152,14 @@ class Planes:
                 ]
             )
 
-        try:
-            stamp = path.stat().st_mtime_ns
-        except OSError:
+        stamp = _stamp(stored[0] if (stored := stored_files(path)) else path)
+        if stamp is None:
             return None
-        key = ("mattes", mattes, frame, tuple(names), _place(geometry), edition, stamp)
+        key = ("mattes", mattes, frame, tuple(names), _place(geometry), stamp)
         try:
             return self._kept.get(key, read).astype(np.float32)
         except FrameError:
-            if not path.is_file():  # it went while it was read
+            if not stored_files(path):  # it went while it was read
                 return None
             raise
 
@@ -212,6 +221,15 @@ def fitted(display: Window, region: Window, pixel_aspect: float, size: tuple[int
     width, height = region.width * pixel_aspect, float(region.height)
     scale = min(1.0, size[0] / width, size[1] / height)
     return Geometry(display, region, pixel_aspect, working_px=max(1, round(min(width, height) * scale)))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _place(geometry: Geometry) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 from maggie_api.errors import MaggieError
 from maggie_node.openmp import settle_waiting
@@ -22,8 +22,8 @@ IN_TURN = {b'"do": "people"': "people", b'"do": "write_key"': "key", b'"do": "re
 pictures must not wait for; and the last of two changes of one key must be the one that stays."""
 
 
-def serve() -> int:
-    """Answer until stdin ends."""
+def serve() -> NoReturn:
+    """Answer until stdin ends; the process ends then."""
     source, target = take_stdio()
     settle_waiting()
     with os.fdopen(source, "rb") as requests, os.fdopen(target, "wb") as answers:
@@ -47,9 +47,7 @@ def serve() -> int:
             do = next((do for begin, do in IN_TURN.items() if begin in line[:120]), None)
             (own[do] if do else drawers).submit(answer, line)
         own["key"].shutdown()  # what was drawn is kept
-        for pool in (drawers, own["people"]):
-            pool.shutdown(wait=False, cancel_futures=True)
-    return 0
+        os._exit(0)  # nobody wants the rest, and Python would wait for its threads
 
 
 def _answered(actions: Mapping[str, Callable[..., Any]], line: bytes) -> tuple[dict[str, Any], bytes]:

@@ -26,7 +26,7 @@ assert not foreign & set(sys.modules)
 try:
     import maggie_panel.app
 except Exception as error:
-    assert "pip install PySide6-Essentials" in str(error), error
+    assert "pip install 'PySide6-Essentials<6.12'" in str(error), error
 else:
     raise AssertionError("Qt came from somewhere")
 """

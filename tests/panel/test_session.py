@@ -362,3 +362,32 @@ def test_holds_are_for_the_chosen_person_or_for_all(opened: Any, shot: TinyShot)
     assert [hold.name for hold in (*job.core, *job.garbage)] == ["ana", "*"]
     opened.clear_holds("core")
     assert opened.document.core == () and dataclasses.replace(job, core=()) == opened.document.job()
+
+
+def test_files_that_have_changed_are_read_again_when_the_shot_is_opened_again(opened: Any, shot: TinyShot):
+    opened.look(mode="guidance")
+    before, document = pixels(opened), opened.document
+    for name in shot.names:
+        file = shot.mask(name).replace("####", "1001")
+        cv2.imwrite(file, np.zeros((HEIGHT, WIDTH), np.uint8))
+
+    opened.open_shot(document.plate, [person.source for person in document.people])
+    until(opened, lambda: opened.plate.frames and opened.document.names == shot.names)
+    opened.look(mode="guidance")
+
+    assert not np.array_equal(pixels(opened), before)
+
+
+def test_a_matte_of_other_settings_is_told(opened: Any):
+    opened.matte_frame()
+    (spoken,) = opened._worker.jobs
+    spoken.say(started((1001,)), write_matte(spoken.job.output, 1001), Finished(1, 0, 0))
+    until(opened, lambda: opened.mattes_at(1001))
+    assert not opened.is_matte_old
+
+    opened.live = False
+    opened.set_edge("gamma", 2.0)
+
+    assert opened.is_matte_old
+    opened.undo()
+    assert not opened.is_matte_old
