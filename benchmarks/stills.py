@@ -128,9 +128,9 @@ def _recorded() -> Iterator[list[tuple[tuple[Any, ...], dict[str, Any]]]]:
 
 def _harms(model: MatteModel, still: Still, alpha: np.ndarray, given: _Given) -> dict[str, float]:
     """By how much each last step raises the error of a photograph."""
-    errors = [still.error(given.after(count)) for count in range(len(LAST_STEPS))]
-    errors.append(still.error(alpha))
+    errors = [still.error(given.after(count)) for count in range(len(LAST_STEPS) + 1)]
     raised = dict(zip(LAST_STEPS, np.diff(errors).tolist(), strict=True))
+    raised["plate's edges"] = still.error(alpha) - errors[-1]
     if given.doubted and model.info.first_look:
         plain = MatteModel(model._network, replace(model.info, first_look=0.0))
         raised["first look"] = still.error(alpha) - still.error(matte(plain, still)[0])
@@ -151,7 +151,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     model = load_model(args.model, device="cpu")
-    steps = (*LAST_STEPS, "first look")
+    steps = (*LAST_STEPS, "plate's edges", "first look")
     print("| short side, guidance | mask | guided filter | job | " + " | ".join(steps) + " raise it |")
     print("|---" * (4 + len(steps)) + "|")
     for short in map(int, args.short.split(",")):

@@ -193,3 +193,17 @@ def test_full_trust_is_the_masks_own_edge_and_none_is_the_network(soft_edge):
 
     np.testing.assert_allclose(by_mask[0], by_mask[1], atol=1e-6)
     assert alone.max() == 0
+
+
+def test_a_mask_of_an_enlarged_plate_counts_as_exact_as_its_pixels():
+    times = 4
+    truth = gaussian_filter(disc(240, 200, 120, 100, 60), times / 2)
+    image = np.where(np.arange(3)[:, None, None] < 2, 0.2 + 0.6 * truth, 0.5).astype(np.float32)
+    mask = (np.kron(truth[::times, ::times], np.ones((times, times))) > 0.5).astype(np.float32)
+    network = np.roll(truth, 2, axis=1)  # half a pixel of the plate
+
+    as_plate, enlarged = (
+        refine_edges(network[None], image, mask[None], "guided", plate_px=px)[0] for px in (1.0, times)
+    )
+
+    assert np.abs(enlarged - truth).mean() < 0.8 * np.abs(as_plate - truth).mean()

@@ -32,9 +32,10 @@ GUIDED_RADIUS_SHARE = 0.01
 """Window of the guided filter."""
 CLOSED_FORM_EPS = 1e-5
 """Regularisation of the colour line in 3 x 3 pixels."""
-CLOSED_FORM_TRUST = 6e-3
+CLOSED_FORM_TRUST = 1.2e-2
 """Weight of the network's own alpha against the smoothness of the closed form: it decides where the colours
-do not. With 2e-3 the closed form spread haze over texture on 4 of 81 photographs, with this on one."""
+do not. With 2e-3 the closed form spread haze over texture on 4 of 81 photographs, with 6e-3 on two, with this
+on one, and it flickers less."""
 CLOSED_FORM_TRUST_IN_DOUBT = 5e-4
 """The same for a poor mask, which has led the network astray: colours know better."""
 
@@ -52,12 +53,18 @@ GOOD_RADIUS_SHARE = 0.011
 """Window of the guided filter that gives good guidance its edge: wide enough for the soft edge of hair."""
 GOOD_WEIGHT = 0.55
 """Its weight against the network's alpha: two estimates with errors of their own."""
+GOOD_PLATE_PX, GOOD_RADIUS_PLATE_PX = (0.3, 0.65), 2.0
+"""The least that these distances and this window may be, in pixels of an enlarged plate: no mask is more
+exact than those, and the colours of an edge are blurred over them."""
+GOOD_WEIGHT_ENLARGED = 0.7
+"""The weight where the plate is enlarged: the network's errors grow more by that than the guidance's."""
 
 DEEP = (0.015, 0.03)
 """Depth in a mask, as shares of the person's size, from which alpha is no less than a ramp, and from which it
 is 1; the same outside."""
-DEEP_IN_DOUBT = (0.03, 0.05)
-"""The same for a poor mask: rough masks are off by as much as 0.03."""
+DEEP_IN_DOUBT = (0.03, 0.06)
+"""The same for a poor mask: rough masks are off by as much as 0.03, and by twice that where they lack a
+piece."""
 
 
 def refine_edges(
@@ -69,6 +76,7 @@ def refine_edges(
     sizes: Sequence[float] | None = None,
     doubts: Sequence[float] | None = None,
     trusts: Sequence[float | None] | None = None,
+    plate_px: float = 1.0,
 ) -> Plane:
     """Refined alphas of one frame.
 
@@ -84,6 +92,7 @@ def refine_edges(
         trusts: of each mask, how far the matte is to follow it: 1 is the mask's own edge refined, 0 the
             network alone. The less, the deeper in a mask and the farther from it alpha may differ from it.
             None finds that out, and without refinement keeps to the network.
+        plate_px: pixels of `image` that a pixel of the plate spans; 1 where the plate is not enlarged.
 
     Returns:
         (N, H, W) float32.
@@ -104,12 +113,13 @@ def refine_edges(
         if share == 0:
             return
         doubtful = doubt(alignment(mask, image, unit)) if doubts is None else doubts[n]
-        own = 0.0 if apart is None else GOOD_WEIGHT * _trust(apart / unit) * (1 - doubtful)
+        weight = GOOD_WEIGHT_ENLARGED if plate_px > 1 else GOOD_WEIGHT
+        own = 0.0 if apart is None else weight * _trust(apart, unit, plate_px) * (1 - doubtful)
         trust = own if asked is None else asked
         if how != "none":
             _decide(alpha, image, how, unit, doubtful)
         if trust > 0:
-            _take_at_its_word(alpha, mask, image, trust, unit)
+            _take_at_its_word(alpha, mask, image, trust, _good_radius(unit, plate_px))
         if mask.any() and asked != 0:
             _keep_depths(alpha, mask, unit if asked is None else unit / asked, doubtful)
         if share < 1:
@@ -128,7 +138,7 @@ def _outline_distance(alpha: Plane, mask: Plane) -> float | None:
 def trust_in(alpha: Plane, mask: Plane) -> float:
     """How far guidance (H, W) is taken at its word, 0 to 1, by the network's alpha of it."""
     apart = _outline_distance(alpha, mask)
-    return 0.0 if apart is None else _trust(apart / unit_of(size_of(mask), alpha.shape))
+    return 0.0 if apart is None else _trust(apart, unit_of(size_of(mask), alpha.shape), 1.0)
 
 
 def _decide(alpha: Plane, image: Plane, how: Refine, unit: float, doubtful: float) -> None:
@@ -147,10 +157,17 @@ def _decide(alpha: Plane, image: Plane, how: Refine, unit: float, doubtful: floa
     alpha[box][inside] = better[inside]
 
 
-def _trust(apart_share: float) -> float:
-    """How far guidance is taken at its word, 0 to 1; `apart_share` is as in `GOOD_SHARE`."""
-    good, poor = GOOD_SHARE
-    return float(np.clip((poor - apart_share) / (poor - good), 0, 1))
+def _trust(apart: float, unit: float, plate_px: float) -> float:
+    """How far guidance is taken at its word, 0 to 1, whose outline is so many pixels from the network's."""
+    least = GOOD_PLATE_PX if plate_px > 1 else (0.0, 0.0)
+    good, poor = (max(share * unit, px * plate_px) for share, px in zip(GOOD_SHARE, least, strict=True))
+    return float(np.clip((poor - apart) / (poor - good), 0, 1))
+
+
+def _good_radius(unit: float, plate_px: float) -> int:
+    """Half side of the window that gives good guidance its edge, in pixels."""
+    least = GOOD_RADIUS_PLATE_PX * plate_px if plate_px > 1 else 0.0
+    return max(pixels(GOOD_RADIUS_SHARE, unit), round(least))
 
 
 def _unsure(alpha: Plane, mask: Plane) -> float:
@@ -165,10 +182,9 @@ def _ramp(value: float, ends: tuple[float, float]) -> float:
     return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
 
 
-def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: float, unit: float) -> None:
+def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: float, radius: int) -> None:
     """Mix an alpha (H, W) with its guidance, whose edge a guided filter softens, in place; `trust` is the
     guidance's weight."""
-    radius = pixels(GOOD_RADIUS_SHARE, unit)
     y, x = np.gradient(mask) if min(mask.shape) > 1 else (np.zeros_like(mask),) * 2
     box = box_of((y != 0) | (x != 0) | (np.abs(alpha - mask) > 0), margin=4 * radius)
     if box is None:

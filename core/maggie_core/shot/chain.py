@@ -386,6 +386,7 @@ class Chain:
             sizes=[sizes[n] for n in own],
             doubts=[self._doubts(i)[n] for n in own],
             trusts=trusts,
+            plate_px=self._plate_px,
         )
         if how == "none":
             return _with_pins(refined, self._pins(frame))
