@@ -215,6 +215,12 @@ def test_who_steps_behind_somebody_or_out_of_the_frame_keeps_their_size():
     assert max(abs(math.log2(a / b)) for a, b in zip(sizes, sizes[1:], strict=False)) <= 1 / 8 + 1e-9
 
 
+def test_who_stands_keeps_one_size_in_frames_that_are_not_measured():
+    measured = {t: [person(0, 0, 440 - t % 8)] for t in range(0, 49, SAMPLED_EVERY)}
+
+    assert len({sizes_at(t, measured) for t in range(49)}) == 1
+
+
 def test_who_walks_away_becomes_smaller():
     tall = np.geomspace(500, 60, 49)
     measured = {t: [person(0, 0, round(tall[t]))] for t in range(0, 49, SAMPLED_EVERY)}

@@ -59,7 +59,7 @@ exact than those, and the colours of an edge are blurred over them."""
 GOOD_WEIGHT_ENLARGED = 0.7
 """The weight where the plate is enlarged: the network's errors grow more by that than the guidance's."""
 
-DEEP = (0.015, 0.03)
+DEEP = (0.01, 0.03)
 """Depth in a mask, as shares of the person's size, from which alpha is no less than a ramp, and from which it
 is 1; the same outside."""
 DEEP_IN_DOUBT = (0.03, 0.06)

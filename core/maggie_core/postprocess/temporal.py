@@ -28,7 +28,7 @@ from maggie_core.runtime.threads import side_by_side
 
 Plane = NDArray[np.float32]
 
-FLICKER_PX = (0.07, 0.14)
+FLICKER_PX = (0.07, 0.10)
 """Flicker up to which an instance is left alone, and from which it is averaged in full; linear between.
 
 Exact alphas of moving people, hair included, have 0.00 to 0.07, one frame in a hundred 0.09; the default

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from maggie_api.segments import SAMPLED_EVERY
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.postprocess.mask_shape import box_of, size_of
@@ -110,8 +111,10 @@ def sizes_at(place: int, measured: Mapping[int, Sequence[Extent | None]]) -> tup
     Returns:
         In steps of `SIZE_STEPS`; 0 for who was never seen, empty where no frame was measured.
     """
+    # Between two measured frames it is that of the taller one, so that nobody shrinks and grows there.
+    beyond = {at: max(0, abs(at - place) - SAMPLED_EVERY + 1) for at in measured}
     seen = [
-        [each.size * 2.0 ** (-abs(at - place) / HALVING_FRAMES) if each else 0.0 for each in frame]
+        [each.size * 2.0 ** (-beyond[at] / HALVING_FRAMES) if each else 0.0 for each in frame]
         for at, frame in measured.items()
     ]
     tallest = [max(sizes) for sizes in zip(*seen, strict=True)]
