@@ -83,7 +83,7 @@ def test_what_is_lost_is_said_with_its_place_and_frame(shot):
     assert lost.frames == (1005,) and lost.place is not None
     assert 28 <= lost.place.x <= 36 and 38 <= lost.place.y <= 42
     assert lost.text.startswith("ana, frame 1005, at x ")
-    assert "allowed is at most 15" in lost.text
+    assert "allowed is at most 20" in lost.text
     assert findings["flash"].worst_frame in (1005, 1006)
 
 
