@@ -217,6 +217,7 @@ def the_node_is_saved_and_reopened(folder: str) -> Any:
     nuke.scriptOpen(path)
     again: Any = nuke.toNode(name)
     assert upstream.is_ours(again)
+    assert build.is_up_to_date(again), "a file has kept other kinds of knobs"
     assert read.rows(again) == rows
     after = {key: again.knob(key).value() if again.knob(key) else "gone" for key in before}
     changed = sorted(key for key in before if before[key] != after[key] and key not in ("selected", "name"))
