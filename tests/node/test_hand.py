@@ -16,12 +16,13 @@ from support.shots import TinyShot
 from support.tiny import write_tiny_model
 
 from maggie_api.errors import InputError, JobError
-from maggie_api.events import FrameDone, enlarged_text, from_line
+from maggie_api.events import FrameDone, Warning, enlarged_text, from_line
 from maggie_api.job import Hold, MaskGuidance, MatteJob, PersonOption
 from maggie_api.settings import EdgeSettings
 from maggie_core.guidance import HoldSource
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
+from maggie_core.io.image import read_image
 from maggie_core.mattes import explain, read_mattes
 from maggie_node import runner
 from maggie_node.worker.allowed_paths import check_paths
@@ -213,6 +214,7 @@ def test_what_is_for_nobody_or_lacks_files_stops_the_job(
 ):
     write_image(tmp_path / "core.1001.exr", BOX, channels=("A",), kind="half")
     shutil.copy(tmp_path / "core.1001.exr", tmp_path / "still.exr")
+    write_image(tmp_path / "cropped.exr", BOX[:50, :90], channels=("A",), kind="half")
     guidance = tuple(MaskGuidance(name, kept_shot.mask(name)) for name in kept_shot.names)
     job = MatteJob(
         kept_shot.plate, str(tmp_path / "m.####.exr"), guidance, model=str(tiny_model), device="cpu"
@@ -228,6 +230,11 @@ def test_what_is_for_nobody_or_lacks_files_stops_the_job(
             "gamma is set for cy and the shot has ana, ben",
         ),
         ({"garbage": (Hold(str(tmp_path / "m.####.exr")),)}, "matches no file"),
+        (
+            {"core": (Hold(str(tmp_path / "still.exr")),)},
+            "so say whose it is, as --core ana=SEQUENCE",
+        ),
+        ({"garbage": (Hold(str(tmp_path / "cropped.exr"), "ana"),)}, "is 90x50 but the plate is 96x64"),
     ]
 
     for changed, said in wrong:
@@ -235,6 +242,32 @@ def test_what_is_for_nobody_or_lacks_files_stops_the_job(
             run(replace(job, **changed))  # type: ignore[arg-type]
 
     assert not list(tmp_path.glob("m.*"))
+
+
+def test_a_garbage_matte_that_is_meant_the_other_way_round_is_told(
+    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    mask = read_image(Path(kept_shot.mask("ana").replace("####", "1001"))).pixels[..., 0]
+    write_image(tmp_path / "wrong.exr", 1 - mask, channels=("A",), kind="half")
+    write_image(tmp_path / "right.exr", mask, channels=("A",), kind="half")
+    job = MatteJob(
+        kept_shot.plate,
+        str(tmp_path / "m.####.exr"),
+        (MaskGuidance("ana", kept_shot.mask("ana")),),
+        model=str(tiny_model),
+        device="cpu",
+        frames="1001",
+    )
+
+    def told(garbage: str) -> list[str]:
+        events: list = []
+        held = replace(job, garbage=(Hold(str(tmp_path / garbage), "ana"),))
+        runner.run(held, emit=events.append)
+        return [e.text for e in events if isinstance(e, Warning) and e.code == "garbage-cuts"]
+
+    (said,) = told("wrong.exr")
+    assert said.startswith("the garbage matte cuts 100 % off the mask of ana in frame 1001")
+    assert told("right.exr") == []
 
 
 def test_who_is_enlarged_is_told_by_events_header_progress_and_explain(

@@ -123,6 +123,13 @@ def test_nothing_delivered_at_all_is_every_frame_missing_by_the_job_and_bad_inpu
     assert "matches no file" in without.stderr
 
 
+def test_frames_of_a_job_can_be_checked_alone(matted, tmp_path: Path):
+    words = ("--job", matted[2], "--frames", "1002-1003", "-o", tmp_path, "--json")
+    result = run_command("qc", *words, *ONLY_FILES)
+
+    assert json.loads(result.stdout)["frames"] == [1002, 1003]
+
+
 def test_qc_writes_nothing_beside_the_mattes(matted, tmp_path: Path):
     before = sorted(file.name for file in matted[1].iterdir())
     run_command("qc", "--job", matted[2], "-o", tmp_path / "qc")
@@ -328,8 +335,8 @@ def test_a_fine_page_shows_a_few_frames(matted, tmp_path: Path):
 
 @pytest.mark.slow
 def test_the_demo_shots_own_faults_are_named(tmp_path: Path):
-    """Seen at 100 %: ana's striped sleeve is bitten in 1013 to 1017 (least in 1015), a piece of ben is loose in
-    1014, and much of ben's head behind ana's hair is lost in 1019.
+    """Seen at 100 %: ana's striped sleeve is bitten in 1013 to 1017 (least in 1015), a piece of ben is loose
+    in 1014, and much of ben's head behind ana's hair is lost in 1019.
     """
     from maggie_node.demo import demo_job
 

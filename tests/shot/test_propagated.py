@@ -88,6 +88,19 @@ def test_an_added_or_corrected_key_changes_only_the_frames_between_its_neighbour
     assert changed == [1004, 1005, 1006]
 
 
+def test_how_far_it_is_is_told_up_to_the_end_also_from_the_cache(shot):
+    cache = StateCache(shot.folder / "cache", limit_bytes=10**8)
+    for _ in range(2):
+        told: list[tuple[int, int]] = []
+        keyed = matter(shot, cache=cache, ana=(1002, 1006), ben=(1002, 1006))
+        keyed.prepare(tell=lambda done, total, told=told: told.append((done, total)))
+
+        # 1001, twice 1003 to 1006, 1007 and 1008.
+        assert told == sorted(told) and {total for _, total in told} == {11}
+        assert (told[0][0], told[-1][0]) == (0, 11)
+    assert len(told) < 11
+
+
 def test_given_masks_stay_as_they_are_and_an_empty_key_says_that_somebody_is_gone(shot):
     write_image(
         Path(shot.mask("ben").replace("####", "1003")), np.zeros((HEIGHT, WIDTH, 1), np.uint8), "uint8"
