@@ -1,0 +1,298 @@
+"""Whether faults cost a frame: kills, full disks, failing drives, jumping clocks and damaged files.
+
+    python -m benchmarks.faults                       # 1,000 faults
+    python -m benchmarks.faults --faults 100 --seed 7 # others
+    python -m benchmarks.faults --into benchmarks/reliability.md
+
+A shot is matted with one fault after another, at random moments. After each run every file that has the name
+of a matte must be whole and right, and none may be left unfinished. Then the job runs once without a fault:
+all frames must be there, each as in a run that never met one. Calls are made to fail by a small library
+(`benchmarks/faulty/faults.c`), so a C compiler and Linux are needed; small disks need root, else calls fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from benchmarks.faulty.faults import GRACE_S, Fault, built, disk, drawn
+from benchmarks.odd.base import FRAMES, PEOPLE, Base
+from benchmarks.odd.process import Ended, Forks
+
+MOST_IN_A_ROW = 4
+"""Faulty runs before the one that finishes the shot."""
+SHOT_FRAMES = (1001, 1002, 1003, 1004, 1005)
+
+
+@dataclass
+class Tally:
+    """What was tried and what came of it."""
+
+    faults: Counter[str] = field(default_factory=Counter)
+    """Those that took place, by kind."""
+    missed: int = 0
+    """Drawn at a moment when the job had ended, or at a call that it does not make."""
+    frames: int = 0
+    """Files compared."""
+    told: Counter[str] = field(default_factory=Counter)
+    """Frames that a faulty run did not deliver and said so, by kind of fault."""
+    wrong: list[str] = field(default_factory=list)
+    slowest_s: float = 0.0
+    most_mb: float = 0.0
+
+
+class Trial:
+    """The shot, a job of it, and what its files are without any fault."""
+
+    def __init__(self, folder: Path, forks: Forks, seed: int) -> None:
+        self._folder, self._forks = folder, forks
+        self._r = random.Random(seed)
+        self.tally = Tally()
+        base = Base(folder / "base")
+        self._shot, self._whole = folder / "shot", {}
+        self._shot.mkdir()
+        for at, frame in enumerate(SHOT_FRAMES):
+            source = FRAMES[at % len(FRAMES)]
+            shutil.copy(base.plate(source), self._shot / f"plate.{frame}.exr")
+            for name in PEOPLE:
+                shutil.copy(base.mask(name, source), self._shot / f"{name}.{frame}.png")
+        self._whole = {path.name: path.read_bytes() for path in self._shot.iterdir()}
+        self._model = base.model
+        forks.warm(self._arguments(()))
+        shutil.rmtree(folder / "out")
+        self._forms: dict[tuple[str, ...], tuple[dict[str, str], float]] = {}
+
+    def case(self, number: int) -> None:
+        """Faulty runs one after another, then one that finishes the shot."""
+        r = self._r
+        form = r.choice(
+            (
+                (),
+                ("--layout", "files"),
+                ("--layout", "multipart"),
+                ("--layout", "cryptomatte"),
+                ("--cache", "cache"),
+                ("--cache", "cache", "--foreground"),
+            )
+        )
+        expected, seconds = self._expected(form)
+        out, cache = self._folder / "out", self._folder / "cache"
+        done: list[str] = []
+        for _ in range(r.randint(1, MOST_IN_A_ROW)):
+            fault = drawn(
+                r, seconds=seconds, shot=self._shot, out=out, cache=cache, files=sorted(self._whole)
+            )
+            done.append(fault.kind)
+            if wrong := self._faulty(fault, form, expected):
+                self.tally.wrong.append(f"case {number}, {' + '.join(done)}, {' '.join(form)}: {wrong}")
+                break
+        ended = self._run(self._arguments(form), ())
+        if ended.code != 0:
+            self.tally.wrong.append(
+                f"case {number}, {' + '.join(done)}: not finished: {ended.code} {ended.stderr[-300:]}"
+            )
+        elif wrong := self._fault_of_files(expected, complete=True):
+            self.tally.wrong.append(f"case {number}, {' + '.join(done)}: afterwards {wrong}")
+        for folder in (out, cache):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _expected(self, form: tuple[str, ...]) -> tuple[dict[str, str], float]:
+        if form not in self._forms:
+            ended = self._run(self._arguments(form), ())
+            assert ended.code == 0, ended.stderr
+            self._forms[form] = (
+                {path.name: digest_of(path) for path in (self._folder / "out").iterdir()},
+                ended.seconds,
+            )
+            for name in ("out", "cache"):
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+        return self._forms[form]
+
+    def _arguments(self, form: tuple[str, ...]) -> list[str]:
+        masks = [word for name in PEOPLE for word in ("--guidance", f"{name}={self._shot / name}.####.png")]
+        words = [str(self._folder / word) if word == "cache" else word for word in form]
+        return [
+            "matte",
+            f"{self._shot}/plate.####.exr",
+            "-o",
+            f"{self._folder}/out/m.####.exr",
+            "--model",
+            self._model,
+            *masks,
+            *words,
+        ]
+
+    def _faulty(self, fault: Fault, form: tuple[str, ...], expected: dict[str, str]) -> str:
+        note = self._folder / "note"
+        note.write_text("0", encoding="ascii")
+        damaged = self._shot / fault.damage
+        if fault.damage:
+            content = bytearray(self._whole[fault.damage])
+            cut = self._r.randrange(len(content))
+            damaged.write_bytes(
+                bytes(content[:cut])
+                if self._r.random() < 0.5
+                else bytes(content[:cut]) + self._r.randbytes(40) + bytes(content[cut + 40 :])
+            )
+        with disk(self._folder / "out", fault.disk_kb):
+            began = time.monotonic()
+            ended = self._run(self._arguments(form), fault.signals, note=str(note), **fault.calls)
+            took = time.monotonic() - began
+            wrong = self._fault_of_run(fault, ended, took) or self._fault_of_files(
+                expected, complete=fault.whole, unlike_allowed=bool(fault.damage)
+            )
+        if fault.damage:
+            damaged.write_bytes(self._whole[fault.damage])
+        happened = (
+            bool(fault.damage)
+            or int(note.read_text(encoding="ascii")) > 0
+            or bool(ended.signal)
+            or ended.code == 130
+        )
+        happened = happened or bool(fault.disk_kb and ended.code)
+        self.tally.slowest_s = max(self.tally.slowest_s, ended.seconds)
+        self.tally.most_mb = max(self.tally.most_mb, ended.megabytes)
+        if happened:
+            self.tally.faults[fault.kind] += 1
+            self.tally.told[fault.kind] += len(
+                [line for line in ended.stderr.splitlines() if "failed" in line]
+            )
+        else:
+            self.tally.missed += 1
+        return wrong
+
+    def _run(self, arguments: list[str], signals: tuple[tuple[float, int], ...], **more: object) -> Ended:
+        note = str(self._folder / "note")
+        return self._forks.run(
+            "benchmarks.faulty.faults:with_faults",
+            arguments,
+            signals=signals,
+            limit_s=180,
+            **{"note": note, **more},
+        )
+
+    def _fault_of_run(self, fault: Fault, ended: Ended, took: float) -> str:
+        if ended.hung:
+            return f"hung for {took:.0f} s"
+        if "Traceback" in ended.stderr or "a defect of ours" in ended.stderr:
+            return f"defect: {ended.stderr[-400:]}"
+        killed = any(number == 9 for _, number in fault.signals)
+        if ended.signal and not (killed and ended.signal == 9):
+            return f"ended by signal {ended.signal}"
+        if not ended.signal and ended.code not in fault.codes:
+            return f"exit code {ended.code}: {ended.stderr[-300:]}"
+        if fault.whole and ended.code != 0:
+            return f"lost frames: {ended.stderr[-400:]}"
+        if fault.signals and ended.seconds - fault.signals[0][0] > GRACE_S:
+            return f"ended {ended.seconds - fault.signals[0][0]:.0f} s after it was asked to"
+        left = [] if ended.signal else list((self._folder / "out").glob(".maggie-*"))
+        # What cannot be removed from a failing drive is removed by the next run.
+        return f"left {left[0].name}" if left and not fault.calls else ""
+
+    def _fault_of_files(
+        self, expected: dict[str, str], *, complete: bool, unlike_allowed: bool = False
+    ) -> str:
+        out = self._folder / "out"
+        found = (
+            {path.name: digest_of(path) for path in out.iterdir() if not path.name.startswith(".")}
+            if out.is_dir()
+            else {}
+        )
+        self.tally.frames += len(found)
+        for name, digest in found.items():
+            if name not in expected:
+                return f"{name} is no matte"
+            # Mattes beside a damaged frame are made without it, and made anew when it is whole again.
+            if digest == "not whole" or (
+                digest != expected[name] and not unlike_allowed and not self._beside_damage
+            ):
+                return f"{name} is {'not whole' if digest == 'not whole' else 'another matte'}"
+        self._beside_damage = (self._beside_damage or unlike_allowed) and not complete
+        if complete and set(found) != set(expected):
+            return f"{sorted(set(expected) - set(found))} are missing"
+        return ""
+
+    _beside_damage = False
+    """Whether mattes may be there that were made without a damaged frame."""
+
+
+def digest_of(path: Path) -> str:
+    """Digest of the pixels of every channel of an EXR, read by OpenEXR's own binding; or `not whole`."""
+    state = hashlib.blake2b(digest_size=16)
+    try:
+        with OpenEXR.File(str(path), separate_channels=True) as file:
+            for part in file.parts:
+                for name, channel in sorted(part.channels.items()):
+                    state.update(
+                        f"{part.name()} {name}".encode() + np.ascontiguousarray(channel.pixels).tobytes()
+                    )
+    except (RuntimeError, ValueError):
+        return "not whole"
+    return state.hexdigest()
+
+
+def main() -> int:
+    """Put the faults into jobs; returns 1 where a frame was lost or wrong."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--faults", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--into", type=Path, help="a page whose table between its marks is renewed")
+    args = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Forks(folder, LD_PRELOAD=str(built(folder))) as forks:
+            trial, number = Trial(folder, forks, args.seed), 0
+            while trial.tally.faults.total() < args.faults:
+                trial.case(number)
+                number += 1
+                if number % 10 == 0:
+                    said = f"{trial.tally.faults.total()} faults, {len(trial.tally.wrong)} wrong"
+                    print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    for wrong in trial.tally.wrong:
+        print(wrong, file=sys.stderr)
+    if args.into:
+        command = f"python -m benchmarks.faults --faults {args.faults} --seed {args.seed}"
+        args.into.write_text(renewed(args.into.read_text(), trial.tally, cases=number, command=command))
+    print(table(trial.tally, cases=number))
+    return 1 if trial.tally.wrong else 0
+
+
+def table(tally: Tally, *, cases: int) -> str:
+    """What was tried as Markdown."""
+    lines = ["| fault | injected | mattes lost or wrong |", "|---|---|---|"]
+    for kind, count in sorted(tally.faults.items()):
+        wrong = sum(kind in text for text in tally.wrong)
+        lines.append(f"| {kind} | {count} | {wrong} |")
+    lines += [
+        f"| **all** | **{tally.faults.total()}** | **{len(tally.wrong)}** |",
+        "",
+        f"{cases} shots of {len(SHOT_FRAMES)} frames; {tally.frames} files were compared. {tally.missed} "
+        "faults more were drawn for a moment, or a call, that did not come. The longest run took "
+        f"{tally.slowest_s:.0f} s, the most memory beside the program's own was {tally.most_mb:.0f} MB.",
+    ]
+    return "\n".join(lines)
+
+
+def renewed(page: str, tally: Tally, *, cases: int, command: str) -> str:
+    """The page with the table, and the command that made it, between its marks."""
+    begin, end = "<!-- faults -->\n", "<!-- end of faults -->"
+    before, after = page.partition(begin)[0], page.partition(end)[2]
+    return f"{before}{begin}```\n{command}\n```\n\n{table(tally, cases=cases)}\n{end}{after}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Benchmarks of odd inputs and of faults: cases of every class, and that what is wrong is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.faults import Trial as FaultTrial
+from benchmarks.faulty.faults import built
+from benchmarks.odd.base import Base, Shot
+from benchmarks.odd.judging import Case, fault_of
+from benchmarks.odd.process import Ended, Forks
+from benchmarks.odd_inputs import CLASSES, Trial
+
+WHOLE = Ended(0, 0, False, 1.0, 60.0, "", "")
+PLAIN = {1001: {"ana": np.zeros((4, 6), np.float32)}}
+
+
+@pytest.mark.parametrize(
+    ("case", "ended", "fault"),
+    [
+        (Case([]), replace(WHOLE, hung=True), "hung"),
+        (Case([]), replace(WHOLE, code=None, signal=11), "signal 11"),
+        (Case([]), replace(WHOLE, stderr="Traceback (most recent"), "defect"),
+        (Case([]), replace(WHOLE, stderr="maggie-node: a defect of ours"), "defect"),
+        (Case([]), replace(WHOLE, code=1), "exit code 1"),
+        (Case([]), replace(WHOLE, megabytes=5000.0), "5000 MB"),
+        (Case([]), replace(WHOLE, code=2, stderr=""), "without a line"),
+        (Case([], "refused"), WHOLE, "not refused"),
+        (Case([], frames=(1001,)), WHOLE, "delivered"),
+        (Case([], says="NaN"), WHOLE, "did not say"),
+        (Case([], "as plain"), WHOLE, "alphas by frame"),
+        (Case([]), WHOLE, ""),
+    ],
+)
+def test_what_goes_wrong_is_found(tmp_path: Path, case: Case, ended: Ended, fault: str):
+    shot = Shot(None, tmp_path)  # type: ignore[arg-type]
+
+    assert fault in fault_of(case, ended, shot, PLAIN)
+    assert fault or fault_of(case, ended, shot, PLAIN) == ""
+
+
+@pytest.mark.slow
+def test_odd_inputs_of_every_class(tmp_path: Path):
+    with Forks(tmp_path) as forks:
+        trial = Trial(tmp_path, forks, seed=3)
+        wrong = {name: done.wrong for name in CLASSES if (done := trial.of(name, range(3))).wrong}
+
+    assert wrong == {}
+
+
+@pytest.mark.slow
+def test_faults_cost_no_frame(tmp_path: Path):
+    with Forks(tmp_path, LD_PRELOAD=str(built(tmp_path))) as forks:
+        trial = FaultTrial(tmp_path, forks, seed=3)
+        for number in range(8):
+            trial.case(number)
+
+    assert trial.tally.wrong == []
+    assert trial.tally.faults.total() > 5
+
+
+def test_the_plain_shot_has_what_its_arrays_say(tmp_path: Path):
+    base = Base(tmp_path / "base")
+
+    assert base.masks["ana", 1001].sum() == 46 * 26
+    assert base.plates[1001].shape == (72, 80, 3)
