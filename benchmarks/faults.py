@@ -187,8 +187,8 @@ class Trial:
             return f"hung for {took:.0f} s"
         if "Traceback" in ended.stderr or "a defect of ours" in ended.stderr:
             return f"defect: {ended.stderr[-400:]}"
-        killed = any(number == 9 for _, number in fault.signals)
-        if ended.signal and not (killed and ended.signal == 9):
+        # Before the program listens to them, signals end it as they end any process.
+        if ended.signal and ended.signal not in [number for _, number in fault.signals]:
             return f"ended by signal {ended.signal}"
         if not ended.signal and ended.code not in fault.codes:
             return f"exit code {ended.code}: {ended.stderr[-300:]}"
@@ -219,6 +219,8 @@ class Trial:
             ):
                 return f"{name} is {'not whole' if digest == 'not whole' else 'another matte'}"
         self._beside_damage = (self._beside_damage or unlike_allowed) and not complete
+        if complete and (left := list(out.glob(".maggie-*.tmp"))):
+            return f"{left[0].name} is left"
         if complete and set(found) != set(expected):
             return f"{sorted(set(expected) - set(found))} are missing"
         return ""

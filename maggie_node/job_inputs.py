@@ -44,6 +44,7 @@ from maggie_core.io.frames import (
     parse_frames,
 )
 from maggie_core.io.image import list_parts
+from maggie_core.io.patience import looked
 from maggie_core.mattes.layout import sibling
 from maggie_core.shot.hand import Hand
 from maggie_node.output_paths import check_outputs
@@ -328,7 +329,7 @@ def _outputs(paths: Iterable[Path], slugs: Sequence[str]) -> Iterator[Path]:
 def inputs_of(job: MatteJob) -> Iterator[Path]:
     """Every file that the job reads and names."""
     for name in (job.plate, *(path for _, path in job.sequences())):
-        pattern = None if Path(name).is_file() else parse_pattern(name)
+        pattern = None if looked(Path(name).is_file) else parse_pattern(name)
         if pattern is None:
             yield Path(name)
             continue

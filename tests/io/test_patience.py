@@ -87,3 +87,25 @@ def test_a_damaged_file_is_not_waited_for(tmp_path: Path, waited: list[float]):
         read_image(tmp_path / "p.exr")
 
     assert waited == []
+
+
+def test_a_folder_is_asked_again(waited: list[float]):
+    answers: list[object] = [OSError(errno.ESTALE, "stale"), OSError(errno.EIO, "i/o"), ["a.exr"]]
+
+    def ask() -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    assert patience.looked(ask) == ["a.exr"]
+    assert waited == list(WAITS_S[:2])
+
+
+def test_what_a_folder_forbids_is_not_asked_again(waited: list[float]):
+    def ask() -> None:
+        raise PermissionError(errno.EACCES, "forbidden")
+
+    with pytest.raises(PermissionError):
+        patience.looked(ask)
+    assert waited == []

@@ -11,6 +11,7 @@ from maggie_api.errors import FrameError, GuidanceError
 from maggie_core.image.frame import Frame
 from maggie_core.io.frames import open_source
 from maggie_core.io.image import list_parts
+from maggie_core.io.patience import looked
 
 V = TypeVar("V")
 
@@ -28,7 +29,7 @@ class GuidanceFiles:
         except FrameError as error:
             raise GuidanceError(str(error)) from error
         self.pattern = str(pattern)
-        self.still = len(self._source.frames) == 1 and Path(pattern).is_file()
+        self.still = len(self._source.frames) == 1 and looked(Path(pattern).is_file)
 
     @property
     def frames(self) -> tuple[int, ...] | None:

@@ -24,6 +24,7 @@ from maggie_api.sequences import (
 from maggie_core.image.frame import Frame
 from maggie_core.io.digest import file_digest
 from maggie_core.io.image import list_parts, read_header, read_image
+from maggie_core.io.patience import looked
 from maggie_core.io.stand_ins import StandIns
 from maggie_core.io.video import MovieSource
 
@@ -129,6 +130,14 @@ def open_source(pattern: str | Path) -> FrameSource:
         SettingsError: more than one frame token in the name.
     """
     path = Path(pattern)
+    try:
+        return looked(lambda: _open_source(path))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FrameError(f"{path} cannot be looked for ({reason}): check its disk or network") from error
+
+
+def _open_source(path: Path) -> FrameSource:
     if path.is_dir():
         raise FrameError(f"{path} is a folder: name the files in it, such as {path / 'plate.####.exr'}")
     if path.suffix.lower() in MOVIE_SUFFIXES:
@@ -140,7 +149,7 @@ def open_source(pattern: str | Path) -> FrameSource:
         number = frame_of_file(path)
         return FileSource(str(path), {1 if number is None else number: path})
     try:
-        files = parsed.on_disk()
+        files = looked(parsed.on_disk)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FrameError(f"{path} cannot be listed ({reason}): check the folder {parsed.folder}") from error

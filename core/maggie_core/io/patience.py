@@ -67,6 +67,22 @@ def patiently(path: Path, read: Callable[[], V]) -> V:
         time.sleep(wait)
 
 
+def looked(ask: Callable[[], V]) -> V:
+    """What `ask` finds out of a folder or a name; it asks again where their drive fails for a moment.
+
+    Raises:
+        OSError: it fails for longer, or for another reason.
+    """
+    for wait_s in WAITS_S:
+        try:
+            return ask()
+        except OSError as error:
+            if error.errno not in PASSING:
+                raise
+        time.sleep(wait_s)
+    return ask()
+
+
 GIVEN_UP_S = 60.0
 """How long the other files of a folder are not waited for whose drive has failed for all waits."""
 _given_up: dict[Path, float] = {}
