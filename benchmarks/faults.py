@@ -254,20 +254,25 @@ def main() -> int:
     parser.add_argument("--into", type=Path, help="a page whose table between its marks is renewed")
     args = parser.parse_args()
     began = time.monotonic()
+    command = f"python -m benchmarks.faults --faults {args.faults} --seed {args.seed}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Forks(folder, LD_PRELOAD=str(built(folder))) as forks:
             trial, number = Trial(folder, forks, args.seed), 0
             while trial.tally.faults.total() < args.faults:
+                known = len(trial.tally.wrong)
                 trial.case(number)
+                for wrong in trial.tally.wrong[known:]:
+                    print(wrong, file=sys.stderr, flush=True)
                 number += 1
-                if number % 10 == 0:
-                    said = f"{trial.tally.faults.total()} faults, {len(trial.tally.wrong)} wrong"
-                    print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    for wrong in trial.tally.wrong:
-        print(wrong, file=sys.stderr)
+                if number % 10:
+                    continue
+                said = f"{trial.tally.faults.total()} faults, {len(trial.tally.wrong)} wrong"
+                print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+                if args.into:  # so that a run that is stopped leaves what it has found
+                    page = renewed(args.into.read_text(), trial.tally, cases=number, command=command)
+                    args.into.write_text(page)
     if args.into:
-        command = f"python -m benchmarks.faults --faults {args.faults} --seed {args.seed}"
         args.into.write_text(renewed(args.into.read_text(), trial.tally, cases=number, command=command))
     print(table(trial.tally, cases=number))
     return 1 if trial.tally.wrong else 0

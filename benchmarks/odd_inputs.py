@@ -72,8 +72,8 @@ def main() -> int:
             print(f"{name}: {done.cases} cases, {len(done.wrong)} wrong", file=sys.stderr, flush=True)
             for wrong in done.wrong:
                 print(f"  {wrong}", file=sys.stderr, flush=True)
-    if args.into:
-        args.into.write_text(renewed(args.into.read_text(), results, command=command))
+            if args.into:  # after each class, so that a run that is stopped leaves what it has found
+                args.into.write_text(renewed(args.into.read_text(), results, command=command))
     print(table(results))
     return 1 if any(done.wrong for done in results.values()) else 0
 
