@@ -198,7 +198,7 @@ def timed(spent: dict[str, float]) -> Iterator[None]:
     """Add up the time inside the parts of the pipeline while the context lasts, all threads together."""
     from maggie_core import color
     from maggie_core.model import MatteModel
-    from maggie_core.shot import chain
+    from maggie_core.shot import chain, segment
     from maggie_core.shot import matter as shot
     from maggie_node import runner
 
@@ -211,7 +211,7 @@ def timed(spent: dict[str, float]) -> Iterator[None]:
         (chain, "refine_edges", "refine"),
         (chain, "smoothed", "smooth"),
         (shot.Geometry, "from_working", "enlarge the alphas"),
-        (shot, "add_detail", "detail at the plate's size"),
+        (segment, "add_detail", "detail at the plate's size"),
         (runner, "write_mattes", "write the mattes"),
     ]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]

@@ -81,7 +81,7 @@ def words_of(line: str) -> tuple[dict[str, str], list[str], str | None]:
 
     The folder of an environment before `maggie-node` is taken off.
     """
-    words = shlex.split(line, comments=True)
+    words = shlex.split(re.sub(r"(^|\s)#.*", "", line))  # shlex would end plate.####.exr at its first #
     environment = {}
     while words and re.match(r"[A-Z_]+=", words[0]):
         name, _, value = words.pop(0).partition("=")
