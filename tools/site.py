@@ -53,6 +53,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Take the shim that the theme would fetch for a search from disk from the site itself."""
+    root = posixpath.relpath(".", posixpath.dirname(page.file.dest_uri) or ".")
+    return output.replace("https://unpkg.com/iframe-worker/shim", f"{root}/assets/worker_in_frame.js")
+
+
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Lead the links of a page to where the site has their files."""
     here = _in_repository(page.file.src_uri)
