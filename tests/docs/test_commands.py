@@ -73,6 +73,8 @@ def place(studio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (shot / "guidance").mkdir(parents=True)
     for path in [*shipped.SHOT.glob("*.100[12].*"), *shipped.SHOT.glob("guidance/*.100[12].*")]:
         (shot / path.relative_to(shipped.SHOT)).symlink_to(path)
+    (folder / "maggie_node").mkdir()
+    (folder / "maggie_node" / "demo_shot").symlink_to(shot)
     for function in (shipped.demo_job, shipped.scores, shipped.sheet):
         monkeypatch.setitem(function.__kwdefaults__, "shot", shot)
     return folder
