@@ -23,6 +23,7 @@ OUTSIDE = ("*.md", "benchmarks/*.md", "core/maggie_core/weights/**/*.md", "maggi
 """Pages beside those of docs/."""
 SHOWN = (".md", ".png", ".jpg", ".html", ".svg")
 """What the site can show; of other files only the name is kept."""
+FETCHED, KEPT = "https://unpkg.com/iframe-worker/shim", "assets/worker_in_frame.js"
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
 _CODE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 
@@ -56,7 +57,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Take the shim that the theme would fetch for a search from disk from the site itself."""
     root = posixpath.relpath(".", posixpath.dirname(page.file.dest_uri) or ".")
-    return output.replace("https://unpkg.com/iframe-worker/shim", f"{root}/assets/worker_in_frame.js")
+    return output.replace(FETCHED, f"{root}/{KEPT}")
+
+
+def on_post_template(output: str, template_name: str, config: MkDocsConfig) -> str:
+    """As `on_post_page`, of pages that are no pages of ours."""
+    return output.replace(FETCHED, f"/{KEPT}")
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
