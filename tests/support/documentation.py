@@ -100,7 +100,8 @@ def unknown_words(line: str) -> list[str]:
     _, words, _ = words_of(line)
     if words[0] == "make":
         targets = re.findall(r"^([\w. -]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-        return [word for word in words[1:] if word not in " ".join(targets).split()]
+        asked = [word for word in words[1:] if "=" not in word]
+        return [word for word in asked if word not in " ".join(targets).split()]
     if words[:2] == ["python", "-m"]:
         return [] if importlib.util.find_spec(words[2]) else [words[2]]
     if words[0] != "maggie-node":
@@ -110,6 +111,14 @@ def unknown_words(line: str) -> list[str]:
     while isinstance(command, click.Group) and words and words[0] in command.commands:
         command = command.commands[words.pop(0)]
     options = {name for param in command.params for name in (*param.opts, *param.secondary_opts)} | {"--help"}
-    given = [word.strip("[]").partition("=")[0] for word in words if word.strip("[").startswith("-")]
+    given = [
+        word.strip("[]").partition("=")[0]
+        for word in words
+        if re.match(r"\[?-", word) and not _is_number(word)
+    ]
     missing = words[:1] if isinstance(command, click.Group) and given != ["--help"] else []
     return missing + [word for word in given if word not in options and word != "-"]
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?", word) is not None
