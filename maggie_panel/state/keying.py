@@ -18,6 +18,7 @@ from . import commands
 from .document import KEYS_FOLDER, Document
 from .keys import KeyMask, Stroke, Tool, bigger, changed_files, smaller
 from .looking import Looking
+from .matting import cache_of
 from .people import Person
 from .timeline import next_of
 
@@ -96,7 +97,7 @@ class Keying(Looking):
     def _propagate(self) -> None:
         document = self.document
         with self._told():
-            job = document.job(frames=None, cache=document.option("cache") or str(self.folder / "cache"))
+            job = document.job(frames=None, **cache_of(document, str(self.folder)))
             target = self.folder / f"followed_{self._edition}" / "mask.####.png"
             names = document.names
             files = {

@@ -14,6 +14,7 @@ from maggie_api.job import MatteJob, write_job
 from maggie_api.sequences import matte_path
 
 from . import commands
+from .document import DEFAULTS
 from .keying import Keying
 from .matting import Latest, Take, frame_job, network_of, range_job
 from .timeline import marked_range
@@ -267,4 +268,4 @@ class Mattes(Keying):
 
 def _made_of(job: MatteJob) -> str:
     """Text that is equal for jobs that make the same pixels of a frame."""
-    return dataclasses.replace(job, frames=None, cache=None).to_json()
+    return dataclasses.replace(job, frames=None, cache=None, cache_gb=DEFAULTS["cache_gb"]).to_json()

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import os
 from dataclasses import dataclass, replace
-from typing import Optional
+from typing import Any, Optional
 
 from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started, Warning
 from maggie_api.job import MatteJob
@@ -18,6 +18,10 @@ from .timeline import Note
 
 PREVIEW_PX = 288
 """Short side of the network's picture while something is dragged: half the default, a quarter of the work."""
+
+
+SESSION_CACHE_GB = 4.0
+"""Room for the worker's cache of a session, which lies where temporary files do."""
 
 
 def frame_job(document: Document, frame: int, folder: str, *, preview: bool) -> MatteJob:
@@ -46,7 +50,7 @@ def frame_job(document: Document, frame: int, folder: str, *, preview: bool) -> 
         preview=None,
         layout="layers",
         foreground=False,
-        cache=document.option("cache") or os.path.join(folder, "cache"),
+        **cache_of(document, folder),
         **(quick if preview else {}),
     )
     kept = os.path.join(folder, "frames", _digest(job), "frame.####.exr")
@@ -59,8 +63,14 @@ def range_job(document: Document, folder: str, first: int, last: int) -> MatteJo
     Raises:
         JobError: something is missing, also a place for the mattes.
     """
-    job = document.job(frames=f"{first}-{last}")
-    return job if job.cache else replace(job, cache=os.path.join(folder, "cache"))
+    return document.job(frames=f"{first}-{last}", **cache_of(document, folder))
+
+
+def cache_of(document: Document, folder: str) -> dict[str, Any]:
+    """Fields of a job that say where temporal state is kept: as the document does, else in this session."""
+    if document.option("cache"):
+        return {}
+    return {"cache": os.path.join(folder, "cache"), "cache_gb": SESSION_CACHE_GB}
 
 
 def _digest(job: MatteJob) -> str:

@@ -252,6 +252,9 @@ def test_a_range_in_the_background_fills_its_lane(opened: Any):
     assert "1 of 5 mattes, 2.00 a second, 0:02 left" == opened.range_take.status
     assert opened.picture()[0].note == "" or not opened.picture()[1]
 
+    assert not opened.is_matte_old
+    opened.set_option("gamma", 2.0)
+    assert opened.is_matte_old
     opened.cancel()
     assert spoken.cancelled
     spoken.say(Finished(1, 0, 0, cancelled=True))

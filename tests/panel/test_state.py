@@ -278,7 +278,9 @@ def test_a_preview_is_the_frame_by_itself_and_smaller():
 
     assert (quick.frames, quick.working_px, quick.segment_frames) == ("1003", 288, 1)
     assert (whole.working_px, whole.segment_frames) == (576, 48)
-    assert quick.output != whole.output and quick.cache == whole.cache
+    assert quick.output != whole.output and quick.cache == whole.cache and quick.cache_gb == 4
+    own = frame_job(SHOT.with_option("cache", "/cache"), 1003, "/work", preview=True)
+    assert (own.cache, own.cache_gb) == ("/cache", 20)
     assert frame_job(SHOT, 1004, "/work", preview=True).output == quick.output
     changed = SHOT.with_edge("", "grow_px", 1.0)
     assert frame_job(changed, 1003, "/work", preview=True).output != quick.output
