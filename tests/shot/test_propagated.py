@@ -143,11 +143,11 @@ class Scripted:
     def __init__(self, truth: Callable[[int], np.ndarray], found: Callable[..., np.ndarray]) -> None:
         self._truth, self._found = truth, found
 
-    def follow(self, path, image, keys, start, settle):
+    def follow(self, path, image, keyed, shares, settle, coming, state=None, other=None):
         for frame in path[1:]:
             masks = self._found(self._truth(frame), frame, forwards=path[0] < path[-1])
             settle(frame, np.concatenate([1 - masks.sum(axis=0, keepdims=True), masks]).astype(np.float32))
-            yield frame
+            yield frame, {}
 
 
 def ana_takes_nearly_all_of_ben(masks: np.ndarray, frame: int, *, forwards: bool) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The search of `affinity` as a compiled loop. Import it where it is used."""
+"""The searches of `affinity` as compiled loops. Import them where they are used."""
 
 from __future__ import annotations
 
@@ -14,64 +14,86 @@ Cells = NDArray[np.int32]
 
 
 @njit_cached
-def labels_of(
+def costs_nearby(
     cells: Plane,
     known: Plane,
-    labels: Plane,
+    unlikely: Plane,
     centre: tuple[Cells, Cells],
-    reach: tuple[int, int, int],
-    penalties: tuple[np.float32, np.float32, np.float32],
+    reach: int,
+    scale: tuple[np.float32, np.float32, np.float32],
 ) -> Any:
-    """(h, w, N + 1): mean labels of the known cells that each cell is most like.
+    """(h, w, N + 1): cost of everybody in each cell, by the cell of theirs it is most like.
 
     Args:
-        cells: (h, w, C).
-        known: (M, h, w, C); the first is the frame before, in which a cell looks around its `centre` alone.
-        labels: (M, h, w, N + 1).
-        centre: rows and columns (h, w).
-        reach: cells around the centre, stride in the keys, number of cells that count.
-        penalties: of a squared cell of distance, of a key; and the sharpness of the weights.
+        cells, known: (h, w, C) of the frame and of the known one.
+        unlikely: (h, w, N + 1) negative logarithms of the shares in the known cells.
+        centre: rows and columns (h, w) in the known frame, around which a cell looks.
+        reach: cells around the centre.
+        scale: cost of a squared distance of colours, of a squared cell of distance, and the greatest cost.
     """
     height, width, channels = cells.shape
-    frames, people = known.shape[0], labels.shape[3]
-    near, stride, most = reach
-    far, key, sharpness = penalties
-    out = np.zeros((height, width, people), np.float32)
-    best = np.empty(most, np.float32)
-    place = np.empty((most, 3), np.int32)
+    people = unlikely.shape[2]
+    sharp, far, most = scale
+    out = np.full((height, width, people), most, np.float32)
     for y in range(height):
         for x in range(width):
-            best[:] = np.float32(1e9)
-            for m in range(frames):
-                row, column, step = centre[0][y, x], centre[1][y, x], 1
-                y0, y1 = max(0, row - near), min(height, row + near + 1)
-                x0, x1 = max(0, column - near), min(width, column + near + 1)
-                if m > 0:
-                    y0, y1, x0, x1, step = 0, height, 0, width, stride
-                for v in range(y0, y1, step):
-                    for u in range(x0, x1, step):
-                        apart = key
-                        if m == 0:
-                            apart = far * np.float32((v - row) ** 2 + (u - column) ** 2)
-                        for c in range(channels):
-                            difference = cells[y, x, c] - known[m, v, u, c]
-                            apart += difference * difference
-                        if apart < best[most - 1]:
-                            i = most - 1
-                            while i > 0 and best[i - 1] > apart:
-                                best[i] = best[i - 1]
-                                place[i] = place[i - 1]
-                                i -= 1
-                            best[i] = apart
-                            place[i, 0], place[i, 1], place[i, 2] = m, v, u
-            total = np.float32(0)
-            for i in range(most):
-                if best[i] >= np.float32(1e9):
-                    break
-                weight = np.exp((best[0] - best[i]) * sharpness)
-                total += weight
-                for n in range(people):
-                    out[y, x, n] += weight * labels[place[i, 0], place[i, 1], place[i, 2], n]
-            for n in range(people):
-                out[y, x, n] /= total
+            row, column = centre[0][y, x], centre[1][y, x]
+            for v in range(max(0, row - reach), min(height, row + reach + 1)):
+                for u in range(max(0, column - reach), min(width, column + reach + 1)):
+                    apart = far * np.float32((v - row) ** 2 + (u - column) ** 2)
+                    for c in range(channels):
+                        difference = cells[y, x, c] - known[v, u, c]
+                        apart += sharp * difference * difference
+                    for n in range(people):
+                        cost = apart + unlikely[v, u, n]
+                        if cost < out[y, x, n]:
+                            out[y, x, n] = cost
     return out
+
+
+@njit_cached
+def costs_of_one(
+    cells: Plane,
+    known: Plane,
+    unlikely: Plane,
+    moved: tuple[np.float32, np.float32],
+    window: tuple[int, int, int, int, int],
+    scale: tuple[np.float32, np.float32, np.float32],
+) -> Any:
+    """(h, w) cost of one person in each cell, and row and column of their cell in the key it is most like.
+
+    Args:
+        cells, known: (h, w, C) of the frame and of the key.
+        unlikely: (h, w) negative logarithms of the person's shares in the key.
+        moved: rows and columns that the person has moved since the key.
+        window: rows and columns of the person in the key, first and end of each; and cells around the place
+            that the movement leads to.
+        scale: as in `costs_nearby`.
+
+    Returns:
+        cost, row, column; -1 where there is no cell.
+    """
+    height, width, channels = cells.shape
+    top, bottom, left, right, reach = window
+    sharp, far, most = scale
+    out = np.full((height, width), most, np.float32)
+    rows = np.full((height, width), -1, np.int32)
+    columns = np.full((height, width), -1, np.int32)
+    for y in range(height):
+        row = int(np.rint(y - moved[0]))
+        for x in range(width):
+            column = int(np.rint(x - moved[1]))
+            best = most
+            for v in range(max(top, row - reach), min(bottom, row + reach + 1)):
+                for u in range(max(left, column - reach), min(right, column + reach + 1)):
+                    cost = unlikely[v, u] + far * np.float32((v - row) ** 2 + (u - column) ** 2)
+                    if cost >= best:
+                        continue
+                    for c in range(channels):
+                        difference = cells[y, x, c] - known[v, u, c]
+                        cost += sharp * difference * difference
+                    if cost < best:
+                        best = cost
+                        rows[y, x], columns[y, x] = v, u
+            out[y, x] = best
+    return out, rows, columns

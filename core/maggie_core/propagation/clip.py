@@ -13,14 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.propagation.tracker import Tracker
+from maggie_core.propagation.tracker import LOOK_AHEAD, State, Tracker
 
 Plane = NDArray[np.float32]
 Stored = NDArray[np.uint8]
 """(N + 1, H, W) shares times 255."""
 
-MOST_KEYS = 8
-"""Keys that a frame is compared with; of more, some from first to last."""
 LEAST_TRUST = 0.05
 """Weight of a direction that did not arrive at the next key at all."""
 
@@ -42,6 +40,10 @@ class Clip:
     def keyed(self, frame: int) -> NDArray[np.bool_]:
         """(N,) bool: who has a mask in a frame."""
         return ~np.isnan(self.known(frame)[:, 0, 0])
+
+    def in_key(self, frame: int) -> NDArray[np.bool_]:
+        """(N,) bool: who has a key in a frame."""
+        return self.keyed(frame) & ~self.fixed
 
 
 def stored(shares: Plane) -> Stored:
@@ -84,33 +86,20 @@ def at_key(known: Plane) -> Plane:
     return np.concatenate([np.clip(1 - masks.sum(axis=0, keepdims=True), 0, 1), masks])
 
 
-def memory_of(clip: Clip, keys: Sequence[int]) -> dict[int, Plane]:
-    """Shares that a tracker may look up in key frames, by frame.
-
-    Where somebody has no mask in a key frame, all that is nobody's is left open: it may be them.
-    """
-    count = min(len(keys), MOST_KEYS)
-    chosen = [keys[round(i * (len(keys) - 1) / max(count - 1, 1))] for i in range(count)]
-    found: dict[int, Plane] = {}
-    for t in chosen:
-        found[t] = at_key(clip.known(t))
-        if not clip.keyed(t).all():
-            found[t][0] = 0
-    return found
-
-
 def onwards(
     tracker: Tracker,
     clip: Clip,
     path: Sequence[int],
-    start: Stored,
-    keys: Mapping[int, Plane],
-) -> Iterator[tuple[int, Stored]]:
-    """Frames beyond the last key, or before the first one: (frame, shares) along a path.
+    made: Callable[[int], Stored],
+    coming: Callable[[int], Sequence[int]],
+    state: State | None,
+) -> Iterator[tuple[int, Stored, State]]:
+    """Frames beyond the last key, or before the first one: (frame, shares, state) along a path.
 
     Args:
-        start: shares of the first frame of the path.
-        keys: as `memory_of` gives them.
+        made: shares of the first frame of the path, and of frames before it.
+        coming: frames that follow a frame and may be looked at.
+        state: what came with the first frame of the path; None for a key.
     """
     found: dict[int, Stored] = {}
 
@@ -118,8 +107,11 @@ def onwards(
         found[frame] = stored(settled(shares, clip.known(frame)))
         return unstored(found[frame])
 
-    for frame in tracker.follow(path, clip.image, keys, unstored(start), settle):
-        yield frame, found.pop(frame)
+    def shares(frame: int) -> Plane:
+        return unstored(found[frame] if frame in found else made(frame))
+
+    for frame, after in tracker.follow(path, clip.image, clip.in_key, shares, settle, coming, state):
+        yield frame, found[frame], after
 
 
 def between(
@@ -129,23 +121,22 @@ def between(
 
     Agreement has for each person the overlap (intersection over union) of what the two passes found.
 
-    People are followed forwards, then backwards. Who has no later key keeps in the second pass what the first
-    one found. A frame takes from either pass by its distance from the key that the pass comes from, and by
-    how well the pass arrived at the person's key on the other side.
+    People are followed forwards, then backwards with what the first pass knows of them. Who has no later key
+    keeps in the second pass what the first one found. A frame takes from either pass by its distance from the
+    key that the pass comes from, and by how well the pass arrived at the person's key on the other side.
 
     Args:
         frames: ascending; the first and the last have a key.
         tell: called after each frame of each pass.
     """
     keyed = {t: clip.keyed(t) for t in frames}
-    keys = memory_of(clip, [t for t in frames if (keyed[t] & ~clip.fixed).any()])
-    forwards = _pass(tracker, clip, frames, keys, {}, tell)
+    forwards = _pass(tracker, clip, frames, None, {}, tell)
     later = np.zeros(len(clip.fixed), bool)
     given: dict[int, NDArray[np.bool_]] = {}
     for t in reversed(frames):
         later |= keyed[t]
         given[t] = ~later  # of whom the second pass has nothing to tell
-    backwards = _pass(tracker, clip, frames[::-1], keys, {t: (forwards, given[t]) for t in frames}, tell)
+    backwards = _pass(tracker, clip, frames[::-1], forwards, given, tell)
     plans = [_plan(n, frames, keyed, forwards, backwards) for n in range(len(clip.fixed))]
     for t in frames:
         first, second = forwards.shares(t), backwards.shares(t)
@@ -168,6 +159,8 @@ class _Pass:
     shape: tuple[int, int, int]
     arrival: dict[tuple[int, int], float]
     """By frame and person: overlap (intersection over union) of what was found at a key with the key."""
+    states: dict[int, State]
+    """By frame: what the tracker knows there."""
 
     def shares(self, frame: int) -> Plane:
         values = np.frombuffer(zlib.decompress(self.packed[frame]), np.uint8).reshape(self.shape)
@@ -178,21 +171,25 @@ def _pass(
     tracker: Tracker,
     clip: Clip,
     path: Sequence[int],
-    keys: Mapping[int, Plane],
-    given: Mapping[int, tuple[_Pass, NDArray[np.bool_]]],
+    other: _Pass | None,
+    given: Mapping[int, NDArray[np.bool_]],
     tell: Callable[[], None],
 ) -> _Pass:
+    """Follow people along a path.
+
+    Args:
+        other: the pass in the other direction, if it was made.
+        given: (N,) bool by frame: who is where `other` has them.
+    """
     packed: dict[int, bytes] = {}
     arrival: dict[tuple[int, int], float] = {}
 
     def known(frame: int) -> Plane:
         masks = clip.known(frame)
-        if frame in given and given[frame][1].any():
-            other, who = given[frame]
-            found = other.shares(frame)
-            owner = found.argmax(axis=0)
+        if other is not None and given[frame].any():
+            owner = other.shares(frame).argmax(axis=0)
             masks = masks.copy()
-            for n in np.flatnonzero(who & np.isnan(masks[:, 0, 0])):
+            for n in np.flatnonzero(given[frame] & np.isnan(masks[:, 0, 0])):
                 masks[n] = owner == n + 1
         return masks
 
@@ -206,9 +203,23 @@ def _pass(
 
     start = at_key(known(path[0]))
     packed[path[0]] = zlib.compress(stored(start).tobytes(), 1)
-    for _ in tracker.follow(path, clip.image, keys, start, settle):
+    result = _Pass(packed, start.shape, arrival, {})  # pyright: ignore[reportArgumentType] - three axes
+    place = {frame: i for i, frame in enumerate(path, start=1)}
+
+    def coming(frame: int) -> Sequence[int]:
+        return path[place[frame] : place[frame] + LOOK_AHEAD]
+
+    def shares(frame: int) -> Plane:
+        return (result if frame in packed or other is None else other).shares(frame)
+
+    def seen(frame: int) -> State | None:
+        return None if other is None else other.states.get(frame)
+
+    walk = tracker.follow(path, clip.image, clip.in_key, shares, settle, coming, other=seen)
+    for frame, state in walk:
+        result.states[frame] = state
         tell()
-    return _Pass(packed, start.shape, arrival)  # pyright: ignore[reportArgumentType] - three axes
+    return result
 
 
 def _plan(
@@ -224,8 +235,8 @@ def _plan(
             plan[t] = 1.0 if before is None else 0.0
             continue
         along = 0.5 if before == after else (i - before) / (after - before)
-        there = max(forwards.arrival.get((frames[after], n), 1.0), LEAST_TRUST) ** along
-        back = max(backwards.arrival.get((frames[before], n), 1.0), LEAST_TRUST) ** (1 - along)
+        there = max(forwards.arrival.get((frames[after], n), 1.0), LEAST_TRUST)
+        back = max(backwards.arrival.get((frames[before], n), 1.0), LEAST_TRUST)
         ahead, behind = (1 - along) * there, along * back
         plan[t] = behind / (ahead + behind)
     return plan

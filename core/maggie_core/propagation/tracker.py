@@ -3,23 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from maggie_core.model import MatteModel
 from maggie_core.model.still import matte_still
-from maggie_core.postprocess.temporal import correspondence, sampled
-from maggie_core.propagation.affinity import Known, alike, cell_labels, describe, remembered
+from maggie_core.postprocess.temporal import correspondence, flows, sampled
+from maggie_core.propagation.affinity import (
+    CELL_PX,
+    OWN_SHARE,
+    Match,
+    Plane,
+    by_a_key,
+    by_the_frame_before,
+    colours,
+    in_cells,
+    in_pixels,
+)
+from maggie_core.propagation.ground import (
+    NOISE,
+    PLATES,
+    STEPS,
+    USUAL_NOISE,
+    View,
+    apart,
+    camera_motion,
+    shift_of,
+    soft,
+)
 
-Plane = NDArray[np.float32]
+State = Mapping[str, Any]
+"""What a tracker knows beside the shares of frames, as JSON has it. `found`, if there: how far each person is
+believed to be found, in [0, 1]."""
 
+LOOK_AHEAD = max(STEPS)
+"""Frames to come that a mask depends on."""
 PAD_PX = 64
 """The network sees an image grown to a multiple of this, as in a shot."""
 MATTE_SHARE = 0.5
-"""What the network's own matte counts against affinity and flow. It draws the outline; alone it would follow
-whatever it once took in."""
+"""What the network's own matte counts against all else. It draws the outline; alone it would follow whatever
+it once took in."""
+KEY_SHARE = 0.5
+"""What a person's key counts against the frame before: without it, what was once taken in would stay."""
+KEY_BEHIND = 0.5
+"""Cost of a cell of a key against one of the frame before, which is nearer in time."""
+KEY_MOST = 10.0
+"""Cost above which a key says no more: people turn and show what it does not have."""
+CARRIED = 0.5
+"""What the shares that the flow carries count, where it is sure."""
+FROM_A_PLATE = 25.0, 4.0
+"""Cost of a squared distance of 1 from the background of an earlier frame, and the most it can be."""
+NOT_THE_PLATE = 3.0
+"""Cost of background where an earlier frame shows another one."""
+AS_THE_PLATE = 0.5
+"""What speaks for the background where an earlier frame shows the same."""
+STAYED = 4.0
+"""Cost of a person where nothing has moved while they have walked on."""
+WALKED_ON = 0.3, 0.25
+"""A person has walked on by (distance / (second * width) - first), at most 1."""
+ANCHOR = 0.3
+"""How fast the place that a key leads to follows where the person is found."""
+ALIKE = 3.0
+"""Cost below which a cell of a key tells where the person is."""
+SPEED_SHARE = 0.5
+"""What a new speed counts against the one before."""
+VISIBLE = 0.3, 0.4
+"""A person's speed and place are measured from this share of the key's area on, and fully that much above;
+somebody who is hidden goes on as before."""
+LEAST_PX, LEAST_CELLS = 60, 12
+"""Pixels and cells that are needed for it."""
 
 
 class Tracker(Protocol):
@@ -34,28 +91,95 @@ class Tracker(Protocol):
         self,
         path: Sequence[int],
         image: Callable[[int], Plane],
-        keys: Mapping[int, Plane],
-        start: Plane,
+        keyed: Callable[[int], NDArray[np.bool_]],
+        shares: Callable[[int], Plane],
         settle: Callable[[int, Plane], Plane],
-    ) -> Iterator[int]:
-        """Follow people along a path of frames; yields each frame after the first once it is settled.
+        coming: Callable[[int], Sequence[int]],
+        state: State | None = None,
+        other: Callable[[int], State | None] = lambda frame: None,
+    ) -> Iterator[tuple[int, State]]:
+        """Follow people along a path of frames.
 
         Args:
             path: frames in the order they are visited, forwards or backwards in time.
             image: (3, H, W) of a frame, sRGB-encoded in [0, 1].
-            keys: (N + 1, H, W) shares of background and people in frames where they are given; all zero where
-                a pixel's owner is not known.
-            start: the same of the first frame of the path.
+            keyed: (N,) who has a key in a frame; all count as having one in the first frame of a path that is
+                not taken up again.
+            shares: (N + 1, H, W) shares of background and people in the first frame of the path, in one that
+                is settled, or in one that the state tells of.
             settle: takes a frame and the shares (N + 1, H, W) found in it, and returns those to go on from:
                 what is known of the frame replaces what was found.
+            coming: up to `LOOK_AHEAD` frames that follow a frame on its way, to look at.
+            state: what came with the first frame of the path, if it was not the start of a walk.
+            other: the state with which a walk in the other direction came to a frame, where there was one.
+
+        Yields:
+            Each frame after the first once it is settled, and the state that the walk can be taken up with.
         """
         ...
 
 
-class AffinityTracker:
-    """The built-in tracker: affinity to the keys and to the frame before, flow, and the network's own matte.
+@dataclass(frozen=True)
+class Person:
+    """Where somebody is expected.
 
-    It keeps nothing from frame to frame but the shares of people, so a chain may be taken up at any frame.
+    Attributes:
+        key: the frame of their key.
+        moved: pixels they have moved since, to the right and down.
+        speed: pixels they move in a step.
+        steps: since the key.
+        found: share of their cells in which they look as in the key.
+    """
+
+    key: int
+    moved: tuple[float, float] = (0.0, 0.0)
+    speed: tuple[float, float] = (0.0, 0.0)
+    steps: int = 0
+    found: float = 1.0
+
+    @property
+    def expected(self) -> tuple[float, float]:
+        """Pixels from the key to the place in the next frame."""
+        return self.moved[0] + self.speed[0], self.moved[1] + self.speed[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A frame with given masks.
+
+    Attributes:
+        cells: (h, w, C) what its cells look like.
+        shares: (h, w, N + 1) of background and people in its cells.
+        areas: (N,) pixels of each person.
+        widths: (N,) pixels from left to right.
+        longer: (N,) longer side in cells; 0 for who is not in it.
+    """
+
+    cells: Plane
+    shares: Plane
+    areas: NDArray[np.int64]
+    widths: NDArray[np.int64]
+    longer: NDArray[np.int64]
+
+
+def key_of(image: Plane, shares: Plane) -> Key:
+    """A key from its image (3, H, W) and shares (N + 1, H, W)."""
+    in_it = np.stack([in_cells(plane) for plane in shares], axis=-1)
+    boxes = [np.argwhere(in_it[..., n] > OWN_SHARE) for n in range(1, len(shares))]
+    return Key(
+        in_cells(colours(image)),
+        in_it,
+        (shares[1:] > 0.5).sum(axis=(1, 2)),
+        np.array([CELL_PX * (np.ptp(box[:, 1]) + 1) if len(box) else 0 for box in boxes]),
+        np.array([np.ptp(box, axis=0).max() + 1 if len(box) else 0 for box in boxes]),
+    )
+
+
+class AffinityTracker:
+    """The built-in tracker: everybody's appearance, the background's, flow, and the network's own matte.
+
+    Beside the shares of frames it keeps a few numbers: where the earlier frames lie under the one in work,
+    and where each person is expected. So a walk may be taken up at any frame.
     """
 
     def __init__(self, model: MatteModel) -> None:
@@ -63,40 +187,269 @@ class AffinityTracker:
 
     @property
     def digest(self) -> str:
-        return f"affinity 1 {self._model.digest}"
+        return f"affinity 2 {self._model.digest}"
 
     def follow(
         self,
         path: Sequence[int],
         image: Callable[[int], Plane],
-        keys: Mapping[int, Plane],
-        start: Plane,
+        keyed: Callable[[int], NDArray[np.bool_]],
+        shares: Callable[[int], Plane],
         settle: Callable[[int, Plane], Plane],
-    ) -> Iterator[int]:
+        coming: Callable[[int], Sequence[int]],
+        state: State | None = None,
+        other: Callable[[int], State | None] = lambda frame: None,
+    ) -> Iterator[tuple[int, State]]:
         """As `Tracker.follow`."""
-        memory = [remembered(image(t), shares) for t, shares in keys.items()]
-        shares, there = start, image(path[0])
-        cells = describe(there)
-        for t in path[1:]:
-            here = image(t)
-            known = Known(cells, cell_labels(shares))
-            cells = describe(here)
-            shares = settle(t, self._step(here, there, cells, shares, known, memory))
-            there = here
-            yield t
+        walk = _Walk(self._matted, image, keyed, shares, path[0], state, other)
+        for frame in path[1:]:
+            walk.step(frame, coming(frame), settle)
+            yield frame, walk.state()
 
-    def _step(
-        self, here: Plane, there: Plane, cells: Plane, shares: Plane, known: Known, keys: Sequence[Known]
-    ) -> Plane:
-        """(N + 1, H, W) shares of a frame from those of the frame before."""
-        x, y, sure = correspondence(here, there)
-        carried = np.stack([sampled(plane, x, y) for plane in shares])
-        found = alike(cells, known, x, y, keys)
-        found += sure * (carried - found)
-        owner = found.argmax(axis=0)
-        masks = np.stack([owner == n for n in range(1, len(found))]).astype(np.float32)
-        if masks.any():
-            alphas = matte_still(self._model, here, masks, pad_px=PAD_PX)
-            rest = np.clip(1 - alphas.sum(axis=0, keepdims=True), 0, 1)
-            found += np.float32(MATTE_SHARE) * (np.concatenate([rest, alphas]) - found)
+    def _matted(self, image: Plane, shares: Plane) -> Plane:
+        """(N + 1, H, W) the network's mattes with the masks of who has the most of each pixel."""
+        owner = shares.argmax(axis=0)
+        masks = np.stack([owner == n for n in range(1, len(shares))]).astype(np.float32)
+        if not masks.any():
+            return shares
+        alphas = matte_still(self._model, image, masks, pad_px=PAD_PX)
+        found = np.concatenate([np.clip(1 - alphas.sum(axis=0, keepdims=True), 0, 1), alphas])
         return found / np.maximum(found.sum(axis=0), np.float32(1e-3))
+
+
+class _Walk:
+    """A way through a clip, at one of its frames."""
+
+    def __init__(
+        self,
+        matted: Callable[[Plane, Plane], Plane],
+        image: Callable[[int], Plane],
+        keyed: Callable[[int], NDArray[np.bool_]],
+        shares: Callable[[int], Plane],
+        frame: int,
+        state: State | None,
+        other: Callable[[int], State | None],
+    ) -> None:
+        self._matted, self._image, self._keyed, self._shares = matted, image, keyed, shares
+        self._other = other
+        self._frame, self._start = frame, frame
+        self._keys: dict[int, Key] = {}
+        self._outlined: dict[int, Plane] = {}
+        self._ways: dict[tuple[int, int], tuple[Plane, Plane, Plane]] = {}
+        self._soft: dict[int, Plane] = {}
+        self._ground: dict[int, Plane] = {}
+        if state is None:
+            self._people = [Person(frame)] * (len(shares(frame)) - 1)
+            self._recent, self._plates = [View(frame, np.eye(3))], [View(frame, np.eye(3))]
+        else:
+            self._start = state["start"]
+            self._people = [Person(**person) for person in state["people"]]
+            self._recent, self._plates = (
+                [View(at, np.array(matrix)) for at, matrix in state[name]] for name in ("recent", "plates")
+            )
+        self._before = self._settled(frame)
+
+    def state(self) -> State:
+        """What the walk is taken up with."""
+        return {
+            "start": self._start,
+            "found": [person.found for person in self._people],
+            "people": [vars(person) for person in self._people],
+            "recent": [[view.frame, view.matrix.tolist()] for view in self._recent],
+            "plates": [[view.frame, view.matrix.tolist()] for view in self._plates],
+        }
+
+    def step(self, frame: int, coming: Sequence[int], settle: Callable[[int, Plane], Plane]) -> None:
+        """Find the people in the next frame.
+
+        Args:
+            coming: frames behind it.
+        """
+        here, there = self._image(frame), self._image(self._frame)
+        x, y, sure = self._way(frame, self._frame)
+        carried = np.stack([sampled(plane, x, y) for plane in self._before])
+        motion = camera_motion((x, y), sure, carried[0])
+        self._recent = [view.moved_on(motion) for view in self._recent]
+        self._plates = [view.moved_on(motion) for view in self._plates]
+        cells = in_cells(colours(here))
+        costs = by_the_frame_before(cells, in_cells(colours(there)), carried, x, y)
+        matches = [self._match(n, cells) for n in range(len(self._people))]
+        for n, match in enumerate(matches):
+            found = [each.cost for each in (match, self._match_of_other(n, frame, cells)) if each is not None]
+            if found:
+                by_key = np.min(found, axis=0)
+                cost = np.minimum(costs[..., n + 1], by_key + np.float32(KEY_BEHIND))
+                costs[..., n + 1] = cost + np.float32(KEY_SHARE) * (np.minimum(by_key, KEY_MOST) - cost)
+        total = np.stack([in_pixels(costs[..., n], sure.shape) for n in range(costs.shape[-1])])
+        shift, ahead = shift_of(motion, sure.shape), self._ahead(frame, coming)
+        self._add_ground(total, soft(here), self._earlier(frame), carried[0], shift, ahead)
+        total -= np.float32(CARRIED) * sure * np.log(carried + np.float32(0.02))
+        found = np.exp(total.min(axis=0) - total)
+        found /= found.sum(axis=0)
+        found += np.float32(MATTE_SHARE) * (self._matted(here, found) - found)
+        settle(frame, found / found.sum(axis=0))
+        self._ways.pop((frame, self._frame))
+        self._frame = frame
+        self._before = self._settled(frame)
+        self._people = [self._moved(n, match, (x, y, sure)) for n, match in enumerate(matches)]
+        self._remember(frame)
+
+    def _way(self, frame: int, before: int) -> tuple[Plane, Plane, Plane]:
+        """(H, W) each: x and y in the frame before of what a frame shows, and how sure that is."""
+        if (frame, before) not in self._ways:
+            here, there = self._image(frame), self._image(before)
+            self._ways[frame, before] = correspondence(here, there, flows(here, there))
+        return self._ways[frame, before]
+
+    def _ahead(self, frame: int, coming: Sequence[int]) -> list[tuple[int, View]]:
+        """Frames to come as seen from one: steps to them, and the view."""
+        found, matrix = [], np.eye(3)
+        for steps, (before, after) in enumerate(pairwise([frame, *coming]), start=1):
+            x, y, sure = self._way(after, before)
+            matrix = matrix @ camera_motion((x, y), sure, np.ones_like(sure))
+            if steps in STEPS:
+                found.append((steps, View(after, np.asarray(np.linalg.inv(matrix), np.float64))))
+        return found
+
+    def _settled(self, frame: int) -> Plane:
+        """(N + 1, H, W) shares to go on from: those of a key have the outline that the network draws."""
+        if frame != self._start and not self._keyed(frame).any():
+            return self._shares(frame)
+        if frame not in self._outlined:
+            self._outlined[frame] = self._matted(self._image(frame), self._shares(frame))
+        return self._outlined[frame]
+
+    def _key(self, frame: int) -> Key:
+        if frame not in self._keys:
+            self._keys[frame] = key_of(self._image(frame), self._settled(frame))
+        return self._keys[frame]
+
+    def _match(self, n: int, cells: Plane) -> Match | None:
+        """A person's key compared with a frame; None for who was not in it."""
+        person = self._people[n]
+        key = self._key(person.key)
+        if not key.longer[n]:
+            return None
+        return by_a_key(cells, key.cells, key.shares[..., n + 1], person.expected, int(key.longer[n]))
+
+    def _match_of_other(self, n: int, frame: int, cells: Plane) -> Match | None:
+        """The same with the key that a walk in the other direction came from."""
+        state = self._other(frame)
+        if state is None:
+            return None
+        person = Person(**state["people"][n])
+        key = self._key(person.key)
+        if not key.longer[n]:
+            return None
+        return by_a_key(cells, key.cells, key.shares[..., n + 1], person.moved, int(key.longer[n]))
+
+    def _earlier(self, frame: int) -> list[View]:
+        """Frames that tell where the background is."""
+        state = self._other(frame)
+        if state is None:
+            return self._plates
+        at, matrix = state["plates"][0]
+        return [*self._plates, View(at, np.array(matrix))]
+
+    def _add_ground(
+        self,
+        total: Plane,
+        here: Plane,
+        plates: Sequence[View],
+        carried: Plane,
+        shift: NDArray[np.float64],
+        ahead: Sequence[tuple[int, View]],
+    ) -> None:
+        """What earlier frames say of the background, added to the costs (N + 1, H, W) of all.
+
+        Args:
+            here: (H, W, 3) soft colours of the frame.
+            plates: frames that tell where the background is.
+            carried: (H, W) share of background that the flow brings.
+            shift: (2,) how the background moves.
+            ahead: frames to come.
+        """
+        looks = [apart(here, self._softened(v.frame), v.matrix, self._background(v.frame)) for v in plates]
+        seen = np.any([where for _, where in looks], axis=0)
+        nearest = _blurred(np.min([squared for squared, _ in looks], axis=0))
+        noise = _noise(nearest[seen & (carried > 0.9)])
+        steep, most = FROM_A_PLATE
+        cost = np.minimum(steep * np.maximum(nearest - noise**2, 0), most)
+        cost = np.minimum(cost, total[0] + NOT_THE_PLATE) - AS_THE_PLATE * np.exp(-nearest / (2 * noise**2))
+        total[0] = np.where(seen, cost, total[0])
+        beside = [(steps, self._recent[-steps]) for steps in STEPS if steps <= len(self._recent)]
+        for steps, view in ahead or beside:
+            squared, _ = apart(here, self._softened(view.frame), view.matrix)
+            stayed = np.exp(-_blurred(squared) / np.float32(2 * noise**2))
+            for n, person in enumerate(self._people):
+                away = float(np.hypot(*(np.array(person.speed) - shift))) * steps
+                width = max(int(self._key(person.key).widths[n]), 8)
+                walked = np.clip(away / (WALKED_ON[1] * width) - WALKED_ON[0], 0, 1)
+                total[n + 1] += np.float32(STAYED / len(STEPS) * walked) * stayed
+
+    def _moved(self, n: int, match: Match | None, way: tuple[Plane, Plane, Plane]) -> Person:
+        """A person one step on."""
+        person, shares = self._people[n], self._before
+        if self._keyed(self._frame)[n] and self._key(self._frame).longer[n]:
+            return Person(self._frame, speed=person.speed)
+        x, y, sure = way
+        own = shares.argmax(axis=0) == n + 1
+        visible = _visible(np.count_nonzero(own) / max(int(self._key(person.key).areas[n]), 1))
+        steps, speed = person.steps + 1, np.array(person.speed)
+        rows, columns = np.nonzero(own & (sure > 0.5))
+        if len(rows) > LEAST_PX:
+            measured = [np.median(columns - x[rows, columns]), np.median(rows - y[rows, columns])]
+            speed += visible * max(SPEED_SHARE, 1 / steps) * (measured - speed)
+        moved, found = np.array(person.moved) + speed, 1.0
+        if match is not None:
+            theirs = in_cells(own.astype(np.float32)) > 0.7
+            cells = theirs & (match.row >= 0) & (match.cost < ALIKE)
+            found = np.count_nonzero(cells) / max(np.count_nonzero(theirs), 1)
+            rows, columns = np.nonzero(cells)
+            if len(rows) > LEAST_CELLS:
+                place = [np.median(columns - match.column[cells]), np.median(rows - match.row[cells])]
+                moved += ANCHOR * visible * (CELL_PX * np.array(place) - moved)
+        return replace(person, moved=_pair(moved), speed=_pair(speed), steps=steps, found=found)
+
+    def _remember(self, frame: int) -> None:
+        """Keep the frame as an earlier one, and let go of those that tell the least."""
+        here = View(frame, np.eye(3))
+        self._recent = [*self._recent, here][-max(STEPS) :]
+        self._plates = [*self._plates, here]
+        if len(self._plates) > PLATES:
+            at = [abs(view.frame - frame) for view in self._plates]
+            inner = range(1, len(at) - 1)
+            self._plates.pop(min(inner, key=lambda i: (at[i - 1] - at[i + 1]) / (1 + at[i])))
+        kept = {view.frame for view in (*self._recent, *self._earlier(frame))}
+        self._soft = {at: plane for at, plane in self._soft.items() if at in kept}
+        self._ground = {at: plane for at, plane in self._ground.items() if at in kept}
+
+    def _softened(self, frame: int) -> Plane:
+        if frame not in self._soft:
+            self._soft[frame] = soft(self._image(frame))
+        return self._soft[frame]
+
+    def _background(self, frame: int) -> Plane:
+        """(H, W) share of background of an earlier frame."""
+        if frame not in self._ground:
+            self._ground[frame] = self._settled(frame)[0]
+        return self._ground[frame]
+
+
+def _blurred(plane: Plane) -> Plane:
+    return np.asarray(cv2.blur(plane, (3, 3)), np.float32)
+
+
+def _noise(squared: Plane) -> float:
+    """Noise of a colour, from squared distances where the background is seen."""
+    if squared.size < 500:
+        return USUAL_NOISE
+    return float(np.clip(1.5 * np.sqrt(np.median(squared[::7])), *NOISE))
+
+
+def _visible(share: float) -> float:
+    return float(np.clip((share - VISIBLE[0]) / VISIBLE[1], 0, 1))
+
+
+def _pair(values: NDArray[np.floating]) -> tuple[float, float]:
+    return float(values[0]), float(values[1])

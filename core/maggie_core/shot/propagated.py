@@ -2,8 +2,8 @@
 
 A mask that is made depends on the plates and masks from the key before it to the key after it, and on nothing
 else: a shot is cut wherever everybody who has keys has one. Before the first key and behind the last one it
-depends on the frames from that key on. So it is the same whatever frames are asked for, and a key that is
-added or corrected changes only the frames between its neighbours.
+depends on the frames from that key on, and on a few behind it. So it is the same whatever frames are asked
+for, and a key that is added or corrected changes only the frames between its neighbours.
 
 Masks are made when they are needed, all frames between two keys together, and kept in the state cache under
 the digest of all they depend on.
@@ -28,8 +28,9 @@ from maggie_api.settings import Overlap
 from maggie_core.guidance import Guidance, KeyMasks, Mask, exclusive
 from maggie_core.guidance.keys import common_keys
 from maggie_core.image.geometry import Geometry
-from maggie_core.propagation.clip import Clip, Stored, at_key, between, coverage, memory_of, onwards, stored
-from maggie_core.propagation.tracker import Plane, Tracker
+from maggie_core.propagation.affinity import Plane
+from maggie_core.propagation.clip import Clip, Stored, at_key, between, coverage, onwards, stored
+from maggie_core.propagation.tracker import LOOK_AHEAD, State, Tracker
 from maggie_core.shot.cache import StateCache, key_of
 from maggie_core.shot.memo import LruCache
 
@@ -122,7 +123,7 @@ class PropagatedGuidance(Guidance):
         self._keys = {s.names[0]: set(s.keys) for s in self.sources if isinstance(s, KeyMasks)}
         self._cuts = common_keys(self.sources)
         self._fixed = np.array([i.name not in self._keys for i in self.instances])
-        self._made: dict[str, tuple[tuple[int, ...], bytes, list[float]]] = {}
+        self._made: dict[str, tuple[tuple[int, ...], bytes, dict[str, Any]]] = {}
         self._images: LruCache[Plane] = LruCache(IMAGES)
         self._states: dict[int, tuple[str, float]] = {}
         self._found: dict[int, _Found] = {}
@@ -158,7 +159,12 @@ class PropagatedGuidance(Guidance):
             return (frame,)
         frames = self._shot.frames
         first, last = self._span(frame)
-        return frames[bisect_left(frames, min(first, frame)) : bisect_right(frames, max(last, frame))]
+        start, end = bisect_left(frames, min(first, frame)), bisect_right(frames, max(last, frame))
+        if frame < first:
+            start = max(0, start - LOOK_AHEAD)
+        if frame > last:
+            end += LOOK_AHEAD
+        return frames[start:end]
 
     def prepare(
         self,
@@ -295,33 +301,36 @@ class PropagatedGuidance(Guidance):
             if found is None:  # its own plate cannot be used, which is said where the frame is matted
                 width, height = self._shot.grid().working_size
                 return np.zeros((len(self.instances) + 1, height, width), np.uint8)
-            shares, agreement = found
+            shares, told = found
             if frame not in self._found:
-                self._found[frame] = _measured(shares, agreement)
+                self._found[frame] = _measured(shares, told["agreement"])
             return shares
 
     def _key(self, frame: int) -> str:
         made = {"frame": frame, "from": self._state_of(self.reach(frame)), "by": self._shot.computing()}
         return key_of("followed", made)
 
-    def _recall(self, frame: int) -> tuple[Stored, list[float]] | None:
-        """Shares of a frame, and how well both directions agree on each person."""
+    def _recall(self, frame: int) -> tuple[Stored, dict[str, Any]] | None:
+        """Shares of a frame, and what was told of it as `_keep` has it."""
         key = self._key(frame)
         if key in self._made:
-            shape, packed, agreement = self._made[key]
-            return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape), agreement
+            shape, packed, told = self._made[key]
+            return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape), told
         record = None if self._cache is None else self._cache.recall(key)
         if record is None or self._cache is None:
             return None
         shares = self._cache.load(record["array"])
-        return None if shares is None else (shares, record["agreement"])
+        return None if shares is None else (shares, record)
 
-    def _keep(self, frame: int, shares: Stored, agreement: list[float] | None = None) -> None:
+    def _keep(
+        self, frame: int, shares: Stored, agreement: Sequence[float] | None = None, state: State | None = None
+    ) -> None:
+        """Keep the shares of a frame, how far each person is believed, and the state of the walk."""
         key = self._key(frame)
-        agreement = agreement or [1.0] * len(self.instances)  # from one direction alone
-        self._made[key] = shares.shape, zlib.compress(shares.tobytes(), 1), agreement
+        told = {"agreement": list(agreement or [1.0] * len(self.instances)), "state": state}
+        self._made[key] = shares.shape, zlib.compress(shares.tobytes(), 1), told
         if self._cache is not None:
-            self._cache.record(key, {"array": self._cache.keep(shares), "agreement": agreement})
+            self._cache.record(key, {"array": self._cache.keep(shares), **told})
 
     def _make(self, frame: int, checkpoint: Callable[[], None]) -> None:
         """Make the masks of a frame, and of all between it and the keys that it depends on.
@@ -343,14 +352,27 @@ class PropagatedGuidance(Guidance):
                 self._keep(t, shares, agreement)
             return
         end = last if frame > last else first
-        path = [t for t in usable if t > last] if frame > last else [t for t in usable if t < first][::-1]
-        keys = memory_of(clip, [t for t in self.keys if first <= t <= last])
+        way = usable if frame > last else usable[::-1]
+        path = way[way.index(end) + 1 : way.index(frame) + 1] if frame in usable else []
         done = next((i for i in reversed(range(len(path))) if self._recall(path[i]) is not None), None)
-        start = end if done is None else path[done]
-        rest = path if done is None else path[done + 1 :]
-        for t, shares in onwards(self._tracker, clip, [start, *rest], self._shares(start, checkpoint), keys):
-            self._keep(t, shares)
+        before = None if done is None else self._recall(path[done])
+        start, rest = (end, path) if done is None else (path[done], path[done + 1 :])
+        self._shares(start, checkpoint)
+        state = None if before is None else before[1]["state"]
+        walk = onwards(self._tracker, clip, [start, *rest], self._shares, self._coming(frame > last), state)
+        for t, shares, after in walk:
+            self._keep(t, shares, after.get("found"), after)
             checkpoint()
+
+    def _coming(self, forwards: bool) -> Callable[[int], Sequence[int]]:
+        """What gives the usable ones of the `LOOK_AHEAD` frames that follow a frame."""
+        frames = self._shot.frames if forwards else self._shot.frames[::-1]
+
+        def coming(frame: int) -> Sequence[int]:
+            at = frames.index(frame) + 1
+            return [t for t in frames[at : at + LOOK_AHEAD] if self._is_usable(t)]
+
+        return coming
 
     def _is_usable(self, frame: int) -> bool:
         try:
@@ -387,7 +409,8 @@ class _Found:
         areas: their pixels.
         at_border: half of their pixels or more are near to the border.
         touches_side: some are in the outermost columns or the top row.
-        agreement: overlap of what was found forwards and backwards; 1 where there is one direction.
+        agreement: overlap of what was found forwards and backwards; where there is one direction, what the
+            tracker says of how far they are found.
     """
 
     areas: list[int]
