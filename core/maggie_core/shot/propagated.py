@@ -197,7 +197,8 @@ class PropagatedGuidance(Guidance):
                 checkpoint()
 
             tell(before, total)
-            for frame in part:
+            # The outermost first: on the way to it the others are made, and no walk is taken up again.
+            for frame in part if part[0] < self._part(part[0])[0] else part[::-1]:
                 try:
                     self._shares(frame, step)
                 except (InputError, OSError) as error:  # raised where the frame is matted
@@ -353,26 +354,22 @@ class PropagatedGuidance(Guidance):
             return
         end = last if frame > last else first
         way = usable if frame > last else usable[::-1]
-        path = way[way.index(end) + 1 : way.index(frame) + 1] if frame in usable else []
+        path = [t for t in way[way.index(end) + 1 :] if abs(t - end) <= abs(frame - end)]
         done = next((i for i in reversed(range(len(path))) if self._recall(path[i]) is not None), None)
         before = None if done is None else self._recall(path[done])
         start, rest = (end, path) if done is None else (path[done], path[done + 1 :])
         self._shares(start, checkpoint)
         state = None if before is None else before[1]["state"]
-        walk = onwards(self._tracker, clip, [start, *rest], self._shares, self._coming(frame > last), state)
+        frames = self._shot.frames if frame > last else self._shot.frames[::-1]
+        place = {t: i for i, t in enumerate(frames, start=1)}
+
+        def coming(t: int) -> Sequence[int]:
+            return [each for each in frames[place[t] : place[t] + LOOK_AHEAD] if each in usable]
+
+        walk = onwards(self._tracker, clip, [start, *rest], self._shares, coming, state)
         for t, shares, after in walk:
             self._keep(t, shares, after.get("found"), after)
             checkpoint()
-
-    def _coming(self, forwards: bool) -> Callable[[int], Sequence[int]]:
-        """What gives the usable ones of the `LOOK_AHEAD` frames that follow a frame."""
-        frames = self._shot.frames if forwards else self._shot.frames[::-1]
-
-        def coming(frame: int) -> Sequence[int]:
-            at = frames.index(frame) + 1
-            return [t for t in frames[at : at + LOOK_AHEAD] if self._is_usable(t)]
-
-        return coming
 
     def _is_usable(self, frame: int) -> bool:
         try:
