@@ -119,14 +119,14 @@ def test_given_masks_stay_as_they_are_and_an_empty_key_says_that_somebody_is_gon
 
 def test_people_are_followed_both_ways_and_do_not_take_each_others_pixels(shot):
     keyed = matter(shot, model=load_model("default", device="cpu"), ana=(1004,), ben=(1004,))
-    truth = combine([MaskSequence(name, shot.mask(name)) for name in shot.names])
+    wide = combine([MaskSequence(name, shot.mask(name)) for name in shot.names])
 
     for frame in (1001, 1008):
-        found, true = masks(keyed, frame) > 0.5, truth.read(frame, keyed.geometry) > 0.5
+        found = masks(keyed, frame) > 0.5
         assert not (found[0] & found[1]).any()
-        true[0] &= ~true[1]
-        for mine, wanted in zip(found, true, strict=True):
-            assert (mine & wanted).sum() > 0.7 * (mine | wanted).sum()
+        for mine, mask in zip(found, wide.read(frame, keyed.geometry), strict=True):
+            person = cv2.erode(mask, np.ones((5, 5))) > 0.5  # masks are two pixels too wide on all sides
+            assert (mine & person).sum() > 0.85 * (mine | person).sum()
     assert keyed.lost() == []
 
 

@@ -404,7 +404,7 @@ class _Walk:
         if match is not None:
             theirs = in_cells(own.astype(np.float32)) > 0.7
             cells = theirs & (match.row >= 0) & (match.cost < ALIKE)
-            found = np.count_nonzero(cells) / max(np.count_nonzero(theirs), 1)
+            found = float(np.count_nonzero(cells)) / max(int(np.count_nonzero(theirs)), 1)
             rows, columns = np.nonzero(cells)
             if len(rows) > LEAST_CELLS:
                 place = [np.median(columns - match.column[cells]), np.median(rows - match.row[cells])]
