@@ -17,7 +17,7 @@ HEIGHT, WIDTH, FRAMES = 128, 192, 14
 def texture(seed: int, height: int, width: int, tint: tuple[float, float, float]) -> np.ndarray:
     noise = np.random.default_rng(seed).random((height // 8 + 1, width // 8 + 1, 3)).astype(np.float32)
     soft = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(0.35 * soft + np.float32(0.65) * np.float32(tint), 0, 1)
+    return np.clip(0.35 * soft + np.float32(0.65) * np.array(tint, np.float32), 0, 1)
 
 
 def two_who_cross() -> tuple[np.ndarray, np.ndarray]:
@@ -64,9 +64,10 @@ def test_the_cameras_motion_is_found_beside_somebody_who_moves_otherwise():
     angle = cv2.getRotationMatrix2D((80, 60), 2.0, 1.02)
     true = np.vstack([angle, [0, 0, 1]])
     y, x = np.indices((120, 160), dtype=np.float32)
-    way = [np.float32(true[k, 0]) * x + np.float32(true[k, 1]) * y + np.float32(true[k, 2]) for k in (0, 1)]
+    way = [np.asarray(a * x + b * y + c, np.float32) for a, b, c in true[:2]]
+    sure = np.ones((120, 160), np.float32)
     way[0][40:100, 30:60] += 12
 
-    found = camera_motion((way[0], way[1]), np.ones_like(x), np.ones_like(x))
+    found = camera_motion((way[0], way[1]), sure, sure)
 
     assert found == pytest.approx(true, abs=0.02)
