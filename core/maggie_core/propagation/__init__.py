@@ -1,7 +1,8 @@
 """Masks for every frame of a clip from masks at some of them.
 
     affinity.py     people and background compete for every cell of a frame, by how alike it is to known ones
-    tracker.py      one step from frame to frame: affinity, optical flow and the network's own matte
+    ground.py       the background behind people, by the camera's motion
+    tracker.py      a walk from frame to frame: both, optical flow, and the network's own matte
     clip.py         a clip from its keys: both ways, merged
 
 `maggie_core.shot.propagated` makes a shot's guidance of it.
