@@ -136,6 +136,7 @@ def _serve() -> None:
         if "warm" in request:
             _warm(request["warm"])
             continue
+        importlib.import_module(_place(request["command"])[0])
         child = os.fork()
         if child == 0:
             _run(request)
@@ -202,9 +203,10 @@ def _run(request: dict[str, Any]) -> NoReturn:
             os.environ[name] = value
     code = 1
     try:
-        command: str = request["command"]
-        module, _, name = COMMANDS.get(command, command).partition(":")
+        module, name = _place(request["command"])
         code = getattr(importlib.import_module(module), name)(request["arguments"], **request["more"])
+    except KeyboardInterrupt:  # before the program listens to it
+        code = 130
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:
@@ -215,6 +217,12 @@ def _run(request: dict[str, Any]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _place(command: str) -> tuple[str, str]:
+    """Module and name of a command's function."""
+    module, _, name = COMMANDS.get(command, command).partition(":")
+    return module, name
 
 
 def maggie_node(arguments: Sequence[str], *, encoding: str = "utf-8") -> int:
