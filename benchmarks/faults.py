@@ -156,7 +156,7 @@ class Trial:
             damaged.write_bytes(self._whole[fault.damage])
         happened = (
             bool(fault.damage)
-            or int(note.read_text(encoding="ascii")) > 0
+            or int(note.read_text(encoding="ascii") or 0) > 0
             or bool(ended.signal)
             or ended.code == 130
         )

@@ -32,7 +32,7 @@ PLAIN = {1001: {"ana": np.zeros((4, 6), np.float32)}}
         (Case([], "refused"), WHOLE, "not refused"),
         (Case([], frames=(1001,)), WHOLE, "delivered"),
         (Case([], says="NaN"), WHOLE, "did not say"),
-        (Case([], "as plain"), WHOLE, "alphas by frame"),
+        (Case([], "as plain"), WHOLE, "0 frames"),
         (Case([]), WHOLE, ""),
     ],
 )

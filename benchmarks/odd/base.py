@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -172,6 +174,12 @@ def write_exr(
     OpenEXR.File(made + others if first else others + made).write(str(path))
 
 
+def _linked(path: Path, folder: Path) -> Any:
+    """The file opened under a plain name: the binding takes no name that is not UTF-8."""
+    (folder / "matte.exr").symlink_to(path.absolute())
+    return OpenEXR.File(str(folder / "matte.exr"), separate_channels=True)
+
+
 def written_alphas(folder: Path) -> dict[int, dict[str, np.ndarray]]:
     """Alphas by frame and layer of the mattes in a folder, read by OpenEXR's own binding.
 
@@ -180,12 +188,14 @@ def written_alphas(folder: Path) -> dict[int, dict[str, np.ndarray]]:
     """
     found: dict[int, dict[str, np.ndarray]] = {}
     for path in sorted(folder.glob("*.exr")):
-        with OpenEXR.File(str(path), separate_channels=True) as file:
+        if not path.is_file():  # a case may have put a folder there
+            continue
+        with tempfile.TemporaryDirectory() as plain, _linked(path, Path(plain)) as file:
             planes = {
                 name: np.asarray(channel.pixels, np.float32)
                 for name, channel in file.channels().items()
                 if name.startswith("maggie_") and name.endswith(".alpha")
             }
-        number = path.stem.rpartition(".")[2]
+        number = re.findall(r"-?\d+", path.stem)[-1]
         found[int(number)] = {name[7:-6]: plane for name, plane in planes.items()}
     return found

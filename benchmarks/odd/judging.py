@@ -96,17 +96,24 @@ def _fault_of_mattes(case: Case, ended: Ended, alphas: Alphas, plain: Alphas) ->
 
 
 def unlike(alphas: Alphas, plain: Alphas) -> str:
-    """How mattes differ from the plain ones."""
-    found = [list(planes.values()) for _, planes in sorted(alphas.items())]
-    wanted = [list(planes.values()) for _, planes in sorted(plain.items())]
-    if [len(each) for each in found] != [len(each) for each in wanted]:
-        return f"{[len(each) for each in found]} alphas by frame"
-    for mine, theirs in zip(sum(found, []), sum(wanted, []), strict=True):
-        if mine.shape != theirs.shape:
-            return f"alphas of {mine.shape}"
-        if np.abs(mine - theirs).max() > NEAR:
-            return f"an alpha is off by {np.abs(mine - theirs).max():.3f}"
+    """How mattes differ from the plain ones. People are in the order of their layers' names, so each of them
+    may be any of the plain shot's, but nobody twice."""
+    if len(alphas) != len(plain):
+        return f"{len(alphas)} frames"
+    for (frame, planes), (_, wanted) in zip(sorted(alphas.items()), sorted(plain.items()), strict=True):
+        left = list(wanted.values())
+        for name, plane in planes.items():
+            same = [k for k, each in enumerate(left) if each.shape == plane.shape and _is_near(plane, each)]
+            if not same:
+                return f"frame {frame}: the alpha of {name} is nobody's of the plain shot"
+            del left[same[0]]
+        if left:
+            return f"frame {frame}: {len(planes)} alphas"
     return ""
+
+
+def _is_near(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.abs(one - other).max() <= NEAR)
 
 
 def sentence_of(ended: Ended) -> str:

@@ -22,7 +22,7 @@ def options(shot: Shot, r: random.Random) -> Case:
     named = [
         each
         for each in matte.params
-        if each.param_type_name == "option" and each.name not in ("outputs", "model")
+        if each.param_type_name == "option" and each.name not in ("outputs", "model", "debug")
     ]
     words = []
     for option in r.sample(named, r.choice((1, 1, 2))):
