@@ -22,7 +22,7 @@ from pathlib import Path
 
 from maggie_api.errors import BusyError, SettingsError
 from maggie_api.sequences import compact_frames, parse_frames
-from maggie_core.io.atomic import own_name, owner_of
+from maggie_core.io.atomic import own_name, owner_of, sweep
 
 SUFFIX = "lock"
 BEAT_S = 5.0
@@ -62,6 +62,7 @@ def claimed(output: Path, frames: Sequence[int], *, job: str) -> Iterator[str]:
     Raises:
         BusyError: another job holds some of the frames.
     """
+    sweep(output.parent)  # here, because a job that finds all its frames writes none
     claim = _Claim(output.name, job, tuple(frames), _me(), 0)
     for left in reversed(range(_TRIES)):
         with _laid(output.parent, claim) as is_laid:

@@ -86,7 +86,7 @@ def _fault_of_mattes(case: Case, ended: Ended, alphas: Alphas, plain: Alphas) ->
         for name, plane in planes.items():
             if not np.isfinite(plane).all() or plane.min() < 0 or plane.max() > 1:
                 return f"frame {frame}: the alpha of {name} leaves 0..1"
-    if ended.code == 3 and "failed" not in ended.stderr:
+    if ended.code == 3 and not ended.stderr.strip() + ended.stdout.strip():
         return "exit code 3, and nobody said why"
     if case.right == "as plain" and (fault := unlike(alphas, plain)):
         return fault

@@ -13,6 +13,7 @@ from benchmarks.odd.base import FRAMES, PEOPLE, Shot
 from benchmarks.odd.cases import ODD_VALUES, ODD_WORDS, Maker, mutated
 from benchmarks.odd.judging import Alphas, Case
 from benchmarks.odd.process import ROOT, Ended
+from maggie_api.client.rpc import PROTOCOL
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_node.cli.matte import matte
 
@@ -354,7 +355,7 @@ class ProtocolWorker:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "maggie_node", "worker"],
+            [sys.executable, "-m", "maggie_node", "worker", "--stdio"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -362,11 +363,15 @@ class ProtocolWorker:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
 
+        hello = {"jsonrpc": "2.0", "id": 0, "method": "hello", "params": {"protocol": PROTOCOL}}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(hello).encode() + b"\n")
+
     def fault(self, line: bytes) -> str:
         """What is wrong after a line; "" where the worker still answers."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        hello = {"jsonrpc": "2.0", "id": "after", "method": "capabilities"}
+        hello = {"jsonrpc": "2.0", "id": "after", "method": "status", "params": {}}
         try:
             self._process.stdin.write(line.replace(b"\n", b" ") + b"\n" + json.dumps(hello).encode() + b"\n")
             self._process.stdin.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from support.shots import write_shot
 from support.tiny import write_tiny_model
 
 from maggie_api.errors import BusyError
+from maggie_core.io.atomic import own_name
 from maggie_node import claims
 from maggie_node.claims import claimed
 
@@ -99,3 +101,11 @@ def test_a_folder_that_takes_no_file_and_strangers_files_stop_nobody(tmp_path: P
         claimed(tmp_path / "nowhere" / "m.####.exr", (1,), job="y"),
     ):
         pass
+
+
+def test_what_a_killed_process_left_goes_also_where_no_file_is_written(tmp_path):
+    name = own_name("tmp").replace(f"-{os.getpid()}-", "-999999999-")
+    (tmp_path / name).touch()
+
+    with claimed(tmp_path / "m.####.exr", (1,), job="a"):
+        assert not (tmp_path / name).exists()

@@ -36,7 +36,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(path.parent)
+            sweep(path.parent)
             if path.is_dir():
                 raise OutputError(f"cannot write {path}: a folder of that name is there")
             yield temporary
@@ -78,7 +78,7 @@ _STRANGE_S = 86_400.0
 _swept: dict[Path, float] = {}
 
 
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove unfinished files of processes that are gone: killed ones leave theirs."""
     now = time.monotonic()
     if now - _swept.get(folder, -_SWEEP_EVERY_S) < _SWEEP_EVERY_S:
