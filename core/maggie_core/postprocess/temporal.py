@@ -41,7 +41,7 @@ SAME_COLOUR = 0.05
 """Root mean square difference of the sRGB-encoded colours at which a neighbour counts 1/e."""
 AROUND_PX = 2.0
 """Standard deviation of that neighbourhood."""
-BACK_PX = 1.0
+BACK_PX = 1.5
 """Distance of a pixel from the end of the flow there and back, at which a neighbour counts 1/e. A point
 that is hidden in one of two frames has no way back."""
 LEAST_PX = 16
