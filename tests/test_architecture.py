@@ -145,7 +145,8 @@ def test_the_wheel_carries_the_packages_and_no_source_folder(wheel_names: set[st
 def test_the_wheel_carries_the_default_weights_and_their_model_card(wheel_names: set[str]):
     weights = {name for name in wheel_names if name.startswith("maggie_core/weights/")}
 
-    assert any(name.endswith(".safetensors") for name in weights), weights
+    for model in ("default", "generated"):
+        assert any(name.endswith(".safetensors") and f"/{model}/" in name for name in weights), weights
     assert any(name.endswith(".md") for name in weights), weights
 
 

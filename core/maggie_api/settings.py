@@ -39,7 +39,7 @@ COMPRESSIONS = ("none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dw
 LOSSLESS = ("none", "rle", "zips", "zip", "piz")
 """Compressions that keep every bit of a 32-bit float."""
 
-MODEL_NAMES = ("default", "him50k", "vim2k5")
+MODEL_NAMES = ("default", "generated", "him50k", "vim2k5")
 """Models that are called by a name. Any other value of `model` is a path, and so is `./default`."""
 
 MAX_FPS = 1000

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from maggie_api.errors import SOME_FAILED
+from maggie_api.settings import MODEL_NAMES
 from maggie_node.cli.commands import complain, debug_option
 from maggie_node.cli.progress import StepLines, progress_bar
 from maggie_node.cli.running import stoppable
@@ -40,7 +41,7 @@ def _choice(name: str, *values: str, help: str) -> Any:  # noqa: A002 - click's 
     "--model",
     "models",
     multiple=True,
-    metavar="default|him50k|vim2k5|PATH",
+    metavar="|".join((*MODEL_NAMES, "PATH")),
     help="Repeatable; the default model unless --predictions are given.",
 )
 @click.option(

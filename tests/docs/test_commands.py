@@ -63,7 +63,7 @@ def place(studio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     folder = open_studio(studio, tmp_path / "studio")
     tiny = write_tiny_model(tmp_path / "tiny")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(catalogue, "DEFAULT_FOLDER", tiny)
+    monkeypatch.setitem(catalogue.SHIPPED, "default", tiny)
     monkeypatch.setattr(catalogue, "_cached", lambda repository: tiny)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # where a shared worker is met

@@ -20,7 +20,7 @@ README = ROOT / "README.md"
 def test_the_ten_lines_of_python_matte_a_shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     write_shot(tmp_path, frames=(1001, 1002))
-    monkeypatch.setattr(catalogue, "DEFAULT_FOLDER", write_tiny_model(tmp_path / "model"))
+    monkeypatch.setitem(catalogue.SHIPPED, "default", write_tiny_model(tmp_path / "model"))
     monkeypatch.chdir(tmp_path)
 
     exec(compile(code, str(README), "exec"), {})

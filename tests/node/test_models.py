@@ -22,8 +22,8 @@ from maggie_core.model.network import Network
 def test_the_known_models_are_listed_with_their_licences(command: Command):
     rows = json.loads(command("models", "list", "--json").stdout)
 
-    assert [row["name"] for row in rows] == ["default", "him50k", "vim2k5"]
-    assert [row["commercial"] for row in rows] == [True, False, False]
+    assert [row["name"] for row in rows] == ["default", "generated", "him50k", "vim2k5"]
+    assert [row["commercial"] for row in rows] == [True, True, False, False]
     assert rows[1]["licence"] == "CC-BY-NC-4.0"
 
 

@@ -13,6 +13,7 @@ from maggie_api.client import rpc
 from maggie_api.errors import PathError
 from maggie_api.job import SEQUENCES, Hold, MaskGuidance, MatteJob, Pin
 from maggie_api.serialization import to_data
+from maggie_api.settings import MODEL_NAMES
 from maggie_node.worker.allowed_paths import check_paths, real_roots
 
 
@@ -135,7 +136,7 @@ def test_a_path_that_is_not_absolute_is_refused(show: Path, path: str):
     refusal(job)
 
 
-@pytest.mark.parametrize("model", ["default", "him50k", "vim2k5"])
+@pytest.mark.parametrize("model", MODEL_NAMES)
 def test_names_are_no_paths(show: Path, model: str):
     job = dataclasses.replace(job_in(show), model=model, ocio="ocio://default")
 

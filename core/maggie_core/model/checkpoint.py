@@ -48,9 +48,9 @@ def load_model(
     """Load a model by name or path.
 
     Args:
-        spec: `default` (shipped, commercial use allowed), `him50k` or `vim2k5` (published weights, fetched
-            once from the Hugging Face hub and cached), a `.safetensors` file, a folder with a `config.json`,
-            or a pickled checkpoint (read with `weights_only=True`).
+        spec: `default` or `generated` (shipped, commercial use allowed), `him50k` or `vim2k5` (published
+            weights, fetched once from the Hugging Face hub and cached), a `.safetensors` file, a folder with
+            a `config.json`, or a pickled checkpoint (read with `weights_only=True`).
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: of the dense stages, as in `choose_precision`.
         instances: all of them in one pass, or each in a pass of its own (`PerInstanceModel`), for comparison.

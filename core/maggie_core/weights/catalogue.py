@@ -17,12 +17,13 @@ OFFICIAL = {
 """Published weights by name: image and video. CC BY-NC 4.0, never bundled."""
 OFFICIAL_LICENCE = "CC-BY-NC-4.0"
 HUB_FILES = ["*.safetensors", "config.json"]
-DEFAULT_FOLDER = Path(__file__).parent
+SHIPPED = {name: Path(__file__).parent / name for name in ("default", "generated")}
+"""Weights that come with the package, by name: folders. `generated` has never seen a photograph."""
 
 
 def model_names() -> tuple[str, ...]:
     """Names `load_model` knows beside paths."""
-    return ("default", *OFFICIAL)
+    return (*SHIPPED, *OFFICIAL)
 
 
 def find_weights(spec: str) -> Path:
@@ -31,8 +32,8 @@ def find_weights(spec: str) -> Path:
     Raises:
         ModelError: no such name or file, or the hub cannot be reached.
     """
-    if spec == "default":
-        return _file_in(DEFAULT_FOLDER, spec)
+    if spec in SHIPPED:
+        return _file_in(SHIPPED[spec], spec)
     if spec in OFFICIAL:
         return _file_in(_from_hub(OFFICIAL[spec], spec), spec)
     path = Path(spec).expanduser()
@@ -149,7 +150,7 @@ def about_weights(spec: str, weights: Path) -> dict[str, Any]:
     if spec in OFFICIAL:
         return {"name": spec, "licence": OFFICIAL_LICENCE, "commercial": False}
     config = weights.parent / "config.json"
-    if spec == "default" or config.is_file():
+    if spec in SHIPPED or config.is_file():
         about = _read_config(config) if config.is_file() else {}
         _check_config(about, config)
         return {

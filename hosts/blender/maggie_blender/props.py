@@ -19,6 +19,7 @@ from bpy.props import (
 from .compat import PATH_OPTIONS
 from .maggie_api.client import devices
 from .maggie_api.job import MatteJob
+from .maggie_api.settings import MODEL_NAMES
 from .options import CONTROLS, Control, enum_number, label_of
 
 GUIDANCE_KINDS = (
@@ -140,7 +141,7 @@ class MaggieShot(bpy.types.PropertyGroup):
         items=(("SCENE", "Scene", "The frame range of the scene"), ("PLATE", "Plate", "All of the plate")),
     )
     folder: _path("Mattes", "Folder for the mattes", default="//maggie/", subtype="DIR_PATH")
-    model: _path("Model", "default, him50k, vim2k5 or a file", default=MatteJob.model)
+    model: _path("Model", f"{', '.join(MODEL_NAMES)} or a file", default=MatteJob.model)
     device: StringProperty(
         name="Device",
         description="Where the network computes: one that the worker has found, or another by its name",
