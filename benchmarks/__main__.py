@@ -20,6 +20,8 @@ RUNS = (
     ("benchmarks.qc", []),
     ("benchmarks.show", []),
     ("benchmarks.reliability", []),
+    ("benchmarks.faults", []),
+    ("benchmarks.odd_inputs", []),
     ("benchmarks.propagation", []),
     ("benchmarks.panel", []),
 )

@@ -104,6 +104,7 @@ class Records:
             "model": info.name,
             "weights_sha256": info.sha256,
             "licence": info.licence,
+            **({"encoder_from": info.encoder_from} if info.encoder_from else {}),
             "device": self._model.device.type,
             "precision": self._model.precision,
             "settings": asdict(settings) | asdict(settings_of(EdgeSettings, self._job)),

@@ -76,7 +76,7 @@ def info(model: str, *, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        click.echo(f"{key:<12}{value}")
+        click.echo(f"{key:<14}{value}")
 
 
 @models.command()
@@ -125,6 +125,7 @@ def _facts(model: str) -> dict[str, Any]:
         "parameters": loaded.parameters,
         "licence": loaded.licence,
         "commercial": loaded.commercial,
+        **({"encoder from": loaded.encoder_from} if loaded.encoder_from else {}),
         "sha256": loaded.sha256,
         "digest": loaded.digest,
         "path": str(path),

@@ -82,6 +82,8 @@ def test_fitted_weights_are_small_and_say_what_they_were_fitted_to(fitted: Path)
     assert weights.stat().st_size < 16e6
     assert (about["licence"], about["commercial"]) == (start.licence, start.commercial)
     assert (about["refine"], about["smooth"]) == (start.refine, start.smooth)
+    assert (tuple(about["person_px"]), about["first_look"]) == (start.person_px, start.first_look)
+    assert about["encoder_from"] == start.encoder_from != ""
     assert (about["from"], about["from_sha256"]) == ("default", start.sha256)
     assert (about["recipe"], about["approved_frames"]) == ("shot", list(parse_frames(APPROVED)))
     assert about["data"] == [str(SHOT / "plate.####.exr")]

@@ -61,6 +61,8 @@ class ModelInfo:
     """Heights of people, on the working grid, that it was trained for; None where nobody said."""
     first_look: float = 0.0
     """Size of the first look it was made to begin with (`maggie_core.shot.first_look`); 0 is none."""
+    encoder_from: str = ""
+    """Weights that the encoder's training began with, and their licence; empty: none, or nobody said."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,9 +62,9 @@ GOOD_WEIGHT_ENLARGED = 0.7
 DEEP = (0.01, 0.03)
 """Depth in a mask, as shares of the person's size, from which alpha is no less than a ramp, and from which it
 is 1; the same outside."""
-DEEP_IN_DOUBT = (0.03, 0.06)
+DEEP_IN_DOUBT = (0.05, 0.10)
 """The same for a poor mask: rough masks are off by as much as 0.03, and by twice that where they lack a
-piece."""
+piece. From 0.03, 0.04 and 0.05 on, 27 photographs with rough masks have a MAD of 19.33, 18.94 and 18.87."""
 
 
 def refine_edges(

@@ -161,6 +161,7 @@ def about_weights(spec: str, weights: Path) -> dict[str, Any]:
             "smooth": about.get("smooth", "none"),
             "first_look": float(about.get("first_look", 0)),
             "person_px": tuple(about["person_px"]) if "person_px" in about else None,
+            "encoder_from": about.get("encoder_from", ""),
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
 
@@ -176,6 +177,7 @@ def _is_whole(value: Any) -> bool:
 _CONFIG: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "name": ("text", _is_text),
     "licence": ("text", _is_text),
+    "encoder_from": ("text", _is_text),
     "commercial": ("true or false", lambda value: isinstance(value, bool)),
     "refine": (" or ".join(get_args(Refine)), lambda value: value in get_args(Refine)),
     "smooth": (" or ".join(get_args(Smooth)), lambda value: value in get_args(Smooth)),

@@ -66,7 +66,7 @@ from maggie_lab.training.weights import (
     config_of,
     export,
     exported_step,
-    last_steps,
+    how_to_use,
     network_of,
     start_from,
     with_encoder,
@@ -190,7 +190,7 @@ def train_shot(
             "name": folder.resolve().name,
             "licence": begun.licence,
             "commercial": begun.commercial,
-            **last_steps(network.config, begun),
+            **how_to_use(network.config, begun),
             "recipe": SHOT_RECIPE,
             "data": [shot],
             "approved_frames": [each.frame for each in frames],
@@ -430,12 +430,14 @@ def _about(folder: Path, plan: Plan, start: Start | None, data: _Data) -> dict[s
         "data": list(plan.data),
         "validate": list(plan.validate),
         HELD_OUT: data.held_out,
-        **last_steps(plan.config, start),
+        **how_to_use(plan.config, start),
     } | _provenance(plan, start)
 
 
 def _provenance(plan: Plan, start: Start | None) -> dict[str, str]:
     """Which weights it starts from."""
     found = {} if start is None else start.provenance()
-    is_new = start is None or start.network.config.encoder != plan.config.encoder
-    return found | ({"encoder_from": IMAGENET_START} if plan.settings.imagenet_start and is_new else {})
+    if start is not None and start.network.config.encoder == plan.config.encoder:
+        return found
+    found.pop("encoder_from", None)
+    return found | ({"encoder_from": IMAGENET_START} if plan.settings.imagenet_start else {})

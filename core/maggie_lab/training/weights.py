@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,19 @@ from maggie_lab.training.checkpoint import Checkpoint, read_checkpoint
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 
 
+USE = ("refine", "smooth", "first_look", "person_px")
+"""What weights say of their use: the last steps, the size of the first look, and the heights of people they
+judge best (`maggie_core.model.ModelInfo`)."""
+NO_STEPS: dict[str, Any] = {"refine": "none", "smooth": "none"}
+GENERATED_USE: dict[str, Any] = {
+    "refine": "closed-form",
+    "smooth": "flow",
+    "first_look": 0.5,
+    "person_px": [250, 576],
+}
+"""Of networks with a coarse prior that learned from generated people: as measured for the shipped ones."""
+
+
 @dataclass(frozen=True)
 class Start:
     """What a training starts from."""
@@ -35,13 +49,15 @@ class Start:
     """Of the file."""
     digest: str = ""
     """Of the tensors (`digest_tensors`), the same in whatever file they stand."""
-    refine: str = "none"
-    smooth: str = "none"
-    """The last steps they were made to end in."""
+    use: Mapping[str, Any] = field(default_factory=dict)
+    """How they want to be used: those fields of `USE` that they say."""
+    encoder_from: str = ""
+    """What their encoder began with."""
 
     def provenance(self) -> dict[str, str]:
         """What `config.json` says of it."""
-        return {"from": self.name, "from_sha256": self.sha256, "from_digest": self.digest}
+        encoder = {"encoder_from": self.encoder_from} if self.encoder_from else {}
+        return {"from": self.name, "from_sha256": self.sha256, "from_digest": self.digest} | encoder
 
 
 def start_from(spec: str) -> Start:
@@ -58,8 +74,16 @@ def start_from(spec: str) -> Start:
     network = build_network(found.state, metadata=found.metadata)
     if digest_tensors(found.state, metadata=network.config.metadata) != info.digest:
         raise ModelError(f"{path} changed while it was read: wait until it is written, and begin again")
+    use = {name: value for name in USE if (value := getattr(info, name)) is not None}
     return Start(
-        network, spec, info.licence, info.commercial, info.sha256, info.digest, info.refine, info.smooth
+        network,
+        spec,
+        info.licence,
+        info.commercial,
+        info.sha256,
+        info.digest,
+        use=use,
+        encoder_from=info.encoder_from,
     )
 
 
@@ -75,8 +99,8 @@ def _start_from_checkpoint(spec: str, path: Path) -> Start:
         about.get("commercial") is True,
         sha256,
         digest_tensors(state.average, metadata=network.config.metadata),
-        str(about.get("refine", "none")),
-        str(about.get("smooth", "none")),
+        use={name: about[name] for name in USE if name in about},
+        encoder_from=str(about.get("encoder_from", "")),
     )
 
 
@@ -85,13 +109,11 @@ def config_of(state: Checkpoint) -> NetworkConfig:
     return infer_config(state.average) if state.config is None else NetworkConfig(**state.config)
 
 
-def last_steps(config: NetworkConfig, start: Start | None) -> dict[str, str]:
-    """Last steps for `config.json`: those of the start, or what suits a network of `config`."""
+def how_to_use(config: NetworkConfig, start: Start | None) -> dict[str, Any]:
+    """Fields of `USE` for `config.json`: those of the start, or what suits a network of `config`."""
     if start is not None:
-        return {"refine": start.refine, "smooth": start.smooth}
-    if config.coarse_prior:
-        return {"refine": "closed-form", "smooth": "flow"}
-    return {"refine": "none", "smooth": "none"}
+        return {**NO_STEPS, **start.use}
+    return GENERATED_USE if config.coarse_prior else NO_STEPS
 
 
 def network_of(tensors: dict[str, Tensor], config: NetworkConfig) -> Network:
