@@ -1,7 +1,7 @@
 """What tests share: a tiny model, tiny shots, a way to run the command.
 
-Tests marked `gpu` are left out where there is no CUDA device, and those of the panel's window where Qt cannot be
-loaded: a machine without its system libraries still runs all others.
+Tests marked `gpu` are left out where there is no CUDA device, and those of the panel's window where Qt cannot
+be loaded: a machine without its system libraries still runs all others.
 """
 
 from __future__ import annotations

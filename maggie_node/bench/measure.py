@@ -22,7 +22,7 @@ from maggie_core.model.checkpoint import choose_device
 from maggie_node.bench.cases import BANDS, GROWTH, Case, scene
 from maggie_node.bench.memory import peak_mb
 from maggie_node.bench.paths import Frames, open_path
-from maggie_node.bench.roofline import machine_rates, roofline
+from maggie_node.bench.roofline import counts_fit, machine_rates, roofline
 from maggie_node.bench.shots import measure_shot
 from maggie_node.bench.weights import fitted_weights
 
@@ -98,7 +98,7 @@ def measure(
         say(f"{case.name}: the machine's rates, and what the dense stages reach of them")
         rates = machine_rates(where)
         rooflines = {}
-        if not case.alone:
+        if not case.alone and counts_fit(paths["fast"].model):
             for name in ("fast", "bf16"):
                 rooflines[name] = roofline(paths[name].model, *frames[0], rates)
         parts = {

@@ -240,6 +240,11 @@ def counted_macs(call: Callable[[], Any]) -> float:
     return counter.get_total_flops() / 2
 
 
+def counts_fit(model: Any) -> bool:
+    """Whether `DENSE` and `dense_work` are of this network: they are of the published encoder alone."""
+    return model._network.config.encoder == "residual"
+
+
 def roofline(model: Any, image: Any, guidance: Any, rates: dict[str, float]) -> dict[str, Any]:
     """The dense stages of one frame by `model.encode`: needed, done, and how fast.
 

@@ -44,6 +44,7 @@ JOBS_OWN = {
     *(field.name for field in dataclasses.fields(Shot)),
 }
 COMMANDS_OWN = {
+    "help_all",
     "outputs",
     "preview",
     "pins",

@@ -110,7 +110,7 @@ def test_the_default_model_is_measured(command: Command):
     assert 50 < found["peak_mb_fast"] < 3000
     assert found["bf16_within_2_of_255"] > 0.9 and found["bf16_within_2_of_255_default_model"] is None
     assert found["ratio_fp32"] is None
-    assert found["roofline"]["fast"]["dense"]["gflops"] > 0
+    assert found["roofline"] == {}, "the dense stages are counted for the published encoder alone"
     assert min(found["machine"].values()) > 0
 
 
