@@ -138,10 +138,10 @@ def test_a_dragged_slider_is_one_step():
 
 
 def test_painting_leaves_the_artists_masks_alone():
-    document = SHOT.with_key("ana", 1003, "/work")
+    document = SHOT.with_key("ana", 1003, "/shots/sh010")
     (ana, _) = document.people
 
-    assert ana.source == KeyGuidance("ana", "/work/.maggie_keys/ana.####.png")
+    assert ana.source == KeyGuidance("ana", "/shots/sh010/.maggie_keys/ana.####.png")
     assert ana.drawn == ((1003, KeyMask(base=ANA)),)
 
 
@@ -149,50 +149,52 @@ def test_keys_that_are_files_become_the_bases_of_drawn_ones():
     source = KeyGuidance("ana", "/s/key.####.png")
     document = Document("/s/p.####.exr").with_guidance((source,))
 
-    drawn = dict(document.with_key("ana", 1010, "/work", had=(1001, 1020)).people[0].drawn)
+    drawn = dict(document.with_key("ana", 1010, "/shots/sh010", had=(1001, 1020)).people[0].drawn)
 
     assert [frame for frame in drawn] == [1001, 1010, 1020]
     assert drawn[1020].base == MaskGuidance("ana", "/s/key.1020.png") and drawn[1010].base is None
 
 
 def test_a_key_between_keys_begins_with_the_followed_mask():
-    followed = MaskGuidance("ana", "/work/followed_ana.####.png")
-    document = SHOT.with_key("ana", 1003, "/work").with_key("ana", 1005, "/work", followed=followed)
+    followed = MaskGuidance("ana", "/shots/sh010/followed_ana.####.png")
+    document = SHOT.with_key("ana", 1003, "/shots/sh010").with_key(
+        "ana", 1005, "/shots/sh010", followed=followed
+    )
 
     assert dict(document.people[0].drawn)[1005] == KeyMask(base=followed)
 
 
 def test_somebody_new_is_drawn_from_nothing():
-    document, name = SHOT.with_new_person("/work", "ana")
+    document, name = SHOT.with_new_person("/shots/sh010", "ana")
     assert name == "ana 2"
     with pytest.raises(JobError, match="ana 2 has no key: add one"):
         document.job()
 
-    document = document.with_key(name, 1001, "/work")
+    document = document.with_key(name, 1001, "/shots/sh010")
 
     assert dict(document.people[-1].drawn)[1001].base is None
     assert document.job().guidance[-1].kind == "key"
 
 
 def test_two_people_with_one_slug_have_files_of_their_own():
-    document, _ = SHOT.with_new_person("/work", "Cy!")
-    document, _ = document.with_new_person("/work", "cy")
+    document, _ = SHOT.with_new_person("/shots/sh010", "Cy!")
+    document, _ = document.with_new_person("/shots/sh010", "cy")
 
     assert len({person.source.sequence for person in document.people}) == 4
 
 
 def test_files_of_keys_follow_the_document_both_ways():
     stroke = Stroke("paint", ((1.0, 2.0),), 5.0)
-    before = SHOT.with_key("ana", 1001, "/work")
-    after = before.with_stroke("ana", 1001, stroke).with_key("ana", 1005, "/work")
-    file = "/work/.maggie_keys/ana.1001.png".replace("/work", "/work")
+    before = SHOT.with_key("ana", 1001, "/shots/sh010")
+    after = before.with_stroke("ana", 1001, stroke).with_key("ana", 1005, "/shots/sh010")
+    file = "/shots/sh010/.maggie_keys/ana.1001.png"
 
     written, removed = changed_files(before.key_files(), after.key_files())
     assert written[file].strokes == (stroke,) and len(written) == 2 and not removed
 
     written, removed = changed_files(after.key_files(), before.key_files())
     assert written == {file: KeyMask(base=ANA)}
-    assert removed == ["/work/.maggie_keys/ana.1005.png"]
+    assert removed == ["/shots/sh010/.maggie_keys/ana.1005.png"]
 
 
 def test_the_brush_has_an_end_both_ways():
