@@ -115,7 +115,7 @@ def test_a_person_is_called_after_what_is_their_own_in_the_name(file: str, plate
 
 
 def test_the_lanes_say_what_is_there():
-    document = SHOT.with_key("ana", 1003, "/work")
+    document = SHOT.with_key("ana", 1003, "/shots/sh010")
     facts = Facts(
         tuple(range(1001, 1006)),
         {"ben": (1001, 1002, 1004)},
@@ -273,30 +273,32 @@ def test_memory_is_bounded_and_the_oldest_goes():
 
 
 def test_a_preview_is_the_frame_by_itself_and_smaller():
-    quick = frame_job(SHOT, 1003, "/work", preview=True)
-    whole = frame_job(SHOT, 1003, "/work", preview=False)
+    quick = frame_job(SHOT, 1003, "/shots/sh010", preview=True)
+    whole = frame_job(SHOT, 1003, "/shots/sh010", preview=False)
 
     assert (quick.frames, quick.working_px, quick.segment_frames) == ("1003", 288, 1)
     assert (whole.working_px, whole.segment_frames) == (576, 48)
     assert quick.output != whole.output and quick.cache == whole.cache and quick.cache_gb == 4
-    own = frame_job(SHOT.with_option("cache", "/cache"), 1003, "/work", preview=True)
+    own = frame_job(SHOT.with_option("cache", "/cache"), 1003, "/shots/sh010", preview=True)
     assert (own.cache, own.cache_gb) == ("/cache", 20)
-    assert frame_job(SHOT, 1004, "/work", preview=True).output == quick.output
+    assert frame_job(SHOT, 1004, "/shots/sh010", preview=True).output == quick.output
     changed = SHOT.with_edge("", "grow_px", 1.0)
-    assert frame_job(changed, 1003, "/work", preview=True).output != quick.output
+    assert frame_job(changed, 1003, "/shots/sh010", preview=True).output != quick.output
 
 
 def test_a_range_is_the_delivered_job():
-    job = range_job(SHOT, "/work", 1001, 1004)
+    job = range_job(SHOT, "/shots/sh010", 1001, 1004)
 
     assert job.frames == "1001-1004" and job.output == SHOT.output
     with pytest.raises(JobError, match='"output" is empty'):
-        range_job(dataclasses.replace(SHOT, output=""), "/work", 1, 2)
+        range_job(dataclasses.replace(SHOT, output=""), "/shots/sh010", 1, 2)
 
 
 def test_while_one_frame_is_computed_only_the_newest_wish_waits():
     latest = Latest()
-    jobs = [frame_job(SHOT.with_edge("", "grow_px", n / 10), 1003, "/work", preview=True) for n in range(5)]
+    jobs = [
+        frame_job(SHOT.with_edge("", "grow_px", n / 10), 1003, "/shots/sh010", preview=True) for n in range(5)
+    ]
 
     assert [latest.want(job) for job in jobs] == [jobs[0], None, None, None, None]
     assert latest.is_overtaken
