@@ -109,13 +109,13 @@ class Looking(SessionBase):
             then(answer)
             self._touch()
             return
+        if answer.number not in self.queue:  # what was asked about the shot before
+            return
         picture = None
         if not answer.error:
             result = answer.result
             picture = Drawn(result["width"], result["height"], answer.pixels, result["note"])
         request = self.queue.answered(answer.number, picture, len(answer.pixels))
-        if request is None:
-            return
         if answer.error:
             self._say(answer.error)
         self._with_facts(cached=self.queue.cache.frames(request))

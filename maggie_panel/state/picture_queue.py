@@ -127,11 +127,13 @@ class PictureQueue:
         """A request was sent under this number."""
         self._under_way[number] = request
 
-    def answered(self, number: int, picture: Any, size: int) -> Optional[PictureRequest]:
+    def __contains__(self, number: int) -> bool:
+        """Whether the request of this number is under way."""
+        return number in self._under_way
+
+    def answered(self, number: int, picture: Any, size: int) -> PictureRequest:
         """A picture came, or None for one that could not be drawn; returns what was asked for."""
-        request = self._under_way.pop(number, None)
-        if request is None:
-            return None
+        request = self._under_way.pop(number)
         if picture is None:
             self._failed.add(_place(request))
         else:

@@ -88,7 +88,6 @@ class SessionBase:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="maggie-panel-"))
         self._threads = ThreadPoolExecutor(1, "MaGGIe panel")
         self._later: list[tuple[Future[Any], Callable[[Any], None]]] = []
-        self._asked: dict[int, Callable[[Answer], None]] = {}
         self.queue = PictureQueue(PictureCache())
         self.message = "drop a plate and masks here"
         self.viewer = (640, 360)
@@ -99,6 +98,8 @@ class SessionBase:
 
     def _begin(self) -> None:
         """Forget everything about the shot that was open."""
+        self._asked: dict[int, Callable[[Answer], None]] = {}
+        """What is done with an answer, by the request's number; answers about the shot before are nobody's."""
         self.history = History()
         self.view, self.playback, self.plate = View(), Playback(), Plate()
         self.facts = Facts()

@@ -105,6 +105,15 @@ def test_what_cannot_be_opened_is_told(session: Session, tmp_path: Path):
     until(session, lambda: "give a job document" in session.message)
 
 
+def test_an_answer_about_the_shot_before_is_nobodys(session: Any, shot: TinyShot):
+    for plate in (str(DEMO / "plate.####.exr"), shot.plate):
+        session.open_shot(plate)
+    session._pictures._ready.reverse()  # the first shot was slow
+    session.poll()
+
+    assert session.plate.frames == shot.frames and session.plate.size == (WIDTH, HEIGHT)
+
+
 def test_a_saved_job_opens_again(opened: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     opened.set_option("working_px", 128)
