@@ -17,7 +17,7 @@ from . import commands
 from .document import DEFAULTS
 from .keying import Keying
 from .matting import Latest, Take, frame_job, network_of, range_job
-from .timeline import marked_range
+from .timeline import delivered_frames
 from .truth import Fact, truth
 
 LIVE_KEPT = 64
@@ -73,24 +73,23 @@ class Mattes(Keying):
         if self.live and self.view.mode in ("alpha", "over", "difference") and self.document.people:
             self.matte_frame(preview=going_on)
 
-    def matte_range(self, first: Optional[int] = None, last: Optional[int] = None) -> None:
-        """Matte a range in the background; by default the range of the job, else the whole shot."""
+    def matte_range(self) -> None:
+        """Matte the frames that the job asks for, else the whole shot, in the background."""
+        self._after_keys(self._matte_range)
+
+    def _matte_range(self) -> None:
         if self._range_run is not None:
             self._say("a range is being matted: cancel it first, or wait")
             return
         if not self.plate.frames:
             self._say("there is no plate: drop one into the window")
             return
-
-        def start() -> None:
-            with self._told():
-                low, high = marked_range(self.document, self.plate.frames)
-                job = range_job(self.document, str(self.folder), first or low, last or high)
-                take = Take(job, f"frames {job.frames}")
-                self.range_take, self._range_run = take, (take, self._worker.start(job))
-                self._say(f"matting {take.title}")
-
-        self._after_keys(start)
+        with self._told():
+            frames = delivered_frames(self.document, self.plate.frames)
+            job = range_job(self.document, str(self.folder), frames)
+            take = Take(job, f"frames {frames}")
+            self.range_take, self._range_run = take, (take, self._worker.start(job))
+            self._say(f"matting {take.title}")
 
     @property
     def is_matting(self) -> bool:

@@ -57,13 +57,13 @@ def frame_job(document: Document, frame: int, folder: str, *, preview: bool) -> 
     return replace(job, output=kept)
 
 
-def range_job(document: Document, folder: str, first: int, last: int) -> MatteJob:
-    """The job of a range, as it is delivered; with the cache of this session where the document has none.
+def range_job(document: Document, folder: str, frames: str) -> MatteJob:
+    """The job of frames as they are delivered; with the cache of this session where the document has none.
 
     Raises:
         JobError: something is missing, also a place for the mattes.
     """
-    return document.job(frames=f"{first}-{last}", **cache_of(document, folder))
+    return document.job(frames=frames, **cache_of(document, folder))
 
 
 def cache_of(document: Document, folder: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from maggie_api.errors import SettingsError
 from maggie_api.job import KeyGuidance
-from maggie_api.sequences import frame_runs, parse_frames, parse_pattern
+from maggie_api.sequences import compact_frames, expected_frames, frame_runs, parse_pattern
 
 from .document import Document
 
@@ -116,12 +116,14 @@ def _frames(kind: Kind, document: Document, facts: Facts) -> Iterable[int]:
     return noted_frames(facts.warnings if kind == "warnings" else facts.findings)
 
 
-def marked_range(document: Document, plate: tuple[int, ...]) -> tuple[int, int]:
-    """First and last frame of what is delivered.
+def delivered_frames(document: Document, plate: tuple[int, ...]) -> str:
+    """The frames that are delivered, as a job names them: those it asks for, else those of the shot.
 
     Args:
         plate: frames of the plate; at least one.
+
+    Raises:
+        FrameError: nobody says what the shot is, and the plate has too large a gap to be one.
     """
-    asked = document.option("frames")
-    frames = parse_frames(asked) if asked else plate
-    return frames[0], frames[-1]
+    asked = document.option("frames") or document.option("shot_frames")
+    return asked or compact_frames(expected_frames(plate, name=document.plate))

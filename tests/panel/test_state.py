@@ -26,7 +26,7 @@ from maggie_panel.state.document import Document
 from maggie_panel.state.matting import Latest, Take, frame_job, range_job
 from maggie_panel.state.picture_queue import Ahead, PictureCache, PictureQueue
 from maggie_panel.state.playback import Playback
-from maggie_panel.state.timeline import Facts, Note, lanes, next_of, notes_at
+from maggie_panel.state.timeline import Facts, Note, delivered_frames, lanes, next_of, notes_at
 from maggie_panel.state.view import Sight, View, fitting, framed, request_of, zoomed
 
 DEMO = Path(__file__).parents[2] / "maggie_node" / "demo_shot"
@@ -287,11 +287,20 @@ def test_a_preview_is_the_frame_by_itself_and_smaller():
 
 
 def test_a_range_is_the_delivered_job():
-    job = range_job(SHOT, "/shots/sh010", 1001, 1004)
+    job = range_job(SHOT, "/shots/sh010", "1001-1004")
 
     assert job.frames == "1001-1004" and job.output == SHOT.output
     with pytest.raises(JobError, match='"output" is empty'):
-        range_job(dataclasses.replace(SHOT, output=""), "/shots/sh010", 1, 2)
+        range_job(dataclasses.replace(SHOT, output=""), "/shots/sh010", "1-2")
+
+
+def test_the_frames_of_a_range_are_those_of_the_job():
+    thinned = (1001, 1003, 1005)
+
+    assert delivered_frames(SHOT, thinned) == "1001-1005x2"  # every second frame is the whole shot
+    assert delivered_frames(SHOT, (1001, 1002, 1004)) == "1001-1004"  # a gap is the job's to judge
+    assert delivered_frames(SHOT.with_option("shot_frames", "1001-1010"), thinned) == "1001-1010"
+    assert delivered_frames(SHOT.with_option("frames", "1001,1005-1009x2"), thinned) == "1001,1005-1009x2"
 
 
 def test_while_one_frame_is_computed_only_the_newest_wish_waits():
