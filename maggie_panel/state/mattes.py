@@ -65,7 +65,12 @@ class Mattes(Keying):
         if job is None:
             return
         take = Take(job, "this frame")
-        self.frame_take, self._frame_run = take, (take, self._worker.start(job, interactive=True))
+        try:
+            running = self._worker.start(job, interactive=True)
+        except MaggieError:
+            self._latest = Latest()  # nothing is under way, so the next wish is tried anew
+            raise
+        self.frame_take, self._frame_run = take, (take, running)
         self._touch()
 
     def _live_matte(self, *, going_on: bool) -> None:

@@ -14,6 +14,7 @@ import pytest
 from support.panel_desk import DeskPictures, SpokenCommand, SpokenWorker, settled, until
 from support.shots import HEIGHT, WIDTH, TinyShot
 
+from maggie_api.errors import HostError
 from maggie_api.events import EffectiveSettings, Finished, FrameDone, Started, Warning, to_line
 from maggie_api.job import CryptomatteGuidance, KeyGuidance, MaskGuidance, read_job
 from maggie_panel.state.commands import Ended
@@ -277,6 +278,19 @@ def test_a_worker_that_dies_is_told_and_the_next_job_runs(opened: Any):
 
     opened.matte_frame()
     assert len(opened._worker.jobs) == 2
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(opened: Any, monkeypatch: pytest.MonkeyPatch):
+    def refused(job: Any, *, interactive: bool = False) -> Any:
+        raise HostError("no python with maggie-node is known")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(opened._worker, "start", refused)
+        opened.matte_frame()
+    assert opened.message == "no python with maggie-node is known"
+
+    opened.matte_frame()
+    assert len(opened._worker.jobs) == 1
 
 
 def test_two_mattes_are_compared_by_a_wipe(opened: Any):
