@@ -24,6 +24,7 @@ from maggie_core.color import ColorSettings, PlateView
 from maggie_core.guidance import CryptomatteSequence
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
+from maggie_core.io.atomic import cannot_write
 from maggie_core.io.frames import open_source
 from maggie_node.job_inputs import guidance_source
 from maggie_node.picture_server import drawing
@@ -214,8 +215,15 @@ class Desk:
         return {"path": path}
 
     def remove_key(self, *, path: str) -> dict[str, Any]:
-        """Remove the file of a key mask that was drawn; one that is gone is fine."""
-        Path(path).unlink(missing_ok=True)
+        """Remove the file of a key mask that was drawn; one that is gone is fine.
+
+        Raises:
+            OutputError: it cannot be removed.
+        """
+        try:
+            Path(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(Path(path), error.strerror or str(error)) from error
         return {"path": path}
 
     def _geometry(

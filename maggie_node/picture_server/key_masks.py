@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from maggie_api.errors import GuidanceError
 from maggie_core.image.geometry import Geometry
 from maggie_core.io.integer_image import write_integer_image
 
@@ -42,7 +40,6 @@ def write_key(path: str, mask: np.ndarray) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_integer_image(path, mask)
 
 
@@ -75,13 +72,13 @@ def _brush(mask: np.ndarray, points: Sequence[tuple[float, float]], radius_px: f
 
 
 def _fill(mask: np.ndarray, point: tuple[float, float]) -> None:
-    """Fill the area around a point, to where the mask begins or ends."""
+    """Fill the area around a point, to where the mask begins; an area that is filled stays so."""
     x, y = int(point[0]), int(point[1])
     if not (0 <= x < mask.shape[1] and 0 <= y < mask.shape[0]):
         return
     inside = (mask >= HALF).astype(np.uint8)
     if inside[y, x]:
-        raise GuidanceError("the area is filled already: erase, or fill where nothing is")
+        return
     flood = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
     cv2.floodFill(inside, flood, (x, y), 1)
     filled = flood[1:-1, 1:-1].astype(bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -290,13 +290,15 @@ class Document:
     def _with_keys(self, name: str, keys: dict[int, KeyMask]) -> Document:
         return self.with_person(name, drawn=tuple(sorted(keys.items())))
 
+    def drawn_keys(self) -> Iterator[tuple[str, int, KeyMask]]:
+        """Every drawn key: the file that it is written to, its frame, the mask."""
+        for person in self.people:
+            for frame, key in person.drawn:
+                yield str(matte_path(person.source.sequence, frame)), frame, key
+
     def key_files(self) -> dict[str, KeyMask]:
         """Every drawn key by the file that it is written to."""
-        return {
-            str(matte_path(person.source.sequence, frame)): key
-            for person in self.people
-            for frame, key in person.drawn
-        }
+        return {file: key for file, _, key in self.drawn_keys()}
 
     def _sequences(self) -> set[str]:
         return {person.source.sequence for person in self.people}

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterable
-from typing import Optional
+from typing import Any, Optional
 
 from maggie_api.job import KeyGuidance, MaskGuidance, write_job
 from maggie_api.layer_names import slugs
@@ -31,7 +31,7 @@ class Keying(Looking):
         self.tool: Optional[Tool] = None
         self.brush_px = 20.0
         self._key_files: dict[str, KeyMask] = {}
-        """Keys as they are on disk, by file."""
+        """Keys as they are on disk or on their way there, by file."""
         self._keys_under_way: set[int] = set()
         self._waiting_for_keys: list[Callable[[], None]] = []
 
@@ -158,50 +158,53 @@ class Keying(Looking):
 
     def _write_keys(self) -> None:
         """Bring the files of drawn keys to what the document says."""
+        frames = {file: frame for file, frame, _ in self.document.drawn_keys()}
         written, removed = changed_files(self._key_files, self.document.key_files())
-        frames = {frame for person in self.document.people for frame, _ in person.drawn}
         for file in removed:
             del self._key_files[file]
-            self._keys_under_way.add(self._ask("remove_key", self._key_written, path=file))
+            self._ask_key("remove_key", file)
         for file, key in written.items():
-            (frame,) = [
-                f
-                for person in self.document.people
-                for f, _ in person.drawn
-                if str(matte_path(person.source.sequence, f)) == file
-            ]
             self._key_files[file] = key
-            number = self._ask(
+            self._ask_key(
                 "write_key",
-                self._key_written,
-                path=file,
+                file,
                 plate=self.document.plate,
                 plate_layer=self.document.option("plate_layer"),
-                frame=frame,
+                frame=frames[file],
                 strokes=[dataclasses.asdict(stroke) for stroke in key.strokes],
                 base=None if key.base is None else to_data(key.base),
             )
-            self._keys_under_way.add(number)
         if written or removed:
-            self._live = {frame: path for frame, path in self._live.items() if frame not in frames}
+            drawn = set(frames.values())
+            self._live = {frame: path for frame, path in self._live.items() if frame not in drawn}
 
     @property
     def are_keys_under_way(self) -> bool:
         """Whether what was drawn is not on disk yet."""
         return bool(self._keys_under_way)
 
-    def _key_written(self, answer: Answer) -> None:
+    def _ask_key(self, do: str, file: str, **given: Any) -> None:
+        def written(answer: Answer) -> None:
+            self._key_written(file, answer)
+
+        self._keys_under_way.add(self._ask(do, written, path=file, **given))
+
+    def _key_written(self, file: str, answer: Answer) -> None:
         self._keys_under_way.discard(answer.number)
         if answer.error:
+            self._key_files.pop(file, None)
             self._say(answer.error)
-        if not self._keys_under_way:
-            self._edition += 1
-            waiting, self._waiting_for_keys = self._waiting_for_keys, []
+        if self._keys_under_way:
+            return
+        self._edition += 1
+        waiting, self._waiting_for_keys = self._waiting_for_keys, []
+        if self._key_files == self.document.key_files():
             for work in waiting:
                 work()
 
     def _after_keys(self, work: Callable[[], None]) -> None:
-        """Do something once every key is on disk."""
+        """Do something once every key is on disk; those that could not be written are tried once more."""
+        self._write_keys()
         if self._keys_under_way:
             self._waiting_for_keys.append(work)
         else:

@@ -179,6 +179,25 @@ def test_fill_fills_what_is_enclosed(opened: Session):
 
     mask = key_mask(opened, 1001)
     assert mask[22:39, 22:39].min() == 255 and mask[10, 10] == 0 and mask[50, 50] == 0
+    opened.stroke([(31.0, 31.0)])  # it is filled, and what is drawn after it is kept
+    opened.take_tool("paint")
+    opened.stroke([(60.0, 50.0)])
+    assert key_mask(opened, 1001)[50, 60] == 255
+
+
+def test_a_key_that_could_not_be_written_is_told_and_written_for_the_next_matte(opened: Any, shot: TinyShot):
+    in_the_way = shot.folder / "maggie"
+    in_the_way.touch()
+    opened.select("ana")
+    opened.add_key()
+    opened.matte_frame()
+    until(opened, lambda: not opened.are_keys_under_way)
+    assert opened.message.startswith("cannot write") and opened._worker.jobs == []
+
+    in_the_way.unlink()
+    opened.matte_frame()
+    until(opened, lambda: opened._worker.jobs)
+    assert [file.name for file in shot.folder.rglob(".maggie_keys/*.png")] == ["ana.1001.png"]
 
 
 def test_nobody_chosen_is_told_and_a_number_chooses(opened: Session):
