@@ -128,8 +128,12 @@ class Document:
         return self.with_people((*self.people, *added))
 
     def with_found(self, asked: Guidance, found: Iterable[Guidance]) -> Document:
-        """The same where the row of `asked` is replaced by the people who were found in its files."""
-        found = tuple(found)
+        """The same where the row of `asked` is replaced by the people who were found in its files.
+
+        Those whose name another row has are left out: a job takes every name once.
+        """
+        taken = {row.name for row in self.people if row.source != asked}
+        found = tuple(each for each in found if Person(each).name not in taken)
         rows = [
             each for row in self.people for each in (resolved(row, found) if row.source == asked else (row,))
         ]

@@ -165,10 +165,14 @@ class Session(Mattes):
             return
         found = tuple(_guidance(each, asked) for each in answer.result["found"])
         rows = [row for row in self.document.people if row.source == asked]
-        if rows and not rows[0].name:
-            self.history.document = self.document.with_found(asked, found)  # no step: nobody did anything
-        frames = tuple(answer.result["frames"])
         names = [Person(each).name for each in found]
+        if rows and not rows[0].name:
+            twice = [name for name in names if name in self.document.names]
+            self.history.document = self.document.with_found(asked, found)  # no step: nobody did anything
+            if twice:
+                self._say(f"{', '.join(twice)} of {os.path.basename(asked.sequence)}: already there, left out")
+            names = [name for name in names if name not in twice]
+        frames = tuple(answer.result["frames"])
         self._with_facts(guidance={**self.facts.guidance, **{name: frames for name in names}})
 
     def _look_at_files(self) -> None:

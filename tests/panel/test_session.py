@@ -146,6 +146,14 @@ def test_people_of_a_cryptomatte_are_found_and_picked_by_a_click(session: Sessio
     assert session.document.job().guidance == (CryptomatteGuidance(crypto, instances=("ana", "ben")),)
 
 
+def test_somebody_with_masks_and_in_a_cryptomatte_is_one_person(session: Session):
+    settled(session, [str(DEMO / "plate.1004.exr")])
+
+    assert session.document.names == ("set", "ana", "ben")
+    assert session.message == "ana, ben of crypto.####.exr: already there, left out"
+    assert session.facts.guidance["ana"] == session.plate.frames
+
+
 def test_painting_makes_a_key_on_the_mask_and_undo_takes_it_back(opened: Session, shot: TinyShot):
     opened.go(1002)
     opened.select("ana")
