@@ -16,6 +16,7 @@ from typing import Any, Literal, Optional, Union
 
 from . import serialization
 from .errors import DocumentError, JobError, SettingsError
+from .files import write_whole
 from .settings import (
     MODEL_NAMES,
     EdgeSettings,
@@ -391,13 +392,12 @@ def read_job(path: Path, *, change: Callable[[MatteJob], MatteJob] = lambda job:
 
 
 def write_job(job: MatteJob, path: Path) -> None:
-    """Write `job` to a temporary name beside `path`, then rename: a job file that exists is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(job.to_json(), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write `job`; a job file that exists is whole.
+
+    Raises:
+        OSError: `path` cannot be written.
+    """
+    write_whole(path, job.to_json())
 
 
 _PATHS = frozenset(("plate", "output", "sequence", "model", "ocio", "cache", "path", "preview"))

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from maggie_api.job import KeyGuidance, MaskGuidance, write_job
 from maggie_api.layer_names import slugs
-from maggie_api.sequences import as_sequence, matte_path
+from maggie_api.sequences import as_sequence
 from maggie_api.serialization import to_data
 
 from ..picture_client import Answer

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
 from typing import Optional
 
 from maggie_api.client.python import settings_folder
+from maggie_api.files import write_whole
 
 KEPT = 12
 
@@ -26,13 +28,9 @@ def remember_job(path: str, file: Optional[Path] = None) -> None:
     """Put a job document first; where the folder cannot be written, nothing is kept."""
     file = file or _file()
     jobs = [path, *(each for each in recent_jobs(file) if each != path)][:KEPT]
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
+    with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps({"jobs": jobs}, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, file)
-    except OSError:
-        return
+        write_whole(file, json.dumps({"jobs": jobs}, indent=1) + "\n")
 
 
 def _file() -> Path:

@@ -170,7 +170,9 @@ class Session(Mattes):
             twice = [name for name in names if name in self.document.names]
             self.history.document = self.document.with_found(asked, found)  # no step: nobody did anything
             if twice:
-                self._say(f"{', '.join(twice)} of {os.path.basename(asked.sequence)}: already there, left out")
+                self._say(
+                    f"{', '.join(twice)} of {os.path.basename(asked.sequence)}: already there, left out"
+                )
             names = [name for name in names if name not in twice]
         frames = tuple(answer.result["frames"])
         self._with_facts(guidance={**self.facts.guidance, **{name: frames for name in names}})

@@ -215,4 +215,5 @@ class SessionBase:
         except MaggieError as error:
             self._say(str(error))
         except OSError as error:
-            self._say(f"{error.filename}: {error.strerror}")
+            reason = (error.strerror or str(error)).lower()
+            self._say(f"{error.filename}: {reason}: check the path")

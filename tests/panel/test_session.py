@@ -131,6 +131,14 @@ def test_a_saved_job_opens_again(opened: Session, tmp_path: Path, monkeypatch: p
     )
 
 
+def test_a_job_that_cannot_be_saved_is_told_by_its_own_name(opened: Session, tmp_path: Path):
+    file = tmp_path / "none" / "job.json"
+    opened.save_job(str(file))
+
+    assert opened.message == f"{file}: no such file or directory: check the path"
+    assert opened.job_file == ""
+
+
 def test_people_of_a_cryptomatte_are_found_and_picked_by_a_click(session: Session):
     crypto = str(DEMO / "crypto.1003-1004####.exr")
     settled(session, [str(DEMO / "plate.1003-1004####.exr"), crypto])
