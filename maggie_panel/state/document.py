@@ -177,8 +177,12 @@ class Document:
             )
             for field in ("pins", "core", "garbage", "per_person")
         }
+        pictures = tuple(
+            dataclasses.replace(each, instance=new) if each.instance == old else each
+            for each in self.pictures
+        )
         changed = self.with_person(old, source=dataclasses.replace(person.source, name=new))
-        return dataclasses.replace(changed, **rest)
+        return dataclasses.replace(changed, pictures=pictures, **rest)
 
     def moved(self, name: str, to: int) -> Document:
         """The same with a person at another place; where masks overlap, the order decides."""

@@ -21,7 +21,9 @@ def recent_jobs(file: Optional[Path] = None) -> list[str]:
     except (OSError, ValueError):
         return []
     jobs = data.get("jobs") if isinstance(data, dict) else None
-    return [each for each in jobs or [] if isinstance(each, str) and os.path.isfile(each)]
+    if not isinstance(jobs, list):
+        return []
+    return [each for each in jobs if isinstance(each, str) and os.path.isfile(each)]
 
 
 def remember_job(path: str, file: Optional[Path] = None) -> None:

@@ -53,6 +53,8 @@ class Session(Mattes):
             self._ask_plate()
         if (before.output, before.pins) != (after.output, after.pins):
             self._look_at_files()
+        had = {person.source for person in before.people}
+        self._look_at_people(person for person in after.people if person.source not in had)
 
     # What is open.
 
@@ -170,9 +172,8 @@ class Session(Mattes):
             twice = [name for name in names if name in self.document.names]
             self.history.document = self.document.with_found(asked, found)  # no step: nobody did anything
             if twice:
-                self._say(
-                    f"{', '.join(twice)} of {os.path.basename(asked.sequence)}: already there, left out"
-                )
+                file = os.path.basename(asked.sequence)
+                self._say(f"{', '.join(twice)} of {file}: already there, left out")
             names = [name for name in names if name not in twice]
         frames = tuple(answer.result["frames"])
         self._with_facts(guidance={**self.facts.guidance, **{name: frames for name in names}})
@@ -196,9 +197,7 @@ class Session(Mattes):
 
     def add_guidance(self, sources: Iterable[Guidance]) -> None:
         """Add people."""
-        before = set(self.document.people)
         self.change(self.document.with_guidance(sources), "add people")
-        self._look_at_people(person for person in self.document.people if person not in before)
 
     def add_hold(self, kind: str, paths: Iterable[str]) -> None:
         """Add cores or garbage mattes from files; for the selected person, or for everybody."""
@@ -257,7 +256,6 @@ class Session(Mattes):
         with self._told():
             was_selected = self.selected == old
             self.change(self.document.renamed(old, new), "rename")
-            self._with_facts(guidance={**self.facts.guidance, new: self.facts.guidance.get(old, ())})
             if was_selected:
                 self.select(new)
         self._touch()

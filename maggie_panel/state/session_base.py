@@ -99,7 +99,7 @@ class SessionBase:
     def _begin(self) -> None:
         """Forget everything about the shot that was open."""
         self._asked: dict[int, Callable[[Answer], None]] = {}
-        """What is done with an answer, by the request's number; answers about the shot before are nobody's."""
+        """What is done with an answer, by the request's number; nothing with those about the shot before."""
         self.history = History()
         self.view, self.playback, self.plate = View(), Playback(), Plate()
         self.facts = Facts()

@@ -12,6 +12,7 @@ from maggie_api.job import (
     KeyGuidance,
     LayersGuidance,
     MaskGuidance,
+    PictureOutput,
 )
 from maggie_panel.state.document import Document, History
 from maggie_panel.state.keys import KeyMask, Stroke, bigger, changed_files, smaller
@@ -61,10 +62,12 @@ def test_somebody_who_goes_takes_their_options_along():
 
 
 def test_a_new_name_holds_everywhere():
-    document = Document.of_job(JOB).renamed("ana", "anna")
+    alone = dataclasses.replace(JOB, pictures=(*JOB.pictures, PictureOutput("/s/ana.mov", "ana")))
+    document = Document.of_job(alone).renamed("ana", "anna")
 
     assert document.names[0] == "anna" and document.pins[0].name == "anna"
     assert document.edge_of("anna", "grow_px") == 1.5
+    assert [picture.instance for picture in document.pictures] == [None, "anna"]
 
 
 @pytest.mark.parametrize(("old", "new"), [("ana", "ben"), ("ana", " "), ("cy", "cyd")])

@@ -154,6 +154,17 @@ def test_people_of_a_cryptomatte_are_found_and_picked_by_a_click(session: Sessio
     assert session.document.job().guidance == (CryptomatteGuidance(crypto, instances=("ana", "ben")),)
 
 
+def test_people_whose_search_was_undone_are_searched_for_again(opened: Session):
+    crypto = CryptomatteGuidance(str(DEMO / "crypto.####.exr"))
+    opened.add_guidance((crypto,))
+    opened.add_guidance((MaskGuidance("cy", opened.document.people[0].source.sequence),))
+    until(opened, lambda: opened.document.names == ("ana", "ben", "set", "cy"))
+
+    opened.undo()
+    assert [person.name for person in opened.document.people] == ["ana", "ben", ""]
+    until(opened, lambda: opened.document.names == ("ana", "ben", "set"))
+
+
 def test_somebody_with_masks_and_in_a_cryptomatte_is_one_person(session: Session):
     settled(session, [str(DEMO / "plate.1004.exr")])
 
