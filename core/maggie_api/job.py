@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import re
+import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,6 +191,24 @@ class PictureOutput:
 
 
 Guidance = Union[MaskGuidance, LayersGuidance, IdMapGuidance, CryptomatteGuidance, KeyGuidance]
+
+
+def guidance_from(data: Any) -> Guidance:
+    """A guidance from plain data, as a job document has it.
+
+    Raises:
+        DocumentError: it is none.
+    """
+    return serialization.one_of(typing.get_args(Guidance), data, "guidance", tag="kind")
+
+
+def people_of(source: Guidance) -> tuple[Guidance, ...]:
+    """A guidance for each person that one names; itself where it takes everybody in its files."""
+    if isinstance(source, IdMapGuidance) and source.names:
+        return tuple(dataclasses.replace(source, names=(named,)) for named in source.names)
+    if isinstance(source, (LayersGuidance, CryptomatteGuidance)) and source.instances:
+        return tuple(dataclasses.replace(source, instances=(name,)) for name in source.instances)
+    return (source,)
 
 
 @dataclass(frozen=True)

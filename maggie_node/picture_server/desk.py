@@ -16,12 +16,13 @@ from maggie_api.job import (
     Guidance,
     IdMapGuidance,
     IdName,
-    KeyGuidance,
     LayersGuidance,
+    guidance_from,
+    people_of,
 )
 from maggie_api.serialization import to_data
 from maggie_core.color import ColorSettings, PlateView
-from maggie_core.guidance import CryptomatteSequence
+from maggie_core.guidance import CryptomatteSequence, KeyMasks
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.io.atomic import cannot_write
@@ -29,7 +30,7 @@ from maggie_core.io.frames import open_source
 from maggie_node.job_inputs import guidance_source
 from maggie_node.picture_server import drawing
 from maggie_node.picture_server.key_masks import base_mask, drawn, write_key
-from maggie_node.picture_server.planes import Planes, fitted, guidance_of, resized
+from maggie_node.picture_server.planes import Planes, fitted, resized
 
 _ID = "id_"
 """Beginning of the names that values of an id map without names are called by."""
@@ -163,13 +164,11 @@ class Desk:
         Raises:
             GuidanceError: nobody is, or the files cannot be used.
         """
-        asked = guidance_of(source)
+        asked = guidance_from(source)
         opened = guidance_source(asked, tuple(frames))
-        stored = getattr(opened, "keys", None) if isinstance(asked, KeyGuidance) else opened.frames
-        return {
-            "found": [to_data(each) for each in _alone(asked, opened.names)],
-            "frames": list(stored or ()),
-        }
+        stored = opened.keys if isinstance(opened, KeyMasks) else opened.frames
+        found = people_of(_naming(asked, opened.names))
+        return {"found": [to_data(each) for each in found], "frames": list(stored or ())}
 
     def pick(
         self, *, sequence: str, frame: int, place: Sequence[float], layer: str | None = None
@@ -205,7 +204,7 @@ class Desk:
         masks = []
         if base is not None:
             shot = self._planes.open_plate(plate).expected
-            source = guidance_source(guidance_of(base), shot)
+            source = guidance_source(guidance_from(base), shot)
             try:
                 masks = source.read(frame)
             except MaggieError:
@@ -303,11 +302,10 @@ def _shared(masks: list[np.ndarray], overlap: str) -> np.ndarray:
     return np.stack(masks)
 
 
-def _alone(source: Guidance, names: Sequence[str]) -> list[Guidance]:
-    """A guidance for each person of a source."""
-    if isinstance(source, IdMapGuidance):
-        named = source.names or tuple(IdName(int(name.removeprefix(_ID)), name) for name in names)
-        return [replace(source, names=(each,)) for each in named]
+def _naming(source: Guidance, names: Sequence[str]) -> Guidance:
+    """A guidance with the names of everybody who was found in its files."""
+    if isinstance(source, IdMapGuidance) and not source.names:
+        return replace(source, names=tuple(IdName(int(name.removeprefix(_ID)), name) for name in names))
     if isinstance(source, (LayersGuidance, CryptomatteGuidance)):
-        return [replace(source, instances=(name,)) for name in names]
-    return [source]
+        return replace(source, instances=tuple(names))
+    return source

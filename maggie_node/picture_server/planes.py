@@ -13,10 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from maggie_api import job as jobs
-from maggie_api import serialization
 from maggie_api.errors import FrameError, GuidanceError, MaggieError
-from maggie_api.job import Guidance as GuidanceSpec
+from maggie_api.job import guidance_from
 from maggie_api.sequences import is_movie, matte_path
 from maggie_core.guidance import combine
 from maggie_core.guidance.combine import Guidance
@@ -33,22 +31,6 @@ KEPT_BYTES = 384 * 2**20
 """Memory for planes at the size of pictures: 200 plates of 960x540 in half floats."""
 HALF_MAX = 65504.0
 """Largest half float: planes are kept as such."""
-_KINDS = (
-    jobs.MaskGuidance,
-    jobs.KeyGuidance,
-    jobs.LayersGuidance,
-    jobs.IdMapGuidance,
-    jobs.CryptomatteGuidance,
-)
-
-
-def guidance_of(data: Mapping[str, Any]) -> GuidanceSpec:
-    """Guidance from plain data, as a job document has it.
-
-    Raises:
-        DocumentError: it is none.
-    """
-    return serialization.one_of(_KINDS, data, "guidance", tag="kind")
 
 
 class Kept:
@@ -197,7 +179,7 @@ class Planes:
             return known
         try:
             opened: Guidance | str = combine(
-                [guidance_source(guidance_of(spec), shot_frames)], missing="empty"
+                [guidance_source(guidance_from(spec), shot_frames)], missing="empty"
             )
         except (GuidanceError, FrameError) as error:
             opened = str(error)

@@ -16,6 +16,7 @@ from maggie_api.job import (
     KeyGuidance,
     LayersGuidance,
     MaskGuidance,
+    people_of,
 )
 
 from .keys import KeyMask
@@ -67,7 +68,7 @@ def with_names(source: Guidance, names: Iterable[str]) -> Guidance:
 
 def rows_of(sources: Iterable[Guidance]) -> tuple[Person, ...]:
     """A row for each person of a job; a source that names nobody is one row until its people are known."""
-    return tuple(Person(each) for source in sources for each in _apart(source))
+    return tuple(Person(each) for source in sources for each in people_of(source))
 
 
 def resolved(row: Person, found: Sequence[Guidance]) -> tuple[Person, ...]:
@@ -99,14 +100,6 @@ def shown(people: Sequence[Person]) -> tuple[str, ...]:
     """Names of the people who are shown: those set solo, else all that are not mute."""
     solo = [person.name for person in people if person.solo and not person.mute]
     return tuple(solo or [person.name for person in people if not person.mute])
-
-
-def _apart(source: Guidance) -> tuple[Guidance, ...]:
-    if isinstance(source, IdMapGuidance) and source.names:
-        return tuple(dataclasses.replace(source, names=(named,)) for named in source.names)
-    if isinstance(source, (LayersGuidance, CryptomatteGuidance)) and source.instances:
-        return tuple(dataclasses.replace(source, instances=(name,)) for name in source.instances)
-    return (source,)
 
 
 def _together(one: Guidance, other: Guidance) -> Optional[Guidance]:

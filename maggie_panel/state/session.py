@@ -9,16 +9,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from maggie_api import serialization
 from maggie_api.job import (
     EVERYBODY,
     CryptomatteGuidance,
     Guidance,
     MatteJob,
+    guidance_from,
     read_job,
     write_job,
 )
@@ -165,7 +165,7 @@ class Session(Mattes):
         if answer.error:
             self._say(answer.error)
             return
-        found = tuple(_guidance(each, asked) for each in answer.result["found"])
+        found = tuple(guidance_from(each) for each in answer.result["found"])
         rows = [row for row in self.document.people if row.source == asked]
         names = [Person(each).name for each in found]
         if rows and not rows[0].name:
@@ -322,8 +322,3 @@ class Session(Mattes):
         self._threads.shutdown(wait=False)
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _guidance(data: Mapping[str, Any], like: Guidance) -> Guidance:
-    """Guidance of the same kind from plain data."""
-    return serialization.from_data(type(like), dict(data), "guidance")
