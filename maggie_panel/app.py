@@ -8,11 +8,13 @@ from typing import Any, Optional
 
 from maggie_api.client.host_client import WorkerSession
 
+from .panel import Panel
 from .picture_client import PictureClient
 from .qt import QtGui, QtWidgets, run
 from .state import commands
 from .state.session import Session
-from .window import Panel, PanelWindow
+from .theme import BACK, BUTTON, TEXT, color
+from .window import PanelWindow
 
 
 def new_session(*, python: str = "", name: str = "panel", shared: bool = True) -> Session:
@@ -50,13 +52,17 @@ def prepare(application: Any) -> None:
     """One style on every system, so that the window's colours are those of its sheet."""
     application.setStyle("Fusion")
     application.setApplicationName("MaGGIe")
+    roles = QtGui.QPalette.ColorRole
     palette = QtGui.QPalette()
-    palette.setColor(QtGui.QPalette.ColorRole.Window, QtGui.QColor("#1f1f1f"))
-    palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor("#dcdcdc"))
-    palette.setColor(QtGui.QPalette.ColorRole.Base, QtGui.QColor("#1f1f1f"))
-    palette.setColor(QtGui.QPalette.ColorRole.Text, QtGui.QColor("#dcdcdc"))
-    palette.setColor(QtGui.QPalette.ColorRole.Button, QtGui.QColor("#353535"))
-    palette.setColor(QtGui.QPalette.ColorRole.ButtonText, QtGui.QColor("#dcdcdc"))
+    for role, name in (
+        (roles.Window, BACK),
+        (roles.Base, BACK),
+        (roles.Button, BUTTON),
+        (roles.WindowText, TEXT),
+        (roles.Text, TEXT),
+        (roles.ButtonText, TEXT),
+    ):
+        palette.setColor(role, color(name))
     application.setPalette(palette)
 
 

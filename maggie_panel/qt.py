@@ -28,7 +28,18 @@ else:
             "apt-get install libegl1 libgl1 libfontconfig1 libdbus-1-3 libxkbcommon0 libglib2.0-0"
         ) from None
 
-__all__ = ["IS_QT6", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal", "action_class", "place_of", "run"]
+__all__ = [
+    "IS_QT6",
+    "Qt",
+    "QtCore",
+    "QtGui",
+    "QtWidgets",
+    "Signal",
+    "action_class",
+    "place_of",
+    "run",
+    "shortcut_class",
+]
 
 Qt = QtCore.Qt
 Signal = QtCore.Signal
@@ -38,6 +49,11 @@ IS_QT6 = int(QtCore.qVersion().split(".")[0]) >= 6
 def action_class() -> Any:
     """`QAction`, which moved from one module to another."""
     return QtGui.QAction if IS_QT6 else QtWidgets.QAction  # type: ignore[attr-defined]
+
+
+def shortcut_class() -> Any:
+    """`QShortcut`, which moved with it."""
+    return QtGui.QShortcut if IS_QT6 else QtWidgets.QShortcut  # type: ignore[attr-defined]
 
 
 def place_of(event: Any) -> QtCore.QPointF:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .qt import QtGui
 
-BACK, RAISED, LINE, TEXT, DIM = "#1f1f1f", "#2a2a2a", "#3a3a3a", "#dcdcdc", "#9a9a9a"
+BACK, RAISED, BUTTON, LINE, TEXT, DIM = "#1f1f1f", "#2a2a2a", "#353535", "#3a3a3a", "#dcdcdc", "#9a9a9a"
 ACCENT, WARN, BAD = "#e0913c", "#d8b13a", "#d8574b"
 LANES = {
     "plate": "#6f6f6f",
@@ -29,7 +29,7 @@ QMenuBar::item:selected, QMenu::item:selected {{ background: {LINE}; }}
 QLabel#head {{ color: {DIM}; font-weight: bold; padding-top: 4px; }}
 QLabel#dim, QStatusBar QLabel {{ color: {DIM}; }}
 QPushButton, QToolButton, QComboBox, QLineEdit {{
-    background: #353535; border: 1px solid {LINE}; border-radius: 3px; padding: 3px 5px; min-height: 16px;
+    background: {BUTTON}; border: 1px solid {LINE}; border-radius: 3px; padding: 3px 5px; min-height: 16px;
 }}
 QFrame#side QPushButton, QFrame#side QComboBox, QFrame#side QLineEdit {{ background: #383838; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {DIM}; }}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,7 +13,6 @@ CHANGE_GAIN = 4.0
 """How much the change from frame to frame is brightened: a flicker of 0.05 is then a fifth of white."""
 
 Color = tuple[float, float, float]
-Shown = Callable[[np.ndarray], np.ndarray]
 
 
 def colored(alphas: np.ndarray, colors: Sequence[Color]) -> np.ndarray:

@@ -41,6 +41,9 @@ class Keying(Looking):
 
     def new_person(self) -> None:
         """Add somebody whose masks are drawn here."""
+        if not self.plate.frames:
+            self._say("there is no plate: drop one into the window")
+            return
         document, name = self.document.with_new_person(self._keys_folder(), taken=self._old_keys())
         self.change(document.with_key(name, self.playback.frame, self._keys_folder()), "draw a person")
         self.select(name)
@@ -71,7 +74,11 @@ class Keying(Looking):
 
     def brush(self, by: int) -> None:
         """A larger brush, or a smaller one."""
-        self.brush_px = bigger(self.brush_px) if by > 0 else smaller(self.brush_px)
+        self.take_brush(bigger(self.brush_px) if by > 0 else smaller(self.brush_px))
+
+    def take_brush(self, radius_px: float) -> None:
+        """Take a brush of this radius, in plate pixels."""
+        self.brush_px = radius_px
         self._touch()
 
     def take_tool(self, tool: Optional[Tool]) -> None:

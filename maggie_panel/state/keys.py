@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Optional
@@ -43,6 +44,16 @@ def bigger(radius_px: float) -> float:
 def smaller(radius_px: float) -> float:
     """The size of the brush before."""
     return max(MIN_RADIUS_PX, radius_px / BRUSH_STEP)
+
+
+def brush_step(radius_px: float) -> int:
+    """How many steps a brush is above the smallest, the nearest whole number."""
+    return round(math.log(radius_px / MIN_RADIUS_PX, BRUSH_STEP))
+
+
+def brush_of(step: int) -> float:
+    """Radius of the brush that is so many steps above the smallest, in plate pixels."""
+    return min(MAX_RADIUS_PX, MIN_RADIUS_PX * BRUSH_STEP**step)
 
 
 def changed_files(

@@ -155,10 +155,6 @@ class PictureQueue:
         self._failed.clear()
         self._ahead = None
 
-    @property
-    def is_idle(self) -> bool:
-        return not self._under_way
-
     def _is_missing(self, place: tuple[str, int], under_way: set[tuple[str, int]]) -> bool:
         return place not in under_way and place not in self._failed and place not in self.cache
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Optional
+from typing import Optional
 
 from maggie_api.settings import EdgeSettings, options_of
 
 from ..qt import Qt, QtCore, QtGui, QtWidgets
 from ..state.session import Session
+from .buttons import push_button
 
 RANGES = {
     "trust": ("Trust masks", 0.0, 1.0, 0.05),
@@ -58,8 +58,8 @@ class Edges(QtWidgets.QWidget):
             self.holds[kind] = label
             holds.addWidget(QtWidgets.QLabel(title, self), row, 0)
             holds.addWidget(label, row, 1)
-            holds.addWidget(_small("Add\u2026", tip, self, lambda k=kind: self._add_hold(k)), row, 2)
-            clear = _small("\u00d7", f"Remove every {kind}", self, lambda k=kind: session.clear_holds(k))
+            holds.addWidget(push_button("Add\u2026", tip, self, lambda k=kind: self._add_hold(k)), row, 2)
+            clear = push_button("\u00d7", f"Remove every {kind}", self, lambda k=kind: session.clear_holds(k))
             holds.addWidget(clear, row, 3)
         holds.setColumnStretch(1, 1)
         column = QtWidgets.QVBoxLayout(self)
@@ -135,11 +135,3 @@ class Edges(QtWidgets.QWidget):
         files, _ = QtWidgets.QFileDialog.getOpenFileNames(self, f"Add a {kind} matte")
         if files:
             self._session.add_hold(kind, files[:1])
-
-
-def _small(text: str, tip: str, parent: QtWidgets.QWidget, work: Callable[[], Any]) -> QtWidgets.QPushButton:
-    button = QtWidgets.QPushButton(text, parent)
-    button.setToolTip(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    button.clicked.connect(lambda: work())
-    return button

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Optional
+from typing import Optional
 
 from ..qt import Qt, QtGui, QtWidgets
 from ..state.people import Person, color_of
 from ..state.session import Session
 from ..theme import ACCENT, DIM, LINE, color
+from .buttons import push_button
 
 COLUMNS = ("", "name", "S", "M", "masks")
 
@@ -37,7 +37,7 @@ class PeopleList(QtWidgets.QWidget):
         self.table.cellClicked.connect(self._clicked)
         self.table.itemChanged.connect(self._renamed)
         self.buttons = {
-            name: _button(self, text, tip, work)
+            name: push_button(text, tip, self, work)
             for name, text, tip, work in (
                 ("new", "+ Draw", "Somebody whose masks are drawn here", session.new_person),
                 (
@@ -158,11 +158,3 @@ def _said(person: Person, frames: tuple[int, ...]) -> str:
     if not frames:
         return "still"
     return f"{len(frames)} frames"
-
-
-def _button(parent: QtWidgets.QWidget, text: str, tip: str, work: Callable[[], Any]) -> QtWidgets.QPushButton:
-    button = QtWidgets.QPushButton(text, parent)
-    button.setToolTip(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    button.clicked.connect(lambda: work())
-    return button

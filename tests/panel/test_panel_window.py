@@ -11,10 +11,11 @@ from support.panel_desk import DeskPictures, SpokenCommand, SpokenWorker, settle
 from support.shots import TinyShot
 
 from maggie_panel.app import prepare, window_of
+from maggie_panel.panel import KEYS
 from maggie_panel.qt import Qt, QtCore, QtGui, QtWidgets
 from maggie_panel.state.document import DEFAULTS
 from maggie_panel.state.session import Session
-from maggie_panel.window import KEYS, PanelWindow
+from maggie_panel.window import PanelWindow
 
 
 @pytest.fixture(scope="session")
