@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from maggie_api.colors import person_color
 from maggie_lab.srgb import to_encoded, to_linear
 from maggie_node.contact_sheet import checker, painted
 
@@ -44,7 +44,7 @@ def preview_picture(frame: PreviewFrame) -> np.ndarray:
     shown = _resized(frame.shown, size)
     alphas = np.stack([_resized(alpha, size) for alpha in frame.alphas])
     own = [shown] * len(alphas) if frame.own is None else [_resized(each, size) for each in frame.own]
-    colors = person_colors(len(alphas))
+    colors = [person_color(place) for place in range(len(alphas))]
     mattes = np.zeros_like(shown)
     over = np.repeat(checker(shown.shape[:2])[..., None], 3, axis=2)
     for alpha, colour, color in zip(alphas, own, colors, strict=True):
@@ -73,11 +73,6 @@ def panel_size(width: float, height: int) -> tuple[int, int]:
     if width < SMALL_PX:
         factor = float(-(-SMALL_PX // int(width)))
     return tuple(max(2, 2 * round(side * factor / 2)) for side in (width, height))  # type: ignore[return-value]
-
-
-def person_colors(count: int) -> list[tuple[float, float, float]]:
-    """Colours that differ as much as they can, by the person's place in the job: orange first, then blue."""
-    return [colorsys.hsv_to_rgb((0.09 + 0.618034 * place) % 1.0, 0.6, 1.0) for place in range(count)]
 
 
 def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import colorsys
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from maggie_api.colors import person_color
 from maggie_api.job import (
     CryptomatteGuidance,
     Guidance,
@@ -92,7 +92,7 @@ def color_of(person: Person, place: int) -> Color:
     """The colour a person is shown in: the chosen one, else that of the place, as previews have it."""
     if person.color is not None:
         return person.color
-    red, green, blue = colorsys.hsv_to_rgb((0.09 + 0.618034 * place) % 1.0, 0.6, 1.0)
+    red, green, blue = person_color(place)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
