@@ -15,7 +15,15 @@ from maggie_api.job import (
     PictureOutput,
 )
 from maggie_panel.state.document import Document, History
-from maggie_panel.state.keys import KeyMask, Stroke, bigger, changed_files, smaller
+from maggie_panel.state.keys import (
+    KeyMask,
+    Stroke,
+    bigger,
+    brush_of,
+    brush_step,
+    changed_files,
+    smaller,
+)
 from maggie_panel.state.people import color_of, shown
 
 
@@ -203,3 +211,5 @@ def test_files_of_keys_follow_the_document_both_ways():
 def test_the_brush_has_an_end_both_ways():
     assert smaller(bigger(20.0)) == pytest.approx(20.0)
     assert smaller(1.0) == 1.0 and bigger(500.0) == 500.0
+    assert brush_of(brush_step(500.0)) == 500.0 and brush_step(brush_of(7)) == 7
+    assert brush_step(bigger(20.0)) == brush_step(20.0) + 1
