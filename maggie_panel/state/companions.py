@@ -67,9 +67,9 @@ def sequences_of(paths: Iterable[str]) -> list[str]:
     for path in paths:
         if os.path.isdir(path):
             found.update(dict.fromkeys(_in_folder(path)))
-        elif is_movie(path) or has_token(path):
+        elif is_movie(path) or (has_token(path) and not os.path.isfile(path)):
             found[path] = None
-        else:
+        elif sequence_of_file(path) not in found:  # of a thousand files the first is looked at
             found[_sequence_or_still(path)] = None
     return list(found)
 

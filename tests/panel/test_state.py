@@ -21,7 +21,7 @@ from maggie_api.job import (
 )
 from maggie_api.serialization import to_data
 from maggie_panel.state import command_line, playback, recent, truth
-from maggie_panel.state.companions import beside, person_name, understood
+from maggie_panel.state.companions import beside, person_name, sequences_of, understood
 from maggie_panel.state.document import Document
 from maggie_panel.state.matting import Latest, Take, frame_job, range_job
 from maggie_panel.state.picture_queue import Ahead, PictureCache, PictureQueue
@@ -76,6 +76,15 @@ def test_what_is_dropped_on_an_open_plate_is_a_mask(tmp_path: Path):
     found = understood([str(folder)], plate="/s/plate.####.exr")
 
     assert found.plate == "" and found.guidance == (MaskGuidance("cy", str(folder / "cy.####.png")),)
+
+
+def test_files_of_a_sequence_are_one_even_with_a_hash_in_their_name(tmp_path: Path):
+    names = [f"SC#01_plate.{frame}.exr" for frame in (1001, 1002, 1003)]
+    folder = touch(tmp_path, *names)
+
+    found = sequences_of([str(folder / name) for name in names])
+
+    assert found == [str(folder / "SC#01_plate.####.exr")]
 
 
 def test_movies_and_jobs_are_known_by_their_endings(tmp_path: Path):
