@@ -7,8 +7,8 @@ FROM python:3.11-slim-bookworm
 COPY . /src
 RUN pip install --no-cache-dir '/src[cuda]' -c /src/constraints.txt && rm -rf /src
 
-ENV HOME=/home/maggie NUMBA_CACHE_DIR=/home/maggie/.cache/numba \
+ENV HOME=/srv/maggie NUMBA_CACHE_DIR=/srv/maggie/.cache/numba \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
-RUN useradd --uid 1000 --create-home --home-dir /home/maggie maggie && mkdir -p /home/maggie/.cache/numba && chmod -R a+rwX /home/maggie
+RUN useradd --uid 1000 --create-home --home-dir /srv/maggie maggie && mkdir -p /srv/maggie/.cache/numba && chmod -R a+rwX /srv/maggie
 USER 1000
 ENTRYPOINT ["maggie-node"]
