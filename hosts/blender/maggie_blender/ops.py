@@ -17,17 +17,13 @@ from .maggie_api.errors import HostError, InputError
 
 
 class _Button:
-    """An operator whose `act` may raise InputError; the artist sees the sentence."""
+    """What runs an operator's `act(context)`, which does the button's work.
+
+    `act` returns the end of work that ran here, without a window; None when nothing is left to report. It may
+    raise InputError; the artist sees the sentence.
+    """
 
     bl_options = {"REGISTER"}
-
-    def act(self, context: bpy.types.Context) -> Progress | None:
-        """Do the button's work.
-
-        Returns:
-            The end of work that ran here, without a window; None when nothing is left to report.
-        """
-        raise NotImplementedError
 
     def execute(self: Any, context: bpy.types.Context) -> set[str]:
         try:
