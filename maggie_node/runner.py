@@ -33,7 +33,7 @@ from maggie_api.job import MatteJob
 from maggie_api.settings import PictureFile, settings_of
 from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.io.frames import expand_output
-from maggie_core.io.patience import WAITS_S, may_pass
+from maggie_core.io.patience import written
 from maggie_core.mattes import is_complete, recipe_digest, write_mattes
 from maggie_core.mattes.provenance import left_out, remove_mattes, stood_in, stored_files
 from maggie_core.model import MatteModel, load_model
@@ -460,14 +460,8 @@ class _Run:
 
     def _write(self, result: MatteResult) -> tuple[tuple[Path, ...], float]:
         """Write the files of a frame. Returns them and the time when they were complete."""
-        for wait_s in (*WAITS_S, None):
-            try:
-                return self._write_now(result), time.monotonic()
-            except OutputError as error:
-                if wait_s is None or not may_pass(error):
-                    raise
-            time.sleep(wait_s)
-        raise AssertionError
+        paths = written(Path(self._job.mattes).parent, lambda: self._write_now(result))
+        return paths, time.monotonic()
 
     def _write_now(self, result: MatteResult) -> tuple[Path, ...]:
         paths = write_mattes(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from maggie_api.errors import FrameError
+from maggie_api.errors import FrameError, OutputError
 from maggie_core.io import patience
 from maggie_core.io.image import read_image
-from maggie_core.io.patience import WAITS_S, UnreadableError, patiently
+from maggie_core.io.patience import WAITS_S, UnreadableError, patiently, written
 
 
 class Flapping(type(Path())):  # type: ignore[misc]
@@ -108,4 +108,41 @@ def test_what_a_folder_forbids_is_not_asked_again(waited: list[float]):
 
     with pytest.raises(PermissionError):
         patience.looked(ask)
+    assert waited == []
+
+
+class Failing:
+    """Writes a file as `atomic_file` does, on a drive that fails so many times with an error."""
+
+    def __init__(self, number: int, times: int) -> None:
+        self.number, self.times = number, times
+
+    def __call__(self) -> str:
+        if self.times:
+            self.times -= 1
+            raise OutputError("cannot write") from OSError(self.number, os.strerror(self.number))
+        return "m.exr"
+
+
+def test_what_fails_for_moments_is_written(tmp_path: Path, waited: list[float]):
+    assert written(tmp_path, Failing(errno.EIO, times=2)) == "m.exr"
+    assert waited == list(WAITS_S[:2])
+
+
+def test_a_drive_that_takes_nothing_is_waited_for_once_for_all_its_files(tmp_path: Path, waited: list[float]):
+    gone = Failing(errno.EIO, times=100)
+
+    for _ in range(3):
+        with pytest.raises(OutputError):
+            written(tmp_path, gone)
+
+    assert waited == list(WAITS_S)
+    assert gone.times == 100 - (len(WAITS_S) + 1) - 2
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_full_or_forbidden_drive_is_not_waited_for(tmp_path: Path, waited: list[float], number: int):
+    with pytest.raises(OutputError):
+        written(tmp_path, Failing(number, times=9))
+
     assert waited == []

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from maggie_api.errors import FrameError
+from maggie_api.errors import FrameError, OutputError
 
 V = TypeVar("V")
 
@@ -73,14 +73,41 @@ def looked(ask: Callable[[], V]) -> V:
     Raises:
         OSError: it fails for longer, or for another reason.
     """
-    for wait_s in WAITS_S:
+    return _again(ask, WAITS_S)
+
+
+def written(folder: Path, write: Callable[[], V]) -> V:
+    """What `write` returns, which writes into a folder; it is called again where the folder's drive fails for
+    a moment.
+
+    Raises:
+        OutputError: it fails for longer, or for another reason.
+    """
+    try:
+        return _again(write, () if _is_given_up(folder) else WAITS_S)
+    except OutputError as error:
+        if _may_pass(error):
+            _given_up[folder] = time.monotonic()
+        raise
+
+
+def _again(do: Callable[[], V], waits_s: Sequence[float]) -> V:
+    for wait_s in waits_s:
         try:
-            return ask()
-        except OSError as error:
-            if error.errno not in PASSING:
+            return do()
+        except (OSError, OutputError) as error:
+            if not _may_pass(error):
                 raise
         time.sleep(wait_s)
-    return ask()
+    return do()
+
+
+def _may_pass(error: OSError | OutputError) -> bool:
+    """Whether an error comes from a drive that may work again in a moment."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, OSError):
+        return cause.errno in PASSING
+    return any(os.strerror(number) in str(error) for number in PASSING)
 
 
 GIVEN_UP_S = 60.0
@@ -102,11 +129,3 @@ def _trouble_with(path: Path) -> OSError | None:
     except OSError as error:
         return error
     return None
-
-
-def may_pass(error: BaseException) -> bool:
-    """Whether an error in writing comes from a drive that may work again in a moment."""
-    cause = error.__cause__
-    if isinstance(cause, OSError):
-        return cause.errno in PASSING
-    return any(os.strerror(number) in str(error) for number in PASSING)
