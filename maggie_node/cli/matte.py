@@ -66,9 +66,7 @@ SECTIONS = {
     "Edges": ("core", "garbage", *options_of(EdgeSettings)),
     "Frames, model and cache": tuple(options_of(RunSettings)),
     "Pixels and colour": tuple(_PIXELS),
-    "Files": tuple(
-        name for name in options_of(MatteFile, PictureFile) if name not in options_of(MatteSettings)
-    ),
+    "Files": tuple(name for name in _FILES if name not in _PIXELS),
 }
 """All options by subject, as `--help-all` shows them."""
 
