@@ -76,6 +76,17 @@ def debug_option(command: F) -> F:
     return option(command)
 
 
+def together(*parameters: Callable[..., Any]) -> Callable[..., Any]:
+    """Options and arguments that several commands have, in their order, as one decorator."""
+
+    def add(command: Any) -> Any:
+        for parameter in reversed(parameters):
+            command = parameter(command)
+        return command
+
+    return add
+
+
 _LONG_WORD = re.compile(r"(\S{120})\S{180,}(\S{60})")
 """A word of more than 360 letters: a path that is too long, or no path at all."""
 
