@@ -24,6 +24,7 @@ from maggie_api.job import (
 )
 from maggie_api.sequences import parse_pattern
 from maggie_api.text import plain_text
+from maggie_node.cli.commands import together
 
 # A colon splits only behind a file extension, so `C:/masks/ana.####.exr` stays one path.
 _SEQUENCE_AND_PART = re.compile(r"(?P<sequence>.+\.[A-Za-z0-9]+):(?P<part>[^/\\:]+)")
@@ -158,56 +159,50 @@ def _id_name(text: str) -> IdName:
     return IdName(int(value), name.strip())
 
 
-def guidance_options(command: Any) -> Any:
-    """The guidance options of a `GuidedCommand`."""
-    for option in reversed(
-        (
-            click.option(
-                "--guidance",
-                "mask",
-                metavar="NAME=SEQUENCE[:CHANNEL]",
-                multiple=True,
-                help="One instance's masks, or one mask for every frame. Repeatable.",
-            ),
-            click.option(
-                "--guidance-layers",
-                "layers",
-                metavar="SEQUENCE",
-                multiple=True,
-                help="An instance for each layer or channel of an EXR sequence.",
-            ),
-            click.option(
-                "--id-map",
-                metavar="SEQUENCE",
-                multiple=True,
-                help="An instance for each value above zero.",
-            ),
-            click.option(
-                "--cryptomatte",
-                metavar="SEQUENCE[:LAYER]",
-                multiple=True,
-                help="Instances of a Cryptomatte, all or those --instance names.",
-            ),
-            click.option(
-                "--instance",
-                metavar="NAME",
-                multiple=True,
-                help="Choose from the Cryptomatte or layers before it; ID=NAME for an id map. Repeatable.",
-            ),
-            click.option(
-                "--guidance-offset",
-                "offset",
-                metavar="N",
-                type=int,
-                multiple=True,
-                help="Number of a mask's file less the plate's frame, for the guidance before it; before all "
-                "guidance, for each. Repeatable.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
+guidance_options = together(
+    click.option(
+        "--guidance",
+        "mask",
+        metavar="NAME=SEQUENCE[:CHANNEL]",
+        multiple=True,
+        help="One instance's masks, or one mask for every frame. Repeatable.",
+    ),
+    click.option(
+        "--guidance-layers",
+        "layers",
+        metavar="SEQUENCE",
+        multiple=True,
+        help="An instance for each layer or channel of an EXR sequence.",
+    ),
+    click.option(
+        "--id-map",
+        metavar="SEQUENCE",
+        multiple=True,
+        help="An instance for each value above zero.",
+    ),
+    click.option(
+        "--cryptomatte",
+        metavar="SEQUENCE[:LAYER]",
+        multiple=True,
+        help="Instances of a Cryptomatte, all or those --instance names.",
+    ),
+    click.option(
+        "--instance",
+        metavar="NAME",
+        multiple=True,
+        help="Choose from the Cryptomatte or layers before it; ID=NAME for an id map. Repeatable.",
+    ),
+    click.option(
+        "--guidance-offset",
+        "offset",
+        metavar="N",
+        type=int,
+        multiple=True,
+        help="Number of a mask's file less the plate's frame, for the guidance before it; before all "
+        "guidance, for each. Repeatable.",
+    ),
+)
+"""The guidance options of a `GuidedCommand`."""
 
 key_option = click.option(
     "--key",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from maggie_node.cli.commands import debug_option
+from maggie_node.cli.commands import debug_option, together
 from maggie_node.cli.progress import StepLines
 from maggie_node.cli.synthesize_folders import Progress, add_commands
 
@@ -63,20 +62,16 @@ def bank(*, folder: Path, workers: int, images: Path | None, cutouts: Path | Non
     click.echo(f"{folder}: {made.figures} figures, {made.puppets} puppets, {made.backgrounds} backgrounds")
 
 
-def _drawn(command: Callable[..., Any]) -> Any:
-    """What samples and sheets have in common."""
-    decorators = (
-        click.option("--bank", "bank_folder", type=_FOLDER, help="A bank; a small one is drawn without it."),
-        click.option("--count", type=click.IntRange(1), default=24, show_default=True),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
-        click.option("--clips", is_flag=True, help="Clips, not stills."),
-        click.option("--frames", type=click.IntRange(2), default=8, show_default=True, help="Of a clip."),
-        click.option("--severity", type=_SEVERITIES, default="mixed", show_default=True, help="Of guidance."),
-        debug_option,
-    )
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
+_drawn = together(
+    click.option("--bank", "bank_folder", type=_FOLDER, help="A bank; a small one is drawn without it."),
+    click.option("--count", type=click.IntRange(1), default=24, show_default=True),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+    click.option("--clips", is_flag=True, help="Clips, not stills."),
+    click.option("--frames", type=click.IntRange(2), default=8, show_default=True, help="Of a clip."),
+    click.option("--severity", type=_SEVERITIES, default="mixed", show_default=True, help="Of guidance."),
+    debug_option,
+)
+"""What samples and sheets have in common."""
 
 
 @synthesize.command(short_help="Write generated samples in a published layout.")

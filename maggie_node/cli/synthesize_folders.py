@@ -7,13 +7,12 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from maggie_node.cli.commands import debug_option
+from maggie_node.cli.commands import debug_option, together
 from maggie_node.cli.numbers import FiniteNumber
 
 if TYPE_CHECKING:
@@ -62,43 +61,39 @@ def add_commands(group: click.Group) -> None:
         group.add_command(command)
 
 
-def _common(command: Callable[..., Any]) -> Any:
-    """What making stills and making clips have in common."""
-    decorators = (
-        click.argument("foregrounds", type=_FOLDER, metavar="FG"),
-        click.argument("backgrounds", type=_FOLDER, metavar="BG"),
-        click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to fill."),
-        click.option("--train", type=click.IntRange(0), default=0, help="Samples for training."),
-        click.option("--val", type=click.IntRange(0), default=0, help="Samples for validation, with masks."),
-        click.option("--test", type=click.IntRange(0), default=0, help="Samples for testing, with masks."),
-        click.option(
-            "--shares",
-            type=Numbers("TRAIN,VAL,TEST", ",", float, 3),
-            default=(80, 10, 10),
-            show_default="80,10,10",
-            help="How people, clips and backgrounds are shared out; each is in one split only.",
-        ),
-        click.option(
-            "--people",
-            type=Range("LEAST-MOST", "-", int, 2),
-            default=(2, 4),
-            show_default="2-4",
-            help="People drawn.",
-        ),
-        click.option(
-            "--canvas",
-            type=Numbers("WIDTHxHEIGHT", "x", int, 2),
-            help="Size of the images; the background's own without it.",
-        ),
-        click.option("--unmix", is_flag=True, help="Take the old background out of soft edges."),
-        click.option("--keep-layers", is_flag=True, help="Keep foregrounds and backgrounds; write PNG."),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
-        click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
-        debug_option,
-    )
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
+_common = together(
+    click.argument("foregrounds", type=_FOLDER, metavar="FG"),
+    click.argument("backgrounds", type=_FOLDER, metavar="BG"),
+    click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to fill."),
+    click.option("--train", type=click.IntRange(0), default=0, help="Samples for training."),
+    click.option("--val", type=click.IntRange(0), default=0, help="Samples for validation, with masks."),
+    click.option("--test", type=click.IntRange(0), default=0, help="Samples for testing, with masks."),
+    click.option(
+        "--shares",
+        type=Numbers("TRAIN,VAL,TEST", ",", float, 3),
+        default=(80, 10, 10),
+        show_default="80,10,10",
+        help="How people, clips and backgrounds are shared out; each is in one split only.",
+    ),
+    click.option(
+        "--people",
+        type=Range("LEAST-MOST", "-", int, 2),
+        default=(2, 4),
+        show_default="2-4",
+        help="People drawn.",
+    ),
+    click.option(
+        "--canvas",
+        type=Numbers("WIDTHxHEIGHT", "x", int, 2),
+        help="Size of the images; the background's own without it.",
+    ),
+    click.option("--unmix", is_flag=True, help="Take the old background out of soft edges."),
+    click.option("--keep-layers", is_flag=True, help="Keep foregrounds and backgrounds; write PNG."),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+    click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
+    debug_option,
+)
+"""What making stills and making clips have in common."""
 
 
 @click.command(short_help="Compose stills of your own people and places.")
