@@ -23,12 +23,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.odd.base import Base, Shot, written_alphas
-from benchmarks.odd.cases import PICTURES
 from benchmarks.odd.judging import Alphas, Case, fault_of, sentence_of
+from benchmarks.odd.masks import MASKS
+from benchmarks.odd.pictures import PICTURES
 from benchmarks.odd.process import Ended, Forks
-from benchmarks.odd.words import WORDS, ProtocolWorker, protocol_line
+from benchmarks.odd.protocol import ProtocolWorker, protocol_line
+from benchmarks.odd.words import WORDS
 
-CLASSES = {**PICTURES, **WORDS}
+CLASSES = {**PICTURES, **MASKS, **WORDS}
 PROTOCOL = "lines of the worker's protocol"
 
 

@@ -7,10 +7,12 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import OpenEXR
 import OpenImageIO
@@ -172,6 +174,16 @@ def write_exr(
     grey = np.zeros(picture.shape[:2], np.float16)
     others = [OpenEXR.Part(dict(HEADER, name=name), {"Y": grey}, name) for name in parts]
     OpenEXR.File(made + others if first else others + made).write(str(path))
+
+
+def write_movie(path: Path, pictures: list[np.ndarray], *, codec: str, form: str, **options: str) -> None:
+    """(H, W, 3) uint8 pictures as a movie of 24 a second."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=Fraction(24), options=options)
+        stream.width, stream.height, stream.pix_fmt = pictures[0].shape[1], pictures[0].shape[0], form
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")))
+        container.mux(stream.encode())
 
 
 def _linked(path: Path, folder: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,6 +42,10 @@ class Case:
     """Files that must read as OpenEXR reads them."""
     command: str = "maggie-node"
     more: dict[str, Any] = field(default_factory=dict)
+
+
+Maker = Callable[[Shot, random.Random], Case]
+"""Draws a case of a class; what it writes lies in the shot's folder."""
 
 
 def fault_of(case: Case, ended: Ended, shot: Shot, plain: Alphas) -> str:
