@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 
+from benchmarks._pages import renew
 from benchmarks.faulty.faults import GRACE_S, Fault, built, disk, drawn
 from benchmarks.odd.base import FRAMES, PEOPLE, Base
 from benchmarks.odd.process import Ended, Forks
@@ -270,10 +271,9 @@ def main() -> int:
                 said = f"{trial.tally.faults.total()} faults, {len(trial.tally.wrong)} wrong"
                 print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
                 if args.into:  # so that a run that is stopped leaves what it has found
-                    page = renewed(args.into.read_text(), trial.tally, cases=number, command=command)
-                    args.into.write_text(page)
+                    renew(args.into, "faults", command, table(trial.tally, cases=number))
     if args.into:
-        args.into.write_text(renewed(args.into.read_text(), trial.tally, cases=number, command=command))
+        renew(args.into, "faults", command, table(trial.tally, cases=number))
     print(table(trial.tally, cases=number))
     return 1 if trial.tally.wrong else 0
 
@@ -292,13 +292,6 @@ def table(tally: Tally, *, cases: int) -> str:
         f"{tally.slowest_s:.0f} s, the most memory beside the program's own was {tally.most_mb:.0f} MB.",
     ]
     return "\n".join(lines)
-
-
-def renewed(page: str, tally: Tally, *, cases: int, command: str) -> str:
-    """The page with the table, and the command that made it, between its marks."""
-    begin, end = "<!-- faults -->\n", "<!-- end of faults -->"
-    before, after = page.partition(begin)[0], page.partition(end)[2]
-    return f"{before}{begin}```\n{command}\n```\n\n{table(tally, cases=cases)}\n{end}{after}"
 
 
 if __name__ == "__main__":

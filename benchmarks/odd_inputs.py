@@ -22,6 +22,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks._pages import renew
 from benchmarks.odd.base import Base, Shot, written_alphas
 from benchmarks.odd.judging import Alphas, Case, fault_of, sentence_of
 from benchmarks.odd.masks import MASKS
@@ -75,7 +76,7 @@ def main() -> int:
             for wrong in done.wrong:
                 print(f"  {wrong}", file=sys.stderr, flush=True)
             if args.into:  # after each class, so that a run that is stopped leaves what it has found
-                args.into.write_text(renewed(args.into.read_text(), results, command=command))
+                renew(args.into, "odd inputs", command, table(results))
     print(table(results))
     return 1 if any(done.wrong for done in results.values()) else 0
 
@@ -158,13 +159,6 @@ def table(results: dict[str, Results]) -> str:
     longest, most = (max(getattr(done, key) for done in results.values()) for key in ("seconds", "megabytes"))
     lines.append(f"| **all** | {sums} | **{longest:.1f}** | **{most:.0f}** |")
     return "\n".join(lines)
-
-
-def renewed(page: str, results: dict[str, Results], *, command: str) -> str:
-    """The page with the table, and the command that made it, between its marks."""
-    begin, end = "<!-- odd inputs -->\n", "<!-- end of odd inputs -->"
-    before, after = page.partition(begin)[0], page.partition(end)[2]
-    return f"{before}{begin}```\n{command}\n```\n\n{table(results)}\n{end}{after}"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from benchmarks._pages import renew
 from benchmarks.edits.trial import Tally, Trial
 from benchmarks.edits.ways import Way
 
@@ -54,16 +55,9 @@ def main() -> int:
             print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             if args.into:  # after each shot, so that a run that is stopped leaves what it has found
                 command = f"python -m benchmarks.reliability --edits {args.edits} --seed {args.seed}"
-                args.into.write_text(renewed(args.into.read_text(), tally, command=command))
+                renew(args.into, "edits", command, table(tally))
     print(table(tally))
     return 1 if tally.wrong else 0
-
-
-def renewed(page: str, tally: Tally, *, command: str) -> str:
-    """The page with the table of `tally`, and the command that made it, between its marks."""
-    begin, end = "<!-- edits -->\n", "<!-- end -->"
-    before, after = page.partition(begin)[0], page.partition(end)[2]
-    return f"{before}{begin}```\n{command}\n```\n\n{table(tally)}\n{end}{after}"
 
 
 def table(tally: Tally) -> str:

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks._pages import with_table
 
 COUNTS = (1, 2, 5, 10, 20)
 KINDS = ("image", "video")
@@ -186,12 +187,11 @@ def main() -> None:
 
 
 def renewed(page: str, found: dict[str, Any]) -> str:
-    """The page with what lies between <!-- NAME --> and <!-- end --> replaced by that table."""
+    """The page with the tables that there are figures for."""
     for name, table in TABLES.items():
         text = table(found)
         if text:
-            pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-            page = re.sub(pattern, lambda marks, text=text: f"{marks[1]}{text}\n{marks[2]}", page, flags=re.S)
+            page = with_table(page, name, text)
     return page
 
 

@@ -8,42 +8,22 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from benchmarks._answering import Answering
 
 
-class Fresh:
+class Fresh(Answering):
     """The process that forks."""
 
-    def __enter__(self) -> Fresh:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.communicate()
+    def __init__(self) -> None:
+        super().__init__(__name__, OMP_NUM_THREADS="1")
 
     def run(self, document: str) -> dict[str, Any]:
         """How a job ended: `failed` frames, or the sentence it was `refused` with."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(document) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        return self.ask(document)
 
 
 def _serve() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from benchmarks.edits.from_nothing import ROOT
+from benchmarks._answering import ROOT
 from maggie_api.client.worker import Worker, start_child
 from maggie_api.errors import Cancelled, DocumentError, MaggieError
 from maggie_api.events import Event, FrameDone, FrameFailed, from_line

@@ -11,16 +11,15 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NoReturn
 
-ROOT = Path(__file__).parents[2]
+from benchmarks._answering import Answering
+
 MODULE = "benchmarks.odd.process"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENIMAGEIO_THREADS"), "1")
 """A fork has none of the threads that a library has started, and would wait for them for ever."""
@@ -51,7 +50,7 @@ class Ended:
         return [line for line in self.stderr.splitlines() if line.startswith("maggie-node: ")]
 
 
-class Forks:
+class Forks(Answering):
     """The process that forks.
 
     Args:
@@ -59,34 +58,12 @@ class Forks:
     """
 
     def __init__(self, folder: Path, **env: str) -> None:
-        self._folder, self._env = folder, env
-
-    def __enter__(self) -> Forks:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, **ONE_THREAD, **self._env},
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.communicate()
+        super().__init__(MODULE, **ONE_THREAD, **env)
+        self._folder = folder
 
     def warm(self, arguments: Sequence[str]) -> None:
         """Run a command in the process that forks, so that no fork need load and compile what it has."""
-        self._ask({"warm": list(arguments)})
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        self.ask({"warm": list(arguments)})
 
     def run(
         self,
@@ -117,7 +94,7 @@ class Forks:
             "err": str(err),
             "more": more,
         }
-        answer = self._ask(request)
+        answer = self.ask(request)
         texts = [path.read_bytes().decode("utf-8", "replace") for path in (out, err)]
         return Ended(**answer, stdout=texts[0], stderr=texts[1])
 

@@ -8,8 +8,8 @@ import random
 import subprocess
 import sys
 
+from benchmarks._answering import ROOT
 from benchmarks.odd.base import Shot
-from benchmarks.odd.process import ROOT
 from benchmarks.odd.stock import ODD_VALUES, mutated
 from maggie_api.client.rpc import PROTOCOL
 
