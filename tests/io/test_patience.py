@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,34 @@ def test_a_damaged_file_is_not_waited_for(tmp_path: Path, waited: list[float]):
         read_image(tmp_path / "p.exr")
 
     assert waited == []
+
+
+class Counting(type(Path())):  # type: ignore[misc]
+    """A path that counts the bytes that are read of it."""
+
+    taken: int
+
+    @contextmanager
+    def open(self, *args, **kwargs):
+        with super().open(*args, **kwargs) as file:
+            yield file
+            self.taken += file.tell()
+
+
+def test_a_damaged_file_is_read_to_its_end_once_for_all_its_frames(tmp_path: Path):
+    size = 5 << 20
+    (tmp_path / "a.mov").write_bytes(bytes(size))
+    path = Counting(tmp_path / "a.mov")
+    path.taken = 0
+
+    def damaged() -> None:
+        raise UnreadableError("cannot be decoded")
+
+    for _ in range(3):
+        with pytest.raises(UnreadableError, match="cannot be decoded"):
+            patiently(path, damaged)
+
+    assert path.taken == size + 5 * (1 << 20)
 
 
 def test_a_folder_is_asked_again(waited: list[float]):

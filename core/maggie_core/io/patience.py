@@ -119,13 +119,19 @@ def _is_given_up(folder: Path) -> bool:
     return time.monotonic() - _given_up.get(folder, -GIVEN_UP_S) < GIVEN_UP_S
 
 
+_read_whole: dict[Path, tuple[int, int]] = {}
+"""Size and time of the files that were read to their end: a movie of many damaged frames is read so once."""
+
+
 def _trouble_with(path: Path) -> OSError | None:
-    """Why the system cannot read a file to its end; None where it can."""
+    """Why the system cannot read a file to its end, or no more its beginning; None where it can."""
     try:
-        path.stat()
+        there = path.stat()
+        stamp = there.st_size, there.st_mtime_ns
         with path.open("rb", buffering=0) as file:
-            while file.read(1 << 20):
+            while file.read(1 << 20) and _read_whole.get(path) != stamp:
                 pass
     except OSError as error:
         return error
+    _read_whole[path] = stamp
     return None
