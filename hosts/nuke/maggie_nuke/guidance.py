@@ -20,7 +20,7 @@ from maggie_api.layer_names import slugs
 from maggie_api.sequences import compact_frames, parse_frames, parse_pattern
 
 from .job_plan import InputRender, in_view
-from .state import InputSource, InstanceRow, NodeState
+from .state import InputSource, InstanceRow, NodeState, input_of, part_of
 
 PLATE = "plate"
 
@@ -237,16 +237,6 @@ def channels_to_render(state: NodeState, each: InputSource, rows: Sequence[Insta
     if any(row.channel for row in rows if row.input == each.input) or any(":" in text for text in held):
         return "all"
     return _colour(each)
-
-
-def input_of(text: str) -> str:
-    """Name of the input in `guidance2:part`."""
-    return text.partition(":")[0].strip()
-
-
-def part_of(text: str) -> Optional[str]:
-    """The channel, layer or object in `guidance2:part`; None when the text names none."""
-    return text.partition(":")[2].strip() or None
 
 
 def _colour(source: InputSource) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,10 +11,8 @@ from maggie_api.errors import HostError
 from maggie_api.sequences import TOKEN
 
 from . import layers
-from .guidance import input_of
-from .state import Cryptomatte, InputSource, InstanceRow, NodeState
-
-_VIEW = re.compile(r"%[vV]")
+from .job_plan import VIEW
+from .state import Cryptomatte, InputSource, InstanceRow, NodeState, input_of
 
 
 def found_rows(state: NodeState, wanted: str = "") -> list[InstanceRow]:
@@ -73,7 +70,7 @@ def _picked(crypto: Cryptomatte, wanted: str) -> list[str]:
 def _name_of(source: InputSource) -> str:
     """Name of the instance whose mask fills an input: taken from the file, else from the node."""
     stem = os.path.basename(source.path) if source.path else ""
-    stem = TOKEN.sub("", _VIEW.sub("", os.path.splitext(stem)[0])).strip("._- ")
+    stem = TOKEN.sub("", VIEW.sub("", os.path.splitext(stem)[0])).strip("._- ")
     return stem or source.node.rpartition(".")[2]
 
 

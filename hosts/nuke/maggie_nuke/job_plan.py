@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Optional
 from maggie_api import exr_header
 from maggie_api.job import MatteJob
 from maggie_api.sequences import matte_path
+
+VIEW = re.compile(r"%[vV]")
+"""Where a path has the name of a view, or its first letter."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Optional
@@ -13,11 +12,9 @@ from maggie_api.job import MatteJob, person_options
 from maggie_api.sequences import compact_frames, is_movie, parse_frames
 
 from . import colour, frames, guidance, layers
-from .guidance import PLATE, input_of
-from .job_plan import InputRender, JobPlan, in_view
-from .state import InputSource, InstanceRow, NodeState
-
-_VIEW = re.compile(r"%[vV]")
+from .guidance import PLATE
+from .job_plan import VIEW, InputRender, JobPlan, in_view
+from .state import InputSource, InstanceRow, NodeState, input_of
 
 
 def cache_folder(state: NodeState) -> str:
@@ -264,4 +261,4 @@ def _must_render(state: NodeState, each: InputSource, shift: int, *, holds: bool
 
 
 def _views_differ(state: NodeState, inputs: Sequence[InputSource]) -> bool:
-    return len(state.views) > 1 and any(each.path is None or bool(_VIEW.search(each.path)) for each in inputs)
+    return len(state.views) > 1 and any(each.path is None or bool(VIEW.search(each.path)) for each in inputs)

@@ -57,6 +57,16 @@ class InputSource:
         return self.path is not None and not has_token(self.path) and not is_movie(self.path)
 
 
+def input_of(text: str) -> str:
+    """Name of the input in `guidance2:part`."""
+    return text.partition(":")[0].strip()
+
+
+def part_of(text: str) -> Optional[str]:
+    """The channel, layer or object in `guidance2:part`; None when the text names none."""
+    return text.partition(":")[2].strip() or None
+
+
 @dataclass(frozen=True)
 class InstanceRow:
     """One instance, as the artist sees it on the tab Instances."""
@@ -83,12 +93,12 @@ class InstanceRow:
     @property
     def input(self) -> str:
         """Name of the input that holds the mask."""
-        return self.source.partition(":")[0].strip()
+        return input_of(self.source)
 
     @property
     def channel(self) -> Optional[str]:
         """Channel or layer that holds the mask; None when the source names none."""
-        return self.source.partition(":")[2].strip() or None
+        return part_of(self.source)
 
     @property
     def cryptomatte(self) -> Optional[str]:
