@@ -267,47 +267,38 @@ class Double_Knob(Array_Knob):
         self._range = (float(low), float(high))
 
 
-class Int_Knob(Array_Knob):
-    _id = 3
+class _Whole(Array_Knob):
+    """A knob of one whole number."""
+
     _default = 0
+
+    def _cast(self, value: float) -> float:
+        return int(value)
+
+    def setValue(self, val: Any) -> bool:
+        return super().setValue(val)
+
+    def value(self) -> Any:
+        return int(self._number(0, _state.session().frame))
+
+    def getValue(self, *args: int) -> float:
+        return float(self._number(0, _state.session().frame))
+
+
+class Int_Knob(_Whole):
+    _id = 3
 
     def _checked(self, value: Any) -> float:
         if not isinstance(value, int):
             raise TypeError(f"{self._name}: an integer is required, not {type(value).__name__}")
         return int(value)
 
-    def _cast(self, value: float) -> float:
-        return int(value)
 
-    def setValue(self, val: Any) -> bool:
-        return super().setValue(val)
-
-    def value(self) -> Any:
-        return int(self._number(0, _state.session().frame))
-
-    def getValue(self, *args: int) -> float:
-        return float(self._number(0, _state.session().frame))
-
-
-class Unsigned_Knob(Array_Knob):
-    _default = 0
-
+class Unsigned_Knob(_Whole):
     def _checked(self, value: Any) -> float:
         if not isinstance(value, int) or not 0 <= value < 2**32:
             raise TypeError(f"{self._name}: an integer from 0 to 2^32 is required, not {value!r}")
         return int(value)
-
-    def _cast(self, value: float) -> float:
-        return int(value)
-
-    def setValue(self, val: Any) -> bool:
-        return super().setValue(val)
-
-    def value(self) -> Any:
-        return int(self._number(0, _state.session().frame))
-
-    def getValue(self, *args: int) -> float:
-        return float(self._number(0, _state.session().frame))
 
 
 class ColorChip_Knob(Unsigned_Knob):
