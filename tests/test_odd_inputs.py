@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks.faults import Trial as FaultTrial
 from benchmarks.faulty.faults import built
-from benchmarks.odd.base import Base, Shot
+from benchmarks.odd.base import Base, Shot, write_image
 from benchmarks.odd.judging import Case, fault_of
 from benchmarks.odd.process import Ended, Forks
 from benchmarks.odd_inputs import CLASSES, Trial
@@ -61,6 +62,21 @@ def test_faults_cost_no_frame(tmp_path: Path):
 
     assert trial.tally.wrong == []
     assert trial.tally.faults.total() > 5
+
+
+def test_pictures_are_the_same_whenever_they_are_written(tmp_path: Path):
+    pixels = np.linspace(0, 1, 6 * 8 * 3, dtype=np.float32).reshape(6, 8, 3)
+
+    def written() -> dict[str, bytes]:
+        paths = [tmp_path / f"p.{suffix}" for suffix in ("png", "tif", "jpg", "dpx", "tga", "bmp", "webp")]
+        for path in paths:
+            write_image(path, pixels, kind="uint8")
+        return {path.name: path.read_bytes() for path in paths}
+
+    before = written()
+    time.sleep(1.1)  # files count seconds
+
+    assert [name for name, content in written().items() if content != before[name]] == []
 
 
 def test_the_plain_shot_has_what_its_arrays_say(tmp_path: Path):

@@ -140,6 +140,8 @@ def write_image(path: Path, pixels: np.ndarray, *, kind: str | None = None) -> N
     spec = oiio.ImageSpec(
         width, height, 1 if pixels.ndim == 2 else pixels.shape[2], kind or str(pixels.dtype)
     )
+    if path.suffix == ".tif":  # else it has the time of writing in it, and no case would come twice
+        spec.attribute("DateTime", "2026:01:01 00:00:00")
     output = oiio.ImageOutput.create(str(path))
     assert output.open(str(path), spec), output.geterror()
     assert output.write_image(np.ascontiguousarray(pixels).reshape(height, width, -1)), output.geterror()
