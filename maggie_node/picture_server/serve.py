@@ -17,8 +17,8 @@ from maggie_node.worker.serve import take_stdio
 
 DRAWERS = 2
 """Pictures that are drawn at the same time. Files are decoded by threads of their library beside."""
-IN_TURN = {b'"do": "people"': "people", b'"do": "write_key"': "key", b'"do": "remove_key"': "key"}
-"""Requests that have a thread of their own: looking into every file of a Cryptomatte takes minutes, which
+IN_TURN = {"people": "people", "write_key": "key", "remove_key": "key"}
+"""Actions that have a thread of their own: looking into every file of a Cryptomatte takes minutes, which
 pictures must not wait for; and the last of two changes of one key must be the one that stays."""
 
 
@@ -32,8 +32,8 @@ def serve() -> NoReturn:
 
         desk, lock = Desk(), threading.Lock()
 
-        def answer(line: bytes) -> None:
-            head, pixels = _answered(desk.actions, line)
+        def answer(request: Mapping[str, Any]) -> None:
+            head, pixels = _answered(desk.actions, request)
             try:
                 with lock:
                     answers.write(json.dumps(head).encode() + b"\n")
@@ -42,20 +42,21 @@ def serve() -> NoReturn:
             except OSError:  # the panel is gone, and so is stdin soon
                 return
 
-        drawers, own = ThreadPoolExecutor(DRAWERS), {do: ThreadPoolExecutor(1) for do in IN_TURN.values()}
+        drawers, own = ThreadPoolExecutor(DRAWERS), {turn: ThreadPoolExecutor(1) for turn in IN_TURN.values()}
         for line in requests:
-            do = next((do for begin, do in IN_TURN.items() if begin in line[:120]), None)
-            (own[do] if do else drawers).submit(answer, line)
+            request = json.loads(line)
+            turn = IN_TURN.get(request["do"])
+            (own[turn] if turn else drawers).submit(answer, request)
         own["key"].shutdown()  # what was drawn is kept
         os._exit(0)  # nobody wants the rest, and Python would wait for its threads
 
 
-def _answered(actions: Mapping[str, Callable[..., Any]], line: bytes) -> tuple[dict[str, Any], bytes]:
+def _answered(
+    actions: Mapping[str, Callable[..., Any]], request: Mapping[str, Any]
+) -> tuple[dict[str, Any], bytes]:
     """The head of an answer, and its pixels."""
-    number: Any = None
+    number = request["id"]
     try:
-        request = json.loads(line)
-        number = request["id"]
         result = actions[request["do"]](**request.get("with", {}))
     except MaggieError as error:
         return {"id": number, "error": str(error)}, b""
