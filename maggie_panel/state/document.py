@@ -273,16 +273,18 @@ class Document:
         if person.draws:
             if frame in person.keys:
                 return self
-            return self._with_keys(name, {**dict(person.drawn), frame: KeyMask(base=followed)})
+            key = KeyMask(base=followed or person.masks)
+            return self._with_keys(name, {**dict(person.drawn), frame: key})
         old = person.source
         source = KeyGuidance(name, key_sequence(folder, name, taken=(*self._sequences(), *taken)))
-        keys = {frame: KeyMask(base=old)}
         if isinstance(old, KeyGuidance):
-            keys = {
-                frame: KeyMask(base=followed),
-                **{each: KeyMask(base=_file_of(old, each)) for each in had},
-            }
-        return self.with_person(name, source=source, draws=True)._with_keys(name, keys)
+            masks = None
+            keys = {frame: KeyMask(base=followed)}
+            keys |= {each: KeyMask(base=_file_of(old, each)) for each in had}
+        else:
+            masks = old
+            keys = {frame: KeyMask(base=old)}
+        return self.with_person(name, source=source, draws=True, masks=masks)._with_keys(name, keys)
 
     def without_key(self, name: str, frame: int) -> Document:
         """The same without one drawn key."""

@@ -37,6 +37,8 @@ class Person:
     """Whether the keys are drawn in the panel; `source` then names the files that they are written to."""
     drawn: tuple[tuple[int, KeyMask], ...] = ()
     """Keys that are drawn, by frame, ascending."""
+    masks: Optional[Guidance] = None
+    """The masks that somebody who draws had before; keys begin with them where nothing was followed."""
 
     @property
     def name(self) -> str:

@@ -175,6 +175,14 @@ def test_a_key_between_keys_begins_with_the_followed_mask():
     assert dict(document.people[0].drawn)[1005] == KeyMask(base=followed)
 
 
+def test_every_key_of_somebody_with_masks_begins_with_them():
+    document = SHOT.with_key("ana", 1003, "/shots/sh010").with_key("ana", 1005, "/shots/sh010")
+    assert dict(document.people[0].drawn)[1005] == KeyMask(base=ANA)
+
+    again = document.without_key("ana", 1003).without_key("ana", 1005).with_key("ana", 1004, "/shots/sh010")
+    assert dict(again.people[0].drawn) == {1004: KeyMask(base=ANA)}
+
+
 def test_somebody_new_is_drawn_from_nothing():
     document, name = SHOT.with_new_person("/shots/sh010", "ana")
     assert name == "ana 2"
