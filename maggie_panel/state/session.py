@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,17 @@ from ..picture_client import Answer
 from .command_line import command_text
 from .companions import Found, understood
 from .document import Document
-from .mattes import Mattes
+from .mattes import Mattes, Running
+from .matting import Take
 from .option_texts import value_of
 from .people import Person
 from .playback import FPS, Playback
 from .recent import recent_jobs, remember_job
 from .session_base import Plate
 from .timeline import frames_on_disk
+
+LEAVE_S = 30.0
+"""Longest time for jobs to end after they were cancelled: that of a frame of a large plate without a GPU."""
 
 
 class Session(Mattes):
@@ -315,10 +320,21 @@ class Session(Mattes):
         return self.changes != before
 
     def close(self) -> None:
-        """End everything; never waits."""
+        """End everything; never waits. A folder of its own goes in a thread, once no job writes there."""
         self.cancel_all()
         self._pictures.close()
-        self._worker.close()
-        self._threads.shutdown(wait=False)
         if self._own_folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            runs = [run for run in (self._frame_run, self._range_run) if run is not None]
+            self._threads.submit(self._remove_folder, runs)
+        else:
+            self._worker.close()
+        self._threads.shutdown(wait=False)
+
+    def _remove_folder(self, runs: Iterable[tuple[Take, Running]]) -> None:
+        end = time.monotonic() + LEAVE_S
+        for take, running in runs:
+            while not take.over and time.monotonic() < end:
+                self._hear(take, running)
+                time.sleep(0.02)
+        self._worker.close()
+        shutil.rmtree(self.folder, ignore_errors=True)

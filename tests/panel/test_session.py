@@ -4,6 +4,7 @@ what to say."""
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -423,6 +424,22 @@ def test_closing_ends_everything(opened: Any):
     opened.close()
 
     assert worker.closed and all(job.cancelled for job in worker.jobs) and pictures.asked[-1][0] == "close"
+
+
+def test_the_folder_of_a_session_goes_once_no_job_writes_there(shot: TinyShot):
+    worker: Any = SpokenWorker()
+    made = Session(DeskPictures(), worker)  # type: ignore[arg-type]
+    settled(made, [shot.plate, shot.mask("ana")])
+    made.matte_frame()
+    made.close()
+    write_matte(worker.jobs[0].job.output, 1001)  # the frame that was under way
+    assert worker.jobs[0].cancelled and not worker.closed
+
+    worker.jobs[0].say(Finished(0, 0, 0, cancelled=True))
+    end = time.monotonic() + 30
+    while not worker.closed or made.folder.exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_holds_are_for_the_chosen_person_or_for_all(opened: Any, shot: TinyShot):
