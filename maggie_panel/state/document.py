@@ -181,7 +181,10 @@ class Document:
             dataclasses.replace(each, instance=new) if each.instance == old else each
             for each in self.pictures
         )
-        changed = self.with_person(old, source=dataclasses.replace(person.source, name=new))
+        masks = person.masks
+        if isinstance(masks, MaskGuidance):
+            masks = dataclasses.replace(masks, name=new)
+        changed = self.with_person(old, source=dataclasses.replace(person.source, name=new), masks=masks)
         return dataclasses.replace(changed, pictures=pictures, **rest)
 
     def moved(self, name: str, to: int) -> Document:
@@ -287,9 +290,12 @@ class Document:
         return self.with_person(name, source=source, draws=True, masks=masks)._with_keys(name, keys)
 
     def without_key(self, name: str, frame: int) -> Document:
-        """The same without one drawn key."""
+        """The same without one drawn key; whose last key goes has the masks from before again."""
         person = self.people[self.place_of(name)]
-        return self._with_keys(name, {f: key for f, key in person.drawn if f != frame})
+        kept = {f: key for f, key in person.drawn if f != frame}
+        if not kept and person.masks is not None and Person(person.masks).name == name:
+            return self.with_person(name, source=person.masks, draws=False, drawn=(), masks=None)
+        return self._with_keys(name, kept)
 
     def with_stroke(self, name: str, frame: int, stroke: Stroke) -> Document:
         """The same with a stroke more on a drawn key."""
