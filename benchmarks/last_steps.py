@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks.photographs import _matte, photographs
 from maggie_core import load_model
 from maggie_core.model import MatteModel
+from maggie_core.model.still import PAD_PX
 from maggie_core.postprocess.alignment import alignment, doubt
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.mask_shape import depth_in, size_of
-from maggie_core.shot.chain import PAD_PX
 from maggie_core.shot.first_look import better_guidance
 
 STEPS = ("mask", "network", "first look", "refined")

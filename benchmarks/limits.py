@@ -36,9 +36,9 @@ from maggie_core.model import MatteModel, temporal
 from maggie_core.model.colour_priors import LocalColours, local_colours
 from maggie_core.model.network import CoarseInstances, FineFeatures, Network, Undecided
 from maggie_core.model.refinement import Detail
+from maggie_core.model.still import PAD_PX, padded
 from maggie_core.postprocess import edges
 from maggie_core.postprocess.guided_filter import guided_filter
-from maggie_core.shot.chain import PAD_PX
 from maggie_core.shot.first_look import better_guidance
 from maggie_core.sparse import Sites
 from maggie_lab.evaluation import image_metrics
@@ -67,23 +67,14 @@ class Photograph:
     mask: np.ndarray
 
     @property
-    def margin(self) -> tuple[int, int, int, int]:
-        height, width = self.truth.shape
-        return (0, -width % PAD_PX, 0, -height % PAD_PX)
-
-    def padded(self, planes: np.ndarray) -> Tensor:
-        """(C, H, W) -> (C, H', W')."""
-        return F.pad(torch.from_numpy(planes)[None], self.margin, mode="replicate")[0]
-
-    @property
     def padded_truth(self) -> Tensor:
-        return self.padded(self.truth[None])
+        return padded(self.truth[None])
 
 
 def bare(model: MatteModel, photo: Photograph) -> np.ndarray:
     """(H, W): the network's matte of a still, without a last step."""
     height, width = photo.truth.shape
-    frame = model.encode(photo.padded(photo.picture), photo.padded(photo.mask[None]))
+    frame = model.encode(padded(photo.picture), padded(photo.mask[None]))
     return model.window([frame]).alpha[0, 0, :height, :width].numpy()
 
 
@@ -139,7 +130,7 @@ def coarse_colours(photo: Photograph, net: Network) -> Iterator[None]:
     def found(frame: FineFeatures, coarse: CoarseInstances, where: Undecided, **how: bool) -> Detail:
         mask = (temporal.enlarge(coarse.logits) > 0).float()
         if frame.colours is not None and mask.any():
-            image = photo.padded(photo.picture)
+            image = padded(photo.picture)
             frame = replace(frame, colours=local_colours(image, mask))
         return ours(frame, coarse, where, **how)
 

@@ -14,16 +14,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from torch.nn import functional as F  # noqa: N812
 
 from benchmarks.default_model import BARE, OURS
 from maggie_api.errors import InputError
 from maggie_core import load_model
 from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
+from maggie_core.model.still import padded
 from maggie_core.postprocess.edges import refine_edges
-from maggie_core.shot.chain import PAD_PX
 from maggie_lab.datasets import read_grey, read_rgb
 from maggie_lab.evaluation import BASELINES, Averages, image_metrics
 
@@ -93,11 +91,8 @@ def _working_size(height: int, width: int) -> tuple[int, int]:
 
 def _matte(model: MatteModel, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     height, width = mask.shape
-    margin = (0, -width % PAD_PX, 0, -height % PAD_PX)
-    padded, guidance = (
-        F.pad(torch.from_numpy(x)[None], margin, mode="replicate") for x in (image, mask[None])
-    )
-    return model.predict_clip(padded, guidance)[0, 0, :height, :width].float().numpy()
+    picture, guidance = (padded(planes)[None] for planes in (image, mask[None]))
+    return model.predict_clip(picture, guidance)[0, 0, :height, :width].float().numpy()
 
 
 def _strip(image: np.ndarray, *planes: np.ndarray) -> np.ndarray:

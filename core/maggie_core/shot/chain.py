@@ -20,7 +20,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from maggie_api.sequences import compact_frames
 from maggie_api.settings import Refine, Smooth
@@ -30,6 +29,7 @@ from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.model import MatteModel
 from maggie_core.model.matte_model import WINDOW, TemporalState, Wanted
+from maggie_core.model.still import PAD_PX, padded
 from maggie_core.postprocess.alignment import alignment, doubt
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.losses import Loss, losses
@@ -42,11 +42,6 @@ from maggie_core.shot.first_look import better_guidance
 from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
 from maggie_core.shot.inputs import InputAccount
 from maggie_core.shot.memo import CachedStep, LruCache
-
-PAD_PX = 64
-"""For the network the working grid is padded right and bottom to a multiple of this. The last row and column
-are repeated, so that a person cut by the image's border does not seem to end there. The published program
-pads with black."""
 
 Reused = Literal["nothing", "state", "matte"]
 """What was found in the cache for a frame: nothing, the network's matte, or the finished one."""
@@ -306,7 +301,7 @@ class Chain:
             before = torch.from_numpy(self._network.array(window))
             if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
                 hidden = torch.from_numpy(state)
-        fixed = {j: self._grown(pins) for j, each in inputs.items() if (pins := self._pins(each)) is not None}
+        fixed = {j: padded(pins) for j, each in inputs.items() if (pins := self._pins(each)) is not None}
         self._features.keep(inputs)
         encoded = [self._encoded(j, inputs[j], released=j == window > 0) for j in self._indices(window)]
         self._checkpoint(False)
@@ -343,16 +338,11 @@ class Chain:
                 share=self._recipe.first_look,
                 pad_px=PAD_PX,
             )
-            found = self._model.encode(self._grown(frame_input.image), self._grown(masks))
+            found = self._model.encode(padded(frame_input.image), padded(masks))
         if released:
             found = self._model.release_fine(found)
         self._features.put(j, (not released, found))
         return found
-
-    def _grown(self, planes: np.ndarray) -> Tensor:
-        """(C, h, w) padded to multiples of `PAD_PX` by repeating the last column and row."""
-        margin = (0, -self._width % PAD_PX, 0, -self._height % PAD_PX)
-        return F.pad(torch.from_numpy(planes).unsqueeze(0), margin, mode="replicate").squeeze(0)
 
     # The last steps.
 
