@@ -10,7 +10,6 @@ from typing import Any
 from maggie_api.events import EffectiveSettings, Enlarged, InstanceInfo, Started
 from maggie_api.job import MatteJob
 from maggie_api.settings import EdgeSettings, settings_of
-from maggie_core.image.window import Window
 from maggie_core.mattes import recipe_digest
 from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
 from maggie_core.mattes.layout import places
@@ -127,14 +126,9 @@ class Records:
         """Who was seen enlarged, in the order of the instances."""
         names = [instance.name for instance in self._shot.guidance.instances]
         found = {
-            n: Enlarged(names[n], round(each.enlarged, 3), _window_text(each.geometry.region))
+            n: Enlarged(names[n], round(each.enlarged, 3), each.geometry.region.written)
             for each in self._matter.passes(frame)
             if each.enlarged > 1
             for n in each.owned
         }
         return tuple(found[n] for n in sorted(found))
-
-
-def _window_text(window: Window) -> str:
-    """`480x512+100+40`: width, height, x and y."""
-    return f"{window.width}x{window.height}{window.x:+d}{window.y:+d}"

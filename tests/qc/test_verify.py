@@ -69,13 +69,17 @@ def test_what_a_job_delivered_is_right_as_a_folder_and_by_the_job(delivered: Pat
         (lambda file: rewrite(file, value=np.nan), "frame 2: the matte of ana has 1 values that are NaN"),
         (lambda file: rewrite(file, value=1.5), "frame 2: the matte of ana has values from 0 to 1.5"),
         (lambda file: rewrite(file, shift=5), "frame 2: its data window 96x64+5+0 lies outside the plate"),
+        (
+            lambda file: rewrite(file, shift=5, metadata={"maggie/plate_window": '["a", 0, 96, 64]'}),
+            "frame 2: its data window 96x64+5+0 lies outside the plate",
+        ),
         (lambda file: rewrite(file, metadata={"maggie/model": "other"}), "frame 2: made otherwise .*: model"),
         (
             lambda file: (file.parent / "m.00002.exr").write_bytes(file.read_bytes()),
             "frame 2: it is there twice",
         ),
     ],
-    ids=["missing", "cut short", "nan", "above one", "window", "recipe", "twice"],
+    ids=["missing", "cut short", "nan", "above one", "window", "plate window", "recipe", "twice"],
 )
 def test_a_frame_that_is_not_right_is_named_and_the_end_is_three(out: Path, spoil, said: str):
     spoil(out / "m.0002.exr")

@@ -32,6 +32,11 @@ class Window:
         """First row below the window."""
         return self.y + self.height
 
+    @property
+    def written(self) -> str:
+        """`480x512+100+40`: width, height, x and y."""
+        return f"{self.width}x{self.height}{self.x:+d}{self.y:+d}"
+
     def union(self, other: Window) -> Window:
         """Smallest window that holds both."""
         x, y = min(self.x, other.x), min(self.y, other.y)

@@ -27,7 +27,7 @@ from maggie_core.postprocess.mask_shape import size_of
 from maggie_core.postprocess.temporal import Between
 from maggie_core.qc import planes
 from maggie_core.qc.change import Motion, Plane, change_px, chatter_px, jolt_px, pop
-from maggie_core.qc.delivery import MatteFiles, odd_recipes, recipe_of
+from maggie_core.qc.delivery import MatteFiles, odd_recipes, plate_window_of, recipe_of
 from maggie_core.qc.faults import Person
 from maggie_core.qc.likeness import disagreements
 from maggie_core.qc.seams import Seams, judge_seams
@@ -288,15 +288,11 @@ class _Check:
 
     def _plate_window(self, frame: int, header: Mapping[str, Any]) -> Window | None:
         """The data window of a frame's plate: as its matte says, else as the plate does."""
-        said = header.get("plate_window")
-        if isinstance(said, list):
-            with suppress(TypeError, InputError):
-                return Window(*(int(each) for each in said))
-        plate = self._subject.plate
-        if plate is not None:
+        said, plate = plate_window_of(header), self._subject.plate
+        if said is None and plate is not None:
             with suppress(FrameError):
                 return plate_header(plate.source, frame, layer=plate.layer).data
-        return None
+        return said
 
     def _measured(
         self, frame: int, stored: dict[str, Plane], geometry: Geometry, *, contract: bool

@@ -6,12 +6,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from maggie_api.errors import FrameError
+from maggie_api.errors import FrameError, InputError
 from maggie_api.sequences import as_sequence, expected_frames, frame_of_file, parse_pattern
+from maggie_core.image.window import Window
 from maggie_core.mattes.layout import sibling, without_slug
 from maggie_core.mattes.provenance import explain
 
@@ -157,6 +159,15 @@ def recipe_of(header: Mapping[str, Any]) -> dict[str, str]:
         elif value is not None:
             flat[key] = str(value)
     return flat
+
+
+def plate_window_of(header: Mapping[str, Any]) -> Window | None:
+    """The data window of the plate that a file was made from; None where its header does not say."""
+    said = header.get("plate_window")
+    if isinstance(said, list):
+        with suppress(TypeError, ValueError, InputError):
+            return Window(*(int(each) for each in said))
+    return None
 
 
 def differences(recipe: Mapping[str, str], common: Mapping[str, str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from maggie_core.io.frames import compact_frames
 from maggie_core.mattes import read_mattes
 from maggie_core.mattes.provenance import stored_files
 from maggie_core.mattes.read import read_foreground
-from maggie_core.qc.delivery import MatteFiles, odd_recipes, recipe_of
+from maggie_core.qc.delivery import MatteFiles, odd_recipes, plate_window_of, recipe_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class _Header:
     def difference(self, other: _Header) -> str:
         """How this differs from the header of the first frame; "" where it does not."""
         if self.display != other.display:
-            return f"its display window is {_text(self.display)}, that of the others {_text(other.display)}"
+            return f"its display window is {self.display.written}, that of the others {other.display.written}"
         if self.pixel_aspect != other.pixel_aspect:
             return f"its pixel aspect is {self.pixel_aspect:g}, that of the others {other.pixel_aspect:g}"
         if self.names != other.names:
@@ -106,11 +106,10 @@ def _look_at(files: MatteFiles, frame: int) -> tuple[_Header, list[str], dict[st
     if len({(part.data, part.display, part.pixel_aspect) for part in parts}) > 1:
         said.append("its files or parts have different windows: run the job again")
     known, data = [parts[0].display], parts[0].data
-    window = header.get("plate_window")
-    if isinstance(window, list) and len(window) == 4:
-        known.append(Window(*window))
-    if not any(_is_within(data, each) for each in known):
-        said.append(f"its data window {_text(data)} lies outside the plate: run the job again")
+    if (window := plate_window_of(header)) is not None:
+        known.append(window)
+    if not any(each.union(data) == each for each in known):
+        said.append(f"its data window {data.written} lies outside the plate: run the job again")
     planes = {f"the matte of {name}": plane for name, plane in alphas.items()}
     for what, plane in (planes | {f"the colour of {n}": p for n, p in read_foreground(path).items()}).items():
         broken = int(np.count_nonzero(~np.isfinite(plane)))
@@ -120,16 +119,3 @@ def _look_at(files: MatteFiles, frame: int) -> tuple[_Header, list[str], dict[st
             low, high = float(plane.min()), float(plane.max())
             said.append(f"{what} has values from {low:g} to {high:g}: an alpha lies in 0..1; make it again")
     return _Header(parts[0].display, parts[0].pixel_aspect, tuple(alphas)), said, recipe
-
-
-def _is_within(inner: Window, outer: Window) -> bool:
-    return (
-        inner.x >= outer.x
-        and inner.y >= outer.y
-        and inner.right <= outer.right
-        and inner.bottom <= outer.bottom
-    )
-
-
-def _text(window: Window) -> str:
-    return f"{window.width}x{window.height}{window.x:+d}{window.y:+d}"
