@@ -44,6 +44,12 @@ def pixels(share: float, unit: float) -> int:
     return max(1, round(share * unit))
 
 
+def ball(radius: int) -> NDArray[np.uint8]:
+    """(2 * radius + 1, 2 * radius + 1): a disc, to grow, shrink and close masks with."""
+    side = 2 * radius + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
 def depth_in(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(H, W): distance in pixels of what is set from the nearest pixel that is not; 0 there.
 

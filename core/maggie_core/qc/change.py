@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.postprocess.mask_shape import pixels
+from maggie_core.postprocess.mask_shape import ball, pixels
 from maggie_core.postprocess.temporal import LEAST_PX, Between, correspondence, flows, sampled
 
 Plane = NDArray[np.float32]
@@ -157,8 +157,7 @@ def pop(contradicted: Plane, size: float) -> tuple[float, NDArray[np.bool_]]:
 def _patch(where: NDArray[np.bool_], radius: int, size: float) -> tuple[float, NDArray[np.bool_]]:
     """The area of the largest patch thicker than a radius, in percent of the size's square, and all of
     them."""
-    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    thick = cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, ball)
+    thick = cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, ball(radius))
     count, _, stats, _ = cv2.connectedComponentsWithStats(thick, connectivity=8)
     largest = int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
     return 100 * largest / size**2, thick > 0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maggie_core.postprocess.losses import core_of
-from maggie_core.postprocess.mask_shape import pixels, size_of
+from maggie_core.postprocess.mask_shape import ball, pixels, size_of
 from maggie_core.qc.change import Plane, outline_px
 from maggie_core.qc.planes import FAINT
 
@@ -51,7 +51,7 @@ class Found:
     def joined(self, size: float) -> Pixels:
         """(h, w): `where` with pieces joined that lie near each other, for somebody of a size in pixels."""
         reach = pixels(JOINED_SHARE, size)
-        closed = cv2.morphologyEx(np.pad(self.where.astype(np.uint8), reach), cv2.MORPH_CLOSE, _round(reach))
+        closed = cv2.morphologyEx(np.pad(self.where.astype(np.uint8), reach), cv2.MORPH_CLOSE, ball(reach))
         return closed[reach:-reach, reach:-reach] > 0
 
 
@@ -124,7 +124,7 @@ class Person:
         """
         reach = pixels(PIECE_OFF, self.size)
         joined = ((self.alpha + self.others) > FAINT).astype(np.uint8)
-        count, labels = cv2.connectedComponents(cv2.dilate(joined, _round(reach // 2 + 1)), connectivity=8)
+        count, labels = cv2.connectedComponents(cv2.dilate(joined, ball(reach // 2 + 1)), connectivity=8)
         own = self.alpha > FAINT
         sizes = np.bincount(labels[own], minlength=count)
         claimed = np.bincount(labels[own & (self.mask > 0)], minlength=count)
@@ -139,12 +139,6 @@ class Person:
 
     def _share(self, where: Pixels) -> Found:
         return Found(100 * float(np.count_nonzero(where)) / float(self.mask.sum(dtype=np.float64)), where)
-
-
-def _round(radius: int) -> NDArray[np.uint8]:
-    return np.asarray(
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8
-    )
 
 
 def _is_straight(piece: Pixels, size: float) -> bool:

@@ -14,14 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.postprocess.mask_shape import pixels
+from maggie_core.postprocess.mask_shape import box_of, pixels
 from maggie_core.qc.change import Plane
 from maggie_core.qc.faults import NEAR_MASK, Found, Person, Pixels
 
 BLUR_PX = 0.7
 """Standard deviation by which the image is blurred: grain is no colour."""
-Side = tuple[Pixels, tuple[slice, slice]]
-"""Pixels, and the part of the image in which they are looked for."""
 SURE = 0.05
 """Alpha is in from one less this, and out up to this."""
 LEAST_AREA, LEAST_PX = 0.0003, 6
@@ -59,7 +57,7 @@ def left_out(person: Person, image: Plane, claimed: Pixels) -> Found:
     where = person.core & (total < 0.5)
     own = person.alpha > 1 - SURE
     rest = (total < SURE) & (person.mask == 0) & ~claimed
-    return _patches(where, own, rest, _blurred(image), person.size)
+    return _patches(where, own, rest, image, person.size)
 
 
 def taken_in(person: Person, image: Plane) -> Found:
@@ -67,37 +65,32 @@ def taken_in(person: Person, image: Plane) -> Found:
     off = cv2.distanceTransform((person.mask == 0).astype(np.uint8), cv2.DIST_L2, 5)
     where = (person.alpha > 0.5) & (off > NEAR_MASK * person.size)
     own = (person.alpha > 1 - SURE) & (person.mask > 0)
-    return _patches(where, person.alpha < SURE, own, _blurred(image), person.size)
+    return _patches(where, person.alpha < SURE, own, image, person.size)
 
 
 def _patches(where: Pixels, near: Pixels, far: Pixels, image: Plane, size: float) -> Found:
     """Patches that look like the `near` side and not like the `far` one."""
     opened = cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    least = max(LEAST_PX, LEAST_AREA * size**2)
-    largest, found = 0, np.zeros_like(where)
-    for label in range(1, count):
-        left, top, width, height, area = (int(each) for each in stats[label])
-        if area < least:
-            continue
-        piece = labels == label
-
-        def around(share: float, left=left, top=top, width=width, height=height) -> tuple[slice, slice]:
-            reach = pixels(share, size)
-            return (
-                slice(max(top - reach, 0), top + height + reach),
-                slice(max(left - reach, 0), left + width + reach),
-            )
-
-        if _is_like(image, piece, (near, around(NEAR)), (far, around(FAR))):
-            found |= piece
-            largest = max(largest, area)
-    return Found(100 * largest / size**2 if size else 0.0, found)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    areas[0] = 0  # the rest of the image
+    large = np.flatnonzero(areas >= max(LEAST_PX, LEAST_AREA * size**2))
+    found = np.zeros_like(where)
+    if not large.size:
+        return Found(0.0, found)
+    soft = _blurred(image)
+    alike = [label for label in large if _is_like(soft, labels == label, near, far, size)]
+    found |= np.isin(labels, alike)
+    return Found(100 * max((int(areas[label]) for label in alike), default=0) / size**2, found)
 
 
-def _is_like(image: Plane, piece: Pixels, near: Side, far: Side) -> bool:
+def _is_like(image: Plane, piece: Pixels, near: Pixels, far: Pixels, size: float) -> bool:
     own = _colours(image, piece)
-    likes, unlikes = (_colours(image[:, *box], side[box]) for side, box in (near, far))
+    likes, unlikes = (
+        _colours(image[:, *box], side[box])
+        for side, share in ((near, NEAR), (far, FAR))
+        if (box := box_of(piece, margin=pixels(share, size))) is not None
+    )
     if min(len(likes), len(unlikes)) < LEAST_SAMPLES:
         return False
     return float((_distance(own, likes) < HALF * _distance(own, unlikes)).mean()) >= CLEARLY
