@@ -41,7 +41,12 @@ def two_who_cross() -> tuple[np.ndarray, np.ndarray]:
 def test_people_who_cross_are_themselves_again_and_the_uncovered_background_is_nobodys():
     images, masks = two_who_cross()
     nothing = np.full_like(masks[0], np.nan)
-    clip = Clip(lambda t: images[t], lambda t: masks[0] if t == 0 else nothing, np.zeros(2, bool))
+    clip = Clip(
+        lambda t: images[t],
+        lambda t: masks[0] if t == 0 else nothing,
+        lambda t: np.full(2, t == 0),
+        np.zeros(2, bool),
+    )
     tracker = AffinityTracker(load_model("default", device="cpu"))
     start = stored(at_key(masks[0]))
 

@@ -30,16 +30,14 @@ class Clip:
     Attributes:
         image: (3, H, W) of a frame, sRGB-encoded in [0, 1].
         known: (N, H, W) masks of a frame, 0 or 1, in which no pixel is two people's; NaN for who has none.
+        keyed: (N,) bool: who has a mask in a frame. The trackers ask often, and it takes no reading.
         fixed: (N,) bool: who has a mask in every frame.
     """
 
     image: Callable[[int], Plane]
     known: Callable[[int], Plane]
+    keyed: Callable[[int], NDArray[np.bool_]]
     fixed: NDArray[np.bool_]
-
-    def keyed(self, frame: int) -> NDArray[np.bool_]:
-        """(N,) bool: who has a mask in a frame."""
-        return ~np.isnan(self.known(frame)[:, 0, 0])
 
     def in_key(self, frame: int) -> NDArray[np.bool_]:
         """(N,) bool: who has a key in a frame."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maggie_core.model import MatteModel
-from maggie_core.model.still import matte_still
+from maggie_core.model.still import PAD_PX, matte_still
 from maggie_core.postprocess.temporal import correspondence, flows, sampled
 from maggie_core.propagation.affinity import (
     CELL_PX,
@@ -30,6 +30,7 @@ from maggie_core.propagation.ground import (
     PLATES,
     STEPS,
     USUAL_NOISE,
+    Matrix,
     View,
     apart,
     camera_motion,
@@ -43,8 +44,6 @@ believed to be found, in [0, 1]."""
 
 LOOK_AHEAD = max(STEPS)
 """Frames to come that a mask depends on."""
-PAD_PX = 64
-"""The network sees an image grown to a multiple of this, as in a shot."""
 MATTE_SHARE = 0.5
 """What the network's own matte counts against all else. It draws the outline; alone it would follow whatever
 it once took in."""
@@ -236,6 +235,7 @@ class _Walk:
         self._keys: dict[int, Key] = {}
         self._outlined: dict[int, Plane] = {}
         self._ways: dict[tuple[int, int], tuple[Plane, Plane, Plane]] = {}
+        self._camera: dict[tuple[int, int], Matrix] = {}
         self._soft: dict[int, Plane] = {}
         self._ground: dict[int, Plane] = {}
         if state is None:
@@ -273,9 +273,11 @@ class _Walk:
         self._plates = [view.moved_on(motion) for view in self._plates]
         cells = in_cells(colours(here))
         costs = by_the_frame_before(cells, in_cells(colours(there)), carried, x, y)
-        matches = [self._match(n, cells) for n in range(len(self._people))]
-        for n, match in enumerate(matches):
-            found = [each.cost for each in (match, self._match_of_other(n, frame, cells)) if each is not None]
+        people = range(len(self._people))
+        matches = [self._match(n, self._people[n].key, self._people[n].expected, cells) for n in people]
+        others = self._matches_of_other(frame, cells)
+        for n in people:
+            found = [match.cost for match in (matches[n], others[n]) if match is not None]
             if found:
                 by_key = np.min(found, axis=0)
                 cost = np.minimum(costs[..., n + 1], by_key + np.float32(KEY_BEHIND))
@@ -289,6 +291,7 @@ class _Walk:
         found += np.float32(MATTE_SHARE) * (self._matted(here, found) - found)
         settle(frame, found / found.sum(axis=0))
         self._ways.pop((frame, self._frame))
+        self._camera.pop((frame, self._frame), None)
         self._frame = frame
         self._before = self._settled(frame)
         self._people = [self._moved(n, match, (x, y, sure)) for n, match in enumerate(matches)]
@@ -305,11 +308,17 @@ class _Walk:
         """Frames to come as seen from one: steps to them, and the view."""
         found, matrix = [], np.eye(3)
         for steps, (before, after) in enumerate(pairwise([frame, *coming]), start=1):
-            x, y, sure = self._way(after, before)
-            matrix = matrix @ camera_motion((x, y), sure, np.ones_like(sure))
+            matrix = matrix @ self._camera_motion(after, before)
             if steps in STEPS:
                 found.append((steps, View(after, np.asarray(np.linalg.inv(matrix), np.float64))))
         return found
+
+    def _camera_motion(self, frame: int, before: int) -> Matrix:
+        """From a frame to come to the one before it: nobody has been found in them, so all counts alike."""
+        if (frame, before) not in self._camera:
+            x, y, sure = self._way(frame, before)
+            self._camera[frame, before] = camera_motion((x, y), sure, np.ones_like(sure))
+        return self._camera[frame, before]
 
     def _settled(self, frame: int) -> Plane:
         """(N + 1, H, W) shares to go on from: those of a key have the outline that the network draws."""
@@ -324,24 +333,24 @@ class _Walk:
             self._keys[frame] = key_of(self._image(frame), self._settled(frame))
         return self._keys[frame]
 
-    def _match(self, n: int, cells: Plane) -> Match | None:
-        """A person's key compared with a frame; None for who was not in it."""
-        person = self._people[n]
-        key = self._key(person.key)
+    def _match(self, n: int, at: int, moved: tuple[float, float], cells: Plane) -> Match | None:
+        """A frame compared with the key in frame `at`; None for a person who was not in it.
+
+        Args:
+            moved: pixels that they have moved since, to the right and down.
+        """
+        key = self._key(at)
         if not key.longer[n]:
             return None
-        return by_a_key(cells, key.cells, key.shares[..., n + 1], person.expected, int(key.longer[n]))
+        return by_a_key(cells, key.cells, key.shares[..., n + 1], moved, int(key.longer[n]))
 
-    def _match_of_other(self, n: int, frame: int, cells: Plane) -> Match | None:
-        """The same with the key that a walk in the other direction came from."""
+    def _matches_of_other(self, frame: int, cells: Plane) -> list[Match | None]:
+        """The same with the keys that a walk in the other direction came from, for each person."""
         state = self._other(frame)
         if state is None:
-            return None
-        person = Person(**state["people"][n])
-        key = self._key(person.key)
-        if not key.longer[n]:
-            return None
-        return by_a_key(cells, key.cells, key.shares[..., n + 1], person.moved, int(key.longer[n]))
+            return [None] * len(self._people)
+        people = [Person(**person) for person in state["people"]]
+        return [self._match(n, person.key, person.moved, cells) for n, person in enumerate(people)]
 
     def _earlier(self, frame: int) -> list[View]:
         """Frames that tell where the background is."""

@@ -22,6 +22,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maggie_api.errors import InputError
 from maggie_api.settings import Overlap
@@ -341,7 +342,7 @@ class PropagatedGuidance(Guidance):
         Raises:
             InputError, OSError: a key, or the plate at a key, cannot be used.
         """
-        clip = Clip(self._image, self._known, self._fixed)
+        clip = Clip(self._image, self._known, self._keyed, self._fixed)
         first, last = self._span(frame)
         usable = [t for t in self.reach(frame) if t in self.keys or self._is_usable(t)]
         inside = [t for t in usable if first <= t <= last]
@@ -391,11 +392,13 @@ class PropagatedGuidance(Guidance):
         masks = exclusive(
             super().placed(super().masks(frame), self._shot.placed_on(frame)), self._shot.overlap
         )
-        missing = self._without_key(frame)
-        for n, instance in enumerate(self.instances):
-            if instance.name in missing:
-                masks[n] = np.nan
+        masks[~self._keyed(frame)] = np.nan
         return masks
+
+    def _keyed(self, frame: int) -> NDArray[np.bool_]:
+        """(N,) bool: who has a mask in a frame."""
+        missing = self._without_key(frame)
+        return np.array([instance.name not in missing for instance in self.instances])
 
 
 @dataclass(frozen=True)
