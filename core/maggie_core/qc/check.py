@@ -3,166 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 
 from maggie_api.errors import FrameError, GuidanceError, InputError
 from maggie_api.layer_names import EXTRA_LAYERS
-from maggie_api.settings import Overlap
-from maggie_core.color import ColorSettings, PlateView
-from maggie_core.guidance import Guidance, Holds, exclusive
+from maggie_core.guidance import exclusive
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.io.exr import list_parts
-from maggie_core.io.frames import FrameSource
-from maggie_core.io.plate import plate_header, read_plate
+from maggie_core.io.plate import plate_header
 from maggie_core.mattes import read_mattes
 from maggie_core.postprocess.losses import largest_window, losses
 from maggie_core.postprocess.mask_shape import size_of
 from maggie_core.postprocess.temporal import Between
 from maggie_core.qc import planes
 from maggie_core.qc.change import Motion, Plane, change_px, chatter_px, jolt_px, pop
-from maggie_core.qc.delivery import MatteFiles, odd_recipes, plate_window_of, recipe_of
+from maggie_core.qc.delivery import odd_recipes, plate_window_of, recipe_of
 from maggie_core.qc.faults import Person
 from maggie_core.qc.likeness import disagreements
 from maggie_core.qc.seams import Seams, judge_seams
+from maggie_core.qc.subject import WHOLE_FRAME, Checked, Numbers, Subject, size_text
 
-WHOLE_FRAME = ""
-"""Stands where an instance's name would, for values that belong to the frame and to no single instance."""
 GAP_FRAMES = 3
 """Without guidance: an instance that is absent for at most so many frames between frames in which it is
 present is a fault, not a person hidden by something."""
-
-
-@dataclass(frozen=True)
-class PlateImages:
-    """The plate as a display shows it, frame by frame."""
-
-    source: FrameSource
-    view: PlateView
-    layer: str | None = None
-
-    @classmethod
-    def of(cls, source: FrameSource, colour: ColorSettings, *, layer: str | None = None) -> PlateImages:
-        """The images of `source`, with the view that `colour` gives.
-
-        Raises:
-            ColorError: the configuration or the colour space is not there.
-        """
-        sample = tuple(dict.fromkeys(source.frames[i] for i in (0, len(source.frames) // 2, -1)))
-        view = PlateView(
-            colour,
-            example_path=source.colorspace_hint,
-            auto_frames=lambda: _readable(source, sample, layer),
-        )
-        return cls(source, view, layer)
-
-    def read(self, frame: int, geometry: Geometry) -> Plane:
-        """(3, h, w) sRGB-encoded in [0, 1], on the working grid.
-
-        Raises:
-            FrameError: the frame is missing, cannot be read, or has another format than the mattes.
-        """
-        plate = read_plate(self.source, frame, layer=self.layer)
-        if plate.display != geometry.display:
-            size = f"{plate.display.width}x{plate.display.height}"
-            raise FrameError(
-                f"{self.source.path(frame)} is {size} and its mattes are {_size(geometry)}: "
-                "give the plate they were made from"
-            )
-        image, _ = self.view.to_model(
-            plate.pixels, geometry=geometry, data=plate.data, code_max=plate.code_max
-        )
-        return np.ascontiguousarray(image.transpose(2, 0, 1))
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is checked, and what it is checked against."""
-
-    mattes: MatteFiles
-    frames: tuple[int, ...]
-    """Frames that should be there, ascending."""
-    shot_frames: tuple[int, ...]
-    """Frames of the whole shot; `frames` may be a part of them. Neighbours and segments count in these."""
-    segment_frames: int | Literal["header", "whole"] = "header"
-    """Frames that share one chain of temporal state; `header`: as the mattes' headers say; `whole`: all."""
-    plate: PlateImages | None = None
-    guidance: Guidance | None = None
-    holds: Holds | None = None
-    """The artist's cores and garbage mattes: what they add to a mask, and cut off it, is as it should be."""
-    held: frozenset[int] = frozenset()
-    """Frames in which another frame's plate or masks stand in, as the job asks."""
-    notes: tuple[str, ...] = ()
-    """What is not compared, and why, as known before."""
-    overlap: Overlap = "first"
-    """Which instance owns a pixel that several masks claim."""
-    working_px: int = 576
-    """Short side of the grid on which alphas are compared with plate, guidance and each other."""
-
-
-Key = tuple[str, str, int]
-"""Measure, instance and frame of a value."""
-
-
-@dataclass
-class Numbers:
-    """Every value that was measured: by measure, instance and frame."""
-
-    values: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
-    remarks: dict[Key, str] = field(default_factory=dict)
-    """Remarks on values."""
-    places: dict[Key, Window] = field(default_factory=dict)
-    """Where in the plate, for values that belong to a place: around the largest piece."""
-
-    def add(
-        self,
-        measure: str,
-        frame: int,
-        value: float | None,
-        who: str = WHOLE_FRAME,
-        *,
-        place: Window | None = None,
-    ) -> None:
-        if value is None:
-            return
-        self.values.setdefault(measure, {}).setdefault(who, {})[frame] = float(value)
-        if place is not None and value:
-            self.places[measure, who, frame] = place
-
-    def of(self, measure: str, who: str = WHOLE_FRAME) -> Mapping[int, float]:
-        return self.values.get(measure, {}).get(who, {})
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A shot, measured."""
-
-    subject: Subject
-    instances: tuple[str, ...]
-    """Every instance of any frame or of the guidance, by the artists' names."""
-    numbers: Numbers
-    segment_frames: int | None
-    """Frames in a segment; None where the shot has one chain, or its length is unknown."""
-    seams: Seams | None
-    """None where there is no seam, or too few frames to judge one."""
-    notes: tuple[str, ...]
-    """What could not be measured, and why."""
-    header: Mapping[str, Any]
-    """Header of the first frame that can be read."""
-    geometry: Geometry | None
-    """None when no frame can be read."""
-    plate_windows: Mapping[int, Window]
-    """Data window of each frame's plate, as far as they are known: masks of their size lie on them."""
-    held: frozenset[int] = frozenset()
-    """Frames in which another frame's plate or masks stand in."""
-    pinned: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    """By frame: whose alpha the artist gave."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +143,7 @@ class _Check:
         add("size", frame, geometry != self._geometry)
         if geometry != self._geometry:
             self._numbers.remarks["size", WHOLE_FRAME, frame] = (
-                f"{_size(geometry)}, the others are {_size(self._geometry)}"
+                f"{size_text(geometry)}, the others are {size_text(self._geometry)}"
             )
             return None
         window = self._plate_window(frame, header)
@@ -600,13 +470,6 @@ class _Check:
             yield text if len(frames) < 2 else f"{text} (and {len(frames) - 1} more)"
 
 
-def _readable(source: FrameSource, frames: Iterable[int], layer: str | None) -> Iterator[np.ndarray]:
-    """Pixels (H, W, 3) of those of `frames` that can be read."""
-    for frame in frames:
-        with suppress(FrameError):
-            yield read_plate(source, frame, layer=layer).pixels
-
-
 def _contract(header: Mapping[str, Any]) -> bool:
     settings = header.get("settings")
     return isinstance(settings, Mapping) and bool(settings.get("sum_to_one"))
@@ -615,7 +478,3 @@ def _contract(header: Mapping[str, Any]) -> bool:
 def _size_of(alpha: Plane) -> float:
     """Of the person that an alpha shows, in pixels."""
     return size_of((alpha > planes.FAINT).astype(np.float32))
-
-
-def _size(geometry: Geometry) -> str:
-    return f"{geometry.display.width}x{geometry.display.height}"

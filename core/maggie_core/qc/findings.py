@@ -9,8 +9,8 @@ from typing import Any
 
 from maggie_api.sequences import compact_frames
 from maggie_core.image.window import Window
-from maggie_core.qc.check import WHOLE_FRAME, Checked
 from maggie_core.qc.measures import MEASURES, Limit, Measure, number
+from maggie_core.qc.subject import WHOLE_FRAME, Checked
 
 SCHEMA = "maggie-qc/2"
 Limits = Mapping[str, Limit]

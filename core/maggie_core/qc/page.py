@@ -11,9 +11,9 @@ import jinja2
 
 from maggie_api.sequences import compact_frames
 from maggie_core.guidance.instances import make_instances
-from maggie_core.qc.check import WHOLE_FRAME, Checked
 from maggie_core.qc.findings import Finding, Limits, seams_said, worst
 from maggie_core.qc.measures import MEASURES, Limit, Measure, number
+from maggie_core.qc.subject import WHOLE_FRAME, Checked
 from maggie_core.qc.thumbnails import ALPHA_INK, GUIDANCE_INK, Thumbnail
 
 TEMPLATE = Path(__file__).with_name("page.html")

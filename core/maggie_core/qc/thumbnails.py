@@ -18,11 +18,11 @@ from maggie_core.guidance import exclusive
 from maggie_core.image.window import Window
 from maggie_core.mattes import read_mattes
 from maggie_core.qc.change import Plane
-from maggie_core.qc.check import WHOLE_FRAME, Checked
 from maggie_core.qc.faults import Person
 from maggie_core.qc.findings import Finding
 from maggie_core.qc.measures import MEASURES
 from maggie_core.qc.planes import IN, cleaned, far_from, find_holes, find_specks
+from maggie_core.qc.subject import WHOLE_FRAME, Checked
 
 WIDTH_PX = 276
 """Width of a thumbnail: four fit beside each other on a page."""
