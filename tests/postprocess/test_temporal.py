@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 
+import cv2
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
@@ -13,6 +17,7 @@ from support.tiny import disc, tiny_model, write_shot
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
 from maggie_core.io.integer_image import write_integer_image
+from maggie_core.postprocess import temporal
 from maggie_core.postprocess.temporal import flows, smoothed, smoothed_clip
 
 FRAMES = range(1001, 1010)
@@ -35,6 +40,27 @@ def moving() -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 def beside(image: np.ndarray, other: np.ndarray, alphas: np.ndarray, present: np.ndarray = ALL):
     return other, alphas, present, lambda: flows(image, other)
+
+
+def test_flows_that_are_found_at_once_have_one_thread_each_and_leave_the_rest(moving, monkeypatch):
+    image, seen, calls = moving[0][0], [], count()
+
+    def search(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+        time.sleep(0.004 * (next(calls) % 7))
+        seen.append(cv2.getNumThreads())
+        return np.zeros((*here.shape, 2), np.float32)
+
+    monkeypatch.setattr(temporal, "_flow", search)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: flows(image, image), range(24)))
+        after = cv2.getNumThreads()
+    finally:
+        cv2.setNumThreads(threads)
+
+    assert (set(seen), after) == ({1}, 3)
 
 
 def test_errors_of_single_frames_are_averaged_along_the_motion(moving):

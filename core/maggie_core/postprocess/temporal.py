@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -46,6 +47,8 @@ BACK_PX = 1.5
 that is hidden in one of two frames has no way back."""
 LEAST_PX = 16
 """Short side below which there is no flow to be found."""
+_ONE_THREAD = Lock()
+"""OpenCV's number of threads is the process's: who sets it and who restores it take turns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +74,13 @@ def flows(image: Plane, other: Plane) -> Flows:
     """
     here, there = _grey(image), _grey(other)
     # It cuts the image into a strip for each thread, and the cuts show: with one they are always the same.
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        return Flows(*side_by_side(lambda pair: _flow(*pair), ((here, there), (there, here))))
-    finally:
-        cv2.setNumThreads(threads)
+    with _ONE_THREAD:
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            return Flows(*side_by_side(lambda pair: _flow(*pair), ((here, there), (there, here))))
+        finally:
+            cv2.setNumThreads(threads)
 
 
 Neighbour = tuple[Plane, Plane, NDArray[np.bool_], Callable[[], Flows]]
