@@ -335,8 +335,8 @@ def test_a_fine_page_shows_a_few_frames(matted, tmp_path: Path):
 
 @pytest.mark.slow
 def test_the_demo_shots_own_faults_are_named(tmp_path: Path):
-    """Seen at 100 %: ana's striped sleeve is bitten in 1013 to 1017 (least in 1015), a piece of ben is loose
-    in 1014, and much of ben's head behind ana's hair is lost in 1019.
+    """Seen beside the true alphas: ben's neck is bitten behind ana's hair in 1016 and 1017, and haze hangs
+    loose beside him in 1011 and 1012.
     """
     from maggie_node.demo import demo_job
 
@@ -347,7 +347,6 @@ def test_the_demo_shots_own_faults_are_named(tmp_path: Path):
     found = {(f["measure"], f["instance"]): f for f in json.loads(result.stdout)["findings"]}
 
     assert result.exit_code == 4
-    assert {1013, 1014, 1016, 1017} <= set(found["patches", "ana"]["frames"])
-    assert 1019 in found["left_out", "ben"]["frames"]
-    assert found["apart", "ben"]["frames"] == [1014]
+    assert {1016, 1017} <= set(found["patches", "ben"]["frames"])
+    assert {1011, 1012} <= set(found["apart", "ben"]["frames"])
     assert not {"inside_lost", "covers", "holes", "streaks", "empty"} & {measure for measure, _ in found}
