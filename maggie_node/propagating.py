@@ -60,7 +60,8 @@ def write_masks(
     step(f"loading the model {job.model}", 0, 0)
     matter = _matter(job, shot)
     shot.require(sorted({each for frame in shot.frames for each in matter.reach(frame)}))
-    yield f"following {len(shot.guidance.instances)} people through frames {compact_frames(shot.frames)}"
+    people = ", ".join(each.name for each in shot.guidance.instances)
+    yield f"following {people} through frames {compact_frames(shot.frames)}"
     matter.prepare(shot.frames, tell=lambda done, total: step("following", done, total))
     for done, frame in enumerate(shot.frames):
         step("writing masks", done, len(shot.frames))
@@ -69,7 +70,7 @@ def write_masks(
             write_integer_image(paths[frame, instance.slug], mask)
     for each in matter.lost(shot.frames):
         yield Warning("lost-subject", each.sentence, (each.frame,))
-    yield f"{len(paths)} masks written: {output}"
+    yield f"{len(paths)} masks written, from {next(iter(paths.values()))} on"
 
 
 def make_masks(

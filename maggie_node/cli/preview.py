@@ -43,5 +43,5 @@ def preview(*, mattes: str, output: str, frames: str | None, **given: Any) -> in
 
         wanted = None if frames is None else parse_frames(frames)
         count = write_preview(mattes, output, frames=wanted, checkpoint=at_frame, **given)
-    click.echo(f"{output}: {count} frames")
+    click.echo(f"{output}: {count} frame{'s' if count != 1 else ''}")
     return 0

@@ -217,6 +217,26 @@ def test_who_is_not_found_before_the_first_key_may_come_in_later(shot):
     ]
 
 
+def test_who_comes_in_after_an_empty_key_is_not_lost(shot):
+    empty = np.zeros((HEIGHT, WIDTH, 1), np.uint8)
+    write_image(Path(shot.mask("ben").replace("####", "1001")), empty, "uint8")
+    plain = matter(shot)
+    keyed = matter(shot, ana=(1001, 1008), ben=(1001, 1008))
+    assert isinstance(keyed.guidance, PropagatedGuidance)
+
+    def truth(frame: int) -> np.ndarray:
+        given = masks(plain, frame) > 0.5
+        return np.stack([given[0] & ~given[1], given[1]]).astype(np.float32)
+
+    def without_ben(found: np.ndarray, frame: int, *, forwards: bool) -> np.ndarray:
+        return found * np.array([1, frame > 1006])[:, None, None]
+
+    keyed.guidance._tracker = Scripted(halved(truth, keyed), without_ben)
+    keyed.prepare()
+
+    assert keyed.lost() == []
+
+
 def halved(truth: Callable[[int], np.ndarray], keyed: ShotMatter) -> Callable[[int], np.ndarray]:
     """Masks on the grid that people are followed on."""
     width, height = keyed.guidance._shot.grid().working_size

@@ -294,7 +294,8 @@ _ALL = (
     Measure(
         "jolt", "frame shifted against both its neighbours", "px at least", "pair", at_most(0.35),
         "true alphas have at most 0.3; a pixel of 1920x1080 is 0.53",
-        "look how the frame was written: half a pixel is a filter or a crop, more is another frame's file",
+        "compare the frame with both neighbours: its mask may jump; a matte from elsewhere may be filtered, "
+        "cropped, or another frame's",
         needs="plate",
     ),
     Measure(

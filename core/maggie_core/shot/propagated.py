@@ -226,7 +226,8 @@ class PropagatedGuidance(Guidance):
     def lost(self, asked: Iterable[int]) -> list[Lost]:
         """People who were lost in some of the frames `asked`, and who had not walked out of the image.
 
-        Lost is who has too little area against the keys around, or of whom the two directions disagree.
+        Lost is who has too little area against the keys around, or of whom the two directions disagree; not
+        who comes in after an empty key or is gone before one.
         """
         wanted = set(asked)
         frames = [frame for frame in self._shot.frames if frame in self._found]
@@ -234,6 +235,9 @@ class PropagatedGuidance(Guidance):
         for n, instance in enumerate(self.instances):
             for first, end in _runs(self._doubtful(n, frames)):
                 if end - first < LOST_FRAMES or not wanted & set(frames[first:end]):
+                    continue
+                beside = frames[max(first - 1, 0)], frames[min(end, len(frames) - 1)]
+                if any(self._is_empty_key(n, frame) for frame in beside):
                     continue
                 if not self._has_left(n, frames, first, end):
                     at_start = frames[first] == self._shot.frames[0]
@@ -253,6 +257,10 @@ class PropagatedGuidance(Guidance):
             and (areas[frame] < LEAST_SHARE * area or self._found[frame].agreement[n] < LEAST_AGREEMENT)
             for frame, area in zip(frames, expected, strict=True)
         ]
+
+    def _is_empty_key(self, n: int, frame: int) -> bool:
+        """Whether a key says that a person is not in `frame`."""
+        return frame in self._keys.get(self.instances[n].name, ()) and not self._found[frame].areas[n]
 
     def _has_left(self, n: int, frames: Sequence[int], first: int, end: int) -> bool:
         """Whether a person who is not in `frames[first:end]` was at the border of the image beside them."""
