@@ -125,7 +125,7 @@ class PropagatedGuidance(Guidance):
         self._cuts = common_keys(self.sources)
         self._fixed = np.array([i.name not in self._keys for i in self.instances])
         self._made: dict[str, tuple[tuple[int, ...], bytes, dict[str, Any]]] = {}
-        self._images: LruCache[Plane] = LruCache(IMAGES)
+        self._images: LruCache[tuple[str, Plane]] = LruCache(IMAGES)
         self._states: dict[int, tuple[str, float]] = {}
         self._found: dict[int, _Found] = {}
         self._lock = threading.RLock()
@@ -389,11 +389,12 @@ class PropagatedGuidance(Guidance):
         return True
 
     def _image(self, frame: int) -> Plane:
-        found = self._images.get(frame)
-        if found is None:
-            found = self._shot.image(frame)
-            self._images.put(frame, found)
-        return found
+        inputs, kept = self._inputs_of(frame), self._images.get(frame)
+        if kept is not None and kept[0] == inputs:  # a plate may be written anew during a job
+            return kept[1]
+        image = self._shot.image(frame)
+        self._images.put(frame, (inputs, image))
+        return image
 
     def _known(self, frame: int) -> Plane:
         """(N, h, w) masks of a frame, 0 or 1; NaN for who has none."""
