@@ -50,8 +50,10 @@ DEFAULT_FPS = 24
 """Frames per second where neither the plate nor the job says any: cinema's."""
 WRITABLE = (
     "mattes are EXR, as in matte.####.exr; pictures are movies with alpha, x.mov (ProRes 4444) and x.webm "
-    "(VP9), or files of 16 bits, x.####.png and x.####.tif; a movie to look at is --preview x.mp4 or x.gif"
+    "(VP9), or files of 16 bits, x.####.png and x.####.tif; something to look at is --preview x.mp4, "
+    "x.gif or x.####.png"
 )
+PREVIEW_SUFFIXES = (*OPAQUE_SUFFIXES, *PICTURE_SUFFIXES)
 _CARRIED = ("model", "weights_sha256", "licence", "plate", "settings")
 """What pictures tell of how their mattes were made."""
 
@@ -84,7 +86,7 @@ def check_names(job: MatteJob) -> None:
     for picture in job.pictures:
         if _suffix(picture.path) not in (*ALPHA_SUFFIXES, *PICTURE_SUFFIXES):
             raise SettingsError(f"output {picture.path} cannot be written: {WRITABLE}")
-    if job.preview is not None and _suffix(job.preview) not in OPAQUE_SUFFIXES:
+    if job.preview is not None and _suffix(job.preview) not in PREVIEW_SUFFIXES:
         raise SettingsError(f"preview {job.preview} cannot be written: {WRITABLE}")
 
 
@@ -402,7 +404,7 @@ class _Writer:
             self._picture.file(frame, single=self._maker.single),
             pixels,
             comment=self._maker.comment(self._picture, {frame: self._recipes[frame]}, sight.header),
-            pixel_aspect=sight.pixel_aspect,
+            pixel_aspect=1.0 if person is None else sight.pixel_aspect,
             premultiplied=rgb == "premultiplied",
         )
 
@@ -468,7 +470,7 @@ def write_preview(
 
     Args:
         mattes: sequence of the EXR files, as it was asked for.
-        path: ends in `.mp4` or `.gif`.
+        path: ends in one of `PREVIEW_SUFFIXES`.
         plate, ocio, colorspace: instead of those that the mattes name.
         frames: those to show; None = all that are there.
 
@@ -476,7 +478,7 @@ def write_preview(
         InputError: there are no mattes, or their plate is not there.
         OutputError: the preview cannot be written.
     """
-    if _suffix(path) not in OPAQUE_SUFFIXES:
+    if _suffix(path) not in PREVIEW_SUFFIXES:
         raise SettingsError(f"preview {path} cannot be written: {WRITABLE}")
     shown = sorted(MatteFiles(mattes).expected if frames is None else frames)
     files = {frame: expand_output(mattes, frame, single=len(shown) == 1) for frame in shown}
@@ -491,14 +493,17 @@ def write_preview(
         colorspace or settings.get("colorspace"),
         highlights=settings.get("highlights", "compress"),
     )
-    check_outputs({path: [Path(path)]}, [*files.values(), source.path(next(iter(recipes)))])
+    picture, single = Picture(path, None), len(recipes) == 1
+    written = dict.fromkeys(picture.file(frame, single=single) for frame in recipes)
+    check_outputs({path: written}, [*files.values(), *(source.path(frame) for frame in source.frames)])
     maker = PictureMaker(
-        [Picture(path, None)],
+        [picture],
         mattes=files.__getitem__,
         plate=source,
         layer=settings.get("plate_layer"),
         view=PlateView(colour, example_path=source.path(source.frames[0])),
         look=PictureFile(fps=fps),
+        single=single,
     )
     failures: list[str] = []
 

@@ -17,9 +17,12 @@ PANEL_PX = (960, 540)
 """Most width and height of one of the four panels: together they fill a picture of 1920x1080."""
 UPRIGHT_PX = (480, 960)
 """The same of an upright plate, whose panels stand in one row."""
+NAMED_INSIDE = 0.3
+"""Share of a panel's height that names may cover; more names stand in a strip below all panels."""
 SMALL_PX = 320
 """A plate that is narrower is enlarged by a whole factor, so that numbers beside it can be read."""
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
+Rgb = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,10 @@ class PreviewFrame:
 
 
 def preview_picture(frame: PreviewFrame) -> np.ndarray:
-    """(H, W, 3) float32 in [0, 1], sRGB-encoded: four panels of one size, both sides even."""
+    """(H, W, 3) float32 in [0, 1], sRGB-encoded: four panels of one size, both sides even.
+
+    Many people's names are below the panels, where they cover nobody.
+    """
     size = panel_size(frame.shown.shape[1] * frame.pixel_aspect, frame.shown.shape[0])
     shown = _resized(frame.shown, size)
     alphas = np.stack([_resized(alpha, size) for alpha in frame.alphas])
@@ -60,10 +66,17 @@ def preview_picture(frame: PreviewFrame) -> np.ndarray:
     text_px = max(14, size[1] // 20)
     for image, head in zip(drawn, panels, strict=True):
         _write(image, (0, 0), head, max(12, text_px * 3 // 5), _WHITE)
-    _write_names(drawn[1], frame.names, colors, text_px * 3 // 4)
     for image in drawn[::2]:
         _write(image, (0, size[1]), frame.label, text_px, _WHITE)
-    return np.asarray(_arranged(drawn, size), np.float32) / 255
+    names = list(zip(frame.names, colors, strict=True))
+    name_px = max(12, text_px * 3 // 4)
+    if len(names) * _line(name_px) > NAMED_INSIDE * size[1]:
+        picture = _with_strip(_arranged(drawn, size), names, name_px, most_px=size[1])
+    else:
+        for place, (name, color) in enumerate(reversed(names)):
+            _write(drawn[1], (0, size[1] - place * _line(name_px)), name, name_px, _ink(color))
+        picture = _arranged(drawn, size)
+    return np.asarray(picture, np.float32) / 255
 
 
 def panel_size(width: float, height: int) -> tuple[int, int]:
@@ -93,22 +106,46 @@ def _arranged(panels: Sequence[Image.Image], size: tuple[int, int]) -> Image.Ima
     return picture
 
 
-def _write_names(
-    image: Image.Image,
-    names: Sequence[str],
-    colors: Sequence[tuple[float, float, float]],
-    text_px: int,
-) -> None:
-    """Names in their colours, one under the other at the bottom; those there is no room for are counted."""
-    text_px = max(12, text_px)
-    line = round(text_px * 1.4)
-    room = max(1, (image.height - 2 * line) // line)
-    rows = [(name, color) for name, color in zip(names, colors, strict=True)]
-    if len(rows) > room:
-        rows = [*rows[: room - 1], (f"and {len(rows) - room + 1} more", (1.0, 1.0, 1.0))]
-    for place, (name, color) in enumerate(reversed(rows)):
-        ink = tuple(round(255 * value) for value in color)
-        _write(image, (0, image.height - place * line), name, text_px, ink)  # type: ignore[arg-type]
+def _with_strip(
+    picture: Image.Image, names: Sequence[tuple[str, Rgb]], text_px: int, *, most_px: int
+) -> Image.Image:
+    """The picture with names in their colours below it, row by row; those there is no room for are counted.
+
+    Args:
+        most_px: height of the strip at most.
+    """
+    font, line = ImageFont.load_default(text_px), _line(text_px)
+    room = max(1, most_px // line)
+    rows: list[list[tuple[int, str, Rgb]]] = [[]]
+    left = 0
+    for name, color in names:
+        width = round(font.getlength(name)) + text_px
+        if rows[-1] and left + width > picture.width:
+            rows.append([])
+            left = 0
+        rows[-1].append((left, name, color))
+        left += width
+    left_out = sum(map(len, rows[room:]))
+    if left_out:
+        left_out += len(rows[room - 1])
+        rows[room - 1 :] = [[(0, f"and {left_out} more", (1.0, 1.0, 1.0))]]
+    height = picture.height + len(rows) * line
+    found = Image.new("RGB", (picture.width, height + height % 2))
+    found.paste(picture)
+    for place, row in enumerate(rows, 1):
+        for left, name, color in row:
+            _write(found, (left, picture.height + place * line), name, text_px, _ink(color))
+    return found
+
+
+def _line(text_px: int) -> int:
+    """Height of a line of text."""
+    return round(text_px * 1.4)
+
+
+def _ink(color: Rgb) -> tuple[int, int, int]:
+    red, green, blue = (round(255 * value) for value in color)
+    return red, green, blue
 
 
 def _write(
@@ -117,7 +154,7 @@ def _write(
     """A line of text on black, in the left corner: `corner` is its top where that is 0, else its bottom."""
     font = ImageFont.load_default(text_px)
     draw = ImageDraw.Draw(image)
-    width, height = int(draw.textlength(text, font)), round(text_px * 1.4)
+    width, height = int(draw.textlength(text, font)), _line(text_px)
     left, top = corner[0], corner[1] if corner[1] == 0 else corner[1] - height
     pad = text_px // 3
     draw.rectangle((left, top, left + width + 2 * pad, top + height - 1), fill=_BLACK)

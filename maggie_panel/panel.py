@@ -413,7 +413,8 @@ class Panel(QtWidgets.QWidget):
                 self.session.look(ground="picture", ground_picture=file)
 
     def _export(self) -> None:
-        file, _ = QtWidgets.QFileDialog.getSaveFileName(self, "Export preview", "preview.mp4", "*.mp4 *.gif")
+        kinds = "*.mp4 *.gif *.png"
+        file, _ = QtWidgets.QFileDialog.getSaveFileName(self, "Export preview", "preview.mp4", kinds)
         if file:
             self.session.export_preview(file)
 

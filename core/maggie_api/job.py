@@ -247,7 +247,8 @@ class MatteJob(RunSettings, PictureFile, MatteFile, EdgeSettings, MatteSettings,
     pictures: tuple[PictureOutput, ...] = ()
     """Movies, PNG and TIFF files, made when the mattes are there."""
     preview: Optional[str] = None
-    """A movie to look at, `.mp4` or `.gif`: plate, people over checker, a colour each, frame numbers."""
+    """A movie or pictures to look at, `.mp4`, `.gif`, `.png` or `.tif`: plate, people over checker, a colour
+    each, frame numbers."""
     schema: Literal["maggie-job/1"] = SCHEMA
 
     def __post_init__(self) -> None:

@@ -3,36 +3,90 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from maggie_api.errors import FrameError
+from maggie_api.sequences import compact_frames, parse_pattern
 from maggie_node.cli.commands import debug_option
+
+SHOWN_VALUES = 4
+"""Values of a key that differs between frames that are listed; of more, their number is told."""
 
 
 @click.command(short_help="How a matte file was made.")
-@click.argument("frame", metavar="FRAME.exr", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FRAME.exr", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @debug_option
-def explain(frame: Path, *, as_json: bool) -> None:
+def explain(file: Path, *, as_json: bool) -> None:
     """Print what FRAME.exr, a movie or a picture says of itself: model, licence, settings, instances, ...
+
+    Of a sequence, 'matte.####.exr': what all files say alike, and of the rest, which frames say what.
 
     \b
     For example:
       maggie-node explain matte.1001.exr
     """
-    from maggie_core import mattes
-    from maggie_node.pictures import explain_picture
-
-    record = mattes.explain(frame) if frame.suffix.lower() == ".exr" else explain_picture(frame)
+    files = dict(_files(file))
+    record = _told(file) if not files else _compared({frame: _told(path) for frame, path in files.items()})
     if as_json:
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
-    width = max(len(key) for key in record)
+    differs: Mapping[str, list[dict[str, Any]]] = record.pop("differs", {})
+    width = max(map(len, (*record, *differs)))
     for key, value in record.items():
-        text = _text(key, value)
-        click.echo(f"{key:<{width}}  {text}")
+        click.echo(f"{key:<{width}}  {_text(key, value)}")
+    for key, values in differs.items():
+        said = [f"{_text(key, each['value'])} (frames {each['frames']})" for each in values]
+        if len(said) > SHOWN_VALUES:
+            said = [f"{len(said)} different ones; a single file tells its own"]
+        for line in said:
+            click.echo(f"{key:<{width}}  {line}")
+
+
+def _files(named: Path) -> Iterator[tuple[int, Path]]:
+    """The files of a sequence by frame; none for what names one file.
+
+    Raises:
+        FrameError: the sequence has no file.
+    """
+    if named.is_file() or parse_pattern(named) is None:
+        return
+    from maggie_core.qc import MatteFiles
+
+    there = MatteFiles(named)
+    if not there.frames:
+        raise FrameError(f"{named} matches no file: check the path and the number of # for the padding")
+    for frame in there.frames:
+        yield frame, next(iter(there.parts(frame)), there.path(frame))
+
+
+def _told(file: Path) -> dict[str, Any]:
+    from maggie_core import mattes
+    from maggie_node.pictures import explain_picture
+
+    return mattes.explain(file) if file.suffix.lower() == ".exr" else explain_picture(file)
+
+
+def _compared(records: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """What all frames say alike; under `differs`, for every other key, its values and their frames."""
+    same: dict[str, Any] = {"frames": compact_frames(records)}
+    differs: dict[str, list[dict[str, Any]]] = {}
+    for key in dict.fromkeys(key for record in records.values() for key in record if key not in same):
+        frames_of: dict[str, list[int]] = {}
+        for frame, record in records.items():
+            frames_of.setdefault(json.dumps(record.get(key), ensure_ascii=False), []).append(frame)
+        if len(frames_of) == 1:
+            same[key] = json.loads(next(iter(frames_of)))
+        else:
+            differs[key] = [
+                {"value": json.loads(value), "frames": compact_frames(frames)}
+                for value, frames in frames_of.items()
+            ]
+    return same | ({"differs": differs} if differs else {})
 
 
 def _text(key: str, value: Any) -> str:

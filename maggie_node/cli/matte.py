@@ -181,7 +181,8 @@ def _depth(option: Option) -> Command:
 @click.option(
     "--preview",
     metavar="FILE",
-    help="Also a movie to look at, x.mp4 or x.gif: plate, people over checker, a colour each, frame numbers.",
+    help="Also something to look at, x.mp4, x.gif or x.####.png (x.png of one frame): plate, people over "
+    "checker, a colour each, frame numbers.",
 )
 @guidance_options
 @key_option

@@ -76,6 +76,8 @@ def info(model: str, *, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
+        if key == "person_px":
+            value = "{} to {}, heights of people in the picture it sees".format(*value)
         click.echo(f"{key:<14}{value}")
 
 
@@ -125,7 +127,11 @@ def _facts(model: str) -> dict[str, Any]:
         "parameters": loaded.parameters,
         "licence": loaded.licence,
         "commercial": loaded.commercial,
+        **({"learned from": loaded.learned_from} if loaded.learned_from else {}),
         **({"encoder from": loaded.encoder_from} if loaded.encoder_from else {}),
+        **({"person_px": list(loaded.person_px)} if loaded.person_px else {}),
+        "refine": loaded.refine,
+        "smooth": loaded.smooth,
         "sha256": loaded.sha256,
         "digest": loaded.digest,
         "path": str(path),

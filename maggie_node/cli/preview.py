@@ -16,7 +16,7 @@ from maggie_node.openmp import settle_waiting
 
 @click.command(short_help="A movie that shows mattes to anybody.")
 @click.argument("mattes", metavar="MATTES.####.exr")
-@click.option("-o", "--output", "--out", required=True, metavar="FILE", help="x.mp4 or x.gif.")
+@click.option("-o", "--output", "--out", required=True, metavar="FILE", help="x.mp4, x.gif or x.####.png.")
 @click.option("--plate", metavar="SEQUENCE", help="Default: the plate that the mattes name.")
 @click.option("--frames", metavar="RANGE", help="Frames to show; default: all that are there.")
 @click.option(

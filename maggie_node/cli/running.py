@@ -16,6 +16,7 @@ import click
 from maggie_api.errors import CANCELLED, SOME_FAILED, Cancelled
 from maggie_api.events import Event, Finished, FrameDone, Started, to_line
 from maggie_api.job import MatteJob
+from maggie_api.sequences import has_token
 from maggie_node import __version__
 from maggie_node.cli.commands import complain
 from maggie_node.cli.progress import Narrator
@@ -48,7 +49,8 @@ def _say_where(job: MatteJob) -> None:
         return
     click.echo(f"mattes: {job.output}", err=True)
     if job.preview is None:
-        look = f"{os.path.splitext(job.output)[0].rstrip('#.@_')}_preview.mp4"
+        kind = "mp4" if has_token(job.output) else "png"
+        look = f"{os.path.splitext(job.output)[0].rstrip('#.@_')}_preview.{kind}"
         words = ["maggie-node", "preview", job.output, "-o", look]
         click.echo(f"look at them: {' '.join(shlex.quote(word) for word in words)}", err=True)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.documentation import PAGES, ROOT
+
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,27 @@ def test_search_knows_the_pages_without_a_server(site: Path):
     places = {document["location"].partition("#")[0] for document in index["docs"]}
     assert {"hand.html", "one_mask.html", "benchmarks/propagation.html", "api.html"} <= places
     assert (site / "search" / "search_index.js").is_file()  # what a browser reads from disk
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
+@pytest.mark.parametrize("page", ["index.html", "benchmarks/qc.html"])
+def test_a_browser_finds_words_in_pages_that_are_opened_from_disk(site: Path, page: str, tmp_path: Path):
+    shown = subprocess.run(
+        [
+            str(BROWSER),
+            *("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"),
+            *("--virtual-time-budget=8000", "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom"),
+            f"{(site / page).as_uri()}?q=cryptomatte",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+
+    told = re.search(r'md-search-result__meta">(\d+) matching documents', shown)
+    assert told and int(told[1]) > 5
+    links = re.findall(r'<a href="([^"]+)" class="md-search-result__link"', shown)
+    assert "masks.html" in {Path(link.partition("?")[0]).name for link in links}
 
 
 def test_no_page_fetches_anything(site: Path):

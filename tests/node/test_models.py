@@ -34,6 +34,12 @@ def test_a_model_says_what_it_is(command: Command, tiny_model: Path):
     assert facts["path"] == str(tiny_model / "tiny.safetensors")
 
 
+def test_the_default_model_says_what_it_learned_from_and_how_large_people_are(command: Command):
+    told = command("models", "info").stdout
+
+    assert "no photograph of a person" in told and "250 to 576" in told and "closed-form" in told
+
+
 def test_a_sound_model_is_called_sound(command: Command, tiny_model: Path):
     result = command("models", "verify", tiny_model)
 

@@ -295,6 +295,50 @@ def test_a_preview_shows_the_plate_the_checker_a_colour_each_and_the_number():
     assert len(changed) and (changed[:, 1] < 100).all()
 
 
+@pytest.mark.parametrize(("people", "lines"), [(2, 0), (14, 1), (40, 3)])
+def test_names_of_a_crowd_cover_nobody(people: int, lines: int):
+    shown = np.full((270, 480, 3), 0.5, np.float32)
+    names = [f"person {place:02d}" for place in range(people)]
+
+    drawn = preview_picture(PreviewFrame("1001", shown, np.zeros((people, 270, 480), np.float32), names))
+
+    assert drawn.shape[1] == 960 and drawn.shape[0] % 2 == 0
+    assert (drawn.shape[0] - 540) // 17 == lines
+    under_names = drawn[30:270, 480:]
+    assert bool((under_names != under_names[0, 0]).any()) == (lines == 0)
+
+
+def test_a_preview_may_be_a_picture_a_frame(
+    matte, command: Command, timed: str, kept_shot: TinyShot, tmp_path: Path
+):
+    events, _ = matte("-o", tmp_path / "m.####.exr", "--preview", tmp_path / "v.####.png", plate=timed)
+    looked = command("preview", tmp_path / "m.####.exr", "-o", tmp_path / "w.png", "--frames", "1003")
+
+    assert {Path(each.path).name: each.frames for each in of(PictureDone, events)} == {"v.####.png": 5}
+    assert looked.exit_code == 0, looked.stderr
+    assert (tmp_path / "v.1003.png").read_bytes() != (tmp_path / "v.1004.png").read_bytes()
+    picture = list_parts(tmp_path / "w.png")[0]
+    assert picture.pixel_aspect == 1  # panels of an anamorphic plate are stretched
+    whole = command("preview", tmp_path / "m.####.exr", "-o", tmp_path / "w.png")
+    assert whole.exit_code == 2 and "w.####.png" in whole.stderr
+
+
+def test_a_sequence_says_what_its_frames_share_and_what_not(matte, command: Command, tmp_path: Path):
+    matte("-o", tmp_path / "m.####.exr", "--frames", "1001-1003")
+    matte("-o", tmp_path / "m.####.exr", "--frames", "1004", "--grow-px", "1")
+
+    said = json.loads(command("explain", tmp_path / "m.####.exr", "--json").stdout)
+    words = command("explain", tmp_path / "m.####.exr").stdout
+    nothing = command("explain", tmp_path / "n.####.exr")
+
+    one = json.loads(command("explain", tmp_path / "m.1004.exr", "--json").stdout)
+    assert said["frames"] == "1001-1004" and said["model"] == one["model"]
+    assert [each["frames"] for each in said["differs"]["settings"]] == ["1001-1003", "1004"]
+    assert said["differs"]["settings"][1]["value"] == one["settings"]
+    assert "(frames 1001-1003)" in words and one["weights_sha256"] in words
+    assert nothing.exit_code == 2 and "matches no file" in nothing.stderr
+
+
 @pytest.mark.parametrize(
     ("plate", "panel"),
     [

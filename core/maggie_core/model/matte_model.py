@@ -63,6 +63,8 @@ class ModelInfo:
     """Size of the first look it was made to begin with (`maggie_core.shot.first_look`); 0 is none."""
     encoder_from: str = ""
     """Weights that the encoder's training began with, and their licence; empty: none, or nobody said."""
+    learned_from: str = ""
+    """What it was trained on, in words; empty: nobody said."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -276,7 +276,7 @@ _ALL = (
     Measure(
         "flicker", "flicker", "px", "pair", at_most(2),
         "true alphas of people who run reach 1.8, those of people who walk 0.9; rough masks jump by 2 to 5",
-        "look at the guidance of these frames: a better mask helps, and so does --smooth flow",
+        "look at the guidance of these frames: a better mask helps; a job with --smooth none flickers more",
         needs="plate",
     ),
     Measure(
@@ -301,7 +301,7 @@ _ALL = (
     Measure(
         "chatter", "edge chatter against both neighbours", "px", "pair", at_most(0.15),
         "true alphas reach 0.12, hair and fast motion included",
-        "look at the guidance of these frames: a better mask helps, and so does --smooth flow",
+        "look at the guidance of these frames: a better mask helps; a job with --smooth none flickers more",
         needs="plate",
     ),
     Measure(

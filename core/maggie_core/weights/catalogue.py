@@ -162,8 +162,16 @@ def about_weights(spec: str, weights: Path) -> dict[str, Any]:
             "first_look": float(about.get("first_look", 0)),
             "person_px": tuple(about["person_px"]) if "person_px" in about else None,
             "encoder_from": about.get("encoder_from", ""),
+            "learned_from": about.get("learned_from") or _trained_on(about),
         }
     return {"name": weights.stem, "licence": "unknown", "commercial": False}
+
+
+def _trained_on(about: Mapping[str, Any]) -> str:
+    """What a folder of `maggie-node train` has learned from: weights it began with, then its data sets."""
+    data = ", ".join(about.get("data", ()))
+    begun = about.get("from", "")
+    return f"{begun}, then {data}" if begun and data else data or begun
 
 
 def _is_text(value: Any) -> bool:
@@ -178,6 +186,12 @@ _CONFIG: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "name": ("text", _is_text),
     "licence": ("text", _is_text),
     "encoder_from": ("text", _is_text),
+    "learned_from": ("text", _is_text),
+    "from": ("text", _is_text),
+    "data": (
+        "a list of texts",
+        lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
+    ),
     "commercial": ("true or false", lambda value: isinstance(value, bool)),
     "refine": (" or ".join(get_args(Refine)), lambda value: value in get_args(Refine)),
     "smooth": (" or ".join(get_args(Smooth)), lambda value: value in get_args(Smooth)),
