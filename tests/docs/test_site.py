@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from support.documentation import PAGES, ROOT
 
-
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
