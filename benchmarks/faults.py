@@ -3,6 +3,7 @@
     python -m benchmarks.faults                       # 1,000 faults
     python -m benchmarks.faults --faults 100 --seed 7 # others
     python -m benchmarks.faults --into benchmarks/reliability.md
+    python -m benchmarks.faults --progress faults.json  # goes on where it was stopped
 
 A shot is matted with one fault after another, at random moments. After each run every file that has the name
 of a matte must be whole and right, and none may be left unfinished. Then the job runs once without a fault:
@@ -22,11 +23,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenEXR
 
 from benchmarks._pages import renew
+from benchmarks._progress import keep_progress, progress
 from benchmarks.faulty.faults import GRACE_S, Fault, built, disk, drawn
 from benchmarks.odd.base import FRAMES, PEOPLE, Base
 from benchmarks.odd.process import Ended, Forks
@@ -40,25 +43,29 @@ SHOT_FRAMES = (1001, 1002, 1003, 1004, 1005)
 class Tally:
     """What was tried and what came of it."""
 
+    cases: int = 0
+    """Shots that were matted to their end."""
     faults: Counter[str] = field(default_factory=Counter)
     """Those that took place, by kind."""
     missed: int = 0
     """Drawn at a moment when the job had ended, or at a call that it does not make."""
     frames: int = 0
     """Files compared."""
-    told: Counter[str] = field(default_factory=Counter)
-    """Frames that a faulty run did not deliver and said so, by kind of fault."""
     wrong: list[str] = field(default_factory=list)
     slowest_s: float = 0.0
     most_mb: float = 0.0
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Tally:
+        """A tally whose `vars` were kept as JSON."""
+        return cls(**{**kept, "faults": Counter(kept.get("faults", {}))})
 
 
 class Trial:
     """The shot, a job of it, and what its files are without any fault."""
 
     def __init__(self, folder: Path, forks: Forks, seed: int) -> None:
-        self._folder, self._forks = folder, forks
-        self._r = random.Random(seed)
+        self._folder, self._forks, self._seed = folder, forks, seed
         self.tally = Tally()
         base = Base(folder / "base")
         self._shot, self._whole = folder / "shot", {}
@@ -76,7 +83,7 @@ class Trial:
 
     def case(self, number: int) -> None:
         """Faulty runs one after another, then one that finishes the shot."""
-        r = self._r
+        r = self._r = random.Random(f"faults {self._seed} {number}")
         form = r.choice(
             (
                 (),
@@ -107,6 +114,7 @@ class Trial:
             self.tally.wrong.append(f"case {number}, {' + '.join(done)}: afterwards {wrong}")
         for folder in (out, cache):
             shutil.rmtree(folder, ignore_errors=True)
+        self.tally.cases += 1
 
     def _expected(self, form: tuple[str, ...]) -> tuple[dict[str, str], float]:
         if form not in self._forms:
@@ -166,9 +174,6 @@ class Trial:
         self.tally.most_mb = max(self.tally.most_mb, ended.megabytes)
         if happened:
             self.tally.faults[fault.kind] += 1
-            self.tally.told[fault.kind] += len(
-                [line for line in ended.stderr.splitlines() if "failed" in line]
-            )
         else:
             self.tally.missed += 1
         return wrong
@@ -253,32 +258,34 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--into", type=Path, help="a page whose table between its marks is renewed")
+    parser.add_argument("--progress", type=Path, help="a file that keeps what is done, to go on from")
     args = parser.parse_args()
     began = time.monotonic()
     command = f"python -m benchmarks.faults --faults {args.faults} --seed {args.seed}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Forks(folder, LD_PRELOAD=str(built(folder))) as forks:
-            trial, number = Trial(folder, forks, args.seed), 0
-            while trial.tally.faults.total() < args.faults:
-                known = len(trial.tally.wrong)
-                trial.case(number)
-                for wrong in trial.tally.wrong[known:]:
+            trial = Trial(folder, forks, args.seed)
+            tally = trial.tally = Tally.of(progress(args.progress))
+            while tally.faults.total() < args.faults:
+                known = len(tally.wrong)
+                trial.case(tally.cases)
+                for wrong in tally.wrong[known:]:
                     print(wrong, file=sys.stderr, flush=True)
-                number += 1
-                if number % 10:
+                keep_progress(args.progress, vars(tally))
+                if tally.cases % 10:
                     continue
-                said = f"{trial.tally.faults.total()} faults, {len(trial.tally.wrong)} wrong"
+                said = f"{tally.faults.total()} faults, {len(tally.wrong)} wrong"
                 print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
                 if args.into:  # so that a run that is stopped leaves what it has found
-                    renew(args.into, "faults", command, table(trial.tally, cases=number))
+                    renew(args.into, "faults", command, table(tally))
     if args.into:
-        renew(args.into, "faults", command, table(trial.tally, cases=number))
-    print(table(trial.tally, cases=number))
-    return 1 if trial.tally.wrong else 0
+        renew(args.into, "faults", command, table(tally))
+    print(table(tally))
+    return 1 if tally.wrong else 0
 
 
-def table(tally: Tally, *, cases: int) -> str:
+def table(tally: Tally) -> str:
     """What was tried as Markdown."""
     lines = ["| fault | injected | mattes lost or wrong |", "|---|---|---|"]
     for kind, count in sorted(tally.faults.items()):
@@ -287,9 +294,10 @@ def table(tally: Tally, *, cases: int) -> str:
     lines += [
         f"| **all** | **{tally.faults.total()}** | **{len(tally.wrong)}** |",
         "",
-        f"{cases} shots of {len(SHOT_FRAMES)} frames; {tally.frames} files were compared. {tally.missed} "
-        "faults more were drawn for a moment, or a call, that did not come. The longest run took "
-        f"{tally.slowest_s:.0f} s, the most memory beside the program's own was {tally.most_mb:.0f} MB.",
+        f"{tally.cases} shots of {len(SHOT_FRAMES)} frames; {tally.frames} files were compared. "
+        f"{tally.missed} faults more were drawn for a moment, or a call, that did not come. "
+        f"The longest run took {tally.slowest_s:.0f} s, "
+        f"the most memory beside the program's own was {tally.most_mb:.0f} MB.",
     ]
     return "\n".join(lines)
 

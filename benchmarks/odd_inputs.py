@@ -4,6 +4,7 @@
     python -m benchmarks.odd_inputs --cases 210 --seed 7  # other cases, in a minute or two
     python -m benchmarks.odd_inputs --only "damaged EXRs" --cases 500
     python -m benchmarks.odd_inputs --into benchmarks/reliability.md
+    python -m benchmarks.odd_inputs --progress odd.json   # goes on where it was stopped
 
 Each case is drawn by its class and its number alone and given to the real command in a process of its own,
 under limits of time and memory. What is right for a case is known beforehand: the mattes of the plain shot,
@@ -19,10 +20,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks._pages import renew
+from benchmarks._progress import keep_progress, progress
 from benchmarks.odd.base import Base, Shot, written_alphas
 from benchmarks.odd.judging import Alphas, Case, fault_of, sentence_of
 from benchmarks.odd.masks import MASKS
@@ -61,17 +65,21 @@ def main() -> int:
     parser.add_argument("--only", choices=names, action="append", help="this class; repeatable")
     parser.add_argument("--case", type=int, help="the case of this number alone")
     parser.add_argument("--into", type=Path, help="a page whose table between its marks is renewed")
+    parser.add_argument("--progress", type=Path, help="a file that keeps what is done, to go on from")
     args = parser.parse_args()
     chosen = args.only or names
     each = -(-args.cases // len(chosen))
-    numbers = range(each) if args.case is None else [args.case]
     command = f"python -m benchmarks.odd_inputs --cases {args.cases} --seed {args.seed}"
+    known = progress(args.progress)
     results: dict[str, Results] = {}
     with tempfile.TemporaryDirectory() as folder, Forks(Path(folder)) as forks:
         trial = Trial(Path(folder), forks, args.seed)
         for name in chosen:
-            results[name] = trial.protocol(each) if name == PROTOCOL else trial.of(name, numbers)
-            done = results[name]
+            done = results[name] = Results(**known.get(name, {}))
+            numbers = range(done.cases, each) if args.case is None else [args.case]
+            for _ in trial.of(name, numbers, done):
+                keep_progress(args.progress, {**known, name: asdict(done)})
+            known[name] = asdict(done)
             print(f"{name}: {done.cases} cases, {len(done.wrong)} wrong", file=sys.stderr, flush=True)
             for wrong in done.wrong:
                 print(f"  {wrong}", file=sys.stderr, flush=True)
@@ -94,9 +102,11 @@ class Trial:
         assert ended.code == 0, ended.stderr
         self._plain: Alphas = written_alphas(plain.out)
 
-    def of(self, name: str, numbers: range | list[int]) -> Results:
-        """Cases of a class."""
-        results = Results()
+    def of(self, name: str, numbers: Iterable[int], results: Results) -> Iterator[None]:
+        """Cases of a class, one at a time; each is added to the results."""
+        if name == PROTOCOL:
+            yield from self._protocol(numbers, results)
+            return
         for number in numbers:
             case, ended, fault = self._tried(name, number)
             results.seconds = max(results.seconds, ended.seconds)
@@ -107,7 +117,7 @@ class Trial:
                 results.refused += 1
             else:
                 results.mattes += 1
-        return results
+            yield
 
     def _tried(self, name: str, number: int) -> tuple[Case, Ended, str]:
         shot = Shot(self._base, self._folder / "case")
@@ -126,21 +136,20 @@ class Trial:
         finally:
             shutil.rmtree(shot.folder)
 
-    def protocol(self, count: int) -> Results:
+    def _protocol(self, numbers: Iterable[int], results: Results) -> Iterator[None]:
         """Lines to one worker, each followed by a good request that has to be answered."""
-        results, began = Results(), time.monotonic()
-        shot, r = Shot(self._base, self._folder / "case"), random.Random(f"protocol {self._seed}")
-        worker = ProtocolWorker()
-        for number in range(count):
-            line = protocol_line(shot, r)
-            if fault := worker.fault(line):
-                results.wrong.append(f"line {number}, {line[:100]!r}: {fault}")
-                worker = ProtocolWorker()
-            else:
-                results.refused += 1
-        worker.close()
-        results.seconds = (time.monotonic() - began) / max(1, count)
-        return results
+        shot = Shot(self._base, self._folder / "case")
+        with closing(ProtocolWorker()) as worker:
+            for number in numbers:
+                began = time.monotonic()
+                line = protocol_line(shot, random.Random(f"protocol {self._seed} {number}"))
+                if fault := worker.fault(line):
+                    results.wrong.append(f"line {number}, {line[:100]!r}: {fault}")
+                    worker.begin_anew()
+                else:
+                    results.refused += 1
+                results.seconds = max(results.seconds, time.monotonic() - began)
+                yield
 
 
 def table(results: dict[str, Results]) -> str:

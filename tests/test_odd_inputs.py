@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.faults import Tally
 from benchmarks.faults import Trial as FaultTrial
 from benchmarks.faulty.faults import built
 from benchmarks.odd.base import Base, Shot, write_image
 from benchmarks.odd.judging import Case, fault_of
 from benchmarks.odd.process import Ended, Forks
-from benchmarks.odd_inputs import CLASSES, Trial
+from benchmarks.odd_inputs import CLASSES, PROTOCOL, Results, Trial
 
 WHOLE = Ended(0, 0, False, 1.0, 60.0, "", "")
 PLAIN = {1001: {"ana": np.zeros((4, 6), np.float32)}}
@@ -47,10 +49,11 @@ def test_what_goes_wrong_is_found(tmp_path: Path, case: Case, ended: Ended, faul
 @pytest.mark.slow
 def test_odd_inputs_of_every_class(tmp_path: Path):
     with Forks(tmp_path) as forks:
-        trial = Trial(tmp_path, forks, seed=3)
-        wrong = {name: done.wrong for name in CLASSES if (done := trial.of(name, range(3))).wrong}
+        trial, results = Trial(tmp_path, forks, seed=3), Results()
+        for name in (*CLASSES, PROTOCOL):
+            assert len(list(trial.of(name, range(3), results))) == 3
 
-    assert wrong == {}
+    assert results.wrong == []
 
 
 @pytest.mark.slow
@@ -62,6 +65,7 @@ def test_faults_cost_no_frame(tmp_path: Path):
 
     assert trial.tally.wrong == []
     assert trial.tally.faults.total() > 5
+    assert Tally.of(json.loads(json.dumps(vars(trial.tally)))) == trial.tally
 
 
 def test_pictures_are_the_same_whenever_they_are_written(tmp_path: Path):

@@ -18,6 +18,10 @@ class ProtocolWorker:
     """A worker that is sent lines of no meaning, and has to answer the good ones between them."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Start another worker, where the one before has ended."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "maggie_node", "worker", "--stdio"],
             stdin=subprocess.PIPE,
@@ -26,7 +30,6 @@ class ProtocolWorker:
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-
         hello = {"jsonrpc": "2.0", "id": 0, "method": "hello", "params": {"protocol": PROTOCOL}}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(hello).encode() + b"\n")
