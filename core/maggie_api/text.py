@@ -11,6 +11,8 @@ from typing import Any, Union
 
 ESCAPING = "maggie-escaping"
 """Error handler of a text stream: what its encoding lacks is written as `\\uXXXX`, which JSON reads back."""
+UNREADABLE = "\ufffd"
+"""Stands for what is no letter."""
 _ESCAPED_BYTES = range(0xDC80, 0xDD00)
 _SURROGATES = range(0xD800, 0xE000)
 
@@ -31,7 +33,7 @@ def _plain(letter: str) -> str:
     code = ord(letter)
     if code in _ESCAPED_BYTES:
         return chr(code - 0xDC00)
-    return "\ufffd" if code in _SURROGATES else letter
+    return UNREADABLE if code in _SURROGATES else letter
 
 
 def escaping(*streams: Any) -> None:

@@ -133,6 +133,15 @@ def test_a_file_that_is_no_movie_is_one_line(tmp_path, content):
     assert "\n" not in str(refused.value)
 
 
+def test_a_codec_that_nobody_knows_is_one_line(tmp_path):
+    write_movie(tmp_path / "a.avi", "mpeg4", "yuv420p", count=2)
+    content = (tmp_path / "a.avi").read_bytes()
+    (tmp_path / "a.avi").write_bytes(content.replace(b"FMP4", b"?!?!"))
+
+    with pytest.raises(FrameError, match="a codec that FFmpeg does not know: convert it to ProRes"):
+        open_source(tmp_path / "a.avi")
+
+
 def test_sound_alone_is_no_plate(tmp_path):
     container = av.open(str(tmp_path / "a.mov"), "w")
     stream = container.add_stream("pcm_s16le", rate=48000)

@@ -11,6 +11,7 @@ import numpy as np
 
 from maggie_api.errors import GuidanceError
 from maggie_api.layer_names import cryptomatte_id
+from maggie_api.text import UNREADABLE
 from maggie_core.guidance.crypto_ids import hex_of, ids_in
 from maggie_core.guidance.crypto_layers import CryptoLayer, ManifestError, crypto_layers
 from maggie_core.guidance.files import GuidanceFiles
@@ -158,12 +159,18 @@ class CryptomatteSequence:
             if source in parsed:
                 continue
             parsed.add(source)
+            trouble = ""
             try:
-                union |= layer.manifest(self._files.path(frame).parent)
+                manifest = layer.manifest(self._files.path(frame).parent)
             except ManifestError as error:
-                notes[f"{error}: names are matched by their hash; render it again to have them by name"] = (
-                    None
-                )
+                trouble = str(error)
+            else:
+                union |= manifest
+                if any(UNREADABLE in name for name in manifest):
+                    trouble = f"the manifest of Cryptomatte {layer.name} has names that are no text"
+            if trouble:
+                hint = "names are matched by their hash; render it again to have them by name"
+                notes[f"{trouble}: {hint}"] = None
         return union, tuple(notes)
 
     @cached_property

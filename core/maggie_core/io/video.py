@@ -200,6 +200,10 @@ class MovieSource:
         streams = [each for each in self._container.streams.video if not each.disposition & _COVER]
         if not streams:
             raise FrameError(f"{self._path} has no video stream: give a movie with pictures")
+        if streams[0].codec_context is None:
+            raise FrameError(
+                f"{self._path} is of a codec that FFmpeg does not know: convert it to ProRes, H.264 or EXR"
+            )
         self._streams = len(streams)
         return streams[0]
 
