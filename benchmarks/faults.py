@@ -77,8 +77,8 @@ class Trial:
                 shutil.copy(base.mask(name, source), self._shot / f"{name}.{frame}.png")
         self._whole = {path.name: path.read_bytes() for path in self._shot.iterdir()}
         self._model = base.model
-        forks.warm(self._arguments(()))
-        shutil.rmtree(folder / "out")
+        # Elsewhere: a process looks once a minute for what others have left in a folder.
+        forks.warm(self._arguments((), out="warm"))
         self._forms: dict[tuple[str, ...], tuple[dict[str, str], float]] = {}
 
     def case(self, number: int) -> None:
@@ -128,14 +128,14 @@ class Trial:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
         return self._forms[form]
 
-    def _arguments(self, form: tuple[str, ...]) -> list[str]:
+    def _arguments(self, form: tuple[str, ...], *, out: str = "out") -> list[str]:
         masks = [word for name in PEOPLE for word in ("--guidance", f"{name}={self._shot / name}.####.png")]
         words = [str(self._folder / word) if word == "cache" else word for word in form]
         return [
             "matte",
             f"{self._shot}/plate.####.exr",
             "-o",
-            f"{self._folder}/out/m.####.exr",
+            f"{self._folder}/{out}/m.####.exr",
             "--model",
             self._model,
             *masks,
