@@ -30,16 +30,16 @@ from maggie_core.io.movie_writer import (
     MovieHeader,
     Write,
     is_whole_movie,
-    movie_comment,
+    movie_size,
     movie_writer,
 )
-from maggie_core.io.picture import PICTURE_SUFFIXES, is_whole_picture, picture_comment, write_picture
+from maggie_core.io.picture import PICTURE_SUFFIXES, is_whole_picture, write_picture
 from maggie_core.io.plate import read_plate
 from maggie_core.io.timecode import timecode_text
 from maggie_core.mattes import explain, read_mattes, recipe_digest
 from maggie_core.mattes.layout import sibling
 from maggie_core.mattes.picture import matte_picture, own_colour
-from maggie_core.mattes.provenance import stored_files
+from maggie_core.mattes.provenance import picture_record, stored_files
 from maggie_core.mattes.read import read_foreground
 from maggie_core.qc import MatteFiles
 from maggie_node import __version__
@@ -255,14 +255,14 @@ class PictureMaker:
     def _missing(self, picture: Picture, recipes: Mapping[int, str]) -> Iterable[int]:
         """Frames of a picture that are not there as they would be made now; of a movie all or none."""
         if picture.is_movie:
-            there = _recipe_in(movie_comment(picture.path)) if Path(picture.path).is_file() else ""
+            there = _recipe_in(picture.path) if Path(picture.path).is_file() else ""
             same = there == self._recipe(picture, recipes) and is_whole_movie(picture.path, len(recipes))
             return () if same else tuple(recipes)
         return [frame for frame, recipe in recipes.items() if not self._is_there(picture, frame, recipe)]
 
     def _is_there(self, picture: Picture, frame: int, recipe: str) -> bool:
         path = picture.file(frame, single=self._single)
-        if not path.is_file() or _recipe_in(picture_comment(path)) != self._recipe(picture, {frame: recipe}):
+        if not path.is_file() or _recipe_in(path) != self._recipe(picture, {frame: recipe}):
             return False
         return is_whole_picture(path)
 
@@ -295,9 +295,21 @@ class PictureMaker:
     def rate(self) -> Fraction:
         return frame_rate(self._plate, self._look.fps) or Fraction(DEFAULT_FPS)
 
-    def comment(self, picture: Picture, recipes: Mapping[int, str], provenance: Mapping[str, Any]) -> str:
-        """How a picture was made, as JSON for its header."""
-        said = {"version": __version__, "recipe": self._recipe(picture, recipes)}
+    def comment(
+        self,
+        picture: Picture,
+        recipes: Mapping[int, str],
+        provenance: Mapping[str, Any],
+        *,
+        size: tuple[int, int],
+    ) -> str:
+        """How a picture was made, as JSON for its header.
+
+        Args:
+            size: width and height in the file.
+        """
+        said: dict[str, Any] = {"version": __version__, "recipe": self._recipe(picture, recipes)}
+        said["size"] = size
         said |= {key: provenance[key] for key in _CARRIED if key in provenance}
         said["frames"] = compact_frames(recipes)
         if picture.person:
@@ -395,27 +407,32 @@ class _Writer:
         else:
             colour, alpha = sight.of(person)
             pixels = matte_picture(colour, alpha, rgb=rgb)
+        size = (pixels.shape[1], pixels.shape[0])
         if self._picture.is_movie:
             if pixels.shape[-1] == 1:
                 pixels = np.repeat(pixels, 3, axis=-1)
-            self._opened(sight)(pixels)
+            self._opened(sight, size)(pixels)
             return
         write_picture(
             self._picture.file(frame, single=self._maker.single),
             pixels,
-            comment=self._maker.comment(self._picture, {frame: self._recipes[frame]}, sight.header),
+            comment=self._maker.comment(
+                self._picture, {frame: self._recipes[frame]}, sight.header, size=size
+            ),
             pixel_aspect=1.0 if person is None else sight.pixel_aspect,
             premultiplied=rgb == "premultiplied",
         )
 
-    def _opened(self, sight: _Sight) -> Write:
+    def _opened(self, sight: _Sight, size: tuple[int, int]) -> Write:
         if self._into is None:
+            aspect = 1.0 if self._picture.person is None else sight.pixel_aspect
+            stored = movie_size(self._picture.path, *size, pixel_aspect=aspect)
             header = MovieHeader(
                 self._maker.rate,
-                1.0 if self._picture.person is None else sight.pixel_aspect,
+                aspect,
                 sight.timecode,
                 self._maker.tags if self._picture.person else SRGB_TAGS,
-                self._maker.comment(self._picture, self._recipes, sight.header),
+                self._maker.comment(self._picture, self._recipes, sight.header, size=stored),
             )
             self._into = self._movie.enter_context(movie_writer(self._picture.path, header))
         return self._into
@@ -448,8 +465,7 @@ def explain_picture(path: Path) -> dict[str, Any]:
     Raises:
         FrameError: there is no such file, or this package did not write it.
     """
-    is_picture = path.suffix.lower() in PICTURE_SUFFIXES
-    said = _said_in(picture_comment(path) if is_picture else movie_comment(path))
+    said = picture_record(path)
     if not said:
         raise FrameError(f"{path} has no maggie header: explain reads what maggie-node wrote")
     return said
@@ -525,17 +541,8 @@ def matte_recipes(frames: Iterable[int], mattes: Callable[[int], Path]) -> Itera
             yield frame, str(explain(files[0]).get("recipe", ""))
 
 
-def _said_in(comment: str) -> dict[str, Any]:
-    try:
-        said = json.loads(comment)
-    except ValueError:
-        return {}
-    ours = said.get("maggie") if isinstance(said, dict) else None
-    return ours if isinstance(ours, dict) else {}
-
-
-def _recipe_in(comment: str) -> str:
-    return str(_said_in(comment).get("recipe", ""))
+def _recipe_in(path: str | Path) -> str:
+    return str(picture_record(path).get("recipe", ""))
 
 
 def _suffix(path: str) -> str:

@@ -30,15 +30,16 @@ if TYPE_CHECKING:
 @click.option("--frames", metavar="RANGE", help="Frames that should be there; default: from first to last.")
 @debug_option
 def verify(*, mattes: str | None, document: Path | None, frames: str | None) -> int:
-    """Re-check every sequence of mattes and every movie in DIR, or MATTES such as matte.####.exr or x.mov, or
-    the mattes of a job.
+    """Re-check every sequence of mattes, PNG or TIFF and every movie in DIR, or MATTES such as
+    matte.####.exr, x_ana.####.png or x.mov, or the mattes of a job.
 
     \b
     Every pixel is read. A frame is right when its files are there and whole,
     its windows, people and recipe are those of the other frames, and its alphas
     are finite and in 0..1. With --job its recipe must also be the one the job
-    has now. A movie is right when all its pictures can be decoded and it has
-    those that its header names. Exit code 3: some frames are not right.
+    has now. PNG, TIFF and movies are right when they can be read to the end,
+    have the size they were written with and the frames that they name.
+    Exit code 3: some frames are not right.
       maggie-node verify out
       maggie-node verify --job job.json
     """
@@ -49,9 +50,12 @@ def verify(*, mattes: str | None, document: Path | None, frames: str | None) -> 
     assert mattes is not None
     from maggie_core.qc.delivery import sequences_in
     from maggie_core.qc.verify_movie import movies_in
+    from maggie_core.qc.verify_pictures import pictures_in
 
     named = Path(mattes)
-    patterns = (*sequences_in(named), *map(str, movies_in(named))) if named.is_dir() else (mattes,)
+    patterns: tuple[str, ...] = (mattes,)
+    if named.is_dir():
+        patterns = (*sequences_in(named), *pictures_in(named), *map(str, movies_in(named)))
     if not patterns:
         raise FrameError(f"{mattes} has no mattes of maggie-node: name the folder that a job wrote into")
     return _say({pattern: _of_files(pattern, frames) for pattern in patterns})
@@ -64,6 +68,7 @@ def _of_files(pattern: str, frames: str | None) -> tuple[int, tuple[Fault, ...]]
         FrameError: there are none, or files of a kind that is not read.
     """
     from maggie_core.io.frames import parse_frames
+    from maggie_core.io.picture import PICTURE_SUFFIXES
     from maggie_core.qc import MatteFiles
     from maggie_core.qc.verify import verify as look
     from maggie_core.qc.verify_movie import MOVIE_SUFFIXES
@@ -71,10 +76,12 @@ def _of_files(pattern: str, frames: str | None) -> tuple[int, tuple[Fault, ...]]
     suffix = Path(pattern).suffix.lower()
     if suffix in MOVIE_SUFFIXES:
         return _of_movie(Path(pattern), frames)
+    if suffix in PICTURE_SUFFIXES:
+        return _of_pictures(pattern, frames)
     if suffix == ".json":
         raise FrameError(f"{pattern} is no matte: give a job as --job {pattern}")
     if suffix != ".exr":
-        what = "is neither EXR nor a movie that a job writes" if suffix else "does not exist"
+        what = "is no matte or picture that a job writes" if suffix else "does not exist"
         raise FrameError(f"{pattern} {what}: name a folder, or mattes such as out/matte.####.exr or x.mov")
     files = MatteFiles(pattern)
     wanted = parse_frames(frames) if frames else files.expected
@@ -82,6 +89,15 @@ def _of_files(pattern: str, frames: str | None) -> tuple[int, tuple[Fault, ...]]
         raise FrameError(f"{pattern} matches no file: check the path and the number of # for the padding")
     with stoppable(), checking(len(wanted), quiet=False) as tell:
         return len(wanted), look(files, wanted, tell=tell)
+
+
+def _of_pictures(pattern: str, frames: str | None) -> tuple[int, tuple[Fault, ...]]:
+    from maggie_core.qc.verify_pictures import verify_pictures
+
+    with stoppable(), StepLines() as step:
+        what = f"reading {Path(pattern).name}"
+        step(what)
+        return verify_pictures(pattern, frames=frames, tell=lambda frame: step(what, frame))
 
 
 def _of_movie(path: Path, frames: str | None) -> tuple[int, tuple[Fault, ...]]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import OpenImageIO as oiio  # noqa: N813
 import pytest
 from support.command_line import run_command
 from support.shots import write_shot
@@ -15,6 +19,7 @@ from support.tiny import write_tiny_model
 from maggie_api.job import MaskGuidance, MatteJob, write_job
 from maggie_core.io.exr import Part, read_image, write_exr
 from maggie_core.io.movie_writer import MovieHeader, movie_writer
+from maggie_core.io.picture import picture_comment
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +133,7 @@ def test_nothing_to_verify_ends_in_two_and_one_line(tmp_path: Path, words: list[
     assert len(result.stderr.splitlines()) == 1
 
 
-def write_movie(path: Path, pictures: int, *, said: dict[str, str] | None = None) -> Path:
+def write_movie(path: Path, pictures: int, *, said: dict[str, Any] | None = None) -> Path:
     comment = "" if said is None else json.dumps({"maggie": said})
     with movie_writer(path, MovieHeader(Fraction(24), comment=comment)) as write:
         for k in range(pictures):
@@ -162,4 +167,71 @@ def test_a_movie_that_is_damaged_or_of_others_is_not_right_and_another_kind_is_n
 
     assert [each.exit_code for each in results] == [3, 3, 2]
     assert "not written by maggie-node" in results[1].stdout
-    assert "neither EXR nor a movie" in results[2].stderr
+    assert "matches no file" in results[2].stderr
+    assert "no matte or picture" in run_command("verify", tmp_path / "x.####.dpx").stderr
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory, delivered: Path) -> Path:
+    """A folder of pictures that a job wrote: PNG and TIFF of two people, and a movie of one."""
+    folder = tmp_path_factory.mktemp("pictures")
+    data = json.loads((delivered / "job.json").read_text(encoding="utf-8"))
+    paths = [{"path": str(folder / "x.####.png")}, {"path": str(folder / "t.####.tif")}]
+    data["pictures"] = [*paths, {"path": str(folder / "m.mov"), "instance": "ana"}]
+    (delivered / "pictures.json").write_text(json.dumps(data), encoding="utf-8")
+    assert run_command("job", delivered / "pictures.json").exit_code == 0
+    return folder
+
+
+def test_pictures_that_a_job_delivered_are_right(pictures: Path):
+    result = run_command("verify", pictures)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    names = ("t_ana.####.tif", "t_ben.####.tif", "x_ana.####.png", "x_ben.####.png", "m.mov")
+    assert result.stdout == "".join(f"{pictures / name}: 4 frames, all right\n" for name in names)
+
+
+def stored_again(file: Path, *, kind: str = "uint16", scale: int = 1) -> None:
+    """The picture as another program stores it: its header, and other numbers or another size."""
+    image: Any = oiio.ImageBuf(str(file))
+    if scale > 1:
+        roi = oiio.ROI(0, image.spec().width // scale, 0, image.spec().height // scale)
+        image = oiio.ImageBufAlgo.resize(image, roi=roi)
+        image.specmod().attribute("ImageDescription", picture_comment(file))
+    assert image.write(str(file), kind)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda file: file.unlink(), "missing"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-400]), "cannot be read to its end"),
+        (lambda file: file.write_bytes(b""), "not written by maggie-node, or damaged"),
+        (
+            lambda file: shutil.copy(file.with_name("x_ana.0003.png"), file),
+            "its header says that it is frame 3",
+        ),
+        (lambda file: shutil.copy(file.with_name("x_ben.0002.png"), file), "made otherwise .*: instance"),
+        (lambda file: stored_again(file, kind="uint8"), "stored it anew, as uint8"),
+        (lambda file: stored_again(file, scale=2), r"it is 48x32, and was written as \[96, 64\]"),
+    ],
+    ids=["missing", "cut short", "empty", "another frame", "another person", "eight bits", "another size"],
+)
+def test_a_picture_that_is_not_right_is_named(pictures: Path, tmp_path: Path, spoil, said: str):
+    shutil.copytree(pictures, tmp_path / "out")
+    spoil(tmp_path / "out" / "x_ana.0002.png")
+
+    result = run_command("verify", tmp_path / "out" / "x_ana.####.png")
+
+    assert result.exit_code == 3, result.output
+    assert re.match(f"frame 2: .*{said}", result.stdout), result.stdout
+    assert result.stdout.endswith("4 frames, 1 not right\n")
+
+
+def test_a_movie_that_another_program_has_made_smaller_is_not_right(tmp_path: Path):
+    movie = write_movie(tmp_path / "x.mov", 2, said={"frames": "1-2", "recipe": "ab", "size": [96, 64]})
+
+    result = run_command("verify", movie)
+
+    assert result.exit_code == 3
+    assert "it is 48x32, and was written as [96, 64]: run the job again" in result.stdout

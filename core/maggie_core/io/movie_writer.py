@@ -80,6 +80,16 @@ _EXACT = (
 )
 
 
+def movie_size(path: str | Path, width: int, height: int, *, pixel_aspect: float) -> tuple[int, int]:
+    """Width and height that pictures have in a movie of this name."""
+    codec = _CODECS.get(Path(path).suffix.lower())
+    if codec and codec.even:
+        width, height = width + width % 2, height + height % 2
+    if codec and codec.square:
+        width = max(1, round(width * pixel_aspect))
+    return width, height
+
+
 @contextmanager
 def movie_writer(path: str | Path, header: MovieHeader) -> Iterator[Write]:
     """Write a movie that appears under `path` when the body ends well, and not at all when it does not.
@@ -101,7 +111,7 @@ def movie_writer(path: str | Path, header: MovieHeader) -> Iterator[Write]:
                 yield write
             return
         try:
-            with _encoder(temporary, _CODECS[kind], header) as encode:
+            with _encoder(temporary, path, header) as encode:
 
                 def write(pixels: np.ndarray, /) -> None:
                     try:
@@ -119,7 +129,8 @@ def _failed(path: Path, error: FFmpegError) -> OutputError:
 
 
 @contextmanager
-def _encoder(temporary: Path, codec: _Codec, header: MovieHeader) -> Iterator[Write]:
+def _encoder(temporary: Path, path: Path, header: MovieHeader) -> Iterator[Write]:
+    codec = _CODECS[path.suffix.lower()]
     if codec.encoder not in av.codecs_available:
         raise OutputError(f"this PyAV has no encoder {codec.encoder}: install PyAV from PyPI, by pip")
     options = {"movflags": "faststart"} if codec.container in ("mov", "mp4") else {}
@@ -138,7 +149,9 @@ def _encoder(temporary: Path, codec: _Codec, header: MovieHeader) -> Iterator[Wr
 
         def write(pixels: np.ndarray) -> None:
             nonlocal count
-            image = _video_frame(pixels, codec, header.pixel_aspect)
+            height, width = pixels.shape[:2]
+            size = movie_size(path, width, height, pixel_aspect=header.pixel_aspect)
+            image = _video_frame(pixels, codec, size)
             if not count:
                 stream.width, stream.height = image.width, image.height
                 if not codec.square:
@@ -155,10 +168,10 @@ def _encoder(temporary: Path, codec: _Codec, header: MovieHeader) -> Iterator[Wr
             container.mux(stream.encode())
 
 
-def _video_frame(pixels: np.ndarray, codec: _Codec, pixel_aspect: float) -> av.VideoFrame:
+def _video_frame(pixels: np.ndarray, codec: _Codec, size: tuple[int, int]) -> av.VideoFrame:
     if codec.even:
         height, width = pixels.shape[:2]
-        pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        pixels = np.pad(pixels, ((0, size[1] - height), (0, size[0] - width), (0, 0)), mode="edge")
     codes = np.full((*pixels.shape[:2], 4), 65535, np.uint16)
     codes[..., :3] = _codes(pixels[..., :3], 16)
     if pixels.shape[-1] == 4 and codec.alpha_bits:
@@ -166,7 +179,7 @@ def _video_frame(pixels: np.ndarray, codec: _Codec, pixel_aspect: float) -> av.V
         codes[..., 3] = _codes(pixels[..., 3], codec.alpha_bits) << (16 - codec.alpha_bits)
     image = av.VideoFrame.from_ndarray(codes, "rgba64le")
     return image.reformat(
-        width=max(1, round(image.width * pixel_aspect)) if codec.square else None,
+        width=size[0],
         format=codec.pixels,
         dst_colorspace=Colorspace.ITU709,
         dst_color_range=ColorRange.MPEG,

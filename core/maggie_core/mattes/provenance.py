@@ -10,6 +10,8 @@ from typing import Any
 
 from maggie_api.errors import FrameError
 from maggie_core.io.exr import list_parts, read_image
+from maggie_core.io.movie_writer import movie_comment
+from maggie_core.io.picture import PICTURE_SUFFIXES, picture_comment
 from maggie_core.mattes.layout import sibling, siblings
 
 PREFIX = "maggie/"
@@ -54,6 +56,18 @@ def explain(path: str | Path) -> dict[str, Any]:
         "display": [display.x, display.y, display.width, display.height],
         "data": [data.x, data.y, data.width, data.height],
     }
+
+
+def picture_record(path: str | Path) -> dict[str, Any]:
+    """What a movie, a PNG or a TIFF says of how it was made; empty where this package did not write it, or it
+    cannot be read."""
+    is_picture = Path(path).suffix.lower() in PICTURE_SUFFIXES
+    try:
+        said = json.loads(picture_comment(path) if is_picture else movie_comment(path))
+    except ValueError:
+        return {}
+    ours = said.get("maggie") if isinstance(said, dict) else None
+    return ours if isinstance(ours, dict) else {}
 
 
 def stored_files(path: str | Path, layout: str | None = None) -> tuple[Path, ...]:

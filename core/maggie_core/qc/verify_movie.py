@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from maggie_api.errors import FrameError, SettingsError
 from maggie_api.sequences import compact_frames, parse_frames
-from maggie_core.io.movie_writer import ALPHA_SUFFIXES, OPAQUE_SUFFIXES, movie_comment
+from maggie_core.io.movie_writer import ALPHA_SUFFIXES, OPAQUE_SUFFIXES
 from maggie_core.io.video import MovieSource
+from maggie_core.mattes.provenance import picture_record
+from maggie_core.qc.verify_pictures import other_size
 
 MOVIE_SUFFIXES = (*ALPHA_SUFFIXES, *OPAQUE_SUFFIXES)
 
@@ -26,7 +26,7 @@ def movies_in(folder: Path) -> tuple[Path, ...]:
     return tuple(
         file
         for file in sorted(folder.iterdir())
-        if file.suffix.lower() in MOVIE_SUFFIXES and not file.name.startswith(".") and _said(file)
+        if file.suffix.lower() in MOVIE_SUFFIXES and not file.name.startswith(".") and picture_record(file)
     )
 
 
@@ -47,7 +47,7 @@ def verify_movie(
     """
     if not path.is_file():
         raise FrameError(f"{path} does not exist: check the path of the movie")
-    said = _said(path)
+    said = picture_record(path)
     if not said:
         return 0, ("not written by maggie-node, or damaged: run the job again",)
     faults: list[str] = []
@@ -61,9 +61,10 @@ def verify_movie(
     if "recipe" not in said:
         faults.append("its header does not say how it was made: run the job again")
     try:
-        count = _pictures(path, tell)
+        count, sizes = _pictures(path, tell)
     except _BrokenError as error:
         return error.count, (*faults, f"only {error.count} pictures can be decoded: run the job again")
+    faults += [text for size in sorted(sizes) if (text := other_size(said, *size))]
     if count != len(wanted):
         faults.append(f"it has {count} pictures for {len(wanted)} frames: run the job again")
     return count, tuple(faults)
@@ -77,8 +78,8 @@ class _BrokenError(Exception):
         self.count = count
 
 
-def _pictures(path: Path, tell: Callable[[int], None]) -> int:
-    """How many pictures a movie has.
+def _pictures(path: Path, tell: Callable[[int], None]) -> tuple[int, set[tuple[int, int]]]:
+    """How many pictures a movie has, and their widths and heights.
 
     Raises:
         _BrokenError: one cannot be decoded.
@@ -93,24 +94,18 @@ def _pictures(path: Path, tell: Callable[[int], None]) -> int:
                     image.load()
                     done = place + 1
                     tell(done)
+                size = image.size
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise _BrokenError(done) from error
-        return count
+        return count, {size}
+    sizes = set[tuple[int, int]]()
     try:
         movie = MovieSource(path)
         for frame in movie.frames:
-            movie.read(frame)
+            window = movie.read(frame).data
+            sizes.add((window.width, window.height))
             done = frame
             tell(done)
     except FrameError as error:
         raise _BrokenError(done) from error
-    return len(movie.frames)
-
-
-def _said(path: Path) -> dict[str, Any]:
-    """What a movie's header says of how it was made; empty where it says nothing."""
-    try:
-        found = json.loads(movie_comment(path)).get("maggie", {})
-    except (ValueError, AttributeError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return len(movie.frames), sizes
