@@ -155,10 +155,10 @@ class Trial:
                 else bytes(content[:cut]) + self._r.randbytes(40) + bytes(content[cut + 40 :])
             )
         with disk(self._folder / "out", fault.disk_kb):
-            began = time.monotonic()
+            before, began = self._unfinished(), time.monotonic()
             ended = self._run(self._arguments(form), fault.signals, note=str(note), **fault.calls)
             took = time.monotonic() - began
-            wrong = self._fault_of_run(fault, ended, took) or self._fault_of_files(
+            wrong = self._fault_of_run(fault, ended, took, before) or self._fault_of_files(
                 expected, complete=fault.whole, unlike_allowed=bool(fault.damage)
             )
         if fault.damage:
@@ -188,7 +188,7 @@ class Trial:
             **{"note": note, **more},
         )
 
-    def _fault_of_run(self, fault: Fault, ended: Ended, took: float) -> str:
+    def _fault_of_run(self, fault: Fault, ended: Ended, took: float, before: set[str]) -> str:
         if ended.hung:
             return f"hung for {took:.0f} s"
         if "Traceback" in ended.stderr or "a defect of ours" in ended.stderr:
@@ -202,9 +202,14 @@ class Trial:
             return f"lost frames: {ended.stderr[-400:]}"
         if fault.signals and ended.seconds - fault.signals[0][0] > GRACE_S:
             return f"ended {ended.seconds - fault.signals[0][0]:.0f} s after it was asked to"
-        left = [] if ended.signal else list((self._folder / "out").glob(".maggie-*"))
-        # What cannot be removed from a failing drive is removed by the next run.
-        return f"left {left[0].name}" if left and not fault.calls else ""
+        # What a killed run left, or one could not remove from a failing drive, is removed by the next run that
+        # gets as far as to its output.
+        left = set() if ended.signal or fault.calls else self._unfinished() - before
+        return f"left {min(left)}" if left else ""
+
+    def _unfinished(self) -> set[str]:
+        """Names of hidden files beside the mattes."""
+        return {path.name for path in (self._folder / "out").glob(".maggie-*")}
 
     def _fault_of_files(
         self, expected: dict[str, str], *, complete: bool, unlike_allowed: bool = False
@@ -225,8 +230,8 @@ class Trial:
             ):
                 return f"{name} is {'not whole' if digest == 'not whole' else 'another matte'}"
         self._beside_damage = (self._beside_damage or unlike_allowed) and not complete
-        if complete and (left := list(out.glob(".maggie-*.tmp"))):
-            return f"{left[0].name} is left"
+        if complete and (left := self._unfinished()):
+            return f"{min(left)} is left"
         if complete and set(found) != set(expected):
             return f"{sorted(set(expected) - set(found))} are missing"
         return ""
