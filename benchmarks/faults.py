@@ -202,8 +202,8 @@ class Trial:
             return f"lost frames: {ended.stderr[-400:]}"
         if fault.signals and ended.seconds - fault.signals[0][0] > GRACE_S:
             return f"ended {ended.seconds - fault.signals[0][0]:.0f} s after it was asked to"
-        # What a killed run left, or one could not remove from a failing drive, is removed by the next run that
-        # gets as far as to its output.
+        # What a killed run left, or one could not remove from a failing drive, is removed by the next run
+        # that gets as far as to its output.
         left = set() if ended.signal or fault.calls else self._unfinished() - before
         return f"left {min(left)}" if left else ""
 

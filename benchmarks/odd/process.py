@@ -161,7 +161,7 @@ def _watch(child: int, limit_s: float, signals: list[tuple[float, int]]) -> dict
 
 @cache
 def _held_kb() -> int:
-    """Most memory of a fork that does nothing: what it shares, without mapped files that it has not touched."""
+    """Most memory of a fork that does nothing: what it shares, without mapped files it has not touched."""
     child = os.fork()
     if child == 0:
         os._exit(0)
