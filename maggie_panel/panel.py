@@ -68,6 +68,7 @@ class Panel(QtWidgets.QWidget):
         super().__init__(parent)
         self.session = session
         self._drawn = -1
+        self._displays: tuple[tuple[str, tuple[str, ...]], ...] = ()
         self.setStyleSheet(SHEET)
         self.viewer = Viewer(session, self)
         self.timeline = Timeline(session, self)
@@ -115,6 +116,7 @@ class Panel(QtWidgets.QWidget):
         foot.setContentsMargins(8, 3, 8, 4)
         foot.setSpacing(1)
         self.truth.setObjectName("dim")
+        self.truth.setToolTip("What was asked for and what takes effect, from the worker")
         for label in (self.message, self.truth):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setMinimumWidth(10)
@@ -336,7 +338,6 @@ class Panel(QtWidgets.QWidget):
         self._refresh_progress()
         self.message.setText(session.message)
         self.truth.setText(line(session.truth) or "nothing was matted yet")
-        self.truth.setToolTip("What was asked for and what takes effect, from the worker")
         cursor = (
             Qt.CursorShape.CrossCursor if session.tool or self.viewer.picking else Qt.CursorShape.ArrowCursor
         )
@@ -364,19 +365,15 @@ class Panel(QtWidgets.QWidget):
             self.progress_said.setText("")
 
     def _refresh_display(self) -> None:
-        entries = [("as previews", "", "")] + [
-            (f"{view} \u2014 {display}", display, view)
-            for display, views in self.session.plate.displays
-            for view in views
-        ]
-        if [self.display.itemText(n) for n in range(self.display.count())] != [
-            text for text, _, _ in entries
-        ]:
+        displays = self.session.plate.displays
+        if displays != self._displays or not self.display.count():
+            self._displays = displays
             self.display.clear()
-            for text, display, view in entries:
-                self.display.addItem(text, (display, view))
+            self.display.addItem("as previews", ("", ""))
+            for display, view in [(display, view) for display, views in displays for view in views]:
+                self.display.addItem(f"{view} \u2014 {display}", (display, view))
         wanted = (self.session.view.display, self.session.view.transform)
-        places = [n for n, (_, display, view) in enumerate(entries) if (display, view) == wanted]
+        places = [n for n in range(self.display.count()) if self.display.itemData(n) == wanted]
         self.display.setCurrentIndex(places[0] if places else 0)
 
     def _fill(self, slider: QtWidgets.QSlider, value: int) -> None:

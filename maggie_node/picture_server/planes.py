@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
 
 from maggie_api.errors import FrameError, GuidanceError, MaggieError
 from maggie_api.job import guidance_from
+from maggie_api.lru import LruCache
 from maggie_api.sequences import is_movie, matte_path
 from maggie_core.guidance import combine
 from maggie_core.guidance.combine import Guidance
@@ -29,45 +29,48 @@ from maggie_node.job_inputs import guidance_source
 
 KEPT_BYTES = 384 * 2**20
 """Memory for planes at the size of pictures: 200 plates of 960x540 in half floats."""
+KEPT_HEADERS = 4096
+"""Headers that are kept, some hundred bytes each: those of a long shot."""
 HALF_MAX = 65504.0
 """Largest half float: planes are kept as such."""
+V = TypeVar("V")
 
 
-class Kept:
-    """Arrays by what they are of, within a number of bytes; what was not used for longest goes first."""
+class Kept(Generic[V]):
+    """An `LruCache` for several threads, which makes what it has not.
 
-    def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
-        self._limit, self._size, self._lock = limit_bytes, 0, threading.Lock()
-        self._arrays: OrderedDict[Any, np.ndarray] = OrderedDict()
+    Args:
+        size_of: how much of its room a value takes.
+    """
 
-    def get(self, what: Any, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """The array that is kept, or else made and kept; float16."""
+    def __init__(self, room: int, size_of: Callable[[V], int]) -> None:
+        self._values: LruCache[V] = LruCache(room)
+        self._size_of, self._lock = size_of, threading.Lock()
+
+    def get(self, what: Any, make: Callable[[], V]) -> V:
+        """The value that is kept, or else made and kept."""
         with self._lock:
-            found = self._arrays.get(what)
-            if found is not None:
-                self._arrays.move_to_end(what)
-                return found
-        made = make().astype(np.float16)
+            found = self._values.get(what)
+        if found is not None:
+            return found
+        made = make()
         with self._lock:
-            before = self._arrays.pop(what, None)
-            self._size += made.nbytes - (0 if before is None else before.nbytes)
-            self._arrays[what] = made
-            while self._size > self._limit and len(self._arrays) > 1:
-                self._size -= self._arrays.popitem(last=False)[1].nbytes
+            self._values.put(what, made, self._size_of(made))
         return made
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._arrays.clear()
-            self._size = 0
+            self._values.keep(())
 
 
 class Planes:
     """The files of shots, opened once for each edition of their folder."""
 
     def __init__(self) -> None:
-        self._kept = Kept()
+        self._kept: Kept[np.ndarray] = Kept(KEPT_BYTES, lambda planes: planes.nbytes)
+        """float16 planes at the size of a picture."""
+        self._headers: Kept[Frame] = Kept(KEPT_HEADERS, lambda header: 1)
         self._lock = threading.Lock()
         self._plates: dict[str, FrameSource] = {}
         self._guidance: dict[Any, Guidance | str] = {}
@@ -92,7 +95,9 @@ class Planes:
 
     def header(self, plate: str, frame: int, layer: str | None) -> Frame:
         """Header of a plate's frame."""
-        return plate_header(self.open_plate(plate), frame, layer=layer)
+        source = self.open_plate(plate)
+        key = (plate, frame, layer, _stamp(source.path(frame)))
+        return self._headers.get(key, lambda: plate_header(source, frame, layer=layer))
 
     def plate(self, plate: str, frame: int, layer: str | None, geometry: Geometry) -> np.ndarray:
         """(h, w, 3) in file colour over the region of `geometry`, finite."""
@@ -105,7 +110,7 @@ class Planes:
             pixels = reframe(image.pixels, image.data, geometry.region)
             if not np.isfinite(pixels.sum(dtype=np.float64)):
                 pixels = np.nan_to_num(pixels, posinf=HALF_MAX, neginf=-HALF_MAX)
-            return np.clip(resized(pixels, geometry), -HALF_MAX, HALF_MAX)
+            return np.clip(resized(pixels, geometry), -HALF_MAX, HALF_MAX).astype(np.float16)
 
         key = ("plate", plate, frame, layer, _place(geometry), _stamp(source.path(frame)))
         return self._kept.get(key, read).astype(np.float32)
@@ -132,7 +137,7 @@ class Planes:
                     else resized(plane, geometry)
                     for plane in planes
                 ]
-            )
+            ).astype(np.float16)
 
         stamp = _stamp(stored[0] if (stored := stored_files(path)) else path)
         if stamp is None:
@@ -163,7 +168,7 @@ class Planes:
                 continue
             key = ("guidance", json.dumps(spec, sort_keys=True), frame, _place(geometry), edition)
             try:
-                planes = self._kept.get(key, lambda g=guidance: g.read(frame, geometry))
+                planes = self._kept.get(key, lambda g=guidance: g.read(frame, geometry).astype(np.float16))
             except MaggieError as error:
                 notes.append(str(error))
                 continue

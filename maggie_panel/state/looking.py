@@ -19,6 +19,8 @@ class Looking(SessionBase):
         super()._begin()
         self._last_tick: Optional[float] = None
         self._last_shown: dict[str, Drawn] = {}
+        self._requests: dict[str, tuple[tuple[Any, ...], PictureRequest]] = {}
+        """For each side of the viewer the last request, and all that it was made of but the frame."""
 
     def look(self, **changes: Any) -> None:
         """Change the view."""
@@ -88,9 +90,30 @@ class Looking(SessionBase):
         frame = self.playback.frame
         mattes = self.compared if side == "a" else self.mattes_at(frame)
         plate, edition = self.plate, self._edition
-        size, aspect = plate.size, plate.pixel_aspect
-        sight = Sight(frame, self.viewer, mattes, edition, size, aspect, self.followed)
-        return request_of(self.document, self.view, sight)
+        # It is asked for many times a frame, and while nothing but the frame changes it is the same.
+        given = (
+            self.document,
+            self.view,
+            self.viewer,
+            mattes,
+            edition,
+            plate,
+            self.followed,
+            self._drawn_at(frame),
+        )
+        known = self._requests.get(side)
+        if known is not None and known[0] == given:
+            return known[1] if known[1].frame == frame else known[1].at(frame)
+        sight = Sight(frame, self.viewer, mattes, edition, plate.size, plate.pixel_aspect, self.followed)
+        request = request_of(self.document, self.view, sight)
+        self._requests[side] = given, request
+        return request
+
+    def _drawn_at(self, frame: int) -> tuple[str, ...]:
+        """Who was followed and has a key of their own at a frame, which is then shown."""
+        if not self.followed:
+            return ()
+        return tuple(person.name for person in self.document.people if frame in person.keys)
 
     def picture(self, side: str = "b") -> tuple[Optional[Drawn], bool]:
         """The picture to show now, and whether it is the right one; else it is the last one that was."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Optional
+
+from maggie_api.lru import LruCache
 
 from .view import PictureRequest
 
@@ -19,51 +20,47 @@ class PictureCache:
     """Pictures of the viewer within a number of bytes; what was not looked at for longest goes first."""
 
     def __init__(self, limit_bytes: int = CACHE_BYTES):
-        self._limit, self._size = limit_bytes, 0
-        self._kept: OrderedDict[tuple[str, int], tuple[Any, int]] = OrderedDict()
+        self._kept: LruCache[Any] = LruCache(limit_bytes)
+        self._frames: dict[str, frozenset[int]] = {}
+        """What `frames` found since a picture came or went."""
 
     def get(self, request: PictureRequest) -> Any:
         """The picture of a request; None where it is not kept."""
-        found = self._kept.get(_place(request))
-        if found is None:
-            return None
-        self._kept.move_to_end(_place(request))
-        return found[0]
+        return self._kept.get(_place(request))
 
     def __contains__(self, place: tuple[str, int]) -> bool:
         return place in self._kept
 
     def put(self, request: PictureRequest, picture: Any, size: int) -> None:
         """Keep a picture of so many bytes."""
-        self._size -= self._kept.pop(_place(request), (None, 0))[1]
-        self._kept[_place(request)] = (picture, size)
-        self._size += size
-        while self._size > self._limit and len(self._kept) > 1:
-            self._size -= self._kept.popitem(last=False)[1][1]
+        self._kept.put(_place(request), picture, size)
+        self._frames.clear()
 
     def forget(self, frames: Iterable[int]) -> None:
         """Drop every picture of these frames: their files have changed."""
         gone = set(frames)
-        for place in [place for place in self._kept if place[1] in gone]:
-            self._size -= self._kept.pop(place)[1]
+        self._kept.keep([place for place in self._kept if place[1] not in gone])
+        self._frames.clear()
 
     def clear(self) -> None:
-        self._kept.clear()
-        self._size = 0
+        self._kept.keep(())
+        self._frames.clear()
 
     def frames(self, request: PictureRequest) -> frozenset[int]:
         """Frames that are kept of the same view."""
         key = request.key
-        return frozenset(frame for kept, frame in self._kept if kept == key)
+        if key not in self._frames:
+            self._frames[key] = frozenset(frame for kept, frame in self._kept if kept == key)
+        return self._frames[key]
 
     @property
     def size(self) -> int:
         """Bytes that are kept."""
-        return self._size
+        return self._kept.size
 
     def room_for(self, size: int) -> int:
         """How many pictures of this many bytes fit."""
-        return self._limit // max(1, size)
+        return self._kept.room // max(1, size)
 
 
 @dataclass(frozen=True)
@@ -118,8 +115,9 @@ class PictureQueue:
         if self._ahead is None or len(self._under_way) >= AT_ONCE - 1:
             return None
         request, key = self._ahead.request, self._ahead.request.key
+        there = self.cache.frames(request)
         for frame in self._ahead.frames():
-            if self._is_missing((key, frame), under_way):
+            if frame not in there and self._is_missing((key, frame), under_way):
                 return request.at(frame)
         return None
 

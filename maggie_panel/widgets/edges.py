@@ -30,6 +30,7 @@ class Edges(QtWidgets.QWidget):
         super().__init__(parent)
         self._session = session
         self._filling = False
+        self._shown: object = None
         self.who = QtWidgets.QLabel(self)
         self.who.setObjectName("dim")
         self.sliders: dict[str, QtWidgets.QSlider] = {}
@@ -100,6 +101,12 @@ class Edges(QtWidgets.QWidget):
     def refresh(self) -> None:
         """Show what the session says."""
         session = self._session
+        state = (session.document, session.selected)
+        if state == self._shown:
+            return
+        is_held = any(number.hasFocus() for number in self.numbers.values())
+        is_held |= any(slider.isSliderDown() for slider in self.sliders.values())
+        self._shown = None if is_held else state  # what is held shows what somebody does, and is filled later
         self._filling = True
         self.who.setText(f"for {session.selected}" if session.selected else "for everybody")
         for name, (_, low, _, step) in RANGES.items():
@@ -120,6 +127,7 @@ class Edges(QtWidgets.QWidget):
 
     def _dragged(self, name: str, value: float) -> None:
         if not self._filling:
+            self._shown = None  # a value that is refused goes back
             self._session.set_edge(name, round(value, 4), dragging=self.sliders[name].isSliderDown())
 
     def _released(self, name: str) -> None:

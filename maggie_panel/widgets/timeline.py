@@ -7,7 +7,7 @@ from typing import Optional
 from ..qt import Qt, QtCore, QtGui, QtWidgets, place_of
 from ..state.session import Session
 from ..state.timeline import TITLES, lanes
-from ..theme import ACCENT, BACK, DIM, LANES, LINE, TEXT, color
+from ..theme import ACCENT, BACK, DIM, LANES, LINE, color
 
 TITLE_PX = 64
 LANE_PX = 11
@@ -22,16 +22,35 @@ class Timeline(QtWidgets.QWidget):
     def __init__(self, session: Session, parent: Optional[QtWidgets.QWidget] = None):
         super().__init__(parent)
         self._session = session
+        self._ground: tuple[object, QtGui.QPixmap] = ((), QtGui.QPixmap())
+        """What does not change from frame to frame, and all that it was drawn from."""
         self.setFixedHeight(RULER_PX + LANE_PX * len(TITLES) + 4)
         self.setMouseTracking(True)
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:  # noqa: N802
-        painter = QtGui.QPainter(self)
-        painter.fillRect(self.rect(), color(BACK))
-        session = self._session
-        font = painter.font()
+        session, density = self._session, self.devicePixelRatioF()
+        at = session.playback
+        drawn_of = (session.document, session.facts, at.first, at.last, self.size(), density)
+        if self._ground[0] != drawn_of:
+            ground = QtGui.QPixmap(self.size() * density)
+            ground.setDevicePixelRatio(density)
+            self._draw_ground(self._painter(ground))
+            self._ground = drawn_of, ground
+        painter = self._painter(self)
+        painter.drawPixmap(0, 0, self._ground[1])
+        self._draw_place(painter)
+
+    def _painter(self, target: QtGui.QPaintDevice) -> QtGui.QPainter:
+        painter = QtGui.QPainter(target)
+        font = self.font()
         font.setPixelSize(10)
         painter.setFont(font)
+        return painter
+
+    def _draw_ground(self, painter: QtGui.QPainter) -> None:
+        """Lanes and ruler."""
+        painter.fillRect(self.rect(), color(BACK))
+        session = self._session
         for row, lane in enumerate(lanes(session.document, session.facts)):
             top = RULER_PX + row * LANE_PX
             painter.setPen(color(DIM))
@@ -45,10 +64,7 @@ class Timeline(QtWidgets.QWidget):
                 left, right = self._x(first), self._x(last + 1)
                 wide = max(LEAST_PX, right - left - (1 if self._frame_px() > 4 else 0))
                 painter.fillRect(QtCore.QRectF(left, top + 1, wide, LANE_PX - 2), color(LANES[lane.kind]))
-        self._draw_ruler(painter)
-
-    def _draw_ruler(self, painter: QtGui.QPainter) -> None:
-        at = self._session.playback
+        at = session.playback
         step = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**9) if n * self._frame_px() >= 44)
         painter.setPen(color(DIM))
         for frame in range(at.first, at.last + 1):
@@ -56,6 +72,13 @@ class Timeline(QtWidgets.QWidget):
                 x = self._x(frame)
                 painter.drawLine(QtCore.QPointF(x, RULER_PX - 4), QtCore.QPointF(x, RULER_PX - 1))
                 painter.drawText(QtCore.QPointF(x + 3, RULER_PX - 4), str(frame))
+        painter.setPen(color(LINE))
+        painter.drawLine(TITLE_PX - 2, RULER_PX, TITLE_PX - 2, self.height())
+        painter.end()
+
+    def _draw_place(self, painter: QtGui.QPainter) -> None:
+        """Where in time the viewer is."""
+        at = self._session.playback
         x = self._x(at.frame)
         wide = max(LEAST_PX, self._frame_px())
         bar = QtGui.QColor(ACCENT)
@@ -70,9 +93,6 @@ class Timeline(QtWidgets.QWidget):
         painter.fillRect(box, color(ACCENT))
         painter.setPen(color("#101010"))
         painter.drawText(box.adjusted(3, 0, 0, 0), int(Qt.AlignmentFlag.AlignVCenter), label)
-        painter.setPen(color(LINE))
-        painter.drawLine(TITLE_PX - 2, RULER_PX, TITLE_PX - 2, self.height())
-        painter.setPen(color(TEXT))
 
     def _frame_px(self) -> float:
         at = self._session.playback

@@ -12,6 +12,8 @@ from ..theme import ACCENT, BACK, DIM, WARN, color
 
 WHEEL_STEP = 1.25
 """Factor of the zoom for one notch of the wheel."""
+SAME_PX = 1.5
+"""Difference of a picture's sides from those of its place that rounding alone makes."""
 WIPE_GRIP_PX = 8
 """How near to the line of the wipe a press takes hold of it."""
 
@@ -50,7 +52,7 @@ class Viewer(QtWidgets.QWidget):
         target = self.picture_rect()
         smooth = self._session.view.zoom * self._density() <= 2
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform, smooth)
-        painter.drawImage(target, self._image("b", shown))
+        self._draw_picture(painter, target, self._image("b", shown))
         compared, _ = self._session.picture("a")
         if compared is not None:
             self._draw_wipe(painter, target, compared)
@@ -61,11 +63,26 @@ class Viewer(QtWidgets.QWidget):
         self._draw_brush(painter)
         self._draw_corner(painter, shown.note if is_right else "drawing")
 
+    def _draw_picture(self, painter: QtGui.QPainter, target: QtCore.QRectF, image: QtGui.QImage) -> None:
+        """A picture that is drawn for this place has its pixels: to scale it would blur it, and take longer
+        than everything else in the window."""
+        density = self._density()
+        size = QtCore.QSizeF(image.width() / density, image.height() / density)
+        if max(abs(target.width() - size.width()), abs(target.height() - size.height())) * density > SAME_PX:
+            painter.drawImage(target, image)
+            return
+        corner = target.center() - QtCore.QPointF(size.width() / 2, size.height() / 2)
+        image.setDevicePixelRatio(density)
+        painter.drawImage(
+            QtCore.QPointF(round(corner.x() * density), round(corner.y() * density)) / density, image
+        )
+        image.setDevicePixelRatio(1.0)
+
     def _draw_wipe(self, painter: QtGui.QPainter, target: QtCore.QRectF, compared: Drawn) -> None:
         line = self._wipe_x()
         painter.save()
         painter.setClipRect(QtCore.QRectF(0, 0, line, self.height()))
-        painter.drawImage(target, self._image("a", compared))
+        self._draw_picture(painter, target, self._image("a", compared))
         painter.restore()
         painter.setPen(QtGui.QPen(color(ACCENT), 1))
         painter.drawLine(QtCore.QPointF(line, 0), QtCore.QPointF(line, self.height()))

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maggie_api.lru import LruCache
 from maggie_api.sequences import compact_frames
 from maggie_api.settings import Refine, Smooth
 from maggie_core.color import RepairCount
@@ -41,7 +42,7 @@ from maggie_core.shot.cache import StateCache, key_of
 from maggie_core.shot.first_look import better_guidance
 from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
 from maggie_core.shot.inputs import InputAccount
-from maggie_core.shot.memo import CachedStep, LruCache
+from maggie_core.shot.memo import CachedStep
 
 Reused = Literal["nothing", "state", "matte"]
 """What was found in the cache for a frame: nothing, the network's matte, or the finished one."""

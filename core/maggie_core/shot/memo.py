@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
+from maggie_api.lru import LruCache
 from maggie_core.model.matte_model import WINDOW
 from maggie_core.shot.cache import StateCache, key_of
-
-V = TypeVar("V")
 
 
 class CachedStep:
@@ -95,35 +93,3 @@ class CachedStep:
 
     def _key(self, i: int) -> str:
         return key_of(self._name, self._key_inputs(i))
-
-
-class LruCache(Generic[V]):
-    """The `count` values that were used last."""
-
-    def __init__(self, count: int) -> None:
-        self._values: OrderedDict[int, V] = OrderedDict()
-        self._count = count
-
-    def get(self, key: int) -> V | None:
-        if key not in self._values:
-            return None
-        self._values.move_to_end(key)
-        return self._values[key]
-
-    def put(self, key: int, value: V) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        while len(self._values) > self._count:
-            self._values.popitem(last=False)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(list(self._values))
-
-    def take(self, other: LruCache[V]) -> None:
-        """Take over the values of another."""
-        for key in other:
-            self.put(key, other._values[key])
-
-    def keep(self, keys: Iterable[int]) -> None:
-        """Forget all others."""
-        self._values = OrderedDict((key, self._values[key]) for key in list(keys) if key in self._values)

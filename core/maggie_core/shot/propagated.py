@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maggie_api.errors import InputError
+from maggie_api.lru import LruCache
 from maggie_api.settings import Overlap
 from maggie_core.guidance import Guidance, KeyMasks, Mask, exclusive
 from maggie_core.guidance.keys import common_keys
@@ -33,7 +34,6 @@ from maggie_core.propagation.affinity import Plane
 from maggie_core.propagation.clip import Clip, Stored, at_key, between, coverage, onwards, stored
 from maggie_core.propagation.tracker import LOOK_AHEAD, State, Tracker
 from maggie_core.shot.cache import StateCache, key_of
-from maggie_core.shot.memo import LruCache
 
 GRID_PX = 288
 """Short side of the grid that people are followed on. Half of the network's: its pixels are smaller than what

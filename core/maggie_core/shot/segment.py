@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from maggie_api.errors import FrameError, InputError, MaggieError
+from maggie_api.lru import LruCache
 from maggie_api.settings import Detail
 from maggie_core.color import RepairCount
 from maggie_core.guidance.holds import NOTHING, HeldPlanes
@@ -26,7 +27,6 @@ from maggie_core.shot.chain import Chain, Recipe, Reused
 from maggie_core.shot.frame_input import FrameInput
 from maggie_core.shot.hand import Hand
 from maggie_core.shot.inputs import InputAccount, InputsChangedError, UnreadableFrameError
-from maggie_core.shot.memo import LruCache
 from maggie_core.shot.reading import ShotReader
 from maggie_core.shot.regions import Pass
 
