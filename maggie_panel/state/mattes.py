@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+from pathlib import Path
 from typing import Any, Optional, Protocol
 
 from maggie_api.errors import MaggieError, WorkerError
@@ -17,9 +18,12 @@ from . import commands
 from .document import DEFAULTS
 from .keying import Keying
 from .matting import Latest, Take, frame_job, network_of, range_job
+from .own_folder import OwnFolder, link_or_copy, remove_abandoned
 from .timeline import delivered_frames
 from .truth import Fact, truth
 
+KEPT_NAME = "matte.####.exr"
+"""Mattes of side A of the wipe, in a folder of their own."""
 LIVE_KEPT = 64
 """Mattes of single frames that are kept on disk; a slider leaves one at each place it stops at."""
 
@@ -43,6 +47,8 @@ class Mattes(Keying):
         self.range_take: Optional[Take] = None
         self._newest: Optional[Take] = None
         """The take that was heard of last."""
+        self._kept: Optional[OwnFolder] = None
+        """Holds side A of the wipe."""
         self._delivered: dict[int, str] = {}
         """What made the frames of this session's ranges."""
 
@@ -113,6 +119,9 @@ class Mattes(Keying):
         self.cancel()
         if self._frame_run is not None:
             self._frame_run[1].cancel()
+        if self._kept is not None:
+            self._threads.submit(self._kept.remove)
+            self._kept = None
 
     @property
     def is_matte_old(self) -> bool:
@@ -134,25 +143,31 @@ class Mattes(Keying):
         if not shown:
             self._say("there is no matte to compare with: matte this frame first")
             return
-        kept = self.folder / "compared" / f"{self.changes}"
         frame = self.playback.frame
         source = str(matte_path(shown, frame))
+        is_live = shown in self._live.values()
+        frames = {frame} | (set() if is_live else set(self.facts.mattes))
+        # Beside the mattes, where a second name for each file takes no room.
+        beside = self.folder if is_live else Path(source).parent
 
-        def copied(target: str) -> None:
-            self.compared = target
+        def kept(folder: OwnFolder) -> None:
+            before, self._kept = self._kept, folder
+            self.compared = str(folder.path / KEPT_NAME)
             self.look(wipe=True)
             self._say("kept as A of the wipe, B is what comes next")
+            if before is not None:
+                before.remove()
 
-        def copy() -> str:
-            kept.mkdir(parents=True, exist_ok=True)
-            target = str(kept / "matte.####.exr")
-            for each in {frame} | (set() if shown in self._live.values() else set(self.facts.mattes)):
+        def keep() -> OwnFolder:
+            remove_abandoned(beside)
+            made = OwnFolder(beside)
+            for each in frames:
                 with contextlib.suppress(OSError):
-                    shutil.copyfile(str(matte_path(shown, each)), str(matte_path(target, each)))
-            return target
+                    link_or_copy(matte_path(shown, each), matte_path(made.path / KEPT_NAME, each))
+            return made
 
         if os.path.isfile(source):
-            self._in_thread(copy, copied)
+            self._in_thread(keep, kept)
         else:
             self._say("mattes with a file for each person cannot be compared: matte this frame by itself")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -33,6 +32,7 @@ from .document import Document
 from .mattes import Mattes, Running
 from .matting import Take
 from .option_texts import value_of
+from .own_folder import OwnFolder
 from .people import Person
 from .playback import FPS, Playback
 from .recent import recent_jobs, remember_job
@@ -323,18 +323,18 @@ class Session(Mattes):
         """End everything; never waits. A folder of its own goes in a thread, once no job writes there."""
         self.cancel_all()
         self._pictures.close()
-        if self._own_folder:
+        if self._own_folder is not None:
             runs = [run for run in (self._frame_run, self._range_run) if run is not None]
-            self._threads.submit(self._remove_folder, runs)
+            self._threads.submit(self._remove_folder, self._own_folder, runs)
         else:
             self._worker.close()
         self._threads.shutdown(wait=False)
 
-    def _remove_folder(self, runs: Iterable[tuple[Take, Running]]) -> None:
+    def _remove_folder(self, folder: OwnFolder, runs: Iterable[tuple[Take, Running]]) -> None:
         end = time.monotonic() + LEAVE_S
         for take, running in runs:
             while not take.over and time.monotonic() < end:
                 self._hear(take, running)
                 time.sleep(0.02)
         self._worker.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        folder.remove()

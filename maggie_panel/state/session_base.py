@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ from ..picture_client import Answer
 from . import commands
 from .document import Document, History
 from .keys import KeyMask
+from .own_folder import OwnFolder, remove_abandoned
 from .picture_queue import PictureCache, PictureQueue
 from .playback import Playback
 from .timeline import Facts
@@ -84,9 +84,13 @@ class SessionBase:
         now: Callable[[], float] = time.monotonic,
     ):
         self._pictures, self._worker, self._start_command, self._now = pictures, worker, start_command, now
-        self._own_folder = folder is None
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="maggie-panel-"))
+        self._own_folder: Optional[OwnFolder] = None
         self._threads = ThreadPoolExecutor(1, "MaGGIe panel")
+        if folder is None:
+            self._own_folder = OwnFolder()
+            folder = self._own_folder.path
+            self._threads.submit(remove_abandoned)
+        self.folder = folder
         self._later: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self.queue = PictureQueue(PictureCache())
         self.message = "drop a plate and masks here"

@@ -4,6 +4,8 @@ what to say."""
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,9 @@ from support.shots import HEIGHT, WIDTH, TinyShot
 from maggie_api.errors import HostError
 from maggie_api.events import EffectiveSettings, Finished, FrameDone, Started, Warning, to_line
 from maggie_api.job import CryptomatteGuidance, KeyGuidance, MaskGuidance, read_job
+from maggie_api.sequences import matte_path
 from maggie_panel.state.commands import Ended
+from maggie_panel.state.own_folder import remove_abandoned
 from maggie_panel.state.session import Session
 
 DEMO = Path(__file__).parents[2] / "maggie_node" / "demo_shot"
@@ -351,6 +355,48 @@ def test_two_mattes_are_compared_by_a_wipe(opened: Any):
     opened.look(mode="alpha")
 
     assert np.array_equal(pixels(opened, "a"), pixels(opened, "b")) and opened.view.wipe
+
+
+def test_mattes_that_are_compared_take_no_room_and_stay_when_others_take_their_place(opened: Any):
+    mattes = [Path(matte_path(opened.document.output, frame)) for frame in (1001, 1002)]
+    for frame in (1001, 1002):
+        write_matte(opened.document.output, frame)
+    opened._with_facts(mattes=frozenset((1001, 1002)))
+    opened.compare()
+    until(opened, lambda: opened.compared)
+    kept = [Path(matte_path(opened.compared, frame)) for frame in (1001, 1002)]
+    assert all(one.samefile(other) for one, other in zip(kept, mattes, strict=True))
+
+    before = kept[1].read_bytes()
+    mattes[1].unlink()
+    mattes[1].write_bytes(b"another")
+
+    assert kept[1].read_bytes() == before
+    opened.close()
+    end = time.monotonic() + 30
+    while kept[0].parent.exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert all(matte.exists() for matte in mattes)
+
+
+def test_the_folder_of_a_panel_that_was_killed_goes_with_the_next_one(tmp_path: Path):
+    code = "import sys, pathlib, time; from maggie_panel.state.own_folder import OwnFolder; "
+    code += "own = OwnFolder(pathlib.Path(sys.argv[1])); print(own.path, flush=True); time.sleep(60)"
+    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        folder = Path(other.stdout.readline().strip())
+        (folder / "cache").mkdir()
+        remove_abandoned(tmp_path, older_s=0)
+        assert folder.is_dir()  # it is in use
+    finally:
+        other.kill()
+        other.communicate()
+    remove_abandoned(tmp_path)
+    assert folder.is_dir()  # it may be just made
+    remove_abandoned(tmp_path, older_s=0)
+    assert not folder.exists()
 
 
 def test_what_the_check_found_is_on_the_timeline(opened: Any, tmp_path: Path):
