@@ -353,8 +353,8 @@ class Panel(QtWidgets.QWidget):
         self.cancel.setEnabled(is_busy)
         self.matte_range.setEnabled(not session.is_matting)
         if take is not None and (session.is_matting or command is None):
-            self.progress.setRange(0, max(1, take.total))
-            self.progress.setValue(len(take.done))
+            self.progress.setRange(0, max(1, take.progress.total))
+            self.progress.setValue(take.progress.done)
             self.progress_said.setText(f"{take.title}: {take.status}")
         elif command is not None:
             self.progress.setRange(0, 0)

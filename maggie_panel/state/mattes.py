@@ -7,10 +7,10 @@ import dataclasses
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Optional, Protocol
+from typing import Optional
 
-from maggie_api.errors import MaggieError, WorkerError
-from maggie_api.events import FrameDone
+from maggie_api.errors import MaggieError
+from maggie_api.events import Event, FrameDone
 from maggie_api.job import MatteJob, write_job
 from maggie_api.sequences import matte_path
 
@@ -28,11 +28,6 @@ LIVE_KEPT = 64
 """Mattes of single frames that are kept on disk; a slider leaves one at each place it stops at."""
 
 
-class Running(Protocol):
-    def poll(self) -> list[Any]: ...
-    def cancel(self) -> None: ...
-
-
 class Mattes(Keying):
     """What the worker is asked for, and what comes of it."""
 
@@ -41,10 +36,10 @@ class Mattes(Keying):
         self._networks: set[tuple[int, str]] = set()
         """Frames and settings whose network results are in the worker's cache."""
         self._latest = Latest()
-        self._frame_run: Optional[tuple[Take, Running]] = None
-        self._range_run: Optional[tuple[Take, Running]] = None
-        self.frame_take: Optional[Take] = None
+        self._frame_run: Optional[Take] = None
+        self._range_run: Optional[Take] = None
         self.range_take: Optional[Take] = None
+        """The range that runs, or ran last."""
         self._newest: Optional[Take] = None
         """The take that was heard of last."""
         self._kept: Optional[OwnFolder] = None
@@ -65,18 +60,17 @@ class Mattes(Keying):
                 whole = frame_job(self.document, frame, str(self.folder), preview=True)
             self._start_frame(self._latest.want(whole))
             if self._latest.is_overtaken and self._frame_run is not None:
-                self._frame_run[1].cancel()
+                self._frame_run.cancel()
 
     def _start_frame(self, job: Optional[MatteJob]) -> None:
         if job is None:
             return
-        take = Take(job, "this frame")
         try:
             running = self._worker.start(job, interactive=True)
         except MaggieError:
             self._latest = Latest()  # nothing is under way, so the next wish is tried anew
             raise
-        self.frame_take, self._frame_run = take, (take, running)
+        self._frame_run = Take(job, "this frame", running)
         self._touch()
 
     def _live_matte(self, *, going_on: bool) -> None:
@@ -98,9 +92,8 @@ class Mattes(Keying):
         with self._told():
             frames = delivered_frames(self.document, self.plate.frames)
             job = range_job(self.document, str(self.folder), frames)
-            take = Take(job, f"frames {frames}")
-            self.range_take, self._range_run = take, (take, self._worker.start(job))
-            self._say(f"matting {take.title}")
+            self.range_take = self._range_run = Take(job, f"frames {frames}", self._worker.start(job))
+            self._say(f"matting {self._range_run.title}")
 
     @property
     def is_matting(self) -> bool:
@@ -110,7 +103,7 @@ class Mattes(Keying):
     def cancel(self) -> None:
         """Cancel the range, or the command that runs; frames that are there stay, and they are whole."""
         if self._range_run is not None:
-            self._range_run[1].cancel()
+            self._range_run.cancel()
         if self.command is not None:
             self.command.cancel()
 
@@ -118,7 +111,7 @@ class Mattes(Keying):
         """Cancel whatever runs for this shot, and forget it."""
         self.cancel()
         if self._frame_run is not None:
-            self._frame_run[1].cancel()
+            self._frame_run.cancel()
         if self._kept is not None:
             self._threads.submit(self._kept.remove)
             self._kept = None
@@ -211,17 +204,17 @@ class Mattes(Keying):
         return () if take is None else truth(take.started, take.last, model=take.job.model)
 
     def _poll_frame(self) -> None:
-        if self._frame_run is None:
+        take = self._frame_run
+        if take is None:
             return
-        take, running = self._frame_run
-        if self._hear(take, running):
+        if self._heard_of(take):
             self._touch()
         if take.last is not None and take.last.frame not in self._live_of(take):
             self._show_live(take)
         if not take.over:
             return
         self._frame_run = None
-        if take.error or take.failed:
+        if take.progress.state == "failed":
             self._say(take.status)
         self._add_notes(take)
         with self._told():
@@ -249,11 +242,11 @@ class Mattes(Keying):
                 shutil.rmtree(each, ignore_errors=True)
 
     def _poll_range(self) -> None:
-        if self._range_run is None:
+        take = self._range_run
+        if take is None:
             return
-        take, running = self._range_run
         before = len(take.done)
-        for event in self._hear(take, running):
+        for event in self._heard_of(take):
             if isinstance(event, FrameDone):
                 self._live.pop(event.frame, None)
                 self._delivered[event.frame] = _made_of(take.job)
@@ -266,15 +259,10 @@ class Mattes(Keying):
             self._say(take.status)
             self._with_facts(warnings=tuple(take.notes))
 
-    def _hear(self, take: Take, running: Running) -> list[Any]:
+    def _heard_of(self, take: Take) -> list[Event]:
         """The events of a job that have come."""
-        try:
-            events = running.poll()
-        except WorkerError as error:
-            take.error = str(error)
-            return []
-        for event in events:
-            take.hear(event)
+        events = take.poll()
+        if events:
             self._newest = take
         return events
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Optional
 
-from maggie_api.events import Event, Finished, FrameDone, FrameFailed, Started, Warning
+from maggie_api.client.host_client import JobMonitor, Progress, Running
+from maggie_api.events import Event, FrameDone, FrameFailed, Started, Warning
 from maggie_api.job import MatteJob
-from maggie_api.sequences import parse_frames
 from maggie_api.settings import EdgeSettings
 
 from .document import Document
@@ -117,69 +117,54 @@ class Latest:
         return self._under_way is None
 
 
-@dataclass
 class Take:
-    """A job that runs or has run, as the panel shows it; fed with its events."""
+    """A job that runs or has run: what every host is told of it, and which frames it was about.
 
-    job: MatteJob
-    title: str
-    started: Optional[Started] = None
-    last: Optional[FrameDone] = None
-    finished: Optional[Finished] = None
-    error: str = ""
-    seconds: float = 0.0
-    """Of the frames that were computed."""
-    computed: int = 0
+    Args:
+        title: what it is, for the window.
+        running: the job in the worker.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, job: MatteJob, title: str, running: Running):
+        self.job, self.title = job, title
+        self.last: Optional[FrameDone] = None
         self.done: set[int] = set()
         self.failed: set[int] = set()
         self.notes: list[Note] = []
+        self._monitor = JobMonitor(running, heard=self._hear)
+        self._new: list[Event] = []
+        self.progress = Progress("waiting", text="waiting for the worker")
 
-    def hear(self, event: Event) -> None:
-        """Take the next event of the job."""
-        if isinstance(event, Started):
-            self.started = event
-        elif isinstance(event, FrameDone):
+    def poll(self) -> list[Event]:
+        """What has come since; never waits."""
+        self.progress = self._monitor.poll()
+        new, self._new = self._new, []
+        return new
+
+    def cancel(self) -> None:
+        """Ask for its end."""
+        self._monitor.cancel()
+
+    @property
+    def started(self) -> Optional[Started]:
+        return self.progress.started
+
+    @property
+    def over(self) -> bool:
+        return self.progress.over
+
+    @property
+    def status(self) -> str:
+        """How far it is: frames, rate, time left, or how it ended."""
+        return self.progress.text
+
+    def _hear(self, event: Event) -> None:
+        self._new.append(event)
+        if isinstance(event, FrameDone):
             self.last = event
             self.done.add(event.frame)
-            if not event.cached:
-                self.computed, self.seconds = self.computed + 1, self.seconds + event.seconds
         elif isinstance(event, FrameFailed):
             self.failed.add(event.frame)
             self.notes.append(Note((event.frame,), event.error))
         elif isinstance(event, Warning):
             self.notes.append(Note(event.frames, event.text))
-        elif isinstance(event, Finished):
-            self.finished = event
-
-    @property
-    def over(self) -> bool:
-        return self.finished is not None or bool(self.error)
-
-    @property
-    def total(self) -> int:
-        if self.started is not None:
-            return len(self.started.frames)
-        return len(parse_frames(self.job.frames)) if self.job.frames else 0
-
-    @property
-    def status(self) -> str:
-        """How far it is: frames, rate, time left, or how it ended."""
-        reached = f"{len(self.done)} of {self.total} mattes"
-        if self.error:
-            return self.error
-        if self.finished is not None:
-            if self.finished.cancelled:
-                return f"cancelled: {reached} are there, and they are whole"
-            if self.failed:
-                reason = next(note.text for note in self.notes if set(note.frames) & self.failed)
-                return f"{reached}; {len(self.failed)} failed: {reason}"
-            return f"{reached}, {self.seconds:.1f} s"
-        if self.started is None:
-            return "waiting for the worker"
-        if not self.computed:
-            return reached
-        each = self.seconds / self.computed
-        left = each * (self.total - len(self.done) - len(self.failed))
-        return f"{reached}, {1 / max(each, 1e-3):.2f} a second, {int(left // 60)}:{int(left % 60):02d} left"

@@ -29,7 +29,7 @@ from ..picture_client import Answer
 from .command_line import command_text
 from .companions import Found, understood
 from .document import Document
-from .mattes import Mattes, Running
+from .mattes import Mattes
 from .matting import Take
 from .option_texts import value_of
 from .own_folder import OwnFolder
@@ -330,11 +330,11 @@ class Session(Mattes):
             self._worker.close()
         self._threads.shutdown(wait=False)
 
-    def _remove_folder(self, folder: OwnFolder, runs: Iterable[tuple[Take, Running]]) -> None:
+    def _remove_folder(self, folder: OwnFolder, runs: Iterable[Take]) -> None:
         end = time.monotonic() + LEAVE_S
-        for take, running in runs:
+        for take in runs:
             while not take.over and time.monotonic() < end:
-                self._hear(take, running)
+                take.poll()
                 time.sleep(0.02)
         self._worker.close()
         folder.remove()

@@ -310,7 +310,7 @@ def test_a_range_in_the_background_fills_its_lane(opened: Any):
     assert spoken.job.frames == "1001-1005" and not spoken.interactive
     spoken.say(started((1001, 1002, 1003, 1004, 1005)), write_matte(spoken.job.output, 1001))
     until(opened, lambda: 1001 in opened.facts.mattes)
-    assert "1 of 5 mattes, 2.00 a second, 0:02 left" == opened.range_take.status
+    assert "1 of 5 mattes, 0.5 s a frame, 0:02 left" == opened.range_take.status
     assert opened.picture()[0].note == "" or not opened.picture()[1]
 
     assert not opened.is_matte_old

@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 from support.panel import JOB, SHOT
+from support.panel_desk import Spoken
 
 from maggie_api.errors import JobError
-from maggie_api.events import EffectiveSettings, Finished, FrameDone, FrameFailed, Started, Warning
+from maggie_api.events import (
+    EffectiveSettings,
+    Finished,
+    FrameDone,
+    FrameFailed,
+    PictureFailed,
+    Started,
+    Warning,
+)
 from maggie_api.job import (
     CryptomatteGuidance,
     KeyGuidance,
@@ -344,17 +353,31 @@ def test_the_truth_line_says_what_was_asked_and_what_is():
     assert truth.truth(None, None, model="default") == ()
 
 
-def test_a_job_under_way_says_how_far_it_is():
-    take = Take(dataclasses.replace(JOB, frames="1001-1004"), "range")
-    assert take.status == "waiting for the worker" and take.total == 4
-    take.hear(started((1001, 1002, 1003, 1004)))
-    take.hear(FrameDone(1001, "m", 2.0, cached=False))
-    assert take.status == "1 of 4 mattes, 0.50 a second, 0:06 left"
-    take.hear(Warning("lost-subject", "ana is lost from 1003", (1003,)))
-    take.hear(FrameFailed(1002, "no memory"))
-    take.hear(Finished(1, 0, 1))
+def test_a_picture_that_could_not_be_written_is_told():
+    spoken = Spoken(JOB, False)
+    take = Take(spoken.job, "range", spoken)
+    spoken.say(started((1001,)), FrameDone(1001, "m", 2.0, cached=False))
+    spoken.say(PictureFailed("/s/look.mov", "no room left"), Finished(1, 0, 0, pictures_failed=1))
+    take.poll()
 
-    assert take.status == "1 of 4 mattes; 1 failed: no memory" and take.over
+    assert take.progress.state == "failed" and take.status == "/s/look.mov: no room left"
+
+
+def test_a_job_under_way_says_how_far_it_is():
+    spoken = Spoken(JOB, False)
+    take = Take(spoken.job, "range", spoken)
+    assert take.poll() == [] and take.status == "waiting for the worker"
+    spoken.say(started((1001, 1002, 1003, 1004)), FrameDone(1001, "m", 2.0, cached=False))
+    assert len(take.poll()) == 2 and take.status == "1 of 4 mattes, 2.0 s a frame, 0:06 left"
+    spoken.say(
+        Warning("lost-subject", "ana is lost from 1003", (1003,)),
+        FrameFailed(1002, "no memory"),
+        Finished(1, 0, 1),
+    )
+    take.poll()
+
+    assert take.status == "frame 1002: no memory" and take.over
+    assert (take.done, take.failed) == ({1001}, {1002}) and take.last is not None
     assert [(note.frames, note.text) for note in take.notes] == [
         ((1003,), "ana is lost from 1003"),
         ((1002,), "no memory"),

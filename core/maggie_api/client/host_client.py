@@ -8,14 +8,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Optional
+from typing import Literal, Optional, Protocol
 
 from ..errors import WorkerError
-from ..events import Finished, FrameDone, FrameFailed, Started, Warning, enlarged_text
+from ..events import (
+    Event,
+    Finished,
+    FrameDone,
+    FrameFailed,
+    PictureFailed,
+    Started,
+    Warning,
+    enlarged_text,
+)
 from ..job import MatteJob
 from ..sequences import compact_frames
 from .python import find_python
 from .worker import RunningJob, Worker, find_or_start, start_child
+
+
+class Running(Protocol):
+    """A `RunningJob`, or what stands for it in a test."""
+
+    def poll(self) -> list[Event]: ...
+    def cancel(self) -> None: ...
+
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -100,11 +117,16 @@ class WorkerSession:
 
 
 class JobMonitor:
-    """A submitted job as its host sees it."""
+    """A submitted job as its host sees it.
 
-    def __init__(self, running: RunningJob):
-        self._running = running
+    Args:
+        heard: called with every event, in `poll`.
+    """
+
+    def __init__(self, running: Running, *, heard: Callable[[Event], None] = lambda event: None):
+        self._running, self._heard = running, heard
         self._failures: dict[str, list[int]] = {}
+        self._lost_pictures: list[str] = []
         self._warnings: list[str] = []
         self._started: Optional[Started] = None
         self._done = self._failed = 0
@@ -119,6 +141,7 @@ class JobMonitor:
         try:
             for event in self._running.poll():
                 self._take(event)
+                self._heard(event)
         except WorkerError as error:
             self._state, self._end = "failed", str(error)
         return self._progress()
@@ -148,7 +171,7 @@ class JobMonitor:
         """Ask for the end of the job; frames that exist are whole. Never waits."""
         self._running.cancel()
 
-    def _take(self, event: object) -> None:
+    def _take(self, event: Event) -> None:
         if isinstance(event, Started):
             self._started, self._state = event, "running"
         elif isinstance(event, FrameDone):
@@ -159,6 +182,8 @@ class JobMonitor:
         elif isinstance(event, FrameFailed):
             self._failed, self._frame = self._failed + 1, event.frame
             self._failures.setdefault(event.error, []).append(event.frame)
+        elif isinstance(event, PictureFailed):
+            self._lost_pictures.append(f"{event.path}: {event.error}")
         elif isinstance(event, Warning):
             self._warnings.append(event.text)
         elif isinstance(event, Finished):
@@ -167,6 +192,7 @@ class JobMonitor:
 
     def _progress(self) -> Progress:
         errors = [f"{_frames(frames)}: {reason}" for reason, frames in self._failures.items()]
+        errors += self._lost_pictures
         if self._end:
             errors.append(self._end)
         total = len(self._started.frames) if self._started else 0
