@@ -12,7 +12,7 @@ from support.tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
-from maggie_core.postprocess.edges import refine_edges, undecided_band
+from maggie_core.postprocess.edges import mask_off, refine_edges, undecided_band
 
 HOW = ["guided", "closed-form"]
 LARGE = [600.0]
@@ -164,11 +164,35 @@ def test_a_mask_in_doubt_is_held_from_deeper_on_and_nothing_jumps_between(soft_e
     mask = far_off(truth)
 
     def held(doubt: float) -> np.ndarray:
-        return refine_edges(truth[None], image, mask, "guided", sizes=[300.0], doubts=[doubt])[0]
+        how = {"sizes": [300.0], "doubts": [doubt], "off": [0.0]}
+        return refine_edges(truth[None], image, mask, "guided", **how)[0]
 
     errors = [float(np.abs(held(doubt) - truth).mean()) for doubt in (0, 0.25, 0.5, 0.75, 1)]
     assert errors == sorted(errors, reverse=True)
     assert np.abs(held(0.51) - held(0.5)).max() < 0.05
+
+
+def test_a_mask_beside_the_persons_edge_holds_less_and_a_bite_for_no_reason_is_filled(soft_edge):
+    image, truth, _ = soft_edge
+    good = (truth > 0.5).astype(np.float32)
+    beside = shift(good, (0, 9), order=0)
+    bitten = truth.copy()
+    bitten[110:190, 120:200] = 0
+
+    def wrong(alpha: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+        off = mask_off(alpha, mask, image, 300.0)
+        held = refine_edges(alpha[None], image, mask[None], "guided", sizes=[300.0], doubts=[0.0], off=[off])
+        return off, float(np.abs(held - truth).mean())
+
+    off, kept = wrong(truth, beside)
+    believed = refine_edges(
+        truth[None], image, beside[None], "guided", sizes=[300.0], doubts=[0.0], off=[0.0]
+    )
+    assert 0.01 < off < 9 / 300
+    assert kept < 0.3 * np.abs(believed - truth).mean()
+    off, filled = wrong(bitten, good)
+    assert off == 0
+    assert filled < 0.1 * np.abs(bitten - truth).mean()
 
 
 def test_lengths_are_shares_of_the_persons_size(soft_edge):

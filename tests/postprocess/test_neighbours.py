@@ -26,6 +26,17 @@ def test_an_alpha_on_anothers_core_is_gone_and_the_rest_stays(people):
     assert np.array_equal(cleared[1][people[0] == 0], alphas[1][people[0] == 0])
 
 
+def test_the_core_of_a_mask_that_is_off_begins_deeper(people):
+    alphas = np.full_like(people, 0.6)
+
+    cleared = clear_cores(alphas, people, [80.0, 80.0], off=[0.0, 0.05])
+
+    near, core = (disc(200, 120, 140, 60, radius) == 1 for radius in (37, 22))
+    assert cleared[0][near & ~core].mean() > 0.3
+    assert cleared[0][core].max() == 0
+    assert np.array_equal(cleared[1], clear_cores(alphas, people, [80.0, 80.0])[1])
+
+
 def test_where_both_masks_claim_a_pixel_both_alphas_stay(people):
     both = np.stack([np.maximum(people[0], people[1]), people[1]])
     alphas = np.full_like(people, 0.6)

@@ -1,8 +1,9 @@
-"""Whether a mask's outline lies on edges of the image: what tells a good mask from a rough one, without a
-network.
+"""Whether a mask's outline lies on edges of the image: what tells a good mask from a rough one.
 
 An outline drawn along the person crosses the image where it changes most; one that is off runs through plain
-skin or plain wall, and the person's own edge lies beside it.
+skin or plain wall, and the person's own edge lies beside it. That shows without a network. Once there is a
+matte, its outline can be asked as well: where it lies on edges better than the mask's, it is the mask that is
+off, and by about as much as the two are apart.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ DOUBT = (1.0, 1.12)
 """Alignment up to which a mask is poor, and from which on it is not. Masks of photographs and portraits that
 were made rough have 0.55 to 1.17, others 0.84 to 6.9, those that follow the person 1.7 and more; a moving
 person's stays above 1.3."""
+
+BETTER = (1.1, 1.4)
+"""Alignment of a matte's outline over that of its mask, from which the mask counts as off, and from which in
+full. Masks of 27 photographs have 0.96 to 1.06 where they are good, and 1.1 to 3.6 where they are typical,
+which is off by 1 % of the size."""
 
 
 def alignment(mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0) -> float:
@@ -80,6 +86,17 @@ def doubt(aligned: float) -> float:
     not jump from frame to frame."""
     poor, sound = DOUBT
     return float(np.clip((sound - aligned) / (sound - poor), 0, 1))
+
+
+def better_aligned(alpha: Plane, mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0) -> float:
+    """How far the outline of an alpha (H, W) lies on edges of the image better than that of its mask, 0 to 1;
+    0 where either cannot be told. Other arguments as for `alignment`."""
+    seen = (alpha > 0.5).astype(np.float32)
+    ours, theirs = (alignment(each, image, size, plate_px=plate_px) for each in (seen, mask))
+    if not np.isfinite(ours) or not np.isfinite(theirs):
+        return 0.0
+    low, high = BETTER
+    return float(np.clip((ours / theirs - low) / (high - low), 0, 1))
 
 
 def _change(image: Plane, sigma: float) -> NDArray[np.float32]:

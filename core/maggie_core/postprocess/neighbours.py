@@ -21,6 +21,9 @@ CORE = (0.003, 0.008)
 """Depth in somebody's mask, as shares of their size, from which others fade, and are gone: 1.4 and 3.6 pixels
 for who is 450 pixels tall, and nearly at once for small people. Nearer to the edge of a mask an alpha may be
 right and the mask wrong."""
+CORE_TIMES_OFF = (2.0, 4.0)
+"""The same as multiples of what a mask is off in the mean: where it is off by 1 %, a band as wide as that is
+the other's. More gives generated clips up to 4 % less error and 6 to 30 % more alpha on others' cores."""
 BLOCK_ROWS = 128
 """Rows looked at together, so that memory does not grow with the plate."""
 LEAST = 1e-6
@@ -28,7 +31,12 @@ LEAST = 1e-6
 
 
 def clear_cores(
-    alphas: Plane, guidance: Plane, sizes: Sequence[float], *, own: Sequence[int] | None = None
+    alphas: Plane,
+    guidance: Plane,
+    sizes: Sequence[float],
+    *,
+    own: Sequence[int] | None = None,
+    off: Sequence[float] | None = None,
 ) -> Plane:
     """Alphas without what lies on other people's cores.
 
@@ -37,6 +45,7 @@ def clear_cores(
         guidance: (M, H, W) binary masks on the same grid, of all who are there.
         sizes: (M,) of each person, in pixels of this grid.
         own: (N,) whose mask belongs to each alpha; None: they come in the order of the masks.
+        off: (N,) how far the masks of the alphas are off, as shares of the sizes; None: not at all.
 
     Returns:
         (N, H, W) float32. An alpha is 0 wherever another's mask is deeper than a share of that person's size
@@ -44,13 +53,17 @@ def clear_cores(
     """
     cleared = alphas.astype(np.float32, copy=True)
     whose = range(len(alphas)) if own is None else own
+    wrong = {} if off is None else dict(zip(whose, off, strict=True))
     if len(guidance) < 2:
         return cleared
     for owner, mask in enumerate(guidance):
         box = box_of(mask > 0, margin=1)
         if box is None:
             continue
-        low, high = CORE
+        low, high = (
+            max(depth, times * wrong.get(owner, 0.0))
+            for depth, times in zip(CORE, CORE_TIMES_OFF, strict=True)
+        )
         inside, unit = mask[box] > 0, np.float32(unit_of(sizes[owner], mask.shape))
         kept = np.clip((high - depth_in(inside) / unit) / np.float32(high - low), 0, 1)
         for n, alpha in zip(whose, cleared, strict=True):

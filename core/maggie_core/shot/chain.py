@@ -32,7 +32,7 @@ from maggie_core.model import MatteModel
 from maggie_core.model.matte_model import WINDOW, TemporalState, Wanted
 from maggie_core.model.still import PAD_PX, padded
 from maggie_core.postprocess.alignment import alignment, doubt
-from maggie_core.postprocess.edges import refine_edges
+from maggie_core.postprocess.edges import masks_off, refine_edges
 from maggie_core.postprocess.losses import Loss, losses
 from maggie_core.postprocess.mask_shape import size_of
 from maggie_core.postprocess.neighbours import clear_cores
@@ -369,19 +369,22 @@ class Chain:
             return _with_pins(alphas, self._pins(frame))
         measured = self._measured(self.frames[i]) or (0.0,) * len(frame.guidance)
         sizes = [size or size_of(mask) for size, mask in zip(measured, frame.guidance, strict=True)]
+        masks, tall = frame.guidance[own], [sizes[n] for n in own]
+        off = masks_off(alphas, masks, frame.image, tall, trusts=trusts, plate_px=self._plate_px)
         refined = refine_edges(
             alphas,
             frame.image,
-            frame.guidance[own],
+            masks,
             how,
-            sizes=[sizes[n] for n in own],
+            sizes=tall,
             doubts=[self._doubts(i)[n] for n in own],
+            off=off,
             trusts=trusts,
             plate_px=self._plate_px,
         )
         if how == "none":
             return _with_pins(refined, self._pins(frame))
-        return _with_pins(clear_cores(refined, frame.guidance, sizes, own=own), self._pins(frame))
+        return _with_pins(clear_cores(refined, frame.guidance, sizes, own=own, off=off), self._pins(frame))
 
     def _doubts(self, i: int) -> list[float]:
         """How far each mask of a frame is to be doubted, 0 to 1."""
