@@ -124,7 +124,7 @@ class Panel(QtWidgets.QWidget):
         column.addLayout(foot)
 
     def _left(self) -> QtWidgets.QFrame:
-        side, column = _side(self, 224)
+        side, column = _side(self, 244)
         column.addWidget(_head("People", self))
         column.addWidget(self.people, 3)
         tip = "Click people of a Cryptomatte, in or out"
@@ -348,12 +348,12 @@ class Panel(QtWidgets.QWidget):
 
     def _refresh_progress(self) -> None:
         session = self.session
-        take, command = session.range_take, session.command
-        is_busy = session.is_matting or command is not None
-        self.cancel.setEnabled(is_busy)
+        take, command = session.shown_take, session.command
+        is_matting = session.is_matting or session.is_matting_frame
+        self.cancel.setEnabled(is_matting or command is not None)
         self.matte_range.setEnabled(not session.is_matting)
-        if take is not None and (session.is_matting or command is None):
-            self.progress.setRange(0, max(1, take.progress.total))
+        if take is not None and (is_matting or command is None):
+            self.progress.setRange(0, max(1, take.progress.total) if take is session.range_take else 0)
             self.progress.setValue(take.progress.done)
             self.progress_said.setText(f"{take.title}: {take.status}")
         elif command is not None:

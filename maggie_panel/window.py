@@ -12,6 +12,11 @@ from .state.session import Session
 from .theme import SHEET
 from .widgets.options import OptionsDialog
 
+SIZE = (1280, 720)
+"""Of a new window, where the screen is not smaller."""
+FRAME_PX = (8, 36)
+"""What the system puts around a window, at most: width, and height with the title."""
+
 
 class PanelWindow(QtWidgets.QMainWindow):
     """The panel with a menu: files, edits, and the keys."""
@@ -23,7 +28,8 @@ class PanelWindow(QtWidgets.QMainWindow):
         self.setCentralWidget(self.panel)
         self.setStyleSheet(SHEET)
         self.setWindowTitle("MaGGIe")
-        self.resize(1280, 720)
+        screen = self.screen().availableSize()
+        self.resize(min(SIZE[0], screen.width() - FRAME_PX[0]), min(SIZE[1], screen.height() - FRAME_PX[1]))
         self._files = self.menuBar().addMenu("&File")
         self._files.aboutToShow.connect(self._fill_files)
         self._fill_files()

@@ -124,6 +124,18 @@ def person_name(sequence: str, plate: str = "") -> str:
     return "_".join(in_folder) or "_".join(_listed(name)) or "person"
 
 
+def matte_name(plate: str) -> str:
+    """A name for the mattes of a plate, which those of no other plate in its folder have.
+
+    `sh010_plate.####.exr` gives `sh010_matte.####.exr`, `plate.####.exr` gives `matte.####.exr`.
+    """
+    if has_token(plate):
+        words = [word for word in _listed(plate) if word.lower() not in _PLATE_WORDS]
+    else:
+        words = [os.path.splitext(os.path.basename(plate))[0]]
+    return "_".join((*words, "matte")) + ".####.exr"
+
+
 def _plate_among(sequences: list[str], *, is_open: bool) -> str:
     """The plate among them; "" where all are masks."""
     named = [each for each in sequences if _words(each) & _PLATE_WORDS]

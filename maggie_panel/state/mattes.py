@@ -59,6 +59,8 @@ class Mattes(Keying):
             if preview and (frame, network_of(whole)) not in self._networks:
                 whole = frame_job(self.document, frame, str(self.folder), preview=True)
             self._start_frame(self._latest.want(whole))
+            if not preview:
+                self._say(_matting(f"frame {frame}"))
             if self._latest.is_overtaken and self._frame_run is not None:
                 self._frame_run.cancel()
 
@@ -70,7 +72,7 @@ class Mattes(Keying):
         except MaggieError:
             self._latest = Latest()  # nothing is under way, so the next wish is tried anew
             raise
-        self._frame_run = Take(job, "this frame", running)
+        self._frame_run = Take(job, f"frame {job.frames}", running)
         self._touch()
 
     def _live_matte(self, *, going_on: bool) -> None:
@@ -92,8 +94,18 @@ class Mattes(Keying):
         with self._told():
             frames = delivered_frames(self.document, self.plate.frames)
             job = range_job(self.document, str(self.folder), frames)
-            self.range_take = self._range_run = Take(job, f"frames {frames}", self._worker.start(job))
-            self._say(f"matting {self._range_run.title}")
+            self.range_take = self._range_run = Take(job, _title(frames), self._worker.start(job))
+            self._say(_matting(self._range_run.title))
+
+    @property
+    def shown_take(self) -> Optional[Take]:
+        """The job whose progress is shown: one that runs, the range before the frame; else the last range."""
+        return self._range_run or self._frame_run or self.range_take
+
+    @property
+    def is_matting_frame(self) -> bool:
+        """Whether the matte of a single frame is under way."""
+        return self._frame_run is not None
 
     @property
     def is_matting(self) -> bool:
@@ -101,17 +113,16 @@ class Mattes(Keying):
         return self._range_run is not None
 
     def cancel(self) -> None:
-        """Cancel the range, or the command that runs; frames that are there stay, and they are whole."""
-        if self._range_run is not None:
-            self._range_run.cancel()
+        """Cancel what runs: the range, the frame, the command. Frames that are there stay, and are whole."""
+        for take in (self._range_run, self._frame_run):
+            if take is not None:
+                take.cancel()
         if self.command is not None:
             self.command.cancel()
 
     def cancel_all(self) -> None:
         """Cancel whatever runs for this shot, and forget it."""
         self.cancel()
-        if self._frame_run is not None:
-            self._frame_run.cancel()
         if self._kept is not None:
             self._threads.submit(self._kept.remove)
             self._kept = None
@@ -216,6 +227,9 @@ class Mattes(Keying):
         self._frame_run = None
         if take.progress.state == "failed":
             self._say(take.status)
+        elif self.message == _matting(take.title):
+            is_done = take.progress.state == "done"
+            self._say(f"{take.title} is matted" if is_done else f"{take.title}: cancelled")
         self._add_notes(take)
         with self._told():
             self._start_frame(self._latest.ended())
@@ -271,6 +285,14 @@ class Mattes(Keying):
         gone = {*take.done, *take.failed}
         kept = [note for note in self.facts.warnings if not gone & set(note.frames)]
         self._with_facts(warnings=tuple(dict.fromkeys((*kept, *take.notes))))
+
+
+def _matting(title: str) -> str:
+    return f"matting {title}"
+
+
+def _title(frames: str) -> str:
+    return f"frames {frames}" if set(frames) & set(",-") else f"frame {frames}"
 
 
 def _made_of(job: MatteJob) -> str:

@@ -27,7 +27,7 @@ from maggie_api.settings import Option
 
 from ..picture_client import Answer
 from .command_line import command_text
-from .companions import Found, understood
+from .companions import Found, matte_name, understood
 from .document import Document
 from .mattes import Mattes
 from .matting import Take
@@ -80,12 +80,13 @@ class Session(Mattes):
             self.open_shot(found.plate, found.guidance)
         elif found.guidance and self.document.plate:
             self.add_guidance(found.guidance)
+            self._say(f"masks: {', '.join(os.path.basename(each.sequence) for each in found.guidance)}")
         else:
             self._say("nothing that was dropped is a plate: drop images, a movie, or a job document")
 
     def open_shot(self, plate: str, guidance: Iterable[Guidance] = ()) -> None:
         """Open a plate with masks."""
-        output = os.path.join(os.path.dirname(plate), "maggie", "matte.####.exr")
+        output = os.path.join(os.path.dirname(plate), "maggie", matte_name(plate))
         self._open(Document(plate, output).with_guidance(guidance))
 
     def open_job(self, path: str) -> None:
@@ -148,9 +149,9 @@ class Session(Mattes):
         was = self.playback.frame
         self.playback = Playback(first, first, last, fps=found["fps"] or FPS).at(was)
         self._with_facts(plate=self.plate.frames)
-        self._say(
-            found["assumption"] or f"{len(self.plate.frames)} frames, {found['size'][0]}x{found['size'][1]}"
-        )
+        count, (width, height) = len(self.plate.frames), self.plate.size
+        said = found["assumption"] or f"{count} frame{'s' if count != 1 else ''}, {width}x{height}"
+        self._say(said if self.document.people else f"{said}: drop masks here, or draw somebody")
         self._look_at_people(self.document.people)
         self._look_at_files()
 

@@ -25,13 +25,14 @@ class PeopleList(QtWidgets.QWidget):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(22)
         self.table.setShowGrid(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of a crowd differ at their ends
         self.table.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(1, QtWidgets.QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(4, QtWidgets.QHeaderView.ResizeMode.ResizeToContents)
-        for column, width in ((0, 26), (2, 26), (3, 26)):
+        for column, width in ((0, 24), (2, 22), (3, 22)):
             header.setSectionResizeMode(column, QtWidgets.QHeaderView.ResizeMode.Fixed)
             self.table.setColumnWidth(column, width)
         self.table.cellClicked.connect(self._clicked)
@@ -99,7 +100,7 @@ class PeopleList(QtWidgets.QWidget):
             letter = COLUMNS[column]
             items[column].setToolTip(f"{tip} (in the viewer; everybody is matted together)")
             items[column].setIcon(_mark(color(ACCENT if is_on else LINE), letter))
-        items[1].setToolTip(person.source.sequence)
+        items[1].setToolTip(f"{name}: {person.source.sequence}")
 
     def _person(self, row: int) -> Optional[Person]:
         people = self._session.document.people

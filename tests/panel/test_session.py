@@ -302,6 +302,23 @@ def test_the_matte_of_a_frame_is_shown_with_its_truth(opened: Any):
     assert ("frame", "1001 computed, 0.50 s") in [(fact.label, fact.effective) for fact in opened.truth]
 
 
+def test_a_frame_under_way_is_seen_and_can_be_cancelled(opened: Any):
+    opened.matte_frame()
+    (spoken,) = opened._worker.jobs
+    assert opened.message == "matting frame 1001" and opened.is_matting_frame
+    assert opened.shown_take.title == "frame 1001" and opened.shown_take.status == "waiting for the worker"
+    opened.cancel()
+    assert spoken.cancelled
+    spoken.say(Finished(0, 0, 0, cancelled=True))
+
+    until(opened, lambda: opened.message == "frame 1001: cancelled")
+    opened.matte_frame()
+    spoken = opened._worker.jobs[-1]
+    spoken.say(started((1001,)), write_matte(spoken.job.output, 1001), Finished(1, 0, 0))
+    until(opened, lambda: opened.message == "frame 1001 is matted")
+    assert opened.shown_take is None
+
+
 def test_a_range_in_the_background_fills_its_lane(opened: Any):
     opened.look(mode="alpha")
     assert "no matte" in (pixels(opened) is not None and opened.picture()[0].note)

@@ -30,7 +30,7 @@ from maggie_api.job import (
 )
 from maggie_api.serialization import to_data
 from maggie_panel.state import command_line, playback, recent, truth
-from maggie_panel.state.companions import beside, person_name, sequences_of, understood
+from maggie_panel.state.companions import beside, matte_name, person_name, sequences_of, understood
 from maggie_panel.state.document import Document
 from maggie_panel.state.matting import Latest, Take, frame_job, range_job
 from maggie_panel.state.picture_queue import Ahead, PictureCache, PictureQueue
@@ -285,6 +285,19 @@ def test_memory_is_bounded_and_the_oldest_goes():
 
     assert cache.size <= 30 and cache.frames(picture(1)) == {1, 4, 5}
     assert cache.frames(picture(1, exposure_ev=1.0)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("plate", "name"),
+    [
+        ("/s/plate.####.exr", "matte.####.exr"),
+        ("/s/sh010_plate_v002.####.exr", "sh010_v002_matte.####.exr"),
+        ("/s/p3m_07141906.jpg", "p3m_07141906_matte.####.exr"),
+        ("/s/walk.mov", "walk_matte.####.exr"),
+    ],
+)
+def test_plates_of_one_folder_have_mattes_of_their_own(plate: str, name: str):
+    assert matte_name(plate) == name
 
 
 # Jobs.
