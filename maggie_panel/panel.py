@@ -116,7 +116,8 @@ class Panel(QtWidgets.QWidget):
         foot.setContentsMargins(8, 3, 8, 4)
         foot.setSpacing(1)
         self.truth.setObjectName("dim")
-        self.truth.setToolTip("What was asked for and what takes effect, from the worker")
+        tip = "What was asked for and what takes effect, from the worker, of the frame that came last"
+        self.truth.setToolTip(tip)
         for label in (self.message, self.truth):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setMinimumWidth(10)

@@ -15,6 +15,9 @@ REUSED = {
 }
 """`FrameDone.reused` in words."""
 
+NAMED = 3
+"""People who are named in the line, which has to fit into the window; of more their number is told."""
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -40,12 +43,12 @@ def truth(started: Optional[Started], done: Optional[FrameDone], *, model: str) 
     if started is None:
         return ()
     asked, effective = started.asked, started.effective
-    enlarged = enlarged_text(done.enlarged) if done else ""
+    enlarged = _enlarged(done) if done else ""
     facts = [
         _fact("model", model, started.model),
         _fact("device", asked.device, effective.device),
         _fact("precision", asked.precision, effective.precision),
-        Fact("scale", f"{started.working_size}, {enlarged or 'nobody enlarged'}"),
+        Fact("scale", f"{started.working_size}{enlarged and f', {enlarged}'}"),
         _fact("edges", asked.refine, effective.refine),
         Fact("colour", f"{started.colorspace}{' (assumed)' if started.assumption else ''}"),
     ]
@@ -60,6 +63,18 @@ def truth(started: Optional[Started], done: Optional[FrameDone], *, model: str) 
 def line(facts: tuple[Fact, ...]) -> str:
     """The facts as one line of text."""
     return " · ".join(fact.text for fact in facts)
+
+
+def _enlarged(done: FrameDone) -> str:
+    """Who was enlarged; of a crowd how many, and by how much. A file that was there says nothing of it."""
+    if done.cached:
+        return ""
+    if not done.enlarged:
+        return "nobody enlarged"
+    if len(done.enlarged) <= NAMED:
+        return enlarged_text(done.enlarged)
+    factors = [each.factor for each in done.enlarged]
+    return f"{len(factors)} people enlarged x{min(factors):.1f} to x{max(factors):.1f}"
 
 
 def _fact(label: str, asked: str, effective: str) -> Fact:

@@ -118,18 +118,23 @@ class Viewer(QtWidgets.QWidget):
         session = self._session
         frame = session.playback.frame
         said = [note] if note else []
-        said += [each.text for each in session.notes[:1]]
+        for first in session.notes[:1]:
+            others = len(session.notes) - 1
+            said.append(first.text + (f" ({others} more: see the timeline)" if others else ""))
         if session.is_matte_old and session.view.mode in ("alpha", "over", "difference"):
             said.append("settings have changed: M mattes again")
         if session.is_followed_old and session.view.mode == "guidance":
             said.append("keys have changed: follow again")
-        metrics = painter.fontMetrics()
+        wrapped = int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextWordWrap)
+        top = 8
         for row, text in enumerate([f"{frame}", *said]):
-            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, self.width() - 24)
-            box = QtCore.QRect(8, 8 + row * 20, metrics.horizontalAdvance(text) + 10, 18)
+            room = QtCore.QRect(13, top, self.width() - 26, self.height())
+            needed = painter.fontMetrics().boundingRect(room, int(Qt.TextFlag.TextWordWrap), text)
+            box = QtCore.QRect(8, top, needed.width() + 10, needed.height() + 4)
             painter.fillRect(box, QtGui.QColor(0, 0, 0, 150))
             painter.setPen(color("#ffffff" if not row else WARN))
-            painter.drawText(box.adjusted(5, 0, 0, 0), int(Qt.AlignmentFlag.AlignVCenter), text)
+            painter.drawText(box.adjusted(5, 0, -5, 0), wrapped, text)
+            top = box.bottom() + 3
 
     def _write(self, painter: QtGui.QPainter, text: str) -> None:
         painter.setPen(color(DIM))

@@ -13,6 +13,7 @@ from support.panel_desk import Spoken
 from maggie_api.errors import JobError
 from maggie_api.events import (
     EffectiveSettings,
+    Enlarged,
     Finished,
     FrameDone,
     FrameFailed,
@@ -364,6 +365,13 @@ def test_the_truth_line_says_what_was_asked_and_what_is():
     assert "scale 1024x576, nobody enlarged" in said and "colour acescg (assumed)" in said
     assert "frame 1002 from the cached network result, 1.25 s" in said
     assert truth.truth(None, None, model="default") == ()
+    small = tuple(Enlarged(f"p{n}", 1.0 + n, "8x8+0+0") for n in range(1, 6))
+    crowd = dataclasses.replace(done, enlarged=small)
+    assert "scale 1024x576, 5 people enlarged x2.0 to x6.0" in truth.line(
+        truth.truth(started(), crowd, model="default")
+    )
+    there = dataclasses.replace(done, cached=True)
+    assert "enlarged" not in truth.line(truth.truth(started(), there, model="default"))
 
 
 def test_a_picture_that_could_not_be_written_is_told():
