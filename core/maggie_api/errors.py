@@ -26,14 +26,19 @@ from __future__ import annotations
 
 from typing import Optional, Union
 
+from .text import one_line
+
 DEFECT, BAD_INPUT, SOME_FAILED, QC_EXCEEDED, LICENCE_REFUSED, CANCELLED = 1, 2, 3, 4, 5, 130
 """Exit codes of every command."""
 
 
 class MaggieError(Exception):
-    """Base of every error the packages raise on purpose."""
+    """Base of every error the packages raise on purpose. Its text is one line, whatever names are in it."""
 
     exit_code = DEFECT
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class InputError(MaggieError):

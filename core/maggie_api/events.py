@@ -12,6 +12,7 @@ from typing import Literal, Optional, Union
 
 from . import serialization
 from .settings import EdgeSettings, MatteSettings
+from .text import one_line
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,13 @@ class Warning:
     code: str
     """Stable, for programs: `repaired-pixels`, `missing-frames`, ..."""
     text: str
+    """One line."""
     frames: tuple[int, ...] = ()
     """Frames it is about, ascending; none where it is about the whole job."""
     event: Literal["warning"] = "warning"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ streams take.
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Any, Union
 
 ESCAPING = "maggie-escaping"
@@ -15,6 +16,8 @@ UNREADABLE = "\ufffd"
 """Stands for what is no letter."""
 _ESCAPED_BYTES = range(0xDC80, 0xDD00)
 _SURROGATES = range(0xD800, 0xE000)
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What breaks a line, or is a command to a terminal."""
 
 
 def is_plain(text: str) -> bool:
@@ -34,6 +37,11 @@ def _plain(letter: str) -> str:
     if code in _ESCAPED_BYTES:
         return chr(code - 0xDC00)
     return UNREADABLE if code in _SURROGATES else letter
+
+
+def one_line(text: str) -> str:
+    """`text` with `\\n`, `\\x1b`, ... for what breaks a line or commands a terminal: names in files may."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def escaping(*streams: Any) -> None:

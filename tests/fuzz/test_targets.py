@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ NAME_PARTS = st.lists(
 
 
 def one_line(error: MaggieError) -> bool:
-    return bool(str(error)) and "\n" not in str(error)
+    return str(error) != "" and not any(unicodedata.category(letter) == "Cc" for letter in str(error))
 
 
 @fuzzed
@@ -231,6 +232,8 @@ def test_headers_of_cryptomattes(channels: list[str], metadata: dict[str, str]):
 @example(text="", sidecar="/dev/zero")
 @example(text="", sidecar="fifo")
 @example(text='{"a": 1e999}', sidecar="")
+@example(text="", sidecar="\n")
+@example(text="", sidecar="\x1b[2J")
 def test_manifests(tmp_path: Path, text: str, sidecar: str):
     if not (tmp_path / "fifo").exists():
         os.mkfifo(tmp_path / "fifo")
