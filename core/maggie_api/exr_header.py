@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Union
 
+from .text import UNREADABLE
+
 MAGIC = b"\x76\x2f\x31\x01"
 MOST_BYTES = 64 << 20
 """Longest attribute: manifests of Cryptomattes have megabytes, a broken file says anything."""
@@ -26,6 +28,19 @@ def channels(path: Union[str, os.PathLike[str]]) -> tuple[str, ...]:
         if name == "channels" and kind == "chlist":
             return tuple(_channel_names(value))
     raise ValueError("its header has no channels")
+
+
+def has_text_names(path: Union[str, os.PathLike[str]]) -> bool:
+    """Whether all names in the header are UTF-8; OpenEXR's own Python binding ends the process where not.
+
+    Raises:
+        ValueError: as for `channels`.
+    """
+    for name, kind, value in _attributes(Path(path)):
+        inside = _channel_names(value) if kind == "chlist" else ()
+        if any(UNREADABLE in each for each in (name, kind, *inside)):
+            return False
+    return True
 
 
 def _attributes(path: Path) -> Iterator[tuple[str, str, bytes]]:

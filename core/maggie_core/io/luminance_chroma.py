@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from maggie_api.exr_header import has_text_names
+
 CHANNELS = frozenset(("Y", "RY", "BY", "A"))
 """Channels of such a file; A may be missing."""
 _TAPS = (0.627123, -0.186077, 0.087929, -0.043159, 0.019597, -0.007540, 0.002128)
@@ -31,9 +33,12 @@ def header_of(path: str) -> Mapping[str, Any]:
 
     Raises:
         OSError: no EXR, or a damaged one.
+        ValueError: it has names that are no text.
     """
     import OpenEXR  # here, because few files need it
 
+    if not has_text_names(path):
+        raise ValueError("its header has names that are not UTF-8")
     with _opened(OpenEXR.InputFile(path)) as file:
         return file.header()
 
