@@ -138,4 +138,5 @@ def _matter(job: MatteJob, shot: OpenShot) -> ShotMatter:
         shot.settings,
         shot_frames=shot.shot_frames,
         cache=cache,
+        tracker=job.tracker,
     )

@@ -115,6 +115,7 @@ class Records:
             "plate": self._job.plate,
             "plate_window": [window.x, window.y, window.width, window.height],
             "guidance": [asdict(source) for source in self._job.guidance],
+            **({"tracker": self._job.tracker} if self._shot.guidance.keys else {}),
             "pins": self._shot.pins.names(frame) if self._shot.pins else [],
             "enlarged": [asdict(each) for each in self.enlarged(frame)],
             "without": list(result.without),

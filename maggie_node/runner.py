@@ -91,7 +91,7 @@ def run(
             were emitted and nothing was written.
     """
     if job.commercial:
-        require_commercial(job.model)
+        require_commercial(job.model, job.tracker)
     step("opening plate and masks", 0, 0)
     shot = open_shot(job)
     step(f"loading the model {job.model}", 0, 0)
@@ -198,6 +198,7 @@ def _matter(
         checkpoint=checkpoint,
         overlap=overlap,
         with_scene=job.foreground,
+        tracker=job.tracker,
     )
 
 

@@ -28,6 +28,7 @@ from .settings import (
     as_float,
     options_of,
     settings_of,
+    tracker_folder,
 )
 from .text import is_plain
 
@@ -382,6 +383,7 @@ class MatteJob(RunSettings, PictureFile, MatteFile, EdgeSettings, MatteSettings,
             pictures=pictures,
             preview=None if self.preview is None else _absolute(self.preview, folder),
             model=self.model if self.model in MODEL_NAMES else _absolute_if_there(self.model, folder),
+            tracker=_tracker_in(self.tracker, folder),
             ocio=None if self.ocio is None else _absolute_if_there(self.ocio, folder),
             cache=None if self.cache is None else _absolute(self.cache, folder),
         )
@@ -420,7 +422,7 @@ def write_job(job: MatteJob, path: Path) -> None:
     write_whole(path, job.to_json())
 
 
-_PATHS = frozenset(("plate", "output", "sequence", "model", "ocio", "cache", "path", "preview"))
+_PATHS = frozenset(("plate", "output", "sequence", "model", "tracker", "ocio", "cache", "path", "preview"))
 """Fields that hold a path, or may."""
 NAME_BYTES = 255
 """Longest name in a folder, on every file system in use."""
@@ -475,6 +477,11 @@ def _named(error: SettingsError) -> str:
 
 def _absolute(path: str, folder: Path) -> str:
     return os.path.normpath(os.path.join(str(folder), path))
+
+
+def _tracker_in(tracker: str, folder: Path) -> str:
+    path = tracker_folder(tracker)
+    return f"sam2:{_absolute(os.path.expanduser(path), folder)}" if path else tracker
 
 
 def _absolute_if_there(name_or_path: str, folder: Path) -> str:

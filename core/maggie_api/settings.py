@@ -42,6 +42,9 @@ LOSSLESS = ("none", "rle", "zips", "zip", "piz")
 MODEL_NAMES = ("default", "generated", "him50k", "vim2k5")
 """Models that are called by a name. Any other value of `model` is a path, and so is `./default`."""
 
+TRACKER_NAMES = ("sam2:tiny", "sam2:small", "sam2:base-plus", "sam2:large")
+"""Trackers beside `builtin` that are called by a name: the sizes of SAM 2.1. Others are `sam2:FOLDER`."""
+
 MAX_FPS = 1000
 """Frames per second; more is a slip of the pen."""
 MIN_WORKING_PX = 64
@@ -293,6 +296,11 @@ class RunSettings:
     model: str = option(
         "default", "Name of a model, or path of a weights file or of a folder that holds one."
     )
+    tracker: str = option(
+        "builtin",
+        "Who follows people from key masks: builtin, or SAM 2 as sam2: and a name (tiny, small, base-plus, "
+        "large) or a folder; it needs the extra `track`.",
+    )
     device: str = option("auto", "Where the network computes; auto takes a GPU if there is one.")
     precision: Precision = option(
         "auto",
@@ -318,12 +326,22 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         _settle(self, RunSettings)
+        if self.tracker not in ("builtin", *TRACKER_NAMES) and not tracker_folder(self.tracker):
+            known = f"builtin, {', '.join(TRACKER_NAMES)} or sam2:FOLDER"
+            sentence = f"tracker is {self.tracker!r}: choose {known}"
+            raise SettingsError(sentence, field="tracker")
         if not 0 < self.cache_gb <= MAX_CACHE_GB:
             sentence = f"the cache may take {self.cache_gb} GB: give it some room, in gigabytes"
             raise SettingsError(sentence, field="cache_gb")
         if not 0 <= self.max_memory_gb <= MAX_CACHE_GB:
             sentence = f"the job may take {self.max_memory_gb} GB of memory: give it some, or 0 for all"
             raise SettingsError(sentence, field="max_memory_gb")
+
+
+def tracker_folder(tracker: str) -> str:
+    """The folder that the value of `tracker` names; empty for one that is called by a name."""
+    kind, _, model = tracker.partition(":")
+    return model if kind == "sam2" and tracker not in TRACKER_NAMES else ""
 
 
 def _check_compression(compression: str) -> None:

@@ -12,8 +12,12 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from maggie_api.errors import BAD_INPUT, CANCELLED, DEFECT, Cancelled
+from maggie_api.settings import TRACKER_NAMES
 from maggie_api.text import escaping
 from maggie_node.openmp import limit_threads
+
+TRACKER = "|".join(("builtin", *TRACKER_NAMES, "sam2:FOLDER"))
+"""Values of `--tracker` in the help."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -20,7 +20,7 @@ from maggie_api.settings import (
     RunSettings,
     options_of,
 )
-from maggie_node.cli.commands import debug_option
+from maggie_node.cli.commands import TRACKER, debug_option
 from maggie_node.cli.edges import edge_options, with_edges
 from maggie_node.cli.guidance import GuidedCommand, guidance_options, key_option, parse_pin
 from maggie_node.cli.running import run_job
@@ -35,6 +35,7 @@ METAVARS = {
     "shot_frames": "RANGE",
     "plate_layer": "LAYER",
     "model": "|".join((*MODEL_NAMES, "PATH")),
+    "tracker": TRACKER,
     "device": "auto|cpu|cuda[:n]|mps",
     "ocio": "CONFIG",
     "colorspace": "NAME",

@@ -29,22 +29,23 @@ def models() -> None:
 @_JSON
 @debug_option
 def list_models(*, as_json: bool) -> None:
-    """Names that --model knows, their licences, and whether they are on this machine.
+    """Names that --model and --tracker know, their licences, and whether they are on this machine.
 
     \b
     For example:
       maggie-node models list --json
     """
     from maggie_core.model import model_names
+    from maggie_core.weights.catalogue import TRACKERS
 
-    rows = [_row(name) for name in model_names()]
+    rows = [_row(name) for name in (*model_names(), *TRACKERS)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
         use = "commercial work allowed" if row["commercial"] else "no commercial work"
         where = "here" if row["path"] else f"not fetched: maggie-node models pull {row['name']}"
-        click.echo(f"{row['name']:<10}{row['licence']:<16}{use:<26}{where}")
+        click.echo(f"{row['name']:<16}{row['licence']:<16}{use:<26}{where}")
 
 
 def _row(name: str) -> dict[str, Any]:
@@ -92,8 +93,9 @@ def pull(model: str) -> None:
       maggie-node models pull vim2k5
     """
     from maggie_core.model import find_weights
+    from maggie_core.weights.catalogue import fetch_tracker, is_tracker
 
-    click.echo(str(find_weights(model)))
+    click.echo(str(fetch_tracker(model) if is_tracker(model) else find_weights(model)))
 
 
 @models.command()
@@ -114,10 +116,14 @@ def _facts(model: str) -> dict[str, Any]:
     """What there is to know about MODEL.
 
     Raises:
-        ModelError: the weights are damaged or unsound, or the file is not the one of its config.json.
+        ModelError: the weights are damaged or unsound, or the file is not the one of its config.json; or they
+            are a tracker's, and what reads them is not installed.
     """
     from maggie_core.model import find_weights, load_model
+    from maggie_core.weights.catalogue import is_tracker
 
+    if is_tracker(model):
+        return _facts_of_tracker(model)
     path = find_weights(model)
     loaded = load_model(model, device="cpu", precision="fp32").info
     _check_sum(path, loaded.sha256)
@@ -136,6 +142,33 @@ def _facts(model: str) -> dict[str, Any]:
         "digest": loaded.digest,
         "path": str(path),
         "megabytes": round(path.stat().st_size / 1e6, 1),
+    }
+
+
+def _facts_of_tracker(tracker: str) -> dict[str, Any]:
+    """The same of a tracker."""
+    import hashlib
+
+    import torch
+
+    from maggie_core.model import licence_of
+    from maggie_core.propagation.sam2 import Sam2Tracker
+
+    licence, commercial = licence_of(tracker)
+    found = Sam2Tracker(tracker, device=torch.device("cpu"))
+    parameters = sum(tensor.numel() for tensor in found.network().parameters())
+    with found.weights.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "name": tracker,
+        "kind": "tracker",
+        "parameters": parameters,
+        "licence": licence,
+        "commercial": commercial,
+        "sha256": sha256,
+        "digest": found.digest,
+        "path": str(found.weights),
+        "megabytes": round(found.weights.stat().st_size / 1e6, 1),
     }
 
 

@@ -12,11 +12,11 @@ from typing import Literal
 from maggie_api.errors import JobError
 from maggie_api.job import SEQUENCES, MatteJob
 from maggie_api.serialization import nearest
-from maggie_api.settings import MODEL_NAMES
+from maggie_api.settings import MODEL_NAMES, tracker_folder
 
 Flow = Literal["IN", "OUT", "INOUT", "NONE"]
 """What a farm that copies files does with a place: takes it to the machine, brings it back, both, neither."""
-VALUES = ("model", "ocio", "cache")
+VALUES = ("model", "tracker", "ocio", "cache")
 """Places that are the value of a field, and not the folder of files."""
 SLASHES = "/\\"
 
@@ -33,7 +33,8 @@ class Place:
 
 
 def places_of(job: MatteJob) -> tuple[Place, ...]:
-    """The places of a job: `plate`, `masks`, `masks2`, ..., `output`, `pictures`, `model`, `ocio`, `cache`.
+    """The places of a job: `plate`, `masks`, `masks2`, ..., `output`, `pictures`, `model`, `ocio`, `cache`,
+    and `tracker` where it is a folder.
 
     A folder has the name of what is first in it: `plate` holds the masks too where they lie there.
     `masks` are those of guidance, pins, cores and garbage mattes.
@@ -49,9 +50,11 @@ def places_of(job: MatteJob) -> tuple[Place, ...]:
             folders[folder] = folders[folder][0], "INOUT"
     model = "" if job.model in MODEL_NAMES else job.model
     ocio = job.ocio if job.ocio and "://" not in job.ocio else ""
+    tracker = tracker_folder(job.tracker)
     return (
         *(Place(name, folder, flow) for folder, (name, flow) in folders.items()),
         Place("model", model, "IN", is_file=not Path(model or " ").is_dir()),
+        *([Place("tracker", tracker, "IN")] if tracker else []),
         Place("ocio", ocio, "IN", is_file=True),
         # Machines share a cache; copies of it would hold nothing of each other.
         Place("cache", job.cache or "", "NONE"),
@@ -79,7 +82,10 @@ def moved(job: MatteJob, places: Mapping[str, str]) -> MatteJob:
         folder, name = _split(path)
         return f"{folders[folder].rstrip(SLASHES)}/{name}" if folder in folders else path
 
-    return _with_paths(job, to, **{name: new[name] for name in VALUES if name in new})
+    values = {name: new[name] for name in VALUES if name in new}
+    if "tracker" in values:
+        values["tracker"] = f"sam2:{values['tracker']}"
+    return _with_paths(job, to, **values)
 
 
 def _paths(job: MatteJob) -> Iterator[tuple[str, Flow, str]]:

@@ -63,7 +63,7 @@ def farm_shot(job: MatteJob) -> FarmShot:
             'name them as its "output", such as matte.####.exr'
         )
     if job.commercial:
-        require_commercial(job.model)
+        require_commercial(job.model, job.tracker)
     plate = _plate(job)
     if job.shot_frames:
         shot_frames = parse_frames(job.shot_frames)

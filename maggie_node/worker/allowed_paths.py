@@ -9,7 +9,7 @@ from pathlib import Path
 from maggie_api.errors import PathError, SettingsError
 from maggie_api.job import MatteJob
 from maggie_api.sequences import parse_pattern
-from maggie_api.settings import MODEL_NAMES
+from maggie_api.settings import MODEL_NAMES, tracker_folder
 
 
 def real_roots(roots: Iterable[str | Path]) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def real_roots(roots: Iterable[str | Path]) -> tuple[str, ...]:
 def check_paths(job: MatteJob, roots: Sequence[str], *, trusted: Iterable[str] = ()) -> None:
     """Check that every path in `job` is absolute and, with links followed, in one of `roots`.
 
-    Names of models and of OCIO configurations are no paths. A sequence is checked file by file.
+    Names of models, of trackers and of OCIO configurations are no paths. A sequence is checked file by file.
 
     Args:
         roots: allowed folders; empty = anywhere.
@@ -58,6 +58,8 @@ def _paths(job: MatteJob) -> Iterator[tuple[str, str]]:
         yield "cache", job.cache
     if _is_path(job.model):
         yield "model", job.model
+    if tracker_folder(job.tracker):
+        yield "tracker", tracker_folder(job.tracker)
     if job.ocio is not None and not job.ocio.startswith("ocio://"):
         yield "ocio", job.ocio
 

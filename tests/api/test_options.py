@@ -154,6 +154,8 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     ({"cache_gb": 0.0}, 'field "cache_gb": the cache may take 0.0 GB: give it some room'),
     ({"cache_gb": float("nan")}, 'field "cache_gb": the cache may take nan GB'),
     ({"cache_gb": float("inf")}, 'field "cache_gb": the cache may take inf GB'),
+    ({"tracker": "xmem"}, "field \"tracker\" is 'xmem': choose builtin, sam2:tiny, sam2:small"),
+    ({"tracker": "sam2:"}, "field \"tracker\" is 'sam2:': choose builtin"),
     ({"trust": 1.5}, 'field "trust" is 1.5: it lies between 0 and 1, or is auto'),
     ({"soften_px": -1.0}, 'field "soften_px" is -1.0: give a number of pixels from 0 on, 200 at most'),
     ({"soften_px": 1e6}, 'field "soften_px" is 1000000.0: give a number of pixels from 0 on, 200 at most'),

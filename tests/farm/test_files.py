@@ -397,12 +397,20 @@ def test_a_job_of_another_system_is_moved_place_by_place():
             KeyGuidance("ben", "C:\\sc01\\keys\\b.#.png"),
         ),
         model="C:\\models\\ours.safetensors",
+        tracker="sam2:C:\\models\\sam2",
         preview="C:\\sc01\\out\\look.mp4",
     )
     names = {place.name: place.flow for place in places_of(job)}
 
     new = moved(
-        job, {"plate": "/mnt/plate/", "masks": "", "output": "/mnt/out", "model": "/mnt/m.safetensors"}
+        job,
+        {
+            "plate": "/mnt/plate/",
+            "masks": "",
+            "output": "/mnt/out",
+            "model": "/mnt/m.safetensors",
+            "tracker": "/mnt/sam2",
+        },
     )
 
     assert names == {
@@ -410,11 +418,13 @@ def test_a_job_of_another_system_is_moved_place_by_place():
         "masks": "IN",
         "output": "OUT",
         "model": "IN",
+        "tracker": "IN",
         "ocio": "IN",
         "cache": "NONE",
     }
     assert (new.plate, new.guidance[0].sequence) == ("/mnt/plate/plate.####.exr", "/mnt/plate/a.#.png")
     assert (new.output, new.preview) == ("/mnt/out/matte.####.exr", "/mnt/out/look.mp4")
     assert (new.model, new.guidance[1]) == ("/mnt/m.safetensors", job.guidance[1])
+    assert new.tracker == "sam2:/mnt/sam2"
     with pytest.raises(JobError, match='did you mean "masks"'):
         moved(job, {"mask": "/mnt"})

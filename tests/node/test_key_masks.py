@@ -10,6 +10,7 @@ import pytest
 from support.command_line import Command
 from support.shots import HEIGHT, WIDTH, TinyShot, write_image, write_shot
 from support.tiny import write_tiny_model
+from support.tiny_sam2 import write_tiny_sam2
 
 from maggie_core import MaskSequence
 
@@ -70,6 +71,29 @@ def test_the_masks_that_are_made_are_written_for_every_frame_and_person(shot, tm
     assert found == [f"k_ana.{frame}.png" for frame in shot.frames]
     given, made = (MaskSequence("ana", path).read(1002)[0].pixels for path in (key, found_at(tmp_path)))
     assert np.array_equal(given, made)
+
+
+def test_a_tracker_in_a_folder_is_described_and_makes_the_masks_that_are_written(
+    shot, tmp_path, command: Command
+):
+    network, model = write_tiny_sam2(tmp_path / "sam2"), write_tiny_model(tmp_path / "model")
+    facts = json.loads(command("models", "info", f"sam2:{network}", "--json").stdout)
+    assert (facts["kind"], facts["licence"], facts["commercial"]) == ("tracker", "unknown", False)
+    assert "is sound" in command("models", "verify", f"sam2:{network}").stdout
+    key = shot.mask("ana").replace("####", "1002")
+    matte = ("matte", shot.plate, "-o", tmp_path / "m.####.exr", "--key", f"ana={key}", "--model", model)
+    printed = command(*matte, "--tracker", f"sam2:{network}", "--print-job")
+    (tmp_path / "job.json").write_text(printed.stdout, encoding="utf-8")
+
+    for folder, words in (("sam2", ()), ("builtin", ("--tracker", "builtin"))):
+        output = tmp_path / folder / "k.####.png"
+        told = command("propagate", tmp_path / "job.json", "-o", output, *words)
+        assert told.exit_code == 0, told.stderr
+    masks = [MaskSequence("ana", tmp_path / f / "k_ana.####.png") for f in ("sam2", "builtin")]
+    first, second = (each.read(1004)[0].pixels for each in masks)
+    assert first.any() and not np.array_equal(first, second)
+    refused = command(*matte, "--tracker", f"sam2:{network}", "--commercial")
+    assert refused.exit_code != 0 and "take --tracker builtin, or drop --commercial" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,14 @@ from maggie_core.model.network import Network
 def test_the_known_models_are_listed_with_their_licences(command: Command):
     rows = json.loads(command("models", "list", "--json").stdout)
 
-    assert [row["name"] for row in rows] == ["default", "generated", "him50k", "vim2k5"]
-    assert [row["commercial"] for row in rows] == [True, True, False, False]
-    assert [row["licence"] for row in rows] == ["Apache-2.0"] * 2 + ["CC-BY-NC-4.0"] * 2
+    assert [row["name"] for row in rows] == [
+        *("default", "generated", "him50k", "vim2k5"),
+        *("sam2:tiny", "sam2:small", "sam2:base-plus", "sam2:large"),
+    ]
+    assert [row["commercial"] for row in rows] == [True, True, False, False] + [True] * 4
+    assert [row["licence"] for row in rows] == (
+        ["Apache-2.0"] * 2 + ["CC-BY-NC-4.0"] * 2 + ["Apache-2.0"] * 4
+    )
 
 
 def test_a_model_says_what_it_is(command: Command, tiny_model: Path):

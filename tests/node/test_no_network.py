@@ -10,8 +10,10 @@ import pytest
 from support.command_line import run_command
 from support.shots import write_shot
 from support.tiny import write_tiny_model
+from support.tiny_sam2 import write_tiny_sam2
 
 from maggie_core.model import load_model
+from maggie_core.weights.catalogue import fetch_tracker
 
 
 class Connection(BaseException):
@@ -52,6 +54,25 @@ def test_a_shot_is_matted_checked_and_explained_without_a_connection(tmp_path: P
     ):
         result = run_command(*words)
         assert result.exit_code in ((0, 4) if words[0] == "qc" else (0,)), result.output
+
+
+def test_sam2_in_a_folder_follows_people_without_a_connection_and_is_never_fetched_to_matte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shot, model = write_shot(tmp_path / "shot", frames=range(1, 4)), write_tiny_model(tmp_path / "model")
+    network = write_tiny_sam2(tmp_path / "sam2")
+    key = shot.mask("ana").replace("####", "0002")
+    words = ("matte", shot.plate, "-o", tmp_path / "m.####.exr", "--key", f"ana={key}", "--model", model)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    result = run_command(*words, "--tracker", f"sam2:{network}")
+    assert result.exit_code == 0, result.output
+    assert str(network) in run_command("explain", tmp_path / "m.0003.exr").stdout
+    result = run_command(*words, "--tracker", "sam2:tiny")
+    assert result.exit_code == 2
+    assert "fetch it with maggie-node models pull sam2:tiny" in result.stderr
+    with pytest.raises(Connection):
+        fetch_tracker("sam2:tiny")
 
 
 def test_published_weights_that_are_not_cached_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

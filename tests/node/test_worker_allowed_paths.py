@@ -77,7 +77,7 @@ def test_pins_have_to_be_inside(show: Path):
 def test_no_other_field_of_a_job_is_a_path():
     """A new field that names a file has to be added to `allowed_paths.py` and to this test."""
     types = {field.name: str(field.type) for field in dataclasses.fields(MatteJob)}
-    paths = {"plate", "output", "preview", "cache", "model", "ocio"}
+    paths = {"plate", "output", "preview", "cache", "model", "tracker", "ocio"}
     others = {"frames", "shot_frames", "plate_layer", "device", "colorspace", "compression"}
 
     assert {name for name, kind in types.items() if "str" in kind} == paths | others
@@ -146,6 +146,16 @@ def test_names_are_no_paths(show: Path, model: str):
 @pytest.mark.parametrize("model", ["~", "~root", "../secret", "secret/model"])
 def test_a_model_that_is_a_path_has_to_be_absolute(show: Path, model: str):
     assert 'field "model"' in refusal(dataclasses.replace(job_in(show), model=model), show)
+
+
+@pytest.mark.parametrize(("tracker", "allowed"), [("tiny", True), ("{}/sam2", True), ("/secret/sam2", False)])
+def test_a_tracker_is_a_name_or_a_folder_that_is_allowed(show: Path, tracker: str, allowed: bool):
+    job = dataclasses.replace(job_in(show), tracker=f"sam2:{tracker.format(show)}")
+
+    if allowed:
+        check_paths(job, real_roots([show]))
+    else:
+        assert 'field "tracker" is /secret/sam2' in refusal(job, show)
 
 
 def test_a_worker_with_roots_says_so_and_refuses_the_rest(

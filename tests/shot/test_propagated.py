@@ -138,7 +138,7 @@ def test_keys_of_frames_that_the_shot_does_not_have_are_refused(shot):
 class Scripted:
     """A tracker that finds what a function makes of the true masks of a frame, forwards and backwards."""
 
-    digest = "scripted"
+    digest, grid_px, look_ahead, resumes = "scripted", 288, 12, True
 
     def __init__(self, truth: Callable[[int], np.ndarray], found: Callable[..., np.ndarray]) -> None:
         self._truth, self._found = truth, found

@@ -2,7 +2,10 @@
 
     affinity.py     people and background compete for every cell of a frame, by how alike it is to known ones
     ground.py       the background behind people, by the camera's motion
-    tracker.py      a walk from frame to frame: both, optical flow, and the network's own matte
+    tracker.py      what a tracker is, and the built-in one: a walk from frame to frame by both, optical flow,
+                    and the network's own matte
+    sam2.py         another tracker: SAM 2
+    trackers.py     a tracker by its name
     clip.py         a clip from its keys: both ways, merged
 
 `maggie_core.shot.propagated` makes a shot's guidance of it.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.propagation.tracker import LOOK_AHEAD, State, Tracker
+from maggie_core.propagation.tracker import State, Tracker
 
 Plane = NDArray[np.float32]
 Stored = NDArray[np.uint8]
@@ -205,7 +205,7 @@ def _pass(
     place = {frame: i for i, frame in enumerate(path, start=1)}
 
     def coming(frame: int) -> Sequence[int]:
-        return path[place[frame] : place[frame] + LOOK_AHEAD]
+        return path[place[frame] : place[frame] + tracker.look_ahead]
 
     def shares(frame: int) -> Plane:
         return (result if frame in packed or other is None else other).shares(frame)

@@ -42,6 +42,9 @@ State = Mapping[str, Any]
 """What a tracker knows beside the shares of frames, as JSON has it. `found`, if there: how far each person is
 believed to be found, in [0, 1]."""
 
+GRID_PX = 288
+"""Short side of the grid that people are followed on. Half of the network's: its pixels are smaller than what
+a typical mask is wrong by, for a quarter of the time."""
 LOOK_AHEAD = max(STEPS)
 """Frames to come that a mask depends on."""
 MATTE_SHARE = 0.5
@@ -86,6 +89,22 @@ class Tracker(Protocol):
         """Text that changes with everything that decides the masks beside images and keys."""
         ...
 
+    @property
+    def grid_px(self) -> int:
+        """Short side of the grid that people are followed on, where the plate is no smaller."""
+        ...
+
+    @property
+    def look_ahead(self) -> int:
+        """Frames to come that a mask depends on."""
+        ...
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a walk can be taken up at a frame, with the state that came with it. If not, a walk always
+        begins at a key."""
+        ...
+
     def follow(
         self,
         path: Sequence[int],
@@ -108,8 +127,9 @@ class Tracker(Protocol):
                 is settled, or in one that the state tells of.
             settle: takes a frame and the shares (N + 1, H, W) found in it, and returns those to go on from:
                 what is known of the frame replaces what was found.
-            coming: up to `LOOK_AHEAD` frames that follow a frame on its way, to look at.
-            state: what came with the first frame of the path, if it was not the start of a walk.
+            coming: up to `look_ahead` frames that follow a frame on its way, to look at.
+            state: what came with the first frame of the path, if it was not the start of a walk; None for a
+                tracker that does not resume.
             other: the state with which a walk in the other direction came to a frame, where there was one.
 
         Yields:
@@ -180,6 +200,10 @@ class AffinityTracker:
     Beside the shares of frames it keeps a few numbers: where the earlier frames lie under the one in work,
     and where each person is expected. So a walk may be taken up at any frame.
     """
+
+    grid_px = GRID_PX
+    look_ahead = LOOK_AHEAD
+    resumes = True
 
     def __init__(self, model: MatteModel) -> None:
         self._model = model

@@ -34,14 +34,15 @@ from maggie_core.io.frames import FrameSource
 from maggie_core.io.plate import plate_header, plate_windows, read_plate
 from maggie_core.model import MatteModel
 from maggie_core.postprocess.full_resolution import has_detail
-from maggie_core.propagation.tracker import AffinityTracker
+from maggie_core.propagation.tracker import Tracker
+from maggie_core.propagation.trackers import tracker_of
 from maggie_core.runtime.fingerprint import determinism_fingerprint
 from maggie_core.runtime.heap import trim_heap
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.chain import Recipe
 from maggie_core.shot.hand import Hand
 from maggie_core.shot.prefetch import Prefetch
-from maggie_core.shot.propagated import GRID_PX, Lost, PropagatedGuidance, Shot
+from maggie_core.shot.propagated import Lost, PropagatedGuidance, Shot
 from maggie_core.shot.reading import ShotReader
 from maggie_core.shot.regions import Pass, Plan, plan_passes
 from maggie_core.shot.segment import FrameFailure, MatteResult, Segment, SegmentSettings
@@ -66,11 +67,13 @@ class ShotMatter:
             wait; what it raises ends the run, so it raises `Cancelled` to stop.
         overlap: read a frame ahead, in a thread of its own, while others are computed. It changes no pixel.
         with_scene: results carry the scene-linear plate.
+        tracker: who follows people from key masks, as `RunSettings.tracker`.
 
     Raises:
         FrameError: the plate lacks frames of the shot.
         GuidanceError: masks are missing or of a foreign shape.
         ColorError: the colour space or the configuration is not there.
+        ModelError: the tracker is not on this machine.
         SettingsError: `$MAGGIE_SPARSE` asks for what does not run on the model's device.
     """
 
@@ -88,6 +91,7 @@ class ShotMatter:
         checkpoint: Callable[[bool], None] = lambda reads: None,
         overlap: bool = True,
         with_scene: bool = False,
+        tracker: str = "builtin",
     ):
         sparse.chosen(model.device)  # raises here, before a frame is read
         self.model, self.plate = model, plate
@@ -102,9 +106,8 @@ class ShotMatter:
         self._place = {frame: index for index, frame in enumerate(self.shot_frames)}
         self._given = self.guidance = guidance
         if guidance.keys:
-            self.guidance = PropagatedGuidance(
-                guidance, self._as_clip(), AffinityTracker(model), cache=self.cache
-            )
+            follows = tracker_of(tracker, model)
+            self.guidance = PropagatedGuidance(guidance, self._as_clip(follows), follows, cache=self.cache)
 
     @cached_property
     def effective(self) -> MatteSettings:
@@ -427,11 +430,11 @@ class ShotMatter:
         fingerprint = determinism_fingerprint(self.model.device, self.model.precision)
         return fingerprint | {"sparse": sparse.chosen(self.model.device)}
 
-    def _as_clip(self) -> Shot:
+    def _as_clip(self, tracker: Tracker) -> Shot:
         """The shot as people are followed in it."""
 
         def grid() -> Geometry:
-            return replace(self.geometry, working_px=min(GRID_PX, self.geometry.working_px))
+            return replace(self.geometry, working_px=min(tracker.grid_px, self.geometry.working_px))
 
         return Shot(
             self.shot_frames,

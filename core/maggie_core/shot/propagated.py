@@ -32,12 +32,9 @@ from maggie_core.guidance.keys import common_keys
 from maggie_core.image.geometry import Geometry
 from maggie_core.propagation.affinity import Plane
 from maggie_core.propagation.clip import Clip, Stored, at_key, between, coverage, onwards, stored
-from maggie_core.propagation.tracker import LOOK_AHEAD, State, Tracker
+from maggie_core.propagation.tracker import GRID_PX, State, Tracker
 from maggie_core.shot.cache import StateCache, key_of
 
-GRID_PX = 288
-"""Short side of the grid that people are followed on. Half of the network's: its pixels are smaller than what
-a typical mask is wrong by, for a quarter of the time."""
 REMEMBERED_S = 2.0
 """Seconds for which the state of a file is remembered: a mask may depend on thousands of them."""
 LEAST_SHARE = 0.15
@@ -49,13 +46,14 @@ lost."""
 LOST_FRAMES = 3
 """A person of whom this holds in as many frames on end, and who has not walked out of the image, is told as
 lost: two are no more than somebody who is hidden for a moment."""
-BORDER_PX = 9
-"""A person who was last seen with half of their pixels this near to the border has left the image."""
+BORDER = 1 / 32
+"""A person who was last seen with half of their pixels this near to the border has left the image; a share of
+the tracker's grid."""
 PART_SHARE = 0.5
 """Who touches a side or the top of the image with less than this share of their largest area is half out of
 it. Most people are cut off by the bottom, which says nothing."""
 IMAGES = 96
-"""Images of a clip that are kept for the way back; 160 MB."""
+"""Images of a clip that are kept for the way back, 160 MB; fewer where a tracker's are larger."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ class PropagatedGuidance(Guidance):
         self._cuts = common_keys(self.sources)
         self._fixed = np.array([i.name not in self._keys for i in self.instances])
         self._made: dict[str, tuple[tuple[int, ...], bytes, dict[str, Any]]] = {}
-        self._images: LruCache[tuple[str, Plane]] = LruCache(IMAGES)
+        self._images: LruCache[tuple[str, Plane]] = LruCache(round(IMAGES * (GRID_PX / tracker.grid_px) ** 2))
         self._states: dict[int, tuple[str, float]] = {}
         self._found: dict[int, _Found] = {}
         self._lock = threading.RLock()
@@ -162,9 +160,9 @@ class PropagatedGuidance(Guidance):
         first, last = self._span(frame)
         start, end = bisect_left(frames, min(first, frame)), bisect_right(frames, max(last, frame))
         if frame < first:
-            start = max(0, start - LOOK_AHEAD)
+            start = max(0, start - self._tracker.look_ahead)
         if frame > last:
-            end += LOOK_AHEAD
+            end += self._tracker.look_ahead
         return frames[start:end]
 
     def prepare(
@@ -313,7 +311,8 @@ class PropagatedGuidance(Guidance):
                 return np.zeros((len(self.instances) + 1, height, width), np.uint8)
             shares, told = found
             if frame not in self._found:
-                self._found[frame] = _measured(shares, told["agreement"])
+                border = round(BORDER * self._tracker.grid_px)
+                self._found[frame] = _measured(shares, told["agreement"], border)
             return shares
 
     def _key(self, frame: int) -> str:
@@ -364,16 +363,18 @@ class PropagatedGuidance(Guidance):
         end = last if frame > last else first
         way = usable if frame > last else usable[::-1]
         path = [t for t in way[way.index(end) + 1 :] if abs(t - end) <= abs(frame - end)]
-        done = next((i for i in reversed(range(len(path))) if self._recall(path[i]) is not None), None)
+        known = reversed(range(len(path))) if self._tracker.resumes else ()
+        done = next((i for i in known if self._recall(path[i]) is not None), None)
         before = None if done is None else self._recall(path[done])
         start, rest = (end, path) if done is None else (path[done], path[done + 1 :])
         self._shares(start, checkpoint)
         state = None if before is None else before[1]["state"]
         frames = self._shot.frames if frame > last else self._shot.frames[::-1]
         place = {t: i for i, t in enumerate(frames, start=1)}
+        ahead = self._tracker.look_ahead
 
         def coming(t: int) -> Sequence[int]:
-            return [each for each in frames[place[t] : place[t] + LOOK_AHEAD] if each in usable]
+            return [each for each in frames[place[t] : place[t] + ahead] if each in usable]
 
         walk = onwards(self._tracker, clip, [start, *rest], self._shares, coming, state)
         for t, shares, after in walk:
@@ -428,9 +429,9 @@ class _Found:
     agreement: list[float]
 
 
-def _measured(shares: Stored, agreement: list[float]) -> _Found:
+def _measured(shares: Stored, agreement: list[float], border_px: int) -> _Found:
     owner = shares.argmax(axis=0)
-    inner = owner[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]
+    inner = owner[border_px:-border_px, border_px:-border_px]
     people = range(1, len(shares))
     areas, inside = ([int(np.count_nonzero(part == n)) for n in people] for part in (owner, inner))
     at_border = [within < whole / 2 for within, whole in zip(inside, areas, strict=True)]

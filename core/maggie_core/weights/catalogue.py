@@ -1,4 +1,7 @@
-"""Weights by name or path, and what they say of themselves: known without loading them, and without torch."""
+"""Weights by name or path, and what they say of themselves: known without loading them, and without torch.
+
+Those of trackers, too: `sam2:tiny` or `sam2:FOLDER`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from maggie_api.errors import LicenceError, ModelError
-from maggie_api.settings import Refine, Smooth
+from maggie_api.settings import TRACKER_NAMES, Refine, Smooth, tracker_folder
 
 OFFICIAL = {
     "him50k": "chuonghm/maggie-image-him50k-cvpr24",
@@ -16,6 +19,10 @@ OFFICIAL = {
 }
 """Published weights by name: image and video. CC BY-NC 4.0, never bundled."""
 OFFICIAL_LICENCE = "CC-BY-NC-4.0"
+TRACKERS = {name: f"facebook/sam2.1-hiera-{name.partition(':')[2]}" for name in TRACKER_NAMES}
+"""Published weights of trackers by name: SAM 2.1 in the layout of `transformers`. Never fetched to matte."""
+TRACKER_LICENCE = "Apache-2.0"
+TRACKER_FILE = "model.safetensors"
 HUB_FILES = ["*.safetensors", "config.json"]
 SHIPPED = {name: Path(__file__).parent / name for name in ("default", "generated")}
 """Weights that come with the package, by name: folders. `generated` has never seen a photograph."""
@@ -50,12 +57,57 @@ def find_weights(spec: str) -> Path:
     return path
 
 
+def is_tracker(spec: str) -> bool:
+    """Whether a name or path is that of a tracker."""
+    return spec in TRACKERS or bool(tracker_folder(spec))
+
+
+def find_tracker(spec: str) -> Path:
+    """The weights file of a tracker, in a folder with its `config.json`; nothing is fetched.
+
+    Raises:
+        ModelError: it is not on this machine, or is none.
+    """
+    if spec in TRACKERS:
+        folder = _cached(TRACKERS[spec])
+        if folder is None or not (folder / TRACKER_FILE).is_file():
+            raise ModelError(
+                f"the tracker {spec} is not on this machine: fetch it with maggie-node models pull {spec}, "
+                "or take --tracker builtin"
+            )
+    else:
+        folder = Path(tracker_folder(spec)).expanduser()
+    for name in ("config.json", TRACKER_FILE):
+        if not (folder / name).is_file():
+            raise ModelError(
+                f"{folder} has no {name}: name a folder as transformers writes it, or one of "
+                f"{', '.join(TRACKERS)}"
+            )
+    return folder / TRACKER_FILE
+
+
+def fetch_tracker(spec: str) -> Path:
+    """The same; fetches published weights that are not cached.
+
+    Raises:
+        ModelError: as `find_tracker`, or the hub cannot be reached.
+    """
+    if spec in TRACKERS:
+        _from_hub(TRACKERS[spec], spec)
+    return find_tracker(spec)
+
+
 def local_weights(spec: str) -> Path | None:
     """The weights file as far as it is on this machine; None when it would have to be fetched first.
 
     Raises:
         ModelError: no such name or file.
     """
+    if spec in TRACKERS:
+        folder = _cached(TRACKERS[spec])
+        return None if folder is None else _file_in(folder, spec)
+    if is_tracker(spec):
+        return find_tracker(spec)
     if spec not in OFFICIAL:
         return find_weights(spec)
     folder = _cached(OFFICIAL[spec])
@@ -68,22 +120,33 @@ def licence_of(spec: str) -> tuple[str, bool]:
     Raises:
         ModelError: no such name or file.
     """
-    about = about_weights(spec, Path() if spec in OFFICIAL else find_weights(spec))
+    if spec in TRACKERS:
+        return TRACKER_LICENCE, True
+    if is_tracker(spec):
+        about = about_weights(spec, find_tracker(spec))
+    else:
+        about = about_weights(spec, Path() if spec in OFFICIAL else find_weights(spec))
     return about["licence"], about["commercial"]
 
 
-def require_commercial(spec: str) -> None:
+def require_commercial(model: str, tracker: str) -> None:
     """Check that weights may be used for commercial work, before anything is fetched or loaded.
 
     Raises:
         ModelError: no such name or file.
         LicenceError: they may not.
     """
+    _require_commercial("model", model, "default")
+    if tracker != "builtin":
+        _require_commercial("tracker", tracker, "builtin")
+
+
+def _require_commercial(kind: str, spec: str, other: str) -> None:
     licence, commercial = licence_of(spec)
     if not commercial:
         raise LicenceError(
-            f"model {spec} has the licence {licence}, which does not allow commercial work: "
-            "take --model default, or drop --commercial"
+            f"{kind} {spec} has the licence {licence}, which does not allow commercial work: "
+            f"take --{kind} {other}, or drop --commercial"
         )
 
 
