@@ -169,7 +169,14 @@ def _train_shot(run: Path, asked: Mapping[str, Any], flags: Mapping[str, str], s
     masks = [parse_mask(each) for each in asked["approved"]]
     truths = combine([MaskSequence(mask.name, mask.sequence, channel=mask.channel) for mask in masks])
     model = load_model(start, device="cpu")
-    matter = ShotMatter(model, opened.plate, opened.guidance, opened.settings, shot_frames=opened.shot_frames)
+    matter = ShotMatter(
+        model,
+        opened.plate,
+        opened.guidance,
+        opened.settings,
+        shot_frames=opened.shot_frames,
+        tracker=job.tracker,
+    )
     say(f"matting the approved frames with {start}")
     known = approved_frames(matter, truths, parse_frames(asked["frames"]))
     return train_shot(

@@ -12,6 +12,7 @@ import argparse
 import importlib
 import re
 import shlex
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,9 @@ def place(studio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     tiny = write_tiny_model(tmp_path / "tiny")
     monkeypatch.chdir(folder)
     monkeypatch.setitem(catalogue.SHIPPED, "default", tiny)
-    monkeypatch.setattr(catalogue, "_cached", lambda repository: tiny)
+    hub = shutil.copytree(tiny, tmp_path / "hub")
+    next(hub.glob("*.safetensors")).rename(hub / "model.safetensors")
+    monkeypatch.setattr(catalogue, "_cached", lambda repository: hub)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # where a shared worker is met
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

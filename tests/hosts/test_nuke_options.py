@@ -128,7 +128,8 @@ def test_every_knob_of_the_node_reaches_the_job(tmp_path: Path):
                 if knob.default == knob.word:
                     made[knob.word_knob].setValue(False)
             else:
-                known = {"compression": "zip", "ocio": "ocio://default", "device": "cpu", "model": "him50k"}
+                known = {"compression": "zip", "ocio": "ocio://default", "device": "cpu", "model": "him50k",
+                         "tracker": "sam2:tiny"}
                 new = known.get(name, f"a {name}")
             made[name].setValue(new)
             out[name] = [new, job()[name]]
