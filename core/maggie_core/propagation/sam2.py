@@ -112,7 +112,7 @@ class _Walk:
         from transformers import Sam2VideoInferenceSession
 
         config, size = model.config, model.config.image_size
-        self._model, self._people = model, people
+        self._model, self._device, self._people = model, device, people
         self._side = (size, size) if isinstance(size, int) else tuple(size)
         self._remembered = max(config.max_object_pointers_in_encoder, config.num_maskmem)
         self._session: Any = Sam2VideoInferenceSession(
@@ -135,7 +135,7 @@ class _Walk:
         self._shape = image.shape[1], image.shape[2]
         mean, std = (torch.tensor(each).view(3, 1, 1) for each in (MEAN, STD))
         pixels = self._in_square(torch.from_numpy(image)[None])[0]
-        self._pixels = (pixels - mean) / std
+        self._pixels = ((pixels - mean) / std).to(self._device)
         self._forget()
 
     def found(self) -> tuple[Plane, list[float]]:
