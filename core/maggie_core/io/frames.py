@@ -134,7 +134,7 @@ def open_source(pattern: str | Path) -> FrameSource:
         return looked(lambda: _open_source(path))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise FrameError(f"{path} cannot be looked for ({reason}): check its disk or network") from error
+        raise FrameError(f"{path} cannot be listed ({reason}): check its folder, disk or network") from error
 
 
 def _open_source(path: Path) -> FrameSource:
@@ -148,13 +148,10 @@ def _open_source(path: Path) -> FrameSource:
             raise FrameError(f"{path} does not exist: check the path, or give a sequence as plate.####.exr")
         number = frame_of_file(path)
         return FileSource(str(path), {1 if number is None else number: path})
-    try:
-        files = looked(parsed.on_disk)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FrameError(f"{path} cannot be listed ({reason}): check the folder {parsed.folder}") from error
+    files = parsed.on_disk()
     if parsed.frames is not None:
-        files = {frame: file for frame, file in files.items() if frame in set(parsed.frames)}
+        wanted = set(parsed.frames)
+        files = {frame: file for frame, file in files.items() if frame in wanted}
     if not files:
         raise FrameError(f"{path} matches no file: check the path and the number of # for the padding")
     return FileSource(str(path), files, expected=parsed.frames)

@@ -335,10 +335,10 @@ class ShotMatter:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
         runs = {chain: self._segment(chain) for chain in by_chain}
         read = [(chain, each) for chain, asked in by_chain.items() for each in self.influence(asked[-1])]
-        in_detail = [(chain, each) for chain, asked in by_chain.items() for each in asked]
+        delivered = [(chain, each) for chain, asked in by_chain.items() for each in asked]
         with ThreadPoolExecutor(1, "reading") if self._overlap else nullcontext() as pool:
             inputs = Prefetch(lambda key: runs[key[0]].read_now(key[1]), read, pool)
-            plates = Prefetch(lambda key: runs[key[0]].read_plate_now(key[1]), in_detail, pool)
+            plates = Prefetch(lambda key: runs[key[0]].read_plate_now(key[1]), delivered, pool)
             for chain, asked in by_chain.items():
                 runs[chain].read = lambda frame, chain=chain: inputs.get((chain, frame))
                 runs[chain].read_plate = lambda frame, chain=chain: plates.get((chain, frame))
