@@ -117,7 +117,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     guidance = combine(sources, missing=job.guidance_missing)
     if job.guidance_missing != "error":
         warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
-    warnings += _still_warnings(guidance, shot_frames) + _view_warnings(plate, job.plate_layer)
+    warnings += _still_warnings(guidance, shot_frames) + _header_warnings(plate, job.plate_layer)
     warnings += _offset_warnings(guidance)
     if to_write:
         warnings += _rate_warnings(job, plate)
@@ -193,18 +193,29 @@ def _still_warnings(guidance: Guidance, shot_frames: Sequence[int]) -> tuple[War
     )
 
 
-def _view_warnings(plate: FrameSource, layer: str | None) -> tuple[Warning, ...]:
-    """A warning of a stereo plate of which nobody has said which view is meant."""
+def _header_warnings(plate: FrameSource, layer: str | None) -> tuple[Warning, ...]:
+    """What the first frame's header says that changes what is matted, or what is carried into the mattes."""
     path = plate.path(plate.frames[0])
     try:
-        views = () if is_movie(path) or layer else list_parts(path)[0].metadata.get("multiView", ())
+        part = None if is_movie(path) else list_parts(path)[0]
     except FrameError:  # the frame says so itself
         return ()
-    names = (views,) if isinstance(views, str) else tuple(views)
-    if len(names) < 2:
+    if part is None:
         return ()
-    text = f"the plate has the views {', '.join(names)}: {names[0]} is matted; --plate-layer {names[1]} takes"
-    return (Warning("views", f"{text} the other" if len(names) == 2 else f"{text} another"),)
+    found: list[Warning] = []
+    views = () if layer else part.metadata.get("multiView", ())
+    names = (views,) if isinstance(views, str) else tuple(views)
+    if len(names) > 1:
+        other = "the other" if len(names) == 2 else "another"
+        text = f"the plate has the views {', '.join(names)}: {names[0]} is matted"
+        found.append(Warning("views", f"{text}; --plate-layer {names[1]} takes {other}"))
+    if {"Y", "RY", "BY"} <= {*part.own_channels}:
+        text = (
+            "the plate stores luminance and chroma: its colours are made of chroma at half the resolution, "
+            "and of its attributes only text, numbers and the time code are carried into the mattes"
+        )
+        found.append(Warning("luminance-chroma", text))
+    return tuple(found)
 
 
 def _offset_warnings(guidance: Guidance) -> tuple[Warning, ...]:

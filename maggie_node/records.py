@@ -20,6 +20,9 @@ from maggie_core.shot.matter import MatteResult, ShotMatter
 from maggie_node import __version__
 from maggie_node.job_inputs import OpenShot
 
+NOTED = ("views", "luminance-chroma", "less-memory")
+"""Warnings that are true of each matte of a job, whatever frames are asked for."""
+
 
 class Records:
     """What one job says of itself."""
@@ -67,6 +70,13 @@ class Records:
             devices=found_devices(),
         )
 
+    @property
+    def _notes(self) -> dict[str, list[str]]:
+        """What was assumed or converted, so that a matte tells it as the job does."""
+        said = (each.text for each in self._shot.warnings if each.code in NOTED)
+        notes = [note for note in (self._matter.view.assumption, *said) if note]
+        return {"notes": notes} if notes else {}
+
     def recipe(self, frame: int, inputs: Mapping[int, Mapping[str, str]]) -> str:
         """Changes with everything that decides the frame's files, and with nothing else.
 
@@ -91,6 +101,7 @@ class Records:
                 "frame": frame,
                 "passes": [asdict(each) for each in self._matter.passes(frame)],
                 "inputs": {str(each): dict(digests) for each, digests in inputs.items()},
+                **self._notes,
             }
         )
 
@@ -120,6 +131,7 @@ class Records:
             "enlarged": [asdict(each) for each in self.enlarged(frame)],
             "without": list(result.without),
             "stood_in": list(result.stood_in),
+            **self._notes,
             "recipe": self.recipe(frame, result.inputs),
         }
 

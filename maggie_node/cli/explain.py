@@ -92,6 +92,8 @@ def _compared(records: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
 def _text(key: str, value: Any) -> str:
     if isinstance(value, str):
         return value
+    if key == "notes" and isinstance(value, list):
+        return "; ".join(map(str, value))
     if key == "enlarged" and value and all(isinstance(each, dict) for each in value):
         return ", ".join(f"{each['name']} x{each['factor']:.1f} from {each['region']}" for each in value)
     return json.dumps(value, ensure_ascii=False)

@@ -15,9 +15,11 @@ from support.loss_warnings import is_loss, without_losses
 from support.shots import TinyShot, write_image, write_shot
 
 from maggie_api.events import Finished, FrameDone, FrameFailed, Started, Warning, from_line
+from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.mattes import explain, read_mattes
 from maggie_core.runtime.precision_speed import PrecisionSpeed
 from maggie_node import job_warnings, records
+from maggie_node.job_inputs import open_shot
 
 
 def frames_written(folder: Path) -> list[int]:
@@ -123,6 +125,8 @@ def test_events_are_lines_of_json_that_begin_end_and_name_every_frame_once(
     assert [Path(frame.path) for frame in frames] == [tmp_path / f"m.{n}.exr" for n in (1002, 1003, 1004)]
     assert finished == Finished(done=3, skipped=0, failed=0)
     assert all(" of the inside of " in line for line in result.stderr.splitlines()), "notes alone"
+    explained = json.loads(command("explain", tmp_path / "m.1002.exr", "--json").stdout)
+    assert explained["notes"] == [started.assumption]
 
 
 def test_a_person_sees_progress_on_stderr_and_nothing_on_stdout(
@@ -431,3 +435,14 @@ def test_auto_is_float32_on_every_cpu(command: Command, shot: TinyShot, tiny_mod
 
     (started,) = [event for event in events_of(result.stdout) if isinstance(event, Started)]
     assert (started.effective.precision, explain(tmp_path / "m.1001.exr")["precision"]) == ("fp32", "fp32")
+
+
+def test_a_plate_of_luminance_and_chroma_is_told(tmp_path: Path):
+    golden = np.load(Path(__file__).parents[1] / "golden" / "luminance_chroma.npz")
+    (tmp_path / "p.0001.exr").write_bytes(golden["with_alpha_file"].tobytes())
+    write_image(tmp_path / "ana.0001.png", np.full((16, 24, 1), 255, np.uint8), "uint8")
+    guidance = (MaskGuidance("ana", str(tmp_path / "ana.####.png")),)
+
+    shot = open_shot(MatteJob(str(tmp_path / "p.####.exr"), str(tmp_path / "m.####.exr"), guidance))
+
+    assert [warning.code for warning in shot.warnings] == ["luminance-chroma"]
