@@ -69,7 +69,8 @@ def read_luminance_chroma(path: str) -> np.ndarray:
     luminance = planes["Y"].astype(np.float32)
     if (chroma.shape[0] * 2, chroma.shape[1] * 2) != luminance.shape:
         raise ValueError("its chroma is not of half the size")
-    rgb = rgb_of(luminance, chroma, luminance_weights(primaries_of(header) or _REC709))
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and Inf are mended where plates are seen
+        rgb = rgb_of(luminance, chroma, luminance_weights(primaries_of(header) or _REC709))
     return np.dstack([rgb, planes["A"].astype(np.float32)]) if "A" in planes else rgb
 
 
