@@ -76,8 +76,8 @@ def last_needed(index: int, length: int, *, ahead: int) -> int:
 def sampled(start: int, end: int) -> range:
     """Indices of the frames of a chain whose guidance says where people are and how large.
 
-    Every fourth: a sixth of a second, in which nobody leaves the margin around them, for a quarter of the
-    reading.
+    Every fourth: a sixth of a second, in which hardly anybody leaves the margin around them, for a quarter
+    of the reading. Who does has their mask there.
     """
     return range(start, end + 1, SAMPLED_EVERY)
 

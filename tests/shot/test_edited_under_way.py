@@ -17,6 +17,8 @@ from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.frames import open_source
 from maggie_core.io.image import read_image
+from maggie_core.io.integer_image import write_integer_image
+from maggie_core.shot.cache import StateCache
 from maggie_core.shot.chain import Chain
 
 FRAMES = range(1001, 1007)
@@ -99,6 +101,33 @@ def test_somebody_without_a_mask_beside_small_people_is_a_layer_of_zeros(shot: P
         assert isinstance(found, MatteResult), found
         assert found.alphas.shape == (2, 64, 96)
         assert found.alphas[0].any() and not found.alphas[1].any()
+
+
+def test_who_jumps_out_of_their_region_and_back_between_two_measured_frames_is_not_cut(shot: Path):
+    aside = disc(96, 64, 20, 20, 5).round()
+    for frame in FRAMES:
+        mask = disc(96, 64, 84, 52, 6).round() if frame == 1003 else aside
+        write_integer_image(shot / f"ana.{frame}.png", mask)
+        write_integer_image(shot / f"ben.{frame}.png", np.zeros_like(mask))
+
+    def engine(**more) -> ShotMatter:
+        made = matter(shot, **more)
+        made.model = copy(made.model)
+        made.model.info = replace(made.model.info, person_px=(20, 40))
+        return made
+
+    assert 1003 not in engine().measured(1003)
+    results = {each.frame: each for each in engine().run()}
+    (alone,) = engine(cache=StateCache(shot / "cache", limit_bytes=10**8)).run([1003])
+    (again,) = engine(cache=StateCache(shot / "cache", limit_bytes=10**8)).run([1003])
+
+    region = engine().passes(1003)[0].geometry.region
+    assert region.right < 78 and region.bottom < 46
+    found = results[1003].alphas[0]
+    assert found[50:54, 82:86].min() == 1
+    for other in (alone, again):
+        assert np.array_equal(other.alphas[0], found)
+    assert results[1002].alphas[0][46:, 78:].max() == 0
 
 
 def test_somebody_between_the_frames_that_are__and_costs_only_those(

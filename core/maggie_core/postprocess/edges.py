@@ -195,6 +195,12 @@ def trust_in(alpha: Plane, mask: Plane) -> float:
     return 0.0 if apart is None else _trust(apart, unit_of(size_of(mask), alpha.shape), 1.0)
 
 
+def mask_with_edge(mask: Plane, image: Plane) -> Plane:
+    """A mask (H, W) whose edge follows the image (3, H, W), by a guided filter: float32 in [0, 1]."""
+    radius = pixels(GOOD_RADIUS_SHARE, unit_of(size_of(mask), mask.shape))
+    return guided_filter(image, mask, radius_px=radius)
+
+
 def _decide(alpha: Plane, image: Plane, how: Refine, unit: float, doubtful: float) -> None:
     """Decide the undecided band of an alpha (H, W) in place."""
     band = undecided_band(alpha, unit)

@@ -213,6 +213,13 @@ class Chain:
         present = np.array([digest.present[n] == "1" for n in self._own])
         return None, present, RepairCount(**digest.repairs)
 
+    def beyond(self, frame: int) -> np.ndarray:
+        """(N,) bool: whose mask, of its own instances, goes on outside the region in a frame."""
+        i = self.frames.index(frame)
+        if self._cache is None or self._frame_inputs.get(i) is not None:
+            return self._frame_input(i).beyond[self._own]
+        return np.array([self._frame_digest(i).beyond[n] == "1" for n in self._own])
+
     def image(self, frame: int) -> np.ndarray:
         """(3, h, w) float32 image of a frame as the network sees it, sRGB-encoded in [0, 1].
 

@@ -27,6 +27,8 @@ class FrameInput:
     """(N, h, w) float32."""
     pinned: np.ndarray | None
     """(N, h, w) float32 alphas the artist gave; NaN for who has none in this frame."""
+    beyond: np.ndarray
+    """(N,) bool: whose mask goes on outside the region that is seen."""
 
     @property
     def present(self) -> np.ndarray:
@@ -46,6 +48,8 @@ class FrameDigest:
     """Digest of the pinned alphas; empty where the frame has none."""
     present: str
     """`1` for each instance that has guidance or a pin, `0` for the others."""
+    beyond: str
+    """`1` for each instance whose mask goes on outside the region, `0` for the others."""
     repairs: dict[str, int]
     """The fields of its `RepairCount`."""
 
@@ -55,6 +59,11 @@ class FrameDigest:
         return {name: getattr(self, name) for name in PIXELS}
 
 
+def flags(each: np.ndarray) -> str:
+    """`1` for what is set, `0` for the others."""
+    return "".join("01"[bool(one)] for one in each)
+
+
 def digest_of(frame_input: FrameInput) -> FrameDigest:
     """The digests of a frame's arrays."""
     pinned = frame_input.pinned
@@ -62,6 +71,7 @@ def digest_of(frame_input: FrameInput) -> FrameDigest:
         plate=array_digest(frame_input.image),
         guidance=array_digest(frame_input.guidance),
         pins="" if pinned is None else array_digest(pinned),
-        present="".join("01"[bool(there)] for there in frame_input.present),
+        present=flags(frame_input.present),
+        beyond=flags(frame_input.beyond),
         repairs=asdict(frame_input.repairs),
     )

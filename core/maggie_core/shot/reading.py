@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from maggie_api.errors import FrameError, InputError
 from maggie_api.settings import MatteSettings
 from maggie_core.color import PlateView
-from maggie_core.guidance import Guidance, HeldPlanes, Holds, Instance, Pins, exclusive
+from maggie_core.guidance import Guidance, HeldPlanes, Holds, Instance, Mask, Pins, exclusive
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
@@ -18,7 +19,7 @@ from maggie_core.io.frames import FrameSource
 from maggie_core.io.plate import plate_header, read_plate
 from maggie_core.shot.frame_input import FrameInput
 from maggie_core.shot.inputs import InputAccount
-from maggie_core.shot.regions import Extent, Pass, extent_of
+from maggie_core.shot.regions import Extent, Pass, extent_of, on_grid
 
 UNREADABLE = "unreadable"
 """Stands for the digest of a file that cannot even be opened."""
@@ -156,6 +157,7 @@ class ShotReader:
         plate = self._read_plate(frame)
         masks = self._guidance.masks(frame)
         found: list[FrameInput] = []
+        whole = cache(lambda: self._whole(masks, plate))
         for each in passes:
             image, repairs = self.view.to_model(
                 plate.pixels, geometry=each.geometry, data=plate.data, code_max=plate.code_max
@@ -164,6 +166,9 @@ class ShotReader:
             shown = list(each.shown)
             coverage = exclusive(self._guidance.placed(masks, here, only=shown), self._settings.overlap)
             count = len(self._guidance.instances)
+            beyond = np.zeros(count, bool)
+            if each.geometry.region != self.geometry.region:
+                beyond = _beyond(whole(), on_grid(each.geometry.region, self.geometry))
             pinned = self._pins and self._pins.working(frame, each.geometry, count)
             found.append(
                 FrameInput(
@@ -172,9 +177,15 @@ class ShotReader:
                     np.ascontiguousarray(image.transpose(2, 0, 1)),
                     coverage,
                     None if pinned is None else pinned[shown],
+                    beyond[shown],
                 )
             )
         return tuple(found)
+
+    def _whole(self, masks: Sequence[Mask], plate: Frame) -> np.ndarray:
+        """(N, h, w) masks on the working grid of the whole frame."""
+        placed = self._guidance.placed(masks, replace(self.geometry, data=plate.data))
+        return exclusive(placed, self._settings.overlap)
 
     def _read_plate(self, frame: int) -> Frame:
         plate = read_plate(self._plate, frame, layer=self._settings.plate_layer)
@@ -185,6 +196,13 @@ class ShotReader:
                 "frames of one shot share a format"
             )
         return plate
+
+
+def _beyond(masks: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """(N,) bool: which masks (N, h, w) go on outside a box: left, top, right, bottom."""
+    left, top, right, bottom = box
+    inside = (slice(max(top, 0), bottom), slice(max(left, 0), right))
+    return np.array([np.count_nonzero(mask) > np.count_nonzero(mask[inside]) for mask in masks], bool)
 
 
 def _digest(of: Callable[[int], str], frame: int) -> str:

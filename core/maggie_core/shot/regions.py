@@ -223,7 +223,7 @@ class _Group:
         scale = _scale(geometry) * 2 ** (step / STEPS_PER_OCTAVE)
         window = _widened(window, scale, geometry)
         own = replace(geometry, region=window, scale=scale)
-        shown = [p.index for p in people if p.index in self.owned or _meet(p.box, _on_grid(window, geometry))]
+        shown = [p.index for p in people if p.index in self.owned or _meet(p.box, on_grid(window, geometry))]
         if most is None or len(shown) <= most:
             return [Pass(own, tuple(shown), self.owned, 2 ** (step / STEPS_PER_OCTAVE))]
         # More people than the network has places: owners go first, in as many passes as needed.
@@ -323,8 +323,8 @@ def _widened(window: Window, scale: float, geometry: Geometry) -> Window:
     return Window(x, y, width, height)
 
 
-def _on_grid(window: Window, geometry: Geometry) -> _Box:
-    """A window of plate pixels on the whole frame's working grid."""
+def on_grid(window: Window, geometry: Geometry) -> _Box:
+    """A window of plate pixels on the whole frame's working grid: left, top, right, bottom."""
     width, height = geometry.working_size
     across, down = width / geometry.region.width, height / geometry.region.height
     x, y = window.x - geometry.region.x, window.y - geometry.region.y

@@ -19,6 +19,7 @@ from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.mattes import sum_to_one
 from maggie_core.model import MatteModel
+from maggie_core.postprocess.edges import mask_with_edge
 from maggie_core.postprocess.full_resolution import add_detail, has_detail, slope_of
 from maggie_core.postprocess.losses import Loss
 from maggie_core.postprocess.neighbours import share_pixels
@@ -218,10 +219,13 @@ class Segment:
         count = len(s.reader.instances)
         lost: list[Loss] = []
         plate = cache(lambda: self.read_plate(frame))
+        cut: list[tuple[int, Window]] = []
         for each, chain in zip(self.passes, self._chains, strict=True):
             if alphas is not None and not _are_there(chain, frame):
+                cut += _cut(each, chain, frame)
                 continue  # their alphas are zeros
             small, found, why = chain.matte(frame)
+            cut += _cut(each, chain, frame)
             seen_header, present, repaired = chain.frame_info(frame)
             header = header or seen_header
             reused.append(found)
@@ -251,6 +255,8 @@ class Segment:
                 alphas = _empty(count, geometry) if alphas is None else alphas
                 _put(alphas, part, each, geometry)
         assert alphas is not None
+        if cut:
+            self._add_outside(alphas, frame, [(n, region) for n, region in cut if n not in pinned])
         held = self._held(frame)
         s.hand.apply(alphas, held, but=list(pinned))
         for place, plane in pinned.items():
@@ -283,6 +289,19 @@ class Segment:
             tuple(each for each in lost if each.instance not in _in_hand(each, held)),
             scene,
         )
+
+    def _add_outside(self, alphas: np.ndarray, frame: int, cut: Sequence[tuple[int, Window]]) -> None:
+        """Give people the part of their mask outside their region, its edge refined: they jumped out of it
+        and back between two of the frames that the region was found from."""
+        geometry, reader = self._settings.reader.geometry, self._settings.reader
+        everybody = tuple(range(len(reader.instances)))
+        (seen,) = reader.inputs(frame, (Pass(geometry, everybody, everybody),), self._account)
+        for n, region in cut:
+            found = geometry.from_working(mask_with_edge(seen.guidance[n], seen.image)[None])[0]
+            top, left = region.y - geometry.region.y, region.x - geometry.region.x
+            inside = (slice(top, top + region.height), slice(left, left + region.width))
+            found[inside] = alphas[n][inside]
+            np.clip(found, 0, 1, out=alphas[n])
 
     def _is_held(self, frame: int) -> bool:
         """Whether a core or garbage matte of the frame is damaged, and another file stands in, or none."""
@@ -329,6 +348,12 @@ def _are_there(chain: Chain, frame: int) -> bool:
     """Whether anybody whose alphas come from a chain has guidance or a pin in a frame."""
     _, present, _ = chain.frame_info(frame)
     return bool(present.any())
+
+
+def _cut(each: Pass, chain: Chain, frame: int) -> list[tuple[int, Window]]:
+    """Whose mask goes on outside the region of their pass in a frame, and that region."""
+    beyond = zip(each.owned, chain.beyond(frame), strict=True)
+    return [(n, each.geometry.region) for n, goes_on in beyond if goes_on]
 
 
 def _empty(count: int, geometry: Geometry) -> np.ndarray:
