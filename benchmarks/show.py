@@ -25,6 +25,7 @@ from itertools import count, groupby
 from typing import Any, TypeVar
 
 from maggie_api.job import MatteJob
+from maggie_api.segments import chain
 from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
     START_S,
@@ -438,15 +439,19 @@ class _Simulation:
     def _steps(self, task: _Task) -> Iterator[tuple[int, str, int]]:
         """What a task computes: the position, why, and how many of its frames are finished with it.
 
-        As many as `Reach.computed` says, but for chains that go on from a stored state.
+        As many as `Reach.computed` says, but for chains that go on from a stored state. In a short shot two
+        segments may have the same chain.
         """
         frames, length = self.show[task.shot].frames, self._length(task)
-        ahead = self.reach.look_ahead
-        for segment, group in groupby(list(task.frames), key=lambda position: position // length):
+        ahead, warmup = self.reach.look_ahead, self.reach.warmup_frames
+
+        def bounds(position: int) -> tuple[int, int]:
+            return chain(position, frames, segment=length, warmup=warmup, ahead=ahead)
+
+        for (start, end), group in groupby(list(task.frames), key=bounds):
             own = list(group)
+            segment = own[0] // length
             first = segment * length
-            start = max(0, first - self.reach.warmup_frames)
-            end = min(frames - 1, first + length - 1 + ahead)
             until = min(end, max(own[-1] + ahead, start + 2))
             begin = start
             if (task.shot, segment) in self.stored:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.show import (
@@ -74,6 +74,7 @@ def test_every_frame_is_settled_once_and_every_second_is_useful_or_wasted(farm, 
 
 
 @settings(deadline=None, max_examples=100)
+@example(2, Reach(segment_frames=1, warmup_frames=1, look_ahead=1), 2, even)
 @given(st.integers(1, 90), reaches, st.integers(1, 40), st.sampled_from([even, full]))
 def test_an_undisturbed_task_computes_what_the_farm_plan_says(frames, reach, chunk, cut):
     (shot,) = shots(frames)

@@ -54,6 +54,7 @@ def values_of(option: Option, shot: EditedShot) -> tuple[Any, ...]:
         "colorspace": ("srgb_tx", "acescct", "lin_rec709", None),
         "ocio": (str(shot.config), None),
         "plate_layer": (None, "other"),
+        "tracker": ("builtin", "sam2:tiny"),  # nobody has key masks here, so neither is loaded
         "compression": ("none", "zips", "piz", "dwaa:45"),
     }
     numbers: dict[str, tuple[Any, ...]] = {
