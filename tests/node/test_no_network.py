@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import NoReturn
@@ -13,7 +14,7 @@ from support.tiny import write_tiny_model
 from support.tiny_sam2 import write_tiny_sam2
 
 from maggie_core.model import load_model
-from maggie_core.weights.catalogue import fetch_tracker
+from maggie_core.weights.catalogue import OFFICIAL, TRACKERS, fetch_tracker
 
 
 class Connection(BaseException):
@@ -73,6 +74,10 @@ def test_sam2_in_a_folder_follows_people_without_a_connection_and_is_never_fetch
     assert "fetch it with maggie-node models pull sam2:tiny" in result.stderr
     with pytest.raises(Connection):
         fetch_tracker("sam2:tiny")
+    (network / "model.safetensors").write_bytes(bytes(3000))
+    result = run_command(*words, "--tracker", f"sam2:{network}", "--frames", "2", "--overwrite")
+    assert result.exit_code == 2
+    assert str(network) in result.stderr
 
 
 def test_published_weights_that_are_not_cached_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -80,3 +85,20 @@ def test_published_weights_that_are_not_cached_are_asked_for(tmp_path: Path, mon
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Connection):
         load_model("him50k", device="cpu")
+
+
+@pytest.mark.parametrize(("name", "repository"), [*OFFICIAL.items(), *TRACKERS.items()])
+def test_a_fetch_that_was_cut_short_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, repository: str
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    cached = tmp_path / f"models--{repository.replace('/', '--')}"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("0" * 40, encoding="utf-8")
+    (cached / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    (cached / "snapshots" / ("0" * 40) / "config.json").write_text("{}", encoding="utf-8")
+
+    rows = json.loads(run_command("models", "list", "--json").stdout)
+    assert next(row["path"] for row in rows if row["name"] == name) is None
+    with pytest.raises(Connection):
+        fetch_tracker(name) if name in TRACKERS else load_model(name, device="cpu")

@@ -224,7 +224,7 @@ def test_a_folder_that_holds_no_whole_network_is_refused_in_one_line(
 
 
 def test_a_tracker_that_is_not_here_names_the_command_that_fetches_it(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(catalogue, "_cached", lambda repository: None)
+    monkeypatch.setattr(catalogue, "_cached", lambda repository, needed: None)
 
     with pytest.raises(
         ModelError, match="fetch it with maggie-node models pull sam2:tiny, or take --tracker"

@@ -23,12 +23,13 @@ from ..events import (
 )
 from ..job import MatteJob
 from ..sequences import compact_frames
+from ..text import one_line
 from .python import find_python
 from .worker import RunningJob, Worker, find_or_start, start_child
 
 
 class Running(Protocol):
-    """A `RunningJob`, or what stands for it in a test."""
+    """What `JobMonitor` needs of a job, as `RunningJob` has it."""
 
     def poll(self) -> list[Event]: ...
     def cancel(self) -> None: ...
@@ -183,7 +184,7 @@ class JobMonitor:
             self._failed, self._frame = self._failed + 1, event.frame
             self._failures.setdefault(event.error, []).append(event.frame)
         elif isinstance(event, PictureFailed):
-            self._lost_pictures.append(f"{event.path}: {event.error}")
+            self._lost_pictures.append(one_line(f"{event.path}: {event.error}"))
         elif isinstance(event, Warning):
             self._warnings.append(event.text)
         elif isinstance(event, Finished):

@@ -197,8 +197,9 @@ def trust_in(alpha: Plane, mask: Plane) -> float:
 
 def mask_with_edge(mask: Plane, image: Plane) -> Plane:
     """A mask (H, W) whose edge follows the image (3, H, W), by a guided filter: float32 in [0, 1]."""
-    radius = pixels(GOOD_RADIUS_SHARE, unit_of(size_of(mask), mask.shape))
-    return guided_filter(image, mask, radius_px=radius)
+    edged = mask.astype(np.float32, copy=True)
+    _take_at_its_word(edged, mask, image, 1.0, _good_radius(unit_of(size_of(mask), mask.shape), 1.0))
+    return edged
 
 
 def _decide(alpha: Plane, image: Plane, how: Refine, unit: float, doubtful: float) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_api.errors import InputError
+from maggie_api.errors import InputError, ModelError
 from maggie_api.lru import LruCache
 from maggie_api.settings import Overlap
 from maggie_core.guidance import Guidance, KeyMasks, Mask, exclusive
@@ -178,6 +178,9 @@ class PropagatedGuidance(Guidance):
             checkpoint: called between two steps of the work; what it raises ends it.
             tell: called with the steps done and their number: a frame has one, and two between keys.
 
+        Raises:
+            ModelError: the tracker's files are damaged.
+
         Returns:
             What a key, or the plate at a key, cannot be used for, by frame of which no mask could be made.
         """
@@ -200,6 +203,8 @@ class PropagatedGuidance(Guidance):
             for frame in part if part[0] < self._part(part[0])[0] else part[::-1]:
                 try:
                     self._shares(frame, step)
+                except ModelError:  # no frame's fault
+                    raise
                 except (InputError, OSError) as error:  # raised where the frame is matted
                     failed[frame] = error
             before += self._steps(part)

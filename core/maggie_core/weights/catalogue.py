@@ -23,6 +23,7 @@ TRACKERS = {name: f"facebook/sam2.1-hiera-{name.partition(':')[2]}" for name in 
 """Published weights of trackers by name: SAM 2.1 in the layout of `transformers`. Never fetched to matte."""
 TRACKER_LICENCE = "Apache-2.0"
 TRACKER_FILE = "model.safetensors"
+TRACKER_FILES = ("config.json", TRACKER_FILE)
 HUB_FILES = ["*.safetensors", "config.json"]
 SHIPPED = {name: Path(__file__).parent / name for name in ("default", "generated")}
 """Weights that come with the package, by name: folders. `generated` has never seen a photograph."""
@@ -42,7 +43,7 @@ def find_weights(spec: str) -> Path:
     if spec in SHIPPED:
         return _file_in(SHIPPED[spec], spec)
     if spec in OFFICIAL:
-        return _file_in(_from_hub(OFFICIAL[spec], spec), spec)
+        return _file_in(_from_hub(OFFICIAL[spec], f"model {spec}"), spec)
     path = Path(spec).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
@@ -69,15 +70,15 @@ def find_tracker(spec: str) -> Path:
         ModelError: it is not on this machine, or is none.
     """
     if spec in TRACKERS:
-        folder = _cached(TRACKERS[spec])
-        if folder is None or not (folder / TRACKER_FILE).is_file():
+        folder = _cached(TRACKERS[spec], TRACKER_FILES)
+        if folder is None:
             raise ModelError(
                 f"the tracker {spec} is not on this machine: fetch it with maggie-node models pull {spec}, "
                 "or take --tracker builtin"
             )
     else:
         folder = Path(tracker_folder(spec)).expanduser()
-    for name in ("config.json", TRACKER_FILE):
+    for name in TRACKER_FILES:
         if not (folder / name).is_file():
             raise ModelError(
                 f"{folder} has no {name}: name a folder as transformers writes it, or one of "
@@ -93,7 +94,7 @@ def fetch_tracker(spec: str) -> Path:
         ModelError: as `find_tracker`, or the hub cannot be reached.
     """
     if spec in TRACKERS:
-        _from_hub(TRACKERS[spec], spec)
+        _from_hub(TRACKERS[spec], f"tracker {spec}", TRACKER_FILES)
     return find_tracker(spec)
 
 
@@ -104,8 +105,8 @@ def local_weights(spec: str) -> Path | None:
         ModelError: no such name or file.
     """
     if spec in TRACKERS:
-        folder = _cached(TRACKERS[spec])
-        return None if folder is None else _file_in(folder, spec)
+        folder = _cached(TRACKERS[spec], TRACKER_FILES)
+        return None if folder is None else folder / TRACKER_FILE
     if is_tracker(spec):
         return find_tracker(spec)
     if spec not in OFFICIAL:
@@ -172,27 +173,30 @@ def has_time(names: Iterable[str]) -> bool:
     return any(name.startswith(("decoder.os8_temp_module.", "decoder.diff_module.")) for name in names)
 
 
-def _cached(repository: str) -> Path | None:
+def _cached(repository: str, needed: Iterable[str] = ("*.safetensors",)) -> Path | None:
+    """The folder of a repository in the hub's cache; None where a file is missing, as after a fetch that was
+    cut short."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
+        folder = Path(snapshot_download(repository, allow_patterns=HUB_FILES, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
+    return folder if all(any(folder.glob(name)) for name in needed) else None
 
 
-def _from_hub(repository: str, name: str) -> Path:
+def _from_hub(repository: str, name: str, needed: Iterable[str] = ("*.safetensors",)) -> Path:
     from huggingface_hub import snapshot_download
 
-    cached = _cached(repository)
+    cached = _cached(repository, needed)
     if cached is not None:
         return cached
     try:
         return Path(snapshot_download(repository, allow_patterns=HUB_FILES))
     except Exception as error:
         raise ModelError(
-            f"model {name} is not cached and {repository} cannot be reached ({type(error).__name__}): "
+            f"{name} is not cached and {repository} cannot be reached ({type(error).__name__}): "
             "connect once, or give a path"
         ) from error
 
