@@ -18,12 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import huggingface_hub
 import pytest
 from support.command_line import run_command
 from support.documentation import NAMES, PAGES, ROOT, blocks, commands, unknown_words, words_of
 from support.sources import python_files
 from support.studio import open_studio, write_studio
 from support.tiny import write_tiny_model
+from support.tiny_sam2 import write_tiny_sam2
 
 import maggie_node.demo as shipped
 from maggie_core.weights import catalogue
@@ -67,7 +69,12 @@ def place(studio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setitem(catalogue.SHIPPED, "default", tiny)
     hub = shutil.copytree(tiny, tmp_path / "hub")
     next(hub.glob("*.safetensors")).rename(hub / "model.safetensors")
-    monkeypatch.setattr(catalogue, "_cached", lambda repository: hub)
+    tracker = write_tiny_sam2(tmp_path / "tracker")
+
+    def fetched(repository: str, **_: object) -> str:
+        return str(tracker if repository in catalogue.TRACKERS.values() else hub)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetched)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # where a shared worker is met
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
