@@ -121,6 +121,7 @@ class Panel(QtWidgets.QWidget):
         for label in (self.message, self.truth):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setMinimumWidth(10)
+            label.setWordWrap(True)
             foot.addWidget(label)
         column.addLayout(foot)
 

@@ -71,10 +71,10 @@ def write_opencue(
         if submission.key_intervals:
             before = add(shell.ShellCommand("keys", command=command("propagate")), None, on_a_gpu=True)
         run = command("task", "--frames", FRAME, "--chunk", str(chunk))
-        matte = add(shell.Shell("matte", command=run, range=job.frames, chunk=chunk), before, on_a_gpu=True)
+        last = add(shell.Shell("matte", command=run, range=job.frames, chunk=chunk), before, on_a_gpu=True)
         if job.all_pictures:
-            add(shell.ShellCommand("pictures", command=command("pictures")), matte)
-        add(shell.ShellCommand("qc", command=command("check", "-o", _on_a_line(folder / QC))), matte)
+            last = add(shell.ShellCommand("pictures", command=command("pictures")), last)
+        add(shell.ShellCommand("qc", command=command("check", "-o", _on_a_line(folder / QC))), last)
         flags = {"nomail": True, "maxretries": submission.farm_retries, **({"user": user} if user else {})}
         text = cuerun.OutlineLauncher(made, **flags).serialize(use_pycuerun=False)
     write_text(document, job.to_json())

@@ -124,7 +124,7 @@ def template(submission: Submission) -> dict[str, Any]:
             *([steps.keys(submission.key_intervals)] if submission.key_intervals else []),
             steps.matte(gaps=gaps),
             *([steps.pictures()] if job.all_pictures else []),
-            steps.check(),
+            steps.check(after="Pictures" if job.all_pictures else "Matte"),
         ],
     }
 
@@ -197,10 +197,10 @@ class _Steps:
             **self._script("pictures"),
         }
 
-    def check(self) -> dict[str, Any]:
+    def check(self, *, after: str) -> dict[str, Any]:
         return {
             "name": "Check",
-            "dependencies": [{"dependsOn": "Matte"}],
+            "dependencies": [{"dependsOn": after}],
             **self._with_memory(),
             **self._script("check", "-o", "{{Param.QcFolder}}"),
         }

@@ -408,7 +408,10 @@ def test_a_farms_tasks_write_mattes_and_its_last_step_the_pictures(
 
     assert made.exit_code == task.exit_code == rest.exit_code == 0, made.stderr + task.stderr + rest.stdout
     assert [step["name"] for step in steps] == ["Matte", "Pictures", "Check"]
-    assert steps[1]["dependencies"] == [{"dependsOn": "Matte"}]
+    assert [step["dependencies"] for step in steps[1:]] == [
+        [{"dependsOn": "Matte"}],
+        [{"dependsOn": "Pictures"}],
+    ]
     assert early.exit_code == 3 and "frames 1004-1005 have no matte" in early.stdout
     assert not left & {"x.mov", "v.gif"}
     assert last.exit_code == 0, last.stdout

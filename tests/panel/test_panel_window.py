@@ -52,6 +52,16 @@ def test_everything_is_readable_at_1280_by_720(window: PanelWindow):
     assert cut == []
     assert all(label.font().pixelSize() >= 11 or label.font().pointSize() >= 8 for label in labels)
     assert window.panel.viewer.width() >= 640 and window.panel.viewer.height() >= 360
+    window.panel.message.setText(
+        "/shots/sh010/plates/v003/plate.1007.exr cannot be read: " + "why not, " * 20
+    )
+    window.panel.truth.setText(
+        "model default \u2192 maggie-default \u00b7 device auto \u2192 cpu \u00b7 " * 4
+    )
+    window.panel.layout().activate()
+    for label in (window.panel.message, window.panel.truth):
+        assert label.height() >= label.heightForWidth(label.width()) > label.fontMetrics().height()
+    assert window.size() == QtCore.QSize(1280, 720) and window.panel.viewer.height() >= 320
 
 
 def test_files_that_are_dropped_are_opened(window: PanelWindow, qtbot: Any, shot: TinyShot):

@@ -184,16 +184,17 @@ def _is_measured(checked: Checked, name: str) -> bool:
 
 
 def as_text(checked: Checked, findings: tuple[Finding, ...]) -> str:
-    """What is wrong, a line for each fault, the worst first; one line where nothing is."""
+    """What is wrong, a line for each fault, the worst first; then what was not looked at, and the verdict."""
     frames, people = len(checked.subject.frames), len(checked.instances)
     looked = f"{frames} frame{'' if frames == 1 else 's'}, {people} instance{'' if people == 1 else 's'}"
     faults = list(_faults(findings))
-    lines = [f"note: {note}" for note in checked.notes]
+    lines = []
     for lead, more in faults[:SHOWN]:
         also = ", ".join(MEASURES[each.measure].title for each in more)
         lines.append(lead.text + (f" (also {also})" if also else ""))
     if len(faults) > SHOWN:
         lines.append(f"and {len(faults) - SHOWN} more")
+    lines += [f"note: {note}" for note in checked.notes]
     count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
     verdict = count if findings else "fine: nothing beyond its limit"
     return "\n".join([*lines, f"{verdict} ({looked})"])
