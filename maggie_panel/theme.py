@@ -33,7 +33,9 @@ QPushButton, QToolButton, QComboBox, QLineEdit {{
 }}
 QFrame#side QPushButton, QFrame#side QComboBox, QFrame#side QLineEdit {{ background: #383838; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {DIM}; }}
-QPushButton:checked, QToolButton:checked {{ background: {ACCENT}; color: #101010; border-color: {ACCENT}; }}
+QPushButton:checked, QToolButton:checked, QFrame#side QPushButton:checked {{
+    background: {ACCENT}; color: #101010; border-color: {ACCENT};
+}}
 QPushButton:disabled, QToolButton:disabled {{ color: #6a6a6a; }}
 QPushButton:focus, QToolButton:focus, QLineEdit:focus, QComboBox:focus {{
     border-color: {ACCENT};

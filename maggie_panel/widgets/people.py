@@ -85,7 +85,7 @@ class PeopleList(QtWidgets.QWidget):
     def _fill(self, row: int, person: Person) -> None:
         name = person.name or "looking who is there\u2026"
         frames = self._session.facts.guidance.get(person.name, ())
-        masks = f"{len(person.drawn)} keys" if person.draws else _said(person, frames)
+        masks = _counted(len(person.drawn), "key") if person.draws else _said(person, frames)
         items: list[QtWidgets.QTableWidgetItem] = []
         for column, text in enumerate(("", name, "", "", masks)):
             item = QtWidgets.QTableWidgetItem(text)
@@ -155,7 +155,9 @@ def _mark(fill: QtGui.QColor, letter: str = "") -> QtGui.QIcon:
 
 def _said(person: Person, frames: tuple[int, ...]) -> str:
     if person.source.kind == "key":
-        return f"{len(frames)} keys"
-    if not frames:
-        return "still"
-    return f"{len(frames)} frames"
+        return _counted(len(frames), "key")
+    return _counted(len(frames), "frame") if frames else "still"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -15,6 +15,7 @@ from maggie_panel.panel import KEYS
 from maggie_panel.qt import Qt, QtCore, QtGui, QtWidgets
 from maggie_panel.state.document import DEFAULTS
 from maggie_panel.state.session import Session
+from maggie_panel.theme import ACCENT
 from maggie_panel.window import PanelWindow
 
 
@@ -62,6 +63,19 @@ def test_everything_is_readable_at_1280_by_720(window: PanelWindow):
     for label in (window.panel.message, window.panel.truth):
         assert label.height() >= label.heightForWidth(label.width()) > label.fontMetrics().height()
     assert window.size() == QtCore.QSize(1280, 720) and window.panel.viewer.height() >= 320
+
+
+def test_a_button_that_is_on_has_the_colour_of_what_is_on(window: PanelWindow):
+    buttons = [b for b in window.findChildren(QtWidgets.QAbstractButton) if b.isCheckable() and b.text()]
+    boxes = [b for b in buttons if isinstance(b, QtWidgets.QCheckBox)]
+    seen = {}
+    for button in [b for b in buttons if b not in boxes]:
+        button.blockSignals(True)
+        button.setChecked(True)
+        seen[button.text()] = button.grab().toImage().pixelColor(4, button.height() // 2).name()
+
+    assert {"Paint", "Erase", "Fill", "Pick from the picture", "Alpha", "Wipe"} <= set(seen)
+    assert set(seen.values()) == {ACCENT}
 
 
 def test_files_that_are_dropped_are_opened(window: PanelWindow, qtbot: Any, shot: TinyShot):
