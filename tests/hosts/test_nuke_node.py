@@ -519,9 +519,14 @@ def test_a_render_of_inputs_that_fails_leaves_no_node_and_undo_on(case: Case, br
         from maggie_nuke import render_inputs
         out["said"] = failure(render_inputs.render, made, plan.renders[0])
         out.update(left=sorted(each.name() for each in made.nodes()) == before, off=session.undo_off)
+        if {broken!r} == "frame":
+            session.cancel_render = lambda frame: True
+        press(made, "matte")
+        out["label"] = [f"MaGGIe1: {{made['status'].value()}}" == messages()[-1], made["state"].value()]
     """)
 
     assert "HostError: plate cannot be rendered: " in out["said"]
+    assert out["label"] == [True, "failed"]
     assert out["left"] and out["off"] == 0
 
 

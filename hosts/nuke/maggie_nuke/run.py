@@ -6,7 +6,8 @@ import atexit
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -208,12 +209,13 @@ def prepare(node: Any, plans: Sequence[JobPlan]) -> None:
     Raises:
         HostError: something is in the way; one sentence.
     """
-    apply.folders(plans)
-    apply.plan(node, plans[0])
-    for plan in plans:
-        for each in plan.renders:
-            apply.status(node, f"rendering {each.label}: {each.why}")
-            render_inputs.render(node, each)
+    with _failing(node):
+        apply.folders(plans)
+        apply.plan(node, plans[0])
+        for plan in plans:
+            for each in plan.renders:
+                apply.status(node, f"rendering {each.label}: {each.why}")
+                render_inputs.render(node, each)
 
 
 def matte(node: Any, wanted: Optional[Sequence[int]] = None, *, interactive: bool = False) -> None:
@@ -230,7 +232,8 @@ def matte(node: Any, wanted: Optional[Sequence[int]] = None, *, interactive: boo
     run = NodeJobs(node, plans, interactive=interactive)
     if nuke.GUI:
         apply.status(node, run.progress.text)
-        run.start()
+        with _failing(node):
+            run.start()
         return
     progress = run.wait()
     apply.status(node, progress.text, state=progress.short)
@@ -239,6 +242,16 @@ def matte(node: Any, wanted: Optional[Sequence[int]] = None, *, interactive: boo
         apply.reload(node)
     if progress.state != "done":
         raise HostError(summary(progress))
+
+
+@contextmanager
+def _failing(node: Any) -> Iterator[None]:
+    """Let the node say an error, in place of what it was doing."""
+    try:
+        yield
+    except HostError as error:
+        apply.status(node, str(error), state="failed")
+        raise
 
 
 def cancel(node: Any = None) -> bool:
