@@ -19,14 +19,19 @@ THREADS = "MAGGIE_THREADS"
 _COUNTS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENIMAGEIO_THREADS")
 """Variables that libraries take their number of threads from, once, when they are loaded."""
 
+_BY_LOAD = ("OMP_DYNAMIC", "MKL_DYNAMIC")
+"""Variables by which OpenMP and MKL start fewer threads on a busy machine. The last bits of narrow products
+of matrices depend on the number: with the first one on, a busy machine gave the bits of one thread."""
+
 
 def limit_threads() -> None:
     """Let libraries start as many threads as the process may keep busy, where they would start more.
 
     Libraries count the machine's processors. In a container with a share of two of 64, or under an affinity
     mask, 64 threads wait for each other: a frame took five times as long. Variables that are set stay, but
-    for THREADS, which decides where it is a number above 0.
+    for THREADS, which decides where it is a number above 0, and those that let the number follow the load.
     """
+    os.environ.update(dict.fromkeys(_BY_LOAD, "FALSE"))
     asked = os.environ.get(THREADS, "")
     if asked.isdigit() and int(asked) > 0:
         os.environ.update(dict.fromkeys(_COUNTS, str(int(asked))))

@@ -16,7 +16,7 @@ import numpy as np
 from maggie_api.errors import FrameError, InputError, MaggieError, OutputError, SettingsError
 from maggie_api.events import Event, PictureDone, PictureFailed
 from maggie_api.job import MatteJob
-from maggie_api.sequences import compact_frames, expand_output, parse_pattern
+from maggie_api.sequences import compact_frames, expand_output, has_token, parse_pattern
 from maggie_api.settings import PictureFile
 from maggie_core.color import ColorSettings, PlateView
 from maggie_core.guidance.instances import Instance
@@ -310,8 +310,11 @@ class PictureMaker:
         """
         said: dict[str, Any] = {"version": __version__, "recipe": self._recipe(picture, recipes)}
         said["size"] = size
-        said |= {key: provenance[key] for key in _CARRIED if key in provenance}
+        carried = _CARRIED if picture.is_movie else (*_CARRIED, "inputs")
+        said |= {key: provenance[key] for key in carried if key in provenance}
         said["frames"] = compact_frames(recipes)
+        if not picture.is_movie and has_token(picture.path):
+            said["frame"] = next(iter(recipes))
         if picture.person:
             said |= {"instance": picture.person.name, "rgb": self._look.rgb}
         return json.dumps({"maggie": said}, ensure_ascii=True, separators=(",", ":"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from maggie_api.events import EffectiveSettings, Enlarged, InstanceInfo, Started
 from maggie_api.job import MatteJob
+from maggie_api.sequences import has_token
 from maggie_api.settings import EdgeSettings, settings_of
 from maggie_core.mattes import recipe_digest
 from maggie_core.mattes.cryptomatte import LAYER as CRYPTOMATTE_LAYER
@@ -22,6 +23,9 @@ from maggie_node.job_inputs import OpenShot
 
 NOTED = ("views", "luminance-chroma", "less-memory")
 """Warnings that are true of each matte of a job, whatever frames are asked for."""
+
+SAID_DIGITS = 8
+"""Hex digits of an input's digest that a header tells: two inputs are equal once in four billion."""
 
 
 class Records:
@@ -111,6 +115,7 @@ class Records:
         info, settings = self._model.info, self._matter.effective
         return {
             "version": __version__,
+            **({"frame": frame} if has_token(self._job.mattes) else {}),
             "model": info.name,
             "weights_sha256": info.sha256,
             "licence": info.licence,
@@ -131,6 +136,7 @@ class Records:
             "enlarged": [asdict(each) for each in self.enlarged(frame)],
             "without": list(result.without),
             "stood_in": list(result.stood_in),
+            "inputs": _inputs_said(result.inputs),
             **self._notes,
             "recipe": self.recipe(frame, result.inputs),
         }
@@ -145,3 +151,13 @@ class Records:
             for n in each.owned
         }
         return tuple(found[n] for n in sorted(found))
+
+
+def _inputs_said(inputs: Mapping[int, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """What a matte is made from as a header tells it, by kind and frame, so that mattes of two jobs in one
+    sequence are told apart."""
+    said: dict[str, dict[str, str]] = {}
+    for frame, digests in inputs.items():
+        for kind, digest in digests.items():
+            said.setdefault(kind, {})[str(frame)] = digest[:SAID_DIGITS]
+    return said

@@ -39,7 +39,7 @@ from maggie_core.mattes.provenance import left_out, remove_mattes, stood_in, sto
 from maggie_core.model import MatteModel, load_model
 from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
-from maggie_core.shot.memory import check_plate, working_px_within
+from maggie_core.shot.memory import bytes_needed, check_plate, working_px_within
 from maggie_core.weights.catalogue import require_commercial
 from maggie_node import __version__
 from maggie_node.checkpoints import Checkpoint
@@ -163,18 +163,14 @@ def _within_memory(
     if not job.max_memory_gb:
         check_plate(geometry, people)
         return job, shot, matter
-    px = working_px_within(
-        job.max_memory_gb * 1e9,
-        geometry,
-        people,
-        enlarges=matter.enlarges,
-        on_cpu=model.device.type == "cpu",
-    )
+    place = {"enlarges": matter.enlarges, "on_cpu": model.device.type == "cpu"}
+    px = working_px_within(job.max_memory_gb * 1e9, geometry, people, **place)
     if px == geometry.working_px:
         return job, shot, matter
-    text = (
-        f"at a working size of {geometry.working_px} px the job would take more than "
-        f"{job.max_memory_gb:g} GB: it works at {px} px; --max-memory-gb allows more"
+    whole = bytes_needed(geometry, people, **place)
+    text = (  # it stands in the mattes, which are the same under any limit that leads to this size
+        f"at a working size of {min(geometry.working_size)} px the job takes {whole / 1e9:.1f} GB, more than "
+        f"--max-memory-gb allows: it works at {px} px"
     )
     job = replace(job, working_px=px)
     settings = replace(shot.settings, working_px=px)

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from support.command_line import Command, run_command
 from support.shots import TinyShot, write_shot
 from support.tiny import write_tiny_model
+
+# How long an example takes is the machine's matter: a busy one is no fault of the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def _qt_fault() -> str:

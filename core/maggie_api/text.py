@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 ESCAPING = "maggie-escaping"
 """Error handler of a text stream: what its encoding lacks is written as `\\uXXXX`, which JSON reads back."""
@@ -42,6 +42,16 @@ def _plain(letter: str) -> str:
 def one_line(text: str) -> str:
     """`text` with `\\n`, `\\x1b`, ... for what breaks a line or commands a terminal: names in files may."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def phrase(text: str, *, most: Optional[int] = None) -> str:
+    """The lines of a message as one, for a sentence or a log; unlike names in it, line breaks say nothing.
+
+    Args:
+        most: letters after which it is cut off.
+    """
+    words = one_line(" ".join(text.split()))
+    return words if most is None or len(words) <= most else f"{words[:most]} ..."
 
 
 def escaping(*streams: Any) -> None:

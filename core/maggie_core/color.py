@@ -31,7 +31,7 @@ import PyOpenColorIO
 from maggie_api.errors import ColorError, FrameError, SettingsError
 from maggie_api.sequences import MOVIE_SUFFIXES
 from maggie_api.settings import check_exposure
-from maggie_api.text import plain_text
+from maggie_api.text import phrase, plain_text
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window, reframe
 from maggie_core.io.image import list_parts
@@ -272,7 +272,7 @@ class PlateView:
         try:
             processor = self._config.getProcessor(transform).getDefaultCPUProcessor()
         except _FAILURES as error:
-            reason = " ".join(str(error).split())
+            reason = phrase(str(error))
             known = "; ".join(f"{name}: {', '.join(views)}" for name, views in self.displays.items())
             raise ColorError(
                 f"view {view!r} of display {display!r} cannot be used ({reason}): take one of {known}"
@@ -411,7 +411,7 @@ def _load_config(asked: str | None) -> tuple[Any, str, str]:
         config = ocio.Config.CreateFromFile(name)
         config.validate()
     except _FAILURES as error:
-        reason = " ".join(str(error).split())
+        reason = phrase(str(error))
         where = "$OCIO" if found_by == "$OCIO" else "the OCIO configuration"
         raise ColorError(
             f"{where} {name} cannot be used ({reason}): give the path of a config.ocio, or an ocio:// name"
@@ -525,7 +525,7 @@ def _processor(config: Any, source: str, target: str) -> Any:
         return config.getProcessor(source, target)
     except _FAILURES as error:
         named, way = (target, "from") if source == ocio.ROLE_SCENE_LINEAR else (source, "to")
-        reason = " ".join(str(error).split())
+        reason = phrase(str(error))
         raise ColorError(
             f"'{named}' cannot be converted {way} scene-linear ({reason}): check its files"
         ) from error

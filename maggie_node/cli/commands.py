@@ -13,7 +13,7 @@ import click
 
 from maggie_api.errors import BAD_INPUT, CANCELLED, DEFECT, Cancelled
 from maggie_api.settings import TRACKER_NAMES
-from maggie_api.text import escaping
+from maggie_api.text import escaping, phrase
 from maggie_node.openmp import limit_threads
 
 TRACKER = "|".join(("builtin", *TRACKER_NAMES, "sam2:FOLDER"))
@@ -97,7 +97,7 @@ _LONG_WORD = re.compile(r"(\S{120})\S{180,}(\S{60})")
 
 def complain(text: str) -> None:
     """One line on stderr, whatever line breaks `text` has; very long words are cut in their middle."""
-    line = _LONG_WORD.sub(r"\1...\2", " ".join(text.split()))
+    line = _LONG_WORD.sub(r"\1...\2", phrase(text))
     click.echo(f"maggie-node: {line}", err=True)
 
 

@@ -93,9 +93,12 @@ def pull(model: str) -> None:
       maggie-node models pull vim2k5
     """
     from maggie_core.model import find_weights
-    from maggie_core.weights.catalogue import fetch_tracker, is_tracker
+    from maggie_core.weights.catalogue import check_whole, fetch_tracker, is_tracker, require_name
 
-    click.echo(str(fetch_tracker(model) if is_tracker(model) else find_weights(model)))
+    require_name(model)
+    weights = fetch_tracker(model) if is_tracker(model) else find_weights(model)
+    check_whole(weights)
+    click.echo(str(weights))
 
 
 @models.command()
@@ -120,8 +123,9 @@ def _facts(model: str) -> dict[str, Any]:
             are a tracker's, and what reads them is not installed.
     """
     from maggie_core.model import find_weights, load_model
-    from maggie_core.weights.catalogue import is_tracker
+    from maggie_core.weights.catalogue import is_tracker, require_name
 
+    require_name(model)
     if is_tracker(model):
         return _facts_of_tracker(model)
     path = find_weights(model)
@@ -159,6 +163,7 @@ def _facts_of_tracker(tracker: str) -> dict[str, Any]:
     parameters = sum(tensor.numel() for tensor in found.network().parameters())
     with found.weights.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    _check_sum(found.weights, sha256)
     return {
         "name": tracker,
         "kind": "tracker",

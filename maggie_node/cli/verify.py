@@ -81,7 +81,8 @@ def _of_files(pattern: str, frames: str | None) -> tuple[int, tuple[Fault, ...]]
     if suffix == ".json":
         raise FrameError(f"{pattern} is no matte: give a job as --job {pattern}")
     if suffix != ".exr":
-        what = "is no matte or picture that a job writes" if suffix else "does not exist"
+        there = suffix or Path(pattern).exists()
+        what = "is no matte or picture that a job writes" if there else "does not exist"
         raise FrameError(f"{pattern} {what}: name a folder, or mattes such as out/matte.####.exr or x.mov")
     files = MatteFiles(pattern)
     wanted = parse_frames(frames) if frames else files.expected

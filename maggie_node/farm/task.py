@@ -19,6 +19,7 @@ from maggie_api.events import (
 )
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames, parse_frames
+from maggie_api.text import phrase
 from maggie_node.farm.shot import farm_shot
 
 Farm = Literal["openjd", "deadline", "opencue"]
@@ -85,7 +86,7 @@ class Teller:
     def fail(self, sentence: str) -> None:
         """Report why the task failed."""
         marks = {"openjd": "openjd_fail: ", "deadline": "Error: ", "opencue": "ERROR: "}
-        self._say(marks[self._farm] + _one_line(sentence))
+        self._say(marks[self._farm] + phrase(sentence))
 
     def note(self, sentence: str) -> None:
         """Report something that is no failure."""
@@ -105,7 +106,7 @@ class Teller:
         self._status(said)
 
     def _status(self, said: str) -> None:
-        self._say(("openjd_status: " if self._farm == "openjd" else "") + _one_line(said))
+        self._say(("openjd_status: " if self._farm == "openjd" else "") + phrase(said))
 
     def _finish(self, event: Finished) -> None:
         for error, frames in self._failures.items():
@@ -118,7 +119,3 @@ class Teller:
 
 def _text(frames: Iterable[int]) -> str:
     return compact_frames(frames)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

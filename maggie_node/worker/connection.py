@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from maggie_api.client.rpc import Lines, TooLong
+from maggie_api.text import phrase, plain_text
 
 QUEUE_BYTES = 8 << 20
 """Most bytes of lines that wait for a client, some 20 000 frames. A job with more events for it waits."""
@@ -206,14 +207,15 @@ class Connection:
         self._gone(self)
 
 
+LOG_LETTERS = 500
+"""Of a line in the log."""
 LOG_BYTES = 4 << 20
 """A log file is emptied when it has grown to this size, so that no client can fill a disk."""
 
 
 def log(text: str) -> None:
     """One line on stderr, whatever `text` has in it."""
-    plain = " ".join(text.split())
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in plain[:500])
+    shown = phrase(plain_text(text), most=LOG_LETTERS)
     try:
         if stat.S_ISREG((found := os.fstat(2)).st_mode) and found.st_size > LOG_BYTES:
             os.ftruncate(2, 0)

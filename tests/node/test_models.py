@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from support.command_line import Command
 from support.shots import TinyShot
 from support.tiny import WIDTHS, tiny_state, write_tiny_model
+from support.tiny_sam2 import write_tiny_sam2
 
 from maggie_api.events import FrameDone, FrameFailed, from_line
 from maggie_core.model import save_weights
@@ -61,6 +63,63 @@ def test_weights_that_are_not_those_of_the_config_are_found_out(command: Command
 
     assert result.exit_code == 2
     assert "its config.json says 000000000000" in result.stderr
+
+
+def test_a_tracker_that_is_not_that_of_its_config_is_found_out(command: Command, tmp_path: Path):
+    folder = write_tiny_sam2(tmp_path / "sam2")
+    assert command("models", "verify", f"sam2:{folder}").exit_code == 0
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "sha256": "0" * 64}), encoding="utf-8")
+
+    result = command("models", "verify", f"sam2:{folder}")
+
+    assert result.exit_code == 2
+    assert "its config.json says 000000000000" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:-9]), "bytes, its header says"),
+        (lambda file: file.write_bytes(bytes(3000)), "cannot be read as weights"),
+        (lambda file: file.write_bytes(b"\x03" + bytes(7) + b'"a"'), "its header names no tensors"),
+    ],
+    ids=["cut short", "zeros", "no header"],
+)
+@pytest.mark.parametrize("kind", ["model", "tracker"])
+def test_pulling_tells_of_a_damaged_file(
+    command: Command, tmp_path: Path, tiny_model: Path, kind: str, spoil, sentence: str
+):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    named = str(folder)
+    if kind == "tracker":
+        (folder / "tiny.safetensors").rename(folder / "model.safetensors")
+        named = f"sam2:{folder}"
+    assert command("models", "pull", named).exit_code == 0
+    spoil(next(folder.glob("*.safetensors")))
+
+    result = command("models", "pull", named)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["info", "verify", "pull"])
+def test_a_name_that_is_none_is_answered_with_those_of_models_and_trackers(command: Command, verb: str):
+    result = command("models", verb, "him60k")
+
+    assert result.exit_code == 2
+    assert "no model or tracker called him60k: known are default, " in result.stderr
+    assert "sam2:large" in result.stderr
+
+
+def test_a_tracker_is_no_model(command: Command, kept_shot: TinyShot, tmp_path: Path):
+    result = command(
+        "matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance, "--model", "sam2:tiny"
+    )
+
+    assert result.exit_code == 2
+    assert "sam2:tiny is a tracker: give it as --tracker sam2:tiny" in result.stderr
 
 
 def test_the_shipped_weights_are_sound(command: Command):

@@ -338,6 +338,18 @@ def test_a_sequence_says_what_its_frames_share_and_what_not(matte, command: Comm
     assert "(frames 1001-1003)" in words and one["weights_sha256"] in words
     assert nothing.exit_code == 2 and "matches no file" in nothing.stderr
 
+    (tmp_path / "m.1002.exr").write_bytes(b"no picture")
+    (tmp_path / "m.1003.exr").unlink()
+    told = command("explain", tmp_path / "m.####.exr")
+    said = json.loads(command("explain", tmp_path / "m.####.exr", "--json").stdout)
+    assert told.exit_code == 3
+    assert re.search(r"^missing +1003$", told.stdout, re.M) and "frame 1002 cannot be read: " in told.stdout
+    assert (said["frames"], said["missing"], list(said["unreadable"])) == ("1001,1004", "1003", ["1002"])
+    for frame in (1001, 1004):
+        (tmp_path / f"m.{frame}.exr").write_bytes(b"no picture")
+    told = command("explain", tmp_path / "m.####.exr")
+    assert told.exit_code == 2 and "none of 3 files can be read: " in told.stderr
+
 
 @pytest.mark.parametrize(
     ("plate", "panel"),

@@ -83,8 +83,12 @@ def test_what_a_job_delivered_is_right_as_a_folder_and_by_the_job(delivered: Pat
             lambda file: (file.parent / "m.00002.exr").write_bytes(file.read_bytes()),
             "frame 2: it is there twice",
         ),
+        (
+            lambda file: shutil.copy(file.with_name("m.0003.exr"), file),
+            "frame 2: its header says that it is frame 3",
+        ),
     ],
-    ids=["missing", "cut short", "nan", "above one", "window", "plate window", "recipe", "twice"],
+    ids=["missing", "cut short", "nan", "above one", "window", "plate window", "recipe", "twice", "renamed"],
 )
 def test_a_frame_that_is_not_right_is_named_and_the_end_is_three(out: Path, spoil, said: str):
     spoil(out / "m.0002.exr")
@@ -123,6 +127,68 @@ def test_a_file_for_each_person_and_two_sequences_in_one_folder(delivered: Path,
 
     assert result.exit_code == 3
     assert "f.####.exr: 4 frames, 1 not right" in result.stdout
+
+
+@pytest.fixture(scope="module")
+def other_job(tmp_path_factory: pytest.TempPathFactory, delivered: Path) -> Path:
+    """What a job of the same settings delivers of another plate: PNG, and EXR in two layouts."""
+    folder = tmp_path_factory.mktemp("other")
+    shot = write_shot(folder / "shot", frames=range(1, 5))
+    for frame in range(1, 5):
+        shutil.copy(shot.plate.replace("####", f"{5 - frame:04d}"), folder / f"plate.{frame:04d}.exr")
+    data = json.loads((delivered / "job.json").read_text(encoding="utf-8"))
+    data |= {"plate": str(folder / "plate.####.exr"), "output": str(folder / "m.####.exr"), "pictures": []}
+    data["pictures"] = [{"path": str(folder / "x.####.png")}]
+    for changed in ({}, {"output": str(folder / "f.####.exr"), "layout": "files", "pictures": []}):
+        (folder / "job.json").write_text(json.dumps(data | changed), encoding="utf-8")
+        assert run_command("job", folder / "job.json").exit_code == 0
+    return folder
+
+
+def test_frames_of_two_jobs_in_one_sequence_are_told(out: Path, pictures: Path, other_job: Path):
+    shutil.copy(other_job / "m.0003.exr", out)
+    mixed = run_command("verify", out)
+    shutil.copytree(pictures, out / "pictures")
+    shutil.copy(other_job / "x_ana.0003.png", out / "pictures")
+    mixed_pictures = run_command("verify", out / "pictures" / "x_ana.####.png")
+
+    for result in (mixed, mixed_pictures):
+        assert result.exit_code == 3, result.output
+        assert result.stdout.startswith("frame 3: made from another plate, or from other masks, than")
+        assert result.stdout.endswith("4 frames, 1 not right\n")
+
+
+def test_people_of_two_jobs_in_one_frame_are_told(other_job: Path, tmp_path: Path):
+    for name in ("f_ana.0001.exr", "f_ben.0001.exr"):
+        shutil.copy(other_job / name, tmp_path)
+    rewrite(tmp_path / "f_ben.0001.exr", metadata={"maggie/recipe": "of another job"})
+    assert "frame 1: its files are of several jobs" in run_command("verify", tmp_path).stdout
+
+    rewrite(tmp_path / "f_ben.0001.exr", metadata={"maggie/slugs": '["ben"]'})
+    rewrite(tmp_path / "f_ana.0001.exr", metadata={"maggie/slugs": '["ana"]'})
+    assert "frame 1: it is there twice" in run_command("verify", tmp_path).stdout
+
+
+def test_a_still_whose_name_ends_in_a_number_is_no_renamed_frame(delivered: Path, tmp_path: Path):
+    data = json.loads((delivered / "job.json").read_text(encoding="utf-8"))
+    data |= {"frames": "2", "shot_frames": "2", "output": str(tmp_path / "shot_010.exr")}
+    data["pictures"] = [{"path": str(tmp_path / "still_020.png"), "instance": "ana"}]
+    (tmp_path / "job.json").write_text(json.dumps(data), encoding="utf-8")
+    assert run_command("job", tmp_path / "job.json").exit_code == 0
+
+    result = run_command("verify", tmp_path)
+
+    assert (result.exit_code, result.stdout.count("1 frame, all right")) == (0, 2), result.output
+
+
+def test_a_file_that_is_no_matte_is_not_said_to_be_missing(tmp_path: Path):
+    file = tmp_path / "notes"
+    file.write_text("x", encoding="utf-8")
+
+    for words in (file, file / "m.####.exr"):
+        result = run_command("verify", words)
+        assert result.exit_code == 2
+        assert "does not exist" not in result.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["EMPTY"], ["nowhere/m.####.exr"], ["EMPTY", "--job", "job.json"]])
@@ -217,13 +283,17 @@ def stored_again(file: Path, *, kind: str = "uint16", scale: int = 1) -> None:
     ],
     ids=["missing", "cut short", "empty", "another frame", "another person", "eight bits", "another size"],
 )
-def test_a_picture_that_is_not_right_is_named(pictures: Path, tmp_path: Path, spoil, said: str):
+def test_a_picture_that_is_not_right_is_named(
+    pictures: Path, tmp_path: Path, spoil, said: str, capfd: pytest.CaptureFixture[str]
+):
     shutil.copytree(pictures, tmp_path / "out")
     spoil(tmp_path / "out" / "x_ana.0002.png")
 
+    capfd.readouterr()
     result = run_command("verify", tmp_path / "out" / "x_ana.####.png")
 
     assert result.exit_code == 3, result.output
+    assert "libpng" not in capfd.readouterr().err
     assert re.match(f"frame 2: .*{said}", result.stdout), result.stdout
     assert result.stdout.endswith("4 frames, 1 not right\n")
 

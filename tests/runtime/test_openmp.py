@@ -79,3 +79,22 @@ def test_one_look_that_finds_nobody_is_enough(monkeypatch: pytest.MonkeyPatch):
     openmp.settle_waiting()
 
     assert "OMP_WAIT_POLICY" not in os.environ
+
+
+DYNAMIC = """
+from maggie_node.openmp import limit_threads
+limit_threads()
+import ctypes, torch
+maps = open("/proc/self/maps").read().split()
+library = next(each for each in maps if "libgomp" in each or "libiomp" in each or "libomp" in each)
+print(ctypes.CDLL(library).omp_get_dynamic())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it asks Linux which library is loaded")
+def test_the_number_of_threads_never_follows_the_load():
+    env = {**os.environ, "OMP_DYNAMIC": "TRUE", "MKL_DYNAMIC": "TRUE"}
+
+    ran = subprocess.run([sys.executable, "-c", DYNAMIC], env=env, capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "0\n"

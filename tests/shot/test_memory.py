@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.shots import TinyShot
+from support.shots import write_image, write_shot
 
 from maggie_api.errors import SettingsError
-from maggie_api.events import Event, Started, Warning
+from maggie_api.events import Event, Finished, Started, Warning
 from maggie_api.job import MaskGuidance, MatteJob
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
+from maggie_core.io.image import list_parts, read_image
+from maggie_core.mattes import explain
 from maggie_core.runtime.memory import machine_memory
 from maggie_core.shot.memory import bytes_needed, check_plate, working_px_within
 from maggie_node import runner
@@ -65,23 +68,32 @@ def test_a_plate_larger_than_the_machine_is_refused():
         check_plate(geometry(400_000, 300_000), 1)
 
 
-def test_a_job_that_may_take_less_works_smaller_and_says_so(
-    kept_shot: TinyShot, tiny_model: Path, tmp_path: Path
-):
-    masks = tuple(MaskGuidance(name, kept_shot.mask(name)) for name in kept_shot.names)
-    needed = bytes_needed(geometry(96, 64), 2, enlarges=False, on_cpu=True)
+def test_a_job_that_may_take_less_works_smaller_and_says_so(tiny_model: Path, tmp_path: Path):
+    shot = write_shot(tmp_path / "shot", frames=range(1, 3))
+    for file in shot.folder.iterdir():  # twice the size
+        kind = list_parts(file)[0].types[0]
+        write_image(file, read_image(file).pixels.repeat(2, axis=0).repeat(2, axis=1), kind)
+    needed = bytes_needed(geometry(192, 128), 2, enlarges=False, on_cpu=True)
     job = MatteJob(
-        kept_shot.plate,
+        shot.plate,
         str(tmp_path / "m.####.exr"),
-        masks,
-        frames="1001",
+        tuple(MaskGuidance(name, shot.mask(name)) for name in shot.names),
         model=str(tiny_model),
-        max_memory_gb=needed / 1e9,
     )
     events: list[Event] = []
 
-    runner.run(job, emit=events.append)
+    def run_within(limit: float) -> tuple[Finished, str, list[str]]:
+        events.clear()
+        finished = runner.run(replace(job, max_memory_gb=limit / 1e9), emit=events.append)
+        (started,) = (event for event in events if isinstance(event, Started))
+        told = [event.text for event in events if isinstance(event, Warning) and event.code == "less-memory"]
+        return finished, started.working_size, told
 
-    (started,) = (event for event in events if isinstance(event, Started))
-    assert not [event for event in events if isinstance(event, Warning) and event.code == "less-memory"]
-    assert started.working_size == "96x64"
+    less, size, (told,) = run_within(needed - 1)
+    assert (less.done, size) == (2, "135x90")
+    assert told.startswith("at a working size of 128 px the job takes 0.7 GB") and told.endswith("at 90 px")
+    assert told in explain(tmp_path / "m.0001.exr")["notes"]
+    same, size, (again,) = run_within(needed - 1000)
+    assert (same.done, same.skipped, size, again) == (0, 2, "135x90", told)  # the same mattes
+    whole, size, notes = run_within(needed)
+    assert (whole.done, size, notes) == (2, "192x128", [])

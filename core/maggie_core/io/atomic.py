@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from maggie_api.errors import OutputError
+from maggie_api.text import phrase
 from maggie_core.runtime.processes import is_running
 
 
@@ -115,10 +116,9 @@ def cannot_write(path: Path, reason: str) -> OutputError:
     return OutputError(f"cannot write {path} ({reason}): {todo}")
 
 
-def one_line(reason: str, temporary: Path) -> str:
+def reason_for(temporary: Path, said: str) -> str:
     """A library's message as a phrase, without the temporary name it knows the file by."""
-    words = " ".join(reason.replace(str(temporary), "the file").split()) or "unknown reason"
-    return words if len(words) <= 120 else f"{words[:120]} ..."
+    return phrase(said.replace(str(temporary), "the file"), most=120) or "unknown reason"
 
 
 def system_reason(temporary: Path, size_bytes: int) -> str:

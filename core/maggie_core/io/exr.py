@@ -15,7 +15,7 @@ import OpenImageIO as oiio  # noqa: N813
 from maggie_api.errors import InputError, SettingsError
 from maggie_api.text import plain_text
 from maggie_core.image.window import Window
-from maggie_core.io.atomic import atomic_file, cannot_write, one_line, system_reason
+from maggie_core.io.atomic import atomic_file, cannot_write, reason_for, system_reason
 from maggie_core.io.image import HeaderTuple, PartInfo, list_parts, read_image
 from maggie_core.io.library import reason_of, utf8_path
 
@@ -110,7 +110,7 @@ def _write(temporary: Path, path: Path, parts: Sequence[Part], specs: tuple[Any,
         closed = output.close() if opened else True
     if not (written and closed):
         size_bytes = sum(part.pixels.nbytes for part in parts)
-        raise cannot_write(path, system_reason(temporary, size_bytes) or one_line(reason, temporary))
+        raise cannot_write(path, system_reason(temporary, size_bytes) or reason_for(temporary, reason))
 
 
 def _spec(part: Part) -> Any:

@@ -21,10 +21,10 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import FrameError
-from maggie_api.text import plain_text
+from maggie_api.text import phrase, plain_text
 from maggie_core.image.frame import Frame
 from maggie_core.image.window import Window, reframe
-from maggie_core.io.library import reason_of, utf8_path
+from maggie_core.io.library import no_library_lines, reason_of, utf8_path
 from maggie_core.io.luminance_chroma import (
     CHANNELS,
     header_of,
@@ -92,7 +92,8 @@ def list_parts(path: str | Path) -> tuple[PartInfo, ...]:
         FrameError: the file is missing, unreadable, of no known format, or deep.
     """
     path = Path(path)
-    return patiently(path, lambda: _list_parts(path))
+    with no_library_lines():
+        return patiently(path, lambda: _list_parts(path))
 
 
 def _list_parts(path: Path) -> tuple[PartInfo, ...]:
@@ -127,7 +128,8 @@ def read_image(
         FrameError: the file is missing, unreadable, deep or damaged, or has no such channel or part.
     """
     path = Path(path)
-    return patiently(path, lambda: _read_image(path, channels, part))
+    with no_library_lines():
+        return patiently(path, lambda: _read_image(path, channels, part))
 
 
 def _read_image(path: Path, channels: Sequence[str] | None, part: str | int | None) -> Frame:
@@ -255,7 +257,7 @@ def _read_luminance_chroma(path: Path, channels: Sequence[str] | None, part: str
 
 
 def _unreadable(path: Path, reason: str) -> UnreadableError:
-    reason = " ".join(reason.replace(str(path), "the file").split()) or "unknown reason"
+    reason = phrase(reason.replace(str(path), "the file")) or "unknown reason"
     if "limits:imagesize_MB" in reason:  # OpenImageIO's own limit is the machine's memory
         claimed = re.search(r"claimed to be (\d+x\d+)", reason)
         pixels = f"{claimed[1]} pixels" if claimed else "more pixels than there can be"

@@ -9,7 +9,7 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import InputError, SettingsError
-from maggie_core.io.atomic import atomic_file, cannot_write, one_line, system_reason
+from maggie_core.io.atomic import atomic_file, cannot_write, reason_for, system_reason
 from maggie_core.io.library import reason_of, utf8_path
 
 _SUFFIXES = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".dpx": "dpx"}
@@ -50,7 +50,7 @@ def write_integer_image(path: str | Path, pixels: np.ndarray, *, bits: int = 8) 
             written = output.close() and written
         # The PNG writer calls a full disk a success: only reading tells.
         if not (written and _is_readable(temporary)):
-            raise cannot_write(path, system_reason(temporary, codes.nbytes) or one_line(reason, temporary))
+            raise cannot_write(path, system_reason(temporary, codes.nbytes) or reason_for(temporary, reason))
     return path
 
 

@@ -10,9 +10,9 @@ import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import FrameError
 from maggie_api.text import plain_text
-from maggie_core.io.atomic import atomic_file, cannot_write, one_line
+from maggie_core.io.atomic import atomic_file, cannot_write, reason_for
 from maggie_core.io.image import list_parts
-from maggie_core.io.library import reason_of, utf8_path
+from maggie_core.io.library import no_library_lines, reason_of, utf8_path
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
 
@@ -59,7 +59,7 @@ def write_picture(
             finally:
                 closed = output.close()
         if not (written and closed):
-            raise cannot_write(path, one_line(reason, temporary))
+            raise cannot_write(path, reason_for(temporary, reason))
     return path
 
 
@@ -73,7 +73,7 @@ def picture_comment(path: str | Path) -> str:
 
 def is_whole_picture(path: Path) -> bool:
     """Whether the pixels can be read to the end."""
-    with utf8_path(path) as name:
+    with no_library_lines(), utf8_path(path) as name:
         file = oiio.ImageInput.open(name)
         if file is None:
             return False

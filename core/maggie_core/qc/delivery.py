@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +27,11 @@ RECIPE = (
     "colorspace",
     "layout",
     "settings",
+    "per_person",
 )
 """What the headers of one shot's frames have in common."""
+AGAIN = "run the job again"
+"""What a sentence ends with."""
 _MARK = 987654321
 """A frame number that stands for any in a name."""
 
@@ -51,7 +54,8 @@ class MatteFiles:
         if path.is_dir():
             raise FrameError(f"{path} is a folder: name the files in it, such as {path / 'matte.####.exr'}")
         if not path.parent.is_dir():
-            raise FrameError(f"{path.parent} does not exist: name the mattes, such as out/matte.####.exr")
+            what = "is a file, and no folder" if path.parent.exists() else "does not exist"
+            raise FrameError(f"{path.parent} {what}: name the mattes, such as out/matte.####.exr")
         self._parsed = None if path.is_file() else parse_pattern(path)
         number = frame_of_file(path) if frame is None else frame
         self._only = 1 if number is None else number
@@ -68,6 +72,11 @@ class MatteFiles:
             return self._parsed.frames
         return tuple(expected_frames(self.frames, name=self.pattern)) if self.frames else ()
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the names of the files tell their frames."""
+        return self._parsed is not None or frame_of_file(self.pattern) is not None
+
     def path(self, frame: int) -> Path:
         """The frame's file, there or not; in the layout `files` the name it would have without a slug."""
         whole = self._whole.get(frame)
@@ -79,7 +88,8 @@ class MatteFiles:
 
     def copies(self, frame: int) -> int:
         """How often the frame is there; 1 is as it should be."""
-        return len(self._whole.get(frame, ())) + (frame in self._parts)
+        jobs = {_slugs(part) for part in self.parts(frame)}  # a job writes all people, and its files say whom
+        return len(self._whole.get(frame, ())) + len(jobs)
 
     def _named(self, frame: int) -> Path:
         return Path(self.pattern) if self._parsed is None else self._parsed.path(frame)
@@ -133,7 +143,7 @@ def sequences_in(folder: Path) -> tuple[str, ...]:
     Raises:
         OSError: the folder cannot be listed.
     """
-    found: dict[str, Counter[str]] = {}
+    found: list[str] = []
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() != ".exr" or file.name.startswith("."):
             continue
@@ -143,9 +153,18 @@ def sequences_in(folder: Path) -> tuple[str, ...]:
             continue  # of others, or damaged: where its name is one of a sequence, that tells of it
         names = {name for slug in slugs if (name := without_slug(file, slug)) is not None}
         whole = min(names, key=lambda name: len(name.name), default=file) if slugs else file
-        pattern = as_sequence(str(whole))[0]
+        found.append(as_sequence(str(whole))[0])
+    return by_sequence(found)
+
+
+def by_sequence(patterns: Iterable[str]) -> tuple[str, ...]:
+    """Each sequence once, of the patterns of its files.
+
+    Frames of one name that are padded in two ways are one sequence, by the way of most.
+    """
+    found: dict[str, Counter[str]] = {}
+    for pattern in patterns:
         found.setdefault(re.sub("#+", "#", pattern), Counter())[pattern] += 1
-    # Frames of one name that are padded in two ways are one sequence, by the way of most.
     return tuple(paddings.most_common(1)[0][0] for paddings in found.values())
 
 
@@ -182,3 +201,35 @@ def odd_recipes(recipes: Mapping[int, Mapping[str, str]]) -> dict[int, tuple[str
     kinds = Counter(tuple(sorted(recipe.items())) for recipe in recipes.values())
     common = dict(kinds.most_common(1)[0][0])
     return {frame: differences(recipe, common) for frame, recipe in recipes.items()}
+
+
+def other_frame(header: Mapping[str, Any], frame: int) -> str:
+    """What is wrong with a file whose name says that it is of `frame`; "" where its header says so, too."""
+    said = header.get("frame", frame)
+    return "" if str(said) == str(frame) else f"its header says that it is frame {said}: {AGAIN}"
+
+
+def other_inputs(headers: Mapping[int, Mapping[str, Any]]) -> tuple[int, ...]:
+    """Frames made from another plate, or from other masks, than those around them, as the headers tell.
+
+    A matte is made from several frames, its neighbours from most of the same: what they say of one of those
+    must agree. Named are the frames that disagree with most others, until the rest agrees.
+    """
+    said: dict[tuple[str, str], dict[str, set[int]]] = {}
+    for frame, header in headers.items():
+        inputs = header.get("inputs")
+        for kind, digests in inputs.items() if isinstance(inputs, Mapping) else ():
+            for each, digest in digests.items() if isinstance(digests, Mapping) else ():
+                said.setdefault((str(kind), str(each)), {}).setdefault(str(digest), set()).add(frame)
+    against: dict[int, set[int]] = {}
+    for versions in said.values():
+        everybody = set[int]().union(*versions.values()) if len(versions) > 1 else set[int]()
+        for frames in versions.values():
+            for frame in frames if everybody else ():
+                against.setdefault(frame, set()).update(everybody - frames)
+    odd: set[int] = set()
+    while most := max(map(len, against.values()), default=0):
+        worst = {frame for frame, others in against.items() if len(others) == most}
+        odd |= worst
+        against = {frame: others - worst for frame, others in against.items() if frame not in worst}
+    return tuple(sorted(odd))

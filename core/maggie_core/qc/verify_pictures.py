@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,9 @@ from maggie_core.io.frames import open_source
 from maggie_core.io.image import list_parts
 from maggie_core.io.picture import PICTURE_SUFFIXES, is_whole_picture
 from maggie_core.mattes.provenance import picture_record
-from maggie_core.qc.delivery import odd_recipes, recipe_of
-from maggie_core.qc.verify import Fault
+from maggie_core.qc.delivery import AGAIN, by_sequence, other_frame, recipe_of
+from maggie_core.qc.verify import Fault, odd_ones
 
-AGAIN = "run the job again"
 STORED = "uint16"
 """Numbers of 16 bits: none of them is outside 0..1."""
 
@@ -30,13 +27,11 @@ def pictures_in(folder: Path) -> tuple[str, ...]:
     Raises:
         OSError: the folder cannot be listed.
     """
-    found: dict[str, Counter[str]] = {}
-    for file in sorted(folder.iterdir()):
-        is_picture = file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
-        if is_picture and picture_record(file):
-            pattern = sequence_of_file(str(file))
-            found.setdefault(re.sub("#+", "#", pattern), Counter())[pattern] += 1
-    return tuple(paddings.most_common(1)[0][0] for paddings in found.values())
+    return by_sequence(
+        sequence_of_file(str(file))
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and picture_record(file)
+    )
 
 
 def verify_pictures(
@@ -58,7 +53,7 @@ def verify_pictures(
     source = open_source(pattern)
     numbered = parse_pattern(pattern) is not None or frame_of_file(pattern) is not None
     wanted = parse_frames(frames) if frames else source.expected
-    known, faults, recipes = set(source.frames), list[Fault](), dict[int, dict[str, str]]()
+    known, faults, headers = set(source.frames), list[Fault](), dict[int, dict[str, Any]]()
     for frame in wanted:
         if frame not in known:
             faults.append(Fault(frame, f"missing: {AGAIN}"))
@@ -67,11 +62,10 @@ def verify_pictures(
         said = picture_record(path)
         faults += [Fault(frame, text) for text in _faults_of(path, said, frame if numbered else None)]
         if said:
-            recipes[frame] = _recipe(said)
+            headers[frame] = said
         tell(frame)
-    for frame, differing in odd_recipes(recipes).items():
-        if differing:
-            faults.append(Fault(frame, f"made otherwise than most frames: {', '.join(differing)}"))
+    recipes = {frame: _recipe(said) for frame, said in headers.items()}
+    faults += odd_ones(recipes, headers)
     return len(wanted), tuple(sorted(faults, key=lambda fault: fault.frame or 0))
 
 
@@ -91,8 +85,8 @@ def _faults_of(path: Path, said: dict[str, Any], frame: int | None) -> list[str]
     if not said:
         return [f"not written by maggie-node, or damaged: {AGAIN}"]
     faults = []
-    if frame is not None and said.get("frames") != str(frame):
-        faults.append(f"its header says that it is frame {said.get('frames')}: {AGAIN}")
+    if frame is not None and (text := other_frame(said, frame)):
+        faults.append(text)
     try:
         part = list_parts(path)[0]
     except FrameError as error:
@@ -108,4 +102,4 @@ def _faults_of(path: Path, said: dict[str, Any], frame: int | None) -> list[str]
 
 def _recipe(said: dict[str, Any]) -> dict[str, str]:
     """What all files of a sequence have alike."""
-    return recipe_of(said) | {key: json.dumps(said.get(key)) for key in ("instance", "rgb", "size", "plate")}
+    return recipe_of(said) | {key: json.dumps(said.get(key)) for key in ("instance", "rgb", "size")}

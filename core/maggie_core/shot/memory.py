@@ -68,17 +68,18 @@ def check_plate(geometry: Geometry, people: int) -> None:
 def working_px_within(
     limit_bytes: float, geometry: Geometry, people: int, *, enlarges: bool, on_cpu: bool
 ) -> int:
-    """The largest short side, of the one asked for and those that are sqrt(2) smaller, that needs no more.
+    """The largest short side that needs no more: the one asked for, or of those that are smaller than the
+    working grid's by steps of sqrt(2).
 
     Raises:
         SettingsError: even the smallest needs more.
     """
-    px = geometry.working_px
+    px, side = geometry.working_px, min(geometry.working_size)
     while True:
         needed = bytes_needed(replace(geometry, working_px=px), people, enlarges=enlarges, on_cpu=on_cpu)
         if needed <= limit_bytes:
             return px
-        if px <= MIN_WORKING_PX:
+        if side <= MIN_WORKING_PX:
             region = geometry.region
             raise SettingsError(
                 f"a plate of {region.width}x{region.height} with {people} people needs "
@@ -86,4 +87,4 @@ def working_px_within(
                 "allowed: raise --max-memory-gb, or matte fewer people at a time",
                 field="max_memory_gb",
             )
-        px = max(MIN_WORKING_PX, math.floor(px / math.sqrt(2)))
+        px = side = max(MIN_WORKING_PX, math.floor(side / math.sqrt(2)))

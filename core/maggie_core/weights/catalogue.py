@@ -40,6 +40,8 @@ def find_weights(spec: str) -> Path:
     Raises:
         ModelError: no such name or file, or the hub cannot be reached.
     """
+    if is_tracker(spec):
+        raise ModelError(f"{spec} is a tracker: give it as --tracker {spec}; models are {_known()}")
     if spec in SHIPPED:
         return _file_in(SHIPPED[spec], spec)
     if spec in OFFICIAL:
@@ -85,6 +87,19 @@ def find_tracker(spec: str) -> Path:
                 f"{', '.join(TRACKERS)}"
             )
     return folder / TRACKER_FILE
+
+
+def require_name(spec: str) -> None:
+    """Check that a name or path is of weights of any kind.
+
+    Raises:
+        ModelError: it is of none.
+    """
+    if not (spec in model_names() or is_tracker(spec) or Path(spec).expanduser().exists()):
+        raise ModelError(
+            f"no model or tracker called {spec}: known are {', '.join((*model_names(), *TRACKERS))}, "
+            "or give a model folder or a .safetensors file that exists"
+        )
 
 
 def fetch_tracker(spec: str) -> Path:
@@ -157,15 +172,53 @@ def is_video(weights: Path) -> bool:
     Raises:
         ModelError: it is no such file.
     """
+    header = _header(weights)
+    kind = header.get("__metadata__", {}).get("kind")
+    return kind == "video" if kind is not None else has_time(header)
+
+
+def check_whole(weights: Path) -> None:
+    """Check that a `.safetensors` file is as long as its header says; others have no such header.
+
+    Raises:
+        ModelError: it is damaged, or was cut off.
+    """
+    if weights.suffix != ".safetensors":
+        return
+    ends = [each["data_offsets"][1] for name, each in _header(weights).items() if name != "__metadata__"]
+    with weights.open("rb") as file:
+        needed = 8 + int.from_bytes(file.read(8), "little") + max(ends, default=0)
+    found = weights.stat().st_size
+    if found != needed:
+        raise ModelError(f"{weights} has {found} bytes, its header says {needed}: fetch or copy it again")
+
+
+def _header(weights: Path) -> dict[str, Any]:
+    """Tensors of a `.safetensors` file by name, and its `__metadata__`.
+
+    Raises:
+        ModelError: it is no such file.
+    """
     try:
         with weights.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        kind = header.get("__metadata__", {}).get("kind")
-    except (OSError, OverflowError, MemoryError, ValueError, AttributeError) as error:
-        raise ModelError(
-            f"{weights} cannot be read as weights ({error_line(error)}): fetch or copy it again"
-        ) from error
-    return kind == "video" if kind is not None else has_time(header)
+        if _is_header(header):
+            return header
+        reason = "its header names no tensors"
+    except (OSError, OverflowError, MemoryError, ValueError, RecursionError) as error:
+        reason = error_line(error)
+    raise ModelError(f"{weights} cannot be read as weights ({reason}): fetch or copy it again")
+
+
+def _is_header(header: Any) -> bool:
+    def is_tensor(value: Any) -> bool:
+        ends = value.get("data_offsets") if isinstance(value, dict) else None
+        return isinstance(ends, list) and len(ends) == 2 and all(type(each) is int for each in ends)
+
+    return isinstance(header, dict) and all(
+        isinstance(value, dict) if name == "__metadata__" else is_tensor(value)
+        for name, value in header.items()
+    )
 
 
 def has_time(names: Iterable[str]) -> bool:
@@ -252,6 +305,7 @@ def _is_whole(value: Any) -> bool:
 _CONFIG: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "name": ("text", _is_text),
     "licence": ("text", _is_text),
+    "sha256": ("text", _is_text),
     "encoder_from": ("text", _is_text),
     "learned_from": ("text", _is_text),
     "from": ("text", _is_text),
