@@ -87,6 +87,8 @@ def test_a_cancelled_job_says_what_is_there(host: WorkerSession, tiny_model: Pat
     assert end.state == "cancelled" and end.over
     assert 2 <= end.done < 40
     assert end.text == f"cancelled: {end.done} of 40 mattes are there, and they are whole"
+    at_once = host.submit(job_of(shot, tmp_path / "none", tiny_model)).wait(lambda progress: False)
+    assert at_once.text in ("cancelled: no mattes are there", "cancelled: 0 of 40 mattes are there")
 
 
 def test_an_exception_of_the_host_cancels_the_job_and_goes_on(

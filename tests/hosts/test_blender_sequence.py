@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
-import av
 import numpy as np
 import pytest
 from support.blenders import extension_part
@@ -146,25 +144,6 @@ def test_a_mask_with_fellows_is_a_sequence_and_one_alone_stands_for_every_frame(
     assert sequence.numbers_on_disk(str(tmp_path / "ana.####.png")) == [1, 2]
     assert sequence.guidance_files(str(tmp_path / "ben.0001.png")) == str(tmp_path / "ben.0001.png")
     assert sequence.numbers_on_disk(str(tmp_path / "nowhere" / "ana.####.png")) == []
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
-def test_a_movie_with_a_variable_frame_rate_is_known(sequence: ModuleType, tmp_path: Path, suffix: str):
-    # Rendered in 4.5 and 5.0: of the second, Blender shows picture 3 at frames 3, 4 and 5.
-    for name, times in (("even", range(8)), ("uneven", (0, 1, 2, 5, 6, 7, 8, 11))):
-        with av.open(str(tmp_path / (name + suffix)), "w") as container:
-            stream = container.add_stream("mpeg4", rate=24)
-            stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-            for time in times:
-                picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))
-                picture.pts, picture.time_base = time, Fraction(1, 24)
-                container.mux(stream.encode(picture))
-            container.mux(stream.encode())
-
-    assert sequence.has_uneven_times(str(tmp_path / f"uneven{suffix}"))
-    assert not sequence.has_uneven_times(str(tmp_path / f"even{suffix}"))
-    (tmp_path / "no.mp4").write_bytes(b"\0\0\0\1moov")
-    assert not sequence.has_uneven_times(str(tmp_path / "no.mp4"))
 
 
 def test_the_windows_of_an_exr_are_read_from_its_header(sequence: ModuleType, tmp_path: Path):

@@ -41,7 +41,7 @@ GROUPS = {
 INPUTS = {
     "a mask in every frame": ("mask", "MaskGuidance"),
     "masks at some frames": ("key", "KeyGuidance"),
-    "layers of an EXR": ("layers", "LayersGuidance"),
+    "layers of an EXR": ("layers", "LayersGuidance", "channel"),
     "an id map": ("id_map", "IdMapGuidance"),
     "a Cryptomatte": ("cryptomatte", "CryptomatteGuidance"),
     "files numbered otherwise than the plate": ("offset", "offset"),
@@ -52,7 +52,8 @@ INPUTS = {
     "pictures for each person": ("outputs", "PictureOutput"),
     "a preview movie": ("preview", "preview"),
 }
-"""What a job takes beside its options: its name on the command line, and in a program that makes jobs."""
+"""What a job takes beside its options: its name on the command line, and in a program that makes jobs, where any
+of several does."""
 HEAD = """# Every option, and where it is
 
 `make options` writes this page from the list of options, the command line, the knobs of the node and the
@@ -148,10 +149,15 @@ def _properties() -> dict[str, str]:
 
 
 def _inputs() -> Iterator[tuple[str, ...]]:
-    for what, (command, name) in INPUTS.items():
-        is_field = name.islower() and name != "person_options"
-        has = [name in _names(host, arguments=is_field) for host in (NUKE, BLENDER)]
+    for what, (command, *names) in INPUTS.items():
+        has = [any(_is_made(host, name) for name in names) for host in (NUKE, BLENDER)]
         yield what, _flags(matte, command), *("yes" if each else "no" for each in has)
+
+
+def _is_made(host: Path, name: str) -> bool:
+    """Whether a host makes jobs with a class, or a field, of this name."""
+    is_field = name.islower() and name != "person_options"
+    return name in _names(host, arguments=is_field)
 
 
 @functools.cache
@@ -184,7 +190,7 @@ def _farms() -> Iterator[tuple[str, ...]]:
 def fields_without_a_row() -> set[str]:
     """Fields of a job that the page does not have."""
     rows = {name for settings in GROUPS.values() for name in options_of(settings)}
-    rows |= {command for command, _ in INPUTS.values()}
+    rows |= {command for command, *_ in INPUTS.values()}
     rows |= {"guidance", "per_person", "pictures"}  # the masks, edges of one person, pictures for each person
     rows |= {"plate", "output", "schema"}  # of every job
     return {field.name for field in dataclasses.fields(MatteJob)} - rows

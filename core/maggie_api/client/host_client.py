@@ -217,12 +217,12 @@ class JobMonitor:
     def _text(self, total: int, errors: list[str]) -> str:
         if self._state == "waiting":
             return "waiting for the worker"
-        reached = f"{self._done} of {total} mattes" if total else "no matte"
+        reached = f"{self._done} of {total} mattes" if total else "no mattes"
         enlarged = f"; enlarged: {self._enlarged}" if self._enlarged else ""
         if self._state == "done":
             return f"{reached} are there{enlarged}"
         if self._state == "cancelled":
-            return f"cancelled: {reached} are there, and they are whole"
+            return f"cancelled: {reached} are there" + (", and they are whole" if self._done else "")
         if self._state == "failed":
             return errors[-1] if self._end or len(errors) == 1 else f"{reached} are there; {errors[0]}"
         each = self._each()

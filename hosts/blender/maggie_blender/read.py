@@ -34,6 +34,7 @@ from .maggie_api.sequences import (
     matte_path,
     sequence_of_file,
 )
+from .movie_times import has_uneven_times
 from .sequence import Timing
 
 PLATE_NODES = ("IMAGE", "MOVIECLIP")
@@ -273,9 +274,9 @@ def _checked(
     Raises:
         HostError: it has none, or is a movie whose pictures Blender shows at other frames than they have.
     """
-    if is_movie(files) and sequence.has_uneven_times(files):
+    if is_movie(files) and has_uneven_times(files):
         raise HostError(
-            f"the movie {files} has a variable frame rate, so Blender repeats and drops pictures: render it "
+            f"the movie {files} has a variable frame rate, so Blender repeats or drops pictures: render it "
             "to files, and take these as the plate"
         )
     if numbers is None:

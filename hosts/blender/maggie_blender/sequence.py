@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -113,58 +113,6 @@ def exr_windows(path: str) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     except (OSError, struct.error, ValueError):
         return None
     return (windows[b"dataWindow"], windows[b"displayWindow"]) if len(windows) == 2 else None
-
-
-_WAY_TO_VIDEO = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
-"""Boxes of an MP4 or QuickTime file that lie around the times of a track's pictures."""
-
-
-def has_uneven_times(path: str) -> bool:
-    """Whether an MP4 or QuickTime movie has a variable frame rate; False for what is no such file.
-
-    Blender shows a movie by time, and the worker counts its pictures: with uneven times a frame of the scene
-    has another picture than the file of its number. A picture counts as uneven where it stays less than half
-    or more than one and a half times as long as the median; the last one may stay as long as it likes.
-    """
-    try:
-        with open(path, "rb") as file:
-            return any(_is_uneven(times) for times in _durations(file, os.path.getsize(path), 0))
-    except (OSError, struct.error):
-        return False
-
-
-def _durations(file: BinaryIO, end: int, depth: int) -> Iterator[list[tuple[int, int]]]:
-    """(count, duration) of a video track's pictures, in order, for each track between here and `end`."""
-    is_video = True
-    while file.tell() + 8 <= end:
-        start = file.tell()
-        size, kind = struct.unpack(">I4s", file.read(8))
-        if size == 1:
-            size = struct.unpack(">Q", file.read(8))[0]
-        size = size or end - start
-        if size < 8:
-            return
-        if kind == b"hdlr" and depth == 3:  # of the track; QuickTime has one of its data, too
-            is_video = file.read(12)[8:] == b"vide"
-        elif depth == len(_WAY_TO_VIDEO) and kind == b"stts":
-            count = min(struct.unpack(">4xI", file.read(8))[0], size // 8)
-            yield list(struct.iter_unpack(">II", file.read(8 * count)))
-        elif depth < len(_WAY_TO_VIDEO) and kind == _WAY_TO_VIDEO[depth] and is_video:
-            yield from _durations(file, start + size, depth + 1)
-        file.seek(start + size)
-
-
-def _is_uneven(durations: list[tuple[int, int]]) -> bool:
-    if not durations:
-        return False
-    (last, duration), before = durations[-1], durations[:-1]
-    runs = [*before, (last - 1, duration)] if last > 1 else before
-    half = sum(count for count, _ in runs) / 2
-    for count, median in sorted(runs, key=lambda run: run[1]):
-        half -= count
-        if half <= 0:
-            return any(not median / 2 <= duration <= median * 1.5 for _, duration in runs)
-    return False
 
 
 def relative(path: str, folder: str | Path) -> str:
