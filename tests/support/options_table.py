@@ -52,8 +52,8 @@ INPUTS = {
     "pictures for each person": ("outputs", "PictureOutput"),
     "a preview movie": ("preview", "preview"),
 }
-"""What a job takes beside its options: its name on the command line, and in a program that makes jobs, where any
-of several does."""
+"""What a job takes beside its options: its name on the command line, and in a program that makes jobs, where
+any of several does."""
 HEAD = """# Every option, and where it is
 
 `make options` writes this page from the list of options, the command line, the knobs of the node and the
