@@ -103,7 +103,7 @@ def test_a_mask_depends_on_the_weights_the_keys_around_and_the_plates_between(
 
 
 def walk(
-    network: Path, frames: int, keyed: Callable[[int], tuple[bool, bool]]
+    network: Path, frames: int, keyed: Callable[[int], tuple[bool, bool]], *, fixed: tuple[int, ...] = ()
 ) -> tuple[dict[int, np.ndarray], list[float]]:
     """What is found in noise of that many frames, and what is said of it at the end."""
     images = np.random.default_rng(0).random((frames, 3, 72, 128), np.float32)
@@ -125,6 +125,7 @@ def walk(
         lambda frame: shares,
         settle,
         lambda frame: (),
+        fixed=fixed,
     ):
         said = state["found"]
     return found, said
@@ -176,6 +177,14 @@ def test_nobody_is_followed_from_an_empty_key_and_a_first_key_later_on_begins_an
     later, said = walk(network, 6, lambda frame: (frame == 3, False))
     assert np.array_equal(later[2], walk(network, 3, lambda frame: (False, False))[0][2])
     assert np.isfinite(later[5]).all()
+
+
+def test_who_has_a_mask_in_every_frame_is_not_followed(network: Path):
+    both, _ = walk(network, 3, lambda frame: (frame == 0, False))
+    found, said = walk(network, 3, lambda frame: (frame == 0, False), fixed=(1,))
+
+    assert both[2][2].any() and not found[2][2].any()
+    assert found[2][1].any() and len(said) == 2
 
 
 def damaged(name: str, folder: Path) -> Path:

@@ -22,8 +22,9 @@ CELL_PX = 4
 """Side of a cell in pixels: an arm of somebody who fills half of the image is two cells wide."""
 NEAR_CELLS = 5
 """How far from the end of the flow a cell looks in the frame before."""
-SHARPNESS = 10.0
-"""Cost of a squared distance of 1 between colours."""
+SHARPNESS = 80.0
+"""Cost of a squared distance of 1 between colours. Mean IoU of the demo shot and crossings 1, 4 and 7, first
+30 frames: 0.804 with 10, 0.829 with 40; first 24 frames: 0.836 with 80, 0.828 with 160."""
 FAR = 0.05
 """The same of a squared cell that a cell of the frame before lies from the end of the flow."""
 KEY_REACH = 0.35
@@ -31,6 +32,12 @@ KEY_REACH = 0.35
 moves that far while the body does not."""
 KEY_FAR = 40.0
 """Cost of a squared distance from the expected place of the person's longer side."""
+ELSEWHERE = 1.0
+"""Cost of background that looks like background anywhere in the frame before: what is uncovered."""
+SHADE = 0.2
+"""Colours are gathered to this for it."""
+CERTAIN = 0.9
+"""Share of background from which a cell tells what background looks like."""
 LEAST_SHARE = 0.05
 """Somebody with less of a known cell is not in it."""
 MOST = 90.0
@@ -91,6 +98,20 @@ def by_the_frame_before(cells: Plane, before: Plane, carried: Plane, x: Plane, y
     shares = np.stack([in_cells(plane) for plane in carried], axis=-1)
     scale = np.float32(SHARPNESS), np.float32(FAR), np.float32(MOST)
     return costs_nearby(cells, before, _unlikely(shares), (rows, columns), NEAR_CELLS, scale)
+
+
+def by_colours(cells: Plane, before: Plane, background: Plane) -> Plane:
+    """(h, w) cost of background by its colours alone, wherever they are in the frame before.
+
+    Args:
+        cells, before: (h, w, C) of the frame and of the one before.
+        background: (h, w) its share in the one before.
+    """
+    from maggie_core.propagation.affinity_loops import nearest_colour
+
+    shades = np.unique(np.round(before[background > CERTAIN] / np.float32(SHADE)), axis=0)
+    squared = nearest_colour(cells, shades * np.float32(SHADE), np.float32(MOST / SHARPNESS))
+    return np.float32(SHARPNESS) * squared + np.float32(ELSEWHERE)
 
 
 def by_a_key(cells: Plane, key: Plane, share: Plane, moved_px: tuple[float, float], longer: int) -> Match:

@@ -52,6 +52,25 @@ def costs_nearby(
 
 
 @njit_cached
+def nearest_colour(cells: Plane, shades: Plane, most: np.float32) -> Any:
+    """(h, w) squared distance of each cell (h, w, C) from the nearest shade of (S, C); `most` at most."""
+    height, width, channels = cells.shape
+    out = np.full((height, width), most, np.float32)
+    for y in range(height):
+        for x in range(width):
+            best = most
+            for s in range(len(shades)):
+                apart = np.float32(0)
+                for c in range(channels):
+                    difference = cells[y, x, c] - shades[s, c]
+                    apart += difference * difference
+                if apart < best:
+                    best = apart
+            out[y, x] = best
+    return out
+
+
+@njit_cached
 def costs_of_one(
     cells: Plane,
     known: Plane,

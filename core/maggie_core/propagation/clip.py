@@ -108,7 +108,10 @@ def onwards(
     def shares(frame: int) -> Plane:
         return unstored(found[frame] if frame in found else made(frame))
 
-    for frame, after in tracker.follow(path, clip.image, clip.in_key, shares, settle, coming, state):
+    walk = tracker.follow(
+        path, clip.image, clip.in_key, shares, settle, coming, state, fixed=np.flatnonzero(clip.fixed)
+    )
+    for frame, after in walk:
         yield frame, found[frame], after
 
 
@@ -213,7 +216,16 @@ def _pass(
     def seen(frame: int) -> State | None:
         return None if other is None else other.states.get(frame)
 
-    walk = tracker.follow(path, clip.image, clip.in_key, shares, settle, coming, other=seen)
+    walk = tracker.follow(
+        path,
+        clip.image,
+        clip.in_key,
+        shares,
+        settle,
+        coming,
+        other=seen,
+        fixed=np.flatnonzero(clip.fixed),
+    )
     for frame, state in walk:
         result.states[frame] = state
         tell()

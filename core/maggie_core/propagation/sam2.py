@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class Sam2Tracker:
 
     @property
     def digest(self) -> str:
-        return f"sam2 1 {self._content} transformers {self._library}"
+        return f"sam2 2 {self._content} transformers {self._library}"
 
     @property
     def _content(self) -> str:
@@ -90,12 +90,13 @@ class Sam2Tracker:
         coming: Callable[[int], Sequence[int]],
         state: State | None = None,
         other: Callable[[int], State | None] = lambda frame: None,
+        fixed: Collection[int] = (),
     ) -> Iterator[tuple[int, State]]:
-        """As `Tracker.follow`; `coming`, `state` and `other` tell it nothing."""
+        """As `Tracker.follow`; `coming`, `state` and `other` tell it nothing. Nobody `fixed` is followed."""
         first = shares(path[0])
         walk = _Walk(self.network(), self._device, len(first) - 1)
         walk.look(image(path[0]))
-        walk.give(first, np.ones(len(first) - 1, bool), certain=keyed(path[0]))
+        walk.give(first, ~np.isin(np.arange(len(first) - 1), [*fixed]), certain=keyed(path[0]))
         for frame in path[1:]:
             walk.look(image(frame))
             found, sure = walk.found()

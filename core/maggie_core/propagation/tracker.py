@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from maggie_core.model import MatteModel
 from maggie_core.model.still import PAD_PX, matte_still
-from maggie_core.postprocess.temporal import correspondence, flows, sampled
+from maggie_core.postprocess.temporal import Flows, correspondence, flows, sampled
 from maggie_core.propagation.affinity import (
     CELL_PX,
     OWN_SHARE,
     Match,
     Plane,
     by_a_key,
+    by_colours,
     by_the_frame_before,
     colours,
     in_cells,
@@ -66,7 +67,7 @@ AS_THE_PLATE = 0.5
 """What speaks for the background where an earlier frame shows the same."""
 STAYED = 4.0
 """Cost of a person where nothing has moved while they have walked on."""
-WALKED_ON = 0.3, 0.25
+WALKED_ON = 0.1, 0.1
 """A person has walked on by (distance / (second * width) - first), at most 1."""
 ANCHOR = 0.3
 """How fast the place that a key leads to follows where the person is found."""
@@ -79,6 +80,13 @@ VISIBLE = 0.3, 0.4
 somebody who is hidden goes on as before."""
 LEAST_PX, LEAST_CELLS = 60, 12
 """Pixels and cells that are needed for it."""
+MOTION = 3.0
+"""Cost of somebody where the image moves on as somebody else does, or as the background."""
+UNLIKE = 2.0
+"""Cost of a cell of a key from which it does not look like the person."""
+MOTION_PX = 0.7, 2.0
+"""How much nearer somebody else's motion is, in pixels, from which that costs, and how much more until it
+costs in full."""
 
 
 class Tracker(Protocol):
@@ -115,6 +123,7 @@ class Tracker(Protocol):
         coming: Callable[[int], Sequence[int]],
         state: State | None = None,
         other: Callable[[int], State | None] = lambda frame: None,
+        fixed: Collection[int] = (),
     ) -> Iterator[tuple[int, State]]:
         """Follow people along a path of frames.
 
@@ -131,6 +140,7 @@ class Tracker(Protocol):
             state: what came with the first frame of the path, if it was not the start of a walk; None for a
                 tracker that does not resume.
             other: the state with which a walk in the other direction came to a frame, where there was one.
+            fixed: people whose masks are known in every frame: whatever is found of them is replaced.
 
         Yields:
             Each frame after the first once it is settled, and the state that the walk can be taken up with.
@@ -210,7 +220,7 @@ class AffinityTracker:
 
     @property
     def digest(self) -> str:
-        return f"affinity 2 {self._model.digest}"
+        return f"affinity 3 {self._model.digest}"
 
     def follow(
         self,
@@ -222,8 +232,9 @@ class AffinityTracker:
         coming: Callable[[int], Sequence[int]],
         state: State | None = None,
         other: Callable[[int], State | None] = lambda frame: None,
+        fixed: Collection[int] = (),
     ) -> Iterator[tuple[int, State]]:
-        """As `Tracker.follow`."""
+        """As `Tracker.follow`; `fixed` people compete for pixels as all others do."""
         walk = _Walk(self._matted, image, keyed, shares, path[0], state, other)
         for frame in path[1:]:
             walk.step(frame, coming(frame), settle)
@@ -258,6 +269,7 @@ class _Walk:
         self._frame, self._start = frame, frame
         self._keys: dict[int, Key] = {}
         self._outlined: dict[int, Plane] = {}
+        self._flows: dict[tuple[int, int], Flows] = {}
         self._ways: dict[tuple[int, int], tuple[Plane, Plane, Plane]] = {}
         self._camera: dict[tuple[int, int], Matrix] = {}
         self._soft: dict[int, Plane] = {}
@@ -295,38 +307,80 @@ class _Walk:
         motion = camera_motion((x, y), sure, carried[0])
         self._recent = [view.moved_on(motion) for view in self._recent]
         self._plates = [view.moved_on(motion) for view in self._plates]
+        self._people = [self._set_off(n, (x, y, sure), carried) for n in range(len(self._people))]
         cells = in_cells(colours(here))
         costs = by_the_frame_before(cells, in_cells(colours(there)), carried, x, y)
         people = range(len(self._people))
+        elsewhere = by_colours(cells, in_cells(colours(there)), in_cells(self._before[0]))
+        costs[..., 0] = np.minimum(costs[..., 0], elsewhere)
         matches = [self._match(n, self._people[n].key, self._people[n].expected, cells) for n in people]
         others = self._matches_of_other(frame, cells)
+        alike = np.zeros_like(carried[1:])
         for n in people:
             found = [match.cost for match in (matches[n], others[n]) if match is not None]
             if found:
                 by_key = np.min(found, axis=0)
+                alike[n] = 1 - np.clip(in_pixels(by_key, sure.shape) / np.float32(UNLIKE), 0, 1)
                 cost = np.minimum(costs[..., n + 1], by_key + np.float32(KEY_BEHIND))
                 costs[..., n + 1] = cost + np.float32(KEY_SHARE) * (np.minimum(by_key, KEY_MOST) - cost)
         total = np.stack([in_pixels(costs[..., n], sure.shape) for n in range(costs.shape[-1])])
         shift, ahead = shift_of(motion, sure.shape), self._ahead(frame, coming)
         self._add_ground(total, soft(here), self._earlier(frame), carried[0], shift, ahead)
+        if coming:
+            self._add_motion(total, alike, frame, coming[0])
         total -= np.float32(CARRIED) * sure * np.log(carried + np.float32(0.02))
         found = np.exp(total.min(axis=0) - total)
         found /= found.sum(axis=0)
         found += np.float32(MATTE_SHARE) * (self._matted(here, found) - found)
         settle(frame, found / found.sum(axis=0))
-        self._ways.pop((frame, self._frame))
-        self._camera.pop((frame, self._frame), None)
+        for pair in ((frame, self._frame), (self._frame, frame)):
+            for kept in (self._ways, self._flows, self._camera):
+                kept.pop(pair, None)
         self._frame = frame
         self._before = self._settled(frame)
         self._people = [self._moved(n, match, (x, y, sure)) for n, match in enumerate(matches)]
         self._remember(frame)
 
-    def _way(self, frame: int, before: int) -> tuple[Plane, Plane, Plane]:
-        """(H, W) each: x and y in the frame before of what a frame shows, and how sure that is."""
-        if (frame, before) not in self._ways:
-            here, there = self._image(frame), self._image(before)
-            self._ways[frame, before] = correspondence(here, there, flows(here, there))
-        return self._ways[frame, before]
+    def _add_motion(self, total: Plane, alike: Plane, frame: int, after: int) -> None:
+        """What the way to the next frame says, added to the costs (N + 1, H, W) of all.
+
+        What was hidden in the frame before has no way there, but it has one to the next frame, and goes on
+        with whom it belongs to. Limbs move in ways of their own: the more a pixel looks as in somebody's key,
+        the less its motion says against them.
+
+        Args:
+            alike: (N, H, W) in [0, 1], how far a pixel looks as in the key of each person.
+        """
+        x, y, sure = self._way(frame, after)
+        rows, columns = np.indices(sure.shape, dtype=np.float32)
+        ahead = np.linalg.inv(self._camera_motion(after, frame))
+        ground = [ahead[k, 0] * columns + ahead[k, 1] * rows + ahead[k, 2] for k in range(2)]
+        off = np.empty_like(total)
+        off[0] = np.hypot(x - ground[0], y - ground[1])
+        for n, person in enumerate(self._people):
+            off[n + 1] = np.hypot(x - columns - person.speed[0], y - rows - person.speed[1])
+        from_px, more_px = MOTION_PX
+        worse = np.clip((off - off.min(axis=0) - np.float32(from_px)) / np.float32(more_px), 0, 1)
+        worse[1:] *= 1 - alike
+        total += np.float32(MOTION) * sure * worse
+
+    def _set_off(self, n: int, way: tuple[Plane, Plane, Plane], carried: Plane) -> Person:
+        """A person with the speed of their first step."""
+        person = self._people[n]
+        if person.steps or any(person.speed):
+            return person
+        measured = _speed_of(carried.argmax(axis=0) == n + 1, way)
+        return person if measured is None else replace(person, speed=measured)
+
+    def _way(self, frame: int, other: int) -> tuple[Plane, Plane, Plane]:
+        """(H, W) each: x and y in a frame beside it of what a frame shows, and how sure that is."""
+        if (frame, other) not in self._ways:
+            here, there = self._image(frame), self._image(other)
+            found = self._flows.get((other, frame))
+            ways = flows(here, there) if found is None else found.turned
+            self._flows[frame, other] = ways
+            self._ways[frame, other] = correspondence(here, there, ways)
+        return self._ways[frame, other]
 
     def _ahead(self, frame: int, coming: Sequence[int]) -> list[tuple[int, View]]:
         """Frames to come as seen from one: steps to them, and the view."""
@@ -425,13 +479,11 @@ class _Walk:
         person, shares = self._people[n], self._before
         if self._keyed(self._frame)[n] and self._key(self._frame).longer[n]:
             return Person(self._frame, speed=person.speed)
-        x, y, sure = way
         own = shares.argmax(axis=0) == n + 1
         visible = _visible(np.count_nonzero(own) / max(int(self._key(person.key).areas[n]), 1))
         steps, speed = person.steps + 1, np.array(person.speed)
-        rows, columns = np.nonzero(own & (sure > 0.5))
-        if len(rows) > LEAST_PX:
-            measured = [np.median(columns - x[rows, columns]), np.median(rows - y[rows, columns])]
+        measured = _speed_of(own, way)
+        if measured is not None:
             speed += visible * max(SPEED_SHARE, 1 / steps) * (measured - speed)
         moved, found = np.array(person.moved) + speed, 1.0
         if match is not None:
@@ -482,6 +534,16 @@ def _noise(squared: Plane) -> float:
 
 def _visible(share: float) -> float:
     return float(np.clip((share - VISIBLE[0]) / VISIBLE[1], 0, 1))
+
+
+def _speed_of(own: NDArray[np.bool_], way: tuple[Plane, Plane, Plane]) -> tuple[float, float] | None:
+    """Pixels that somebody has moved since the frame before, to the right and down, by where their pixels
+    (H, W) were; None where too few tell."""
+    x, y, sure = way
+    rows, columns = np.nonzero(own & (sure > 0.5))
+    if len(rows) <= LEAST_PX:
+        return None
+    return _pair(np.array([np.median(columns - x[rows, columns]), np.median(rows - y[rows, columns])]))
 
 
 def _pair(values: NDArray[np.floating]) -> tuple[float, float]:
