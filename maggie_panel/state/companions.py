@@ -9,15 +9,18 @@ from dataclasses import dataclass
 
 from maggie_api.errors import FrameError
 from maggie_api.exr_header import channels
-from maggie_api.job import CryptomatteGuidance, Guidance, LayersGuidance, MaskGuidance
+from maggie_api.job import CryptomatteGuidance, Guidance, KeyGuidance, LayersGuidance, MaskGuidance
 from maggie_api.sequences import (
     MOVIE_SUFFIXES,
     TOKEN,
+    frame_of_file,
     has_token,
     is_movie,
     parse_pattern,
     sequence_of_file,
 )
+
+from .timeline import frames_on_disk
 
 IMAGES = frozenset(".exr .dpx .png .jpg .jpeg .tif .tiff .tga .sxr".split())
 """Endings of image files, lower case."""
@@ -27,6 +30,9 @@ _NOT_INPUT = frozenset("truth preview qc cache".split())
 """Words of files that are made from a shot, or of what it should become: nobody's masks."""
 MASK_FOLDERS = frozenset("mask masks roto guidance matte_in mattes_in alpha alphas".split())
 """Folders beside or under a plate's where masks are looked for."""
+KEYS_SHARE = 0.5
+"""Masks of fewer of the plate's frames than this share are key masks: who means one for every frame has most
+of them."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -96,7 +102,8 @@ def beside(plate: str) -> list[str]:
 def guidance_of(sequence: str, plate: str = "") -> Guidance:
     """What a sequence of masks is: a Cryptomatte, a layer for each person, or one person's masks.
 
-    Only an EXR's header says more than the name does; it is read from the first file.
+    Only an EXR's header says more than the name does; it is read from the first file. Masks at a few of the
+    plate's frames are key masks.
     """
     if sequence.lower().endswith(".exr"):
         names = _channels(sequence)
@@ -105,7 +112,8 @@ def guidance_of(sequence: str, plate: str = "") -> Guidance:
             return CryptomatteGuidance(sequence)
         if len(layers) > 1 or (layers and not {"R", "G", "B", "A", "Y"} & set(names)):
             return LayersGuidance(sequence)
-    return MaskGuidance(person_name(sequence, plate), sequence)
+    kind = KeyGuidance if _are_keys(sequence, plate) else MaskGuidance
+    return kind(person_name(sequence, plate), sequence)
 
 
 def person_name(sequence: str, plate: str = "") -> str:
@@ -152,6 +160,13 @@ def _looks_like_masks(sequence: str) -> bool:
         return False
     names = _channels(sequence)
     return bool(names) and not {"R", "G", "B"} <= {name.rpartition(".")[2].upper() for name in names}
+
+
+def _are_keys(sequence: str, plate: str) -> bool:
+    lone = None if has_token(sequence) or is_movie(sequence) else frame_of_file(sequence)
+    shot = set(frames_on_disk(plate))
+    masks = shot.intersection(frames_on_disk(sequence) if lone is None else (lone,))
+    return 0 < len(masks) < KEYS_SHARE * len(shot)
 
 
 def _channels(sequence: str) -> tuple[str, ...]:

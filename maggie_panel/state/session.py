@@ -17,6 +17,7 @@ from maggie_api.job import (
     EVERYBODY,
     CryptomatteGuidance,
     Guidance,
+    KeyGuidance,
     MatteJob,
     guidance_from,
     read_job,
@@ -80,7 +81,14 @@ class Session(Mattes):
             self.open_shot(found.plate, found.guidance)
         elif found.guidance and self.document.plate:
             self.add_guidance(found.guidance)
-            self._say(f"masks: {', '.join(os.path.basename(each.sequence) for each in found.guidance)}")
+            names = ", ".join(os.path.basename(each.sequence) for each in found.guidance)
+            followed = [each.name for each in found.guidance if isinstance(each, KeyGuidance)]
+            keys = (
+                f"; of {', '.join(followed)} they are key masks, Follow shows those between"
+                if followed
+                else ""
+            )
+            self._say(f"masks: {names}{keys}")
         else:
             self._say("nothing that was dropped is a plate: drop images, a movie, or a job document")
 

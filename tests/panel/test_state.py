@@ -23,6 +23,7 @@ from maggie_api.events import (
 )
 from maggie_api.job import (
     CryptomatteGuidance,
+    Guidance,
     KeyGuidance,
     LayersGuidance,
     MaskGuidance,
@@ -86,6 +87,26 @@ def test_what_is_dropped_on_an_open_plate_is_a_mask(tmp_path: Path):
     found = understood([str(folder)], plate="/s/plate.####.exr")
 
     assert found.plate == "" and found.guidance == (MaskGuidance("cy", str(folder / "cy.####.png")),)
+
+
+@pytest.mark.parametrize(
+    ("masks", "kind"),
+    [
+        ((3,), KeyGuidance),
+        ((1, 3, 4), KeyGuidance),
+        ((1, 2, 3, 4, 6, 7), MaskGuidance),
+        ((1001,), MaskGuidance),
+    ],
+)
+def test_masks_of_a_few_of_the_plates_frames_are_keys(
+    tmp_path: Path, masks: tuple[int, ...], kind: type[Guidance]
+):
+    plate = touch(tmp_path, *(f"plate.{n:04d}.exr" for n in range(1, 9))) / "plate.####.exr"
+    folder = touch(tmp_path / "ana", *(f"ana.{n:04d}.png" for n in masks))
+
+    (found,) = understood([str(folder)], plate=str(plate)).guidance
+
+    assert (type(found), found.name) == (kind, "ana")
 
 
 def test_files_of_a_sequence_are_one_even_with_a_hash_in_their_name(tmp_path: Path):
