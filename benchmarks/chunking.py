@@ -46,7 +46,9 @@ def table(job: MatteJob, chunks: tuple[int, ...]) -> None:
     """Run every chunk size from a cold state, with the model loaded once, and print its cost."""
     frames, reach, load = tuple(range(1, FRAMES + 1)), reach_of(job), cache(load_model)
     run(dataclasses.replace(job, frames="1"), load)  # loads the model and compiles what is compiled
-    print(f"{FRAMES} frames, segments of {SEGMENT}, {job.warmup_frames} of warm-up, {reach.look_ahead} ahead")
+    print(
+        f"{FRAMES} frames, segments of {SEGMENT}, {job.warmup_frames} of warm-up, {reach.rule['ahead']} ahead"
+    )
     print(
         f"{'chunk':>6}{'tasks':>7}{'computed':>10}{'planned':>9}{'overhead':>10}{'seconds':>9}{'overhead':>10}"
     )

@@ -18,7 +18,8 @@ import torch
 from maggie_core import load_model
 from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
-from maggie_core.model.matte_model import NO_STATE, WINDOW, TemporalState
+from maggie_core.model.config import WINDOW
+from maggie_core.model.matte_model import NO_STATE, TemporalState
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import smoothed_clip
 from maggie_lab.evaluation import BASELINES, Averages, video_errors
@@ -80,7 +81,7 @@ def main() -> None:
 def _matted(model: MatteModel, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> np.ndarray:
     """(T, N, H, W) alphas as a job makes them: a clip's last frame takes nothing over from the one before."""
     mattes = list(model.stream(pairs))
-    if model.is_video and len(pairs) >= WINDOW:
+    if model.window_frames == WINDOW <= len(pairs):
         features = [model.encode(*pair) for pair in pairs[-WINDOW:]]
         state = TemporalState(mattes[-WINDOW]) if len(pairs) > WINDOW else NO_STATE
         mattes[-1] = model.window(features, state=state).single[-1]

@@ -25,7 +25,7 @@ from itertools import count, groupby
 from typing import Any, TypeVar
 
 from maggie_api.job import MatteJob
-from maggie_api.segments import chain
+from maggie_api.segments import SegmentRule, chain, needed
 from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
     START_S,
@@ -55,7 +55,6 @@ COST = {"fixed": 0.89, "person": 0.553, "pixel": 0.2, "pixel and person": 0.084}
 """Seconds of a 2K frame by what they grow with, of `bench --case e2e-2k` and `benchmarks.instances`: the
 network works at 576 rows whatever the plate's size, so only reading, colour and writing grow with pixels."""
 PIXELS = 2048 * 1152
-LOOK_AHEAD = 2
 RESUME = 1
 """Frames' worth of work to go on from a stored state, at most: features of the neighbours are made again."""
 
@@ -129,8 +128,8 @@ class Chunking:
     reach: Reach = Reach(
         None if isinstance(MatteJob.segment_frames, str) else MatteJob.segment_frames,
         MatteJob.warmup_frames,
-        LOOK_AHEAD,
     )
+    """By default that of a network with state, which costs more than one without."""
     cache: bool = False
     """Temporal state is kept where every machine finds it."""
     retries: int = 0
@@ -267,8 +266,7 @@ _STEP, _FAIL, _REPAIRED = range(3)
 class _Simulation:
     def __init__(self, show: list[Shot], farm: Farm, chunking: Chunking, seed: int):
         self.show, self.farm, self.chunking = show, farm, chunking
-        # For an image network every frame is a segment.
-        self.reach = chunking.reach if chunking.reach.temporal else Reach(1, 0, 0)
+        self.reach = chunking.reach
         self.out = Outcome(machines=farm.machines)
         rng = random.Random(f"farm {seed}")
         self.machines = [_Machine(self._speed(rng)) for _ in range(farm.machines)]
@@ -398,7 +396,7 @@ class _Simulation:
             out.wasted[BAD] += sum(machine.pending)
             machine.pending.clear()
         elif kind != STARTS:
-            if self.chunking.cache:
+            if self.chunking.cache and self.reach.temporal:
                 self._store(task, position)
             self._deliver(machine, task, ready)
         if self.left:
@@ -443,17 +441,19 @@ class _Simulation:
         segments may have the same chain.
         """
         frames, length = self.show[task.shot].frames, self._length(task)
-        ahead, warmup = self.reach.look_ahead, self.reach.warmup_frames
+        rule: SegmentRule = {**self.reach.rule, "segment": length}
 
         def bounds(position: int) -> tuple[int, int]:
-            return chain(position, frames, segment=length, warmup=warmup, ahead=ahead)
+            return chain(position, frames, **rule)
 
-        for (start, end), group in groupby(list(task.frames), key=bounds):
+        def needs(position: int) -> range:
+            return needed(position, frames, **rule)
+
+        for (start, _), group in groupby(list(task.frames), key=bounds):
             own = list(group)
             segment = own[0] // length
             first = segment * length
-            until = min(end, max(own[-1] + ahead, start + 2))
-            begin = start
+            begin, until = needs(own[0])[0], needs(own[-1])[-1]
             if (task.shot, segment) in self.stored:
                 begin = max(start, min(self.stored[task.shot, segment] + 1, own[0]) - RESUME)
             mine, finished = set(own), 0
@@ -464,15 +464,20 @@ class _Simulation:
                     if task.killed and kind != AHEAD:
                         kind = KILLS
                 ready = finished
-                while ready < len(own) and position >= min(max(own[ready] + ahead, start + 2), until):
+                while ready < len(own) and position >= needs(own[ready])[-1]:
                     ready += 1
                 yield position, kind, ready - finished
-                if task.blocked:
-                    # Everything that follows in the chain depends on the frame that cannot be read.
-                    task.failed += own[finished:]
-                    task.done += len(own) - finished
+                if not task.blocked:
+                    finished = ready
+                    continue
+                # What follows in a chain of state depends on the frame that cannot be read; else what waits
+                # for it.
+                lost = [each for each in own[finished:] if self.reach.temporal or each <= position]
+                task.failed += lost
+                task.done += len(lost)
+                finished += len(lost)
+                if self.reach.temporal:
                     break
-                finished = ready
 
     def _length(self, task: _Task) -> int:
         """Frames of a segment."""

@@ -30,9 +30,15 @@ from maggie_node.farm.plan import SECONDS_PER_FRAME, THROWN, Reach, even, full, 
 
 CALM = Farm(machines=7, spread=0.0, slow=0.0, mtbf_h=0.0, storage_mb_s=0.0, machine_mb_s=0.0, start_s=0.0)
 """Nothing fails, nothing waits, all machines are the same."""
-BY_ITSELF = Reach(None, 0, 0, temporal=False)
+BY_ITSELF = Reach(None, smooth=False, temporal=False)
 
-reaches = st.builds(Reach, st.one_of(st.none(), st.integers(1, 20)), st.integers(0, 5), st.integers(0, 3))
+reaches = st.builds(
+    Reach,
+    st.one_of(st.none(), st.integers(1, 20)),
+    st.integers(0, 5),
+    smooth=st.booleans(),
+    temporal=st.booleans(),
+)
 chunkings = st.builds(
     Chunking,
     chunk=st.one_of(st.none(), st.integers(1, 30)),
@@ -74,7 +80,7 @@ def test_every_frame_is_settled_once_and_every_second_is_useful_or_wasted(farm, 
 
 
 @settings(deadline=None, max_examples=100)
-@example(2, Reach(segment_frames=1, warmup_frames=1, look_ahead=1), 2, even)
+@example(2, Reach(segment_frames=1, warmup_frames=1, smooth=False), 2, even)
 @given(st.integers(1, 90), reaches, st.integers(1, 40), st.sampled_from([even, full]))
 def test_an_undisturbed_task_computes_what_the_farm_plan_says(frames, reach, chunk, cut):
     (shot,) = shots(frames)
@@ -97,7 +103,7 @@ def test_without_failures_and_warm_up_nothing_is_wasted():
 
 
 def test_chunks_as_long_as_segments_repeat_no_segment_and_others_do():
-    reach = Reach(20, 4, 2)
+    reach = Reach(20, 4)
     show = shots(100, 60)
 
     aligned = simulate(show, CALM, Chunking(20, reach=reach))
@@ -169,7 +175,7 @@ def test_kills_lose_what_is_in_hand_and_the_cache_gives_the_rest_back():
 def test_a_bad_frame_fails_what_follows_in_its_segment_and_is_not_tried_for_ever():
     (shot,) = shots(60)
     broken = replace(shot, bad=frozenset({25}))
-    chunking = Chunking(20, reach=Reach(20, 4, 2))
+    chunking = Chunking(20, reach=Reach(20, 4))
 
     once, often = (simulate([broken], CALM, replace(chunking, retries=retries), seed=1) for retries in (0, 3))
 

@@ -1,8 +1,9 @@
 """Which frames of a shot a matte depends on.
 
-A shot is cut into segments counted from its first frame. The frames of a segment share one chain of
-temporal state. The chain starts `warmup_frames` before the segment and needs a few frames after the last one
-it delivers.
+A shot is cut into segments counted from its first frame. In the frames of a segment the network looks at the
+same regions, and they share one chain of temporal state. The chain starts `warmup_frames` before the segment
+and needs a few frames after the last one it delivers. A network that sees every frame by itself has no state:
+of its chain a matte depends on the frames beside it alone, which it is smoothed with.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ class SegmentRule(TypedDict):
     """Frames computed before a segment and thrown away."""
     ahead: int
     """Frames after a frame that its matte depends on."""
+    behind: Optional[int]
+    """Frames before a frame that its matte depends on; None = all of its chain."""
 
 
 LOOK_AHEAD = 1
@@ -46,12 +49,31 @@ class InputFrames:
     guidance: tuple[int, ...]
 
 
-def look_ahead(*, smooth: bool) -> int:
-    """Frames after a frame that its matte depends on."""
-    return LOOK_AHEAD + (SMOOTHING_LOOK_AHEAD if smooth else 0)
+def segment_rule(
+    segment: Optional[int], warmup: int, *, smooth: bool, looks_around: bool = True
+) -> SegmentRule:
+    """How a shot is cut.
+
+    Args:
+        segment, warmup: as in the rule. A network without state needs no warm-up.
+        smooth: whether mattes are smoothed with those of the frames beside them.
+        looks_around: whether the network's matte of a frame depends on other frames.
+    """
+    beside = SMOOTHING_LOOK_AHEAD if smooth else 0
+    if not looks_around:
+        return {"segment": segment, "warmup": beside, "ahead": beside, "behind": beside}
+    return {"segment": segment, "warmup": warmup, "ahead": LOOK_AHEAD + beside, "behind": None}
 
 
-def chain(index: int, count: int, *, segment: Optional[int], warmup: int, ahead: int) -> tuple[int, int]:
+def chain(
+    index: int,
+    count: int,
+    *,
+    segment: Optional[int],
+    warmup: int,
+    ahead: int,
+    behind: Optional[int] = None,
+) -> tuple[int, int]:
     """First and last index (inclusive) of the chain of frames that delivers the frame at `index`.
 
     Args:
@@ -59,7 +81,7 @@ def chain(index: int, count: int, *, segment: Optional[int], warmup: int, ahead:
         count: frames of the shot.
         segment: frames of a segment; None = the whole shot.
         warmup: frames computed before a segment and thrown away.
-        ahead: frames after a frame that its matte depends on (`look_ahead`).
+        ahead, behind: frames after and before a frame that its matte depends on.
     """
     if segment is None:
         return 0, count - 1
@@ -67,10 +89,12 @@ def chain(index: int, count: int, *, segment: Optional[int], warmup: int, ahead:
     return max(0, start - warmup), min(count - 1, start + segment - 1 + ahead)
 
 
-def last_needed(index: int, length: int, *, ahead: int) -> int:
-    """Index in a chain of `length` frames of the last one that the matte at `index` depends on."""
-    # A chain begins with a window of three frames, whichever of them is asked for.
-    return min(length - 1, max(index + ahead, 2))
+def needed_of(index: int, length: int, *, ahead: int, behind: Optional[int]) -> tuple[int, int]:
+    """First and last index, in a chain of `length` frames, of those that the matte at `index` depends on."""
+    if behind is not None:
+        return max(0, index - behind), min(length - 1, index + ahead)
+    # A chain of state begins with a window of three frames, whichever of them is asked for.
+    return 0, min(length - 1, max(index + ahead, 2))
 
 
 def sampled(start: int, end: int) -> range:
@@ -82,29 +106,34 @@ def sampled(start: int, end: int) -> range:
     return range(start, end + 1, SAMPLED_EVERY)
 
 
-def needed(index: int, count: int, *, segment: Optional[int], warmup: int, ahead: int) -> range:
+def needed(
+    index: int,
+    count: int,
+    *,
+    segment: Optional[int],
+    warmup: int,
+    ahead: int,
+    behind: Optional[int] = None,
+) -> range:
     """Indices of every frame that the matte of the frame at `index` depends on; arguments as for `chain`."""
     start, end = chain(index, count, segment=segment, warmup=warmup, ahead=ahead)
-    return range(start, start + last_needed(index - start, end - start + 1, ahead=ahead) + 1)
+    first, last = needed_of(index - start, end - start + 1, ahead=ahead, behind=behind)
+    return range(start + first, start + last + 1)
 
 
 def input_frames(wanted: Iterable[int], count: int, settings: MatteSettings) -> InputFrames:
     """The frames whose plate and whose guidance the mattes at some indices may depend on.
 
     The answer is the worker's own, unless only the model can give it: where `smooth` is auto it holds what a
-    model needs that smooths, and where `scale` is auto what one needs that enlarges small people. A model of
-    single images needs less.
+    model needs that smooths, and where `scale` is auto what one needs that enlarges small people. A model
+    that sees every frame by itself needs less.
 
     Args:
         wanted: indices of the mattes.
         count: frames of the shot.
         settings: of the matte.
     """
-    rule: SegmentRule = {
-        "segment": settings.segment,
-        "warmup": settings.warmup_frames,
-        "ahead": look_ahead(smooth=settings.smooth != "none"),
-    }
+    rule = segment_rule(settings.segment, settings.warmup_frames, smooth=settings.smooth != "none")
     # The first frame gives the shot its format.
     plate, guidance = {0}, set()
     if settings.exposure_ev == "auto":

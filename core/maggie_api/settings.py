@@ -98,15 +98,19 @@ class MatteSettings:
         "first", "Who owns a pixel that several masks claim: first or last listed, or all (as published)."
     )
     segment_frames: Union[int, Literal["whole"]] = option(
-        48, "Frames that share one chain of temporal state, counted from the shot's first; or whole."
+        48,
+        "Frames in which the network looks at the same regions and shares one chain of temporal state, "
+        "counted from the shot's first; or whole.",
     )
     warmup_frames: int = option(
-        4, "Frames computed before a segment and thrown away, so that its chain has settled."
+        4,
+        "Frames computed before a segment and thrown away, so that its chain has settled; none for a model "
+        "without state, as the default.",
     )
     carry_hidden: bool = option(
         False,
         "Also hand the network's hidden state on from window to window, as the paper says; its published "
-        "program starts every window from zeros, and the default weights were trained so.",
+        "program starts every window from zeros. A model without state, as the default, has none.",
     )
     refine: Union[Literal["auto"], Refine] = option(
         "auto", "The last step on edges, at working size; auto takes what the model was made to end in."

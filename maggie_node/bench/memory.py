@@ -56,7 +56,7 @@ def _run(asked: dict[str, Any]) -> float:
     import numpy as np
     import torch
 
-    from maggie_core.model.matte_model import WINDOW
+    from maggie_core.model.config import WINDOW
     from maggie_node.bench.paths import Frames, open_path
 
     torch.set_num_threads(asked["threads"])

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from maggie_core.model.checkpoint import load_model, read_state
-from maggie_core.model.matte_model import WINDOW, TemporalState
+from maggie_core.model.config import WINDOW
+from maggie_core.model.matte_model import TemporalState
 
 
 class MattePath(Protocol):
@@ -58,7 +59,7 @@ class FastPath:
         self._previous: Tensor | None = None
 
     def step(self) -> Tensor:
-        if not self.model.is_video:
+        if self.model.window_frames == 1:
             features = self._timed("encode", self.model.encode, *self._frames[self._next])
             self._next += 1
             return self._timed("window", self.model.window, [features]).alpha[0]

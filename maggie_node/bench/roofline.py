@@ -125,13 +125,16 @@ def window_work(w: NetworkConfig, height: int, width: int, frames: int, instance
     attention = product(rows, w.s8, a) + looks * 3 + (seen + own + mlp) * 2 + product(n, a, w.query)
     query = product(rows, 9 * a, a) + product(rows, a, w.query)
     found = {"attention": attention, "queries": query + product(rows, w.query, n)}
-    if w.temporal:
+    if w.has_gru:
         cell = product(cells, 18 * a, 2 * a) + product(cells, 18 * a, a)
+        found["queries"] += query
+        found["gru"] = cell * (2 * frames - 1)
+    if w.fuses:
         one, two = w.change
         change = product(cells, 2 * w.query, one) + product(cells, 9 * one, two) + product(cells, 9 * two, 1)
-        found["queries"] += query
-        smooth = product(frames * instances * height * width, 49, 1)
-        found |= {"gru": cell * (2 * frames - 1), "change": change * (2 * frames - 2), "boxes": smooth}
+        found["change"] = change * (2 * frames - 2)
+    if w.temporal:
+        found["boxes"] = product(frames * instances * height * width, 49, 1)
     return found
 
 

@@ -3,7 +3,8 @@
 A task mattes its frames from a cold start. It computes the chain of every segment it touches, from the
 warm-up before the segment to one or two frames after the last frame it delivers. So after a task that ends in
 the middle of a segment the next task computes that segment's beginning again. Tasks that end where segments
-end compute nothing that one process for the whole shot would not compute.
+end compute nothing that one process for the whole shot would not compute. With a network that sees every
+frame by itself a task computes its own frames, and those beside them for the smoothing.
 """
 
 from __future__ import annotations
@@ -34,27 +35,31 @@ class Reach:
 
     segment_frames: int | None
     """Frames of a segment, counted from the shot's first; None = the whole shot is one segment."""
-    warmup_frames: int
-    look_ahead: int
-    """Frames after a frame that its matte depends on."""
+    warmup_frames: int = 0
+    smooth: bool = True
+    """Whether mattes are smoothed with those of the frames beside them."""
     temporal: bool = True
-    """False: every frame is computed by itself."""
+    """Whether the network's matte of a frame depends on other frames."""
+
+    @property
+    def rule(self) -> SegmentRule:
+        return segments.segment_rule(
+            self.segment_frames, self.warmup_frames, smooth=self.smooth, looks_around=self.temporal
+        )
 
     def computed(self, asked: Iterable[int], shot_frames: Sequence[int]) -> int:
         """Number of frames that one task computes to deliver `asked`, when nothing is stored yet."""
-        if not self.temporal:
-            return len(set(asked))
         place = {frame: index for index, frame in enumerate(shot_frames)}
-        rule: SegmentRule = {
-            "segment": self.segment_frames,
-            "warmup": self.warmup_frames,
-            "ahead": self.look_ahead,
-        }
-        until: dict[tuple[int, int], int] = {}
+        by_chain: dict[tuple[int, int], list[int]] = {}
         for index in (place[frame] for frame in asked):
-            chain = segments.chain(index, len(shot_frames), **rule)
-            until[chain] = max(index, until.get(chain, 0))
-        return sum(len(segments.needed(index, len(shot_frames), **rule)) for index in until.values())
+            by_chain.setdefault(segments.chain(index, len(shot_frames), **self.rule), []).append(index)
+        return sum(self._computed(indices, len(shot_frames)) for indices in by_chain.values())
+
+    def _computed(self, indices: Sequence[int], count: int) -> int:
+        """The same for some frames of one chain."""
+        if self.temporal:
+            return len(segments.needed(max(indices), count, **self.rule))
+        return len({each for index in indices for each in segments.needed(index, count, **self.rule)})
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maggie_api import segments
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames
 from maggie_core.weights.catalogue import about_weights, is_video, local_weights
@@ -30,24 +29,23 @@ def reach_of(job: MatteJob) -> Reach:
         ModelError: no such model, or it cannot be read.
     """
     segment = None if job.segment_frames == "whole" else job.segment_frames
-    smooth, temporal = job.smooth == "flow", True
-    weights = local_weights(job.model)
-    if weights is None:  # published weights that are not here yet
-        temporal = "vim" in job.model
+    weights, smooth = local_weights(job.model), job.smooth
+    if weights is None:  # published weights that are not here yet, which leave mattes as they are
+        video = looks_around = "vim" in job.model
     else:
-        temporal = is_video(weights) if weights.suffix == ".safetensors" else _loaded_is_video(job.model)
-        asked = (
-            about_weights(job.model, weights).get("smooth", "none") if job.smooth == "auto" else job.smooth
-        )
-        smooth = asked != "none"
-    return Reach(segment, job.warmup_frames, segments.look_ahead(smooth=smooth), temporal)
+        stored = weights.suffix == ".safetensors"
+        video, looks_around = is_video(weights) if stored else _loaded_is_video(job.model)
+        if smooth == "auto":
+            smooth = about_weights(job.model, weights).get("smooth", "none")
+    return Reach(segment, job.warmup_frames, smooth=video and smooth == "flow", temporal=looks_around)
 
 
-def _loaded_is_video(model: str) -> bool:
-    """The same of a pickled checkpoint, which has to be loaded."""
+def _loaded_is_video(model: str) -> tuple[bool, bool]:
+    """`is_video` of a pickled checkpoint, which has to be loaded."""
     from maggie_core.model import load_model
 
-    return load_model(model, device="cpu", precision="fp32").info.kind == "video"
+    found = load_model(model, device="cpu", precision="fp32")
+    return found.is_video, found.window_frames > 1
 
 
 def explained(
@@ -100,17 +98,23 @@ def warned(shot: FarmShot, reach: Reach, *, chunk: int, cut: Cut, above: float) 
 
 
 def _chains(reach: Reach, length: int) -> str:
+    ahead = reach.rule["ahead"]
+    if not reach.temporal and not ahead:
+        return "The network sees every frame by itself, so no chunk costs anything."
     if not reach.temporal:
-        return "An image network: every frame by itself, so no chunk costs anything."
+        return (
+            "The network sees every frame by itself; smoothing takes the frames beside it, so a task "
+            "computes one more at either end."
+        )
     if reach.segment_frames is None:
         return (
             f"One segment, the whole shot: a task runs it from its first frame to the last one it delivers, "
-            f"and {reach.look_ahead} more."
+            f"and {ahead} more."
         )
     return (
         f"Segments of {reach.segment_frames}, counted from the shot's first frame: a task runs each segment "
         f"it touches from {reach.warmup_frames} frames before it to the last frame it delivers there, and "
-        f"{reach.look_ahead} more."
+        f"{ahead} more."
     )
 
 

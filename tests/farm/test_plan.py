@@ -76,12 +76,11 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return plate, combine([MaskSequence(name, mask) for name, mask in masks.items()])
 
 
-def matter_of(
-    shot: Any, segment: int | None, warmup: int, smooth: Any, *, temporal: bool = True
-) -> ShotMatter:
+def matter_of(shot: Any, segment: int | None, warmup: int, smooth: Any, *, kind: str = "video") -> ShotMatter:
     plate, guidance = shot
     chosen = MatteSettings(segment_frames=segment or "whole", warmup_frames=warmup, smooth=smooth)
-    return ShotMatter(tiny.tiny_model(temporal=temporal), open_source(plate), guidance, chosen)
+    model = tiny.tiny_model(temporal=kind != "image", still=kind == "still")
+    return ShotMatter(model, open_source(plate), guidance, chosen)
 
 
 @pytest.mark.parametrize("smooth", ["none", "flow"])
@@ -89,7 +88,7 @@ def matter_of(
 @pytest.mark.parametrize("warmup", [0, 1, 4])
 def test_a_single_frame_costs_the_frames_it_is_made_from(shot: Any, segment: Any, warmup: int, smooth: str):
     matter = matter_of(shot, segment, warmup, smooth)
-    reach = Reach(segment, warmup, 2 if smooth == "flow" else 1)
+    reach = Reach(segment, warmup, smooth=smooth == "flow")
 
     costs = [reach.computed([frame], matter.shot_frames) for frame in matter.shot_frames]
 
@@ -97,20 +96,27 @@ def test_a_single_frame_costs_the_frames_it_is_made_from(shot: Any, segment: Any
 
 
 @pytest.mark.parametrize(
-    ("segment", "warmup", "smooth", "temporal"),
-    [(5, 2, "none", True), (5, 2, "flow", True), (None, 0, "flow", True), (5, 2, "none", False)],
+    ("segment", "warmup", "smooth", "kind"),
+    [
+        (5, 2, "none", "video"),
+        (5, 2, "flow", "video"),
+        (None, 0, "flow", "video"),
+        (5, 2, "none", "image"),
+        (5, 2, "flow", "still"),
+        (None, 2, "flow", "still"),
+    ],
 )
 def test_the_plan_counts_the_frames_a_run_reads(
-    shot: Any, segment: Any, warmup: int, smooth: str, temporal: bool, monkeypatch: pytest.MonkeyPatch
+    shot: Any, segment: Any, warmup: int, smooth: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ):
     read: list[int] = []
-    reach = Reach(segment, warmup, 2 if smooth == "flow" else 1, temporal)
+    reach = Reach(segment, warmup, smooth=smooth == "flow", temporal=kind == "video")
     shot_frames = tuple(range(1001, 1024))
     plan = make_plan(shot_frames[3:], shot_frames, chunk=8, reach=reach)
 
     counted: list[int] = []
     for task in plan.tasks:
-        matter = matter_of(shot, segment, warmup, smooth, temporal=temporal)
+        matter = matter_of(shot, segment, warmup, smooth, kind=kind)
         assert matter.geometry  # reads the shot's first frame
         seen = matter.plate.read
         monkeypatch.setattr(
@@ -124,7 +130,7 @@ def test_the_plan_counts_the_frames_a_run_reads(
 
 
 def test_chunks_that_end_where_segments_end_cost_what_one_process_costs():
-    frames, reach = tuple(range(1, 97)), Reach(48, 4, 2)
+    frames, reach = tuple(range(1, 97)), Reach(48, 4)
 
     plan = make_plan(frames, frames, chunk=48, reach=reach)
 
@@ -132,7 +138,7 @@ def test_chunks_that_end_where_segments_end_cost_what_one_process_costs():
 
 
 def test_chunks_inside_a_segment_compute_its_beginning_again():
-    frames, reach = tuple(range(1, 49)), Reach(48, 4, 2)
+    frames, reach = tuple(range(1, 49)), Reach(48, 4)
 
     plan = make_plan(frames, frames, chunk=12, reach=reach)
 
@@ -141,14 +147,14 @@ def test_chunks_inside_a_segment_compute_its_beginning_again():
 
 
 def test_the_cheapest_chunk_near_one_asked_for_follows_the_segments():
-    frames, reach = tuple(range(1, 97)), Reach(24, 4, 2)
+    frames, reach = tuple(range(1, 97)), Reach(24, 4)
 
     assert cheapest_chunk(frames, frames, chunk=20, reach=reach) == 24
     assert cheapest_chunk(frames, frames, chunk=24, reach=reach) == 24
 
 
 def test_hours_are_those_of_the_machine_that_ends_last():
-    frames, reach = tuple(range(1, 31)), Reach(None, 0, 1, temporal=False)
+    frames, reach = tuple(range(1, 31)), Reach(None, smooth=False, temporal=False)
     plan = make_plan(frames, frames, chunk=10, reach=reach)
 
     assert plan.hours(360, start_s=0) == pytest.approx(3)

@@ -104,8 +104,8 @@ def influence(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[In
     written = write_shot(tmp_path_factory.mktemp("shot"), frames=range(1001, 1031), names=("ana",))
     guidance = combine([MaskSequence("ana", written.mask("ana"))])
 
-    def of(settings: MatteSettings, *, temporal: bool = True) -> list[InputFrames]:
-        model, plate = tiny_model(temporal=temporal), open_source(written.plate)
+    def of(settings: MatteSettings, **how: bool) -> list[InputFrames]:
+        model, plate = tiny_model(**how), open_source(written.plate)
         model = copy(model)
         model.info = replace(model.info, person_px=(250, 576))
         matter = ShotMatter(model, plate, guidance, settings, shot_frames=written.frames)
@@ -136,13 +136,13 @@ def test_what_is_rendered_is_what_a_matte_depends_on(
     assert needed(settings) == influence(settings)
 
 
-@pytest.mark.parametrize("temporal", [True, False])
+@pytest.mark.parametrize("how", [{}, {"temporal": False}, {"still": True}])
 def test_what_only_the_model_decides_is_rendered_for_every_model(
-    influence: Callable[..., list[InputFrames]], temporal: bool
+    influence: Callable[..., list[InputFrames]], how: dict[str, bool]
 ):
     settings = MatteSettings(segment_frames=8)
 
-    for rendered, used in zip(needed(settings), influence(settings, temporal=temporal), strict=True):
+    for rendered, used in zip(needed(settings), influence(settings, **how), strict=True):
         assert set(rendered.plate) >= set(used.plate)
         assert set(rendered.guidance) >= set(used.guidance)
 

@@ -29,6 +29,7 @@ VARIANTS = {
     "fusion forward": {"fusion": "forward"},
     "fusion backward": {"fusion": "backward"},
     "no GRU, fusion both ways": {"gru": "none"},
+    "every frame by itself": {"gru": "still", "fusion": "none"},
     "EfficientNet-Lite0": {"encoder": "lite0"},
     "EfficientNet-Lite0, stacked": {"encoder": "lite0", "guidance": "stacked"},
 }
@@ -81,7 +82,7 @@ def test_the_published_network_needs_no_word_beside_its_tensors():
 
 
 def test_a_variant_of_an_unknown_name_is_said():
-    with pytest.raises(ModelError, match="gru is triple: known are none, single, both"):
+    with pytest.raises(ModelError, match="gru is triple: known are none, single, both, still"):
         NetworkConfig(gru="triple")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ModelError, match="fusion is sideways: known are none, forward, backward, both"):
         from_state_dict(tiny_state(), metadata={"kind": "video", "fusion": "sideways"})
@@ -123,7 +124,7 @@ def test_fixed_queries_are_a_last_layer_with_one_plane_per_slot():
 def test_a_single_gru_knows_the_past_and_a_bidirectional_one_the_future_too():
     torch.manual_seed(0)
     both = ConvGru(4).requires_grad_(False)
-    single = ConvGru(4, bidirectional=False).requires_grad_(False)
+    single = ConvGru(4, gru="single").requires_grad_(False)
     single.load_state_dict(both.state_dict())
     x = torch.rand(3, 4, 5, 6)
     changed = x.clone()
@@ -132,6 +133,23 @@ def test_a_single_gru_knows_the_past_and_a_bidirectional_one_the_future_too():
     assert torch.equal(single(x)[0][:2], single(changed)[0][:2])
     assert not torch.equal(both(x)[0][0], both(changed)[0][0])
     assert torch.equal(single(x)[1], both(x)[1])
+
+
+def test_a_network_that_sees_every_frame_by_itself_mattes_it_the_same_in_any_company():
+    model = variant(gru="still", fusion="none")
+    image, guidance = clip(4, 2)
+
+    found = model.predict_clip(image, guidance)
+
+    assert model.is_video and model.window_frames == 1
+    for t in range(4):
+        assert torch.equal(found[t : t + 1], model.predict_clip(image[t : t + 1], guidance[t : t + 1]))
+    assert encoder_calls(model, 4, 2) == 4
+
+
+def test_a_network_that_sees_every_frame_by_itself_takes_nothing_over():
+    with pytest.raises(ModelError, match=r"gru still.*fusion is both: it needs to be none"):
+        NetworkConfig(temporal=True, gru="still")
 
 
 def test_fusion_takes_over_from_the_neighbours_of_its_directions():

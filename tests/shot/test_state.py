@@ -106,6 +106,40 @@ def test_one_frame_alone_without_a_cache_is_that_of_the_straight_run(shot, strai
     assert_same(mattes(matter(shot), [frame]), straight)
 
 
+def test_a_network_that_sees_frames_by_themselves_needs_those_beside_one_alone(shot, tmp_path):
+    model = tiny_model(still=True)
+    straight = mattes(matter(shot, model=model))
+
+    for frame in (1001, 1008, 1009, 1021, 1040):
+        engine = matter(shot, model=model)
+        assert_same(mattes(engine, [frame]), straight)
+        assert engine.influence(frame) == tuple(each for each in FRAMES if abs(each - frame) <= 1)
+    list(matter(shot, tmp_path / "cache", model=model).run())
+    painted = edited(shot, tmp_path / "edited", 1012)
+    found = reused(results(matter(painted, tmp_path / "cache", model=model)))
+    assert {frame for frame, what in found.items() if what != "matte"} == {1011, 1012, 1013}
+
+
+def test_beside_a_damaged_frame_it_takes_the_next_one(shot, tmp_path):
+    model, folder = tiny_model(still=True), tmp_path / "shot"
+    straight = mattes(matter(shot, model=model))
+    shutil.copytree(shot, folder)
+    (folder / "plate.1013.exr").write_bytes(b"cut off")
+
+    found = {each.frame: each for each in matter(folder, model=model).run()}
+
+    assert isinstance(found.pop(1013), FrameFailure)
+    assert {frame: each.without for frame, each in found.items() if each.without} == {
+        1012: (1013,),
+        1014: (1013,),
+    }
+    rest = {frame: each.alphas for frame, each in found.items() if not each.without}
+    assert_same(rest, straight)
+    for frame in (1012, 1014):
+        (alone,) = matter(folder, model=model).run([frame])
+        assert alone.alphas.tobytes() == found[frame].alphas.tobytes()
+
+
 @QUICK
 @given(size=st.integers(1, len(FRAMES)), first=st.integers(0, 7))
 def test_chunks_of_any_size_from_anywhere(shot, straight, size: int, first: int):

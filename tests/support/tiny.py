@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -34,9 +35,12 @@ def tiny_state(widths: NetworkConfig = WIDTHS, *, seed: int = 0) -> dict[str, to
 
 
 @cache
-def tiny_model(*, temporal: bool = True) -> MatteModel:
-    widths = WIDTHS if temporal else NetworkConfig(**{**WIDTHS.__dict__, "temporal": False})
-    return from_state_dict(tiny_state(widths))
+def tiny_model(*, temporal: bool = True, still: bool = False) -> MatteModel:
+    """A tiny video network, one of images, or one of video that is `still`: it sees every frame by itself."""
+    if still:
+        widths = replace(WIDTHS, gru="still", fusion="none")
+        return from_state_dict(tiny_state(widths), metadata=widths.metadata)
+    return from_state_dict(tiny_state(replace(WIDTHS, temporal=temporal)))
 
 
 def write_tiny_model(folder: Path, *, licence: str = "Apache-2.0", commercial: bool = True) -> Path:

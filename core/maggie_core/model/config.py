@@ -18,10 +18,13 @@ from maggie_core.weights.catalogue import has_time
 COLOUR_PRIOR_CHANNELS = 12
 """Colour priors of an undecided pixel (`colour_priors.py`); the published network takes none."""
 
+WINDOW = 3
+"""Frames that a network looks at together; only one that sees each by itself has 1."""
+
 GuidanceInput = Literal["embedded", "stacked"]
 Queries = Literal["attended", "fixed"]
 EncoderKind = Literal["residual", "lite0"]
-Gru = Literal["none", "single", "both"]
+Gru = Literal["none", "single", "both", "still"]
 Fusion = Literal["none", "forward", "backward", "both"]
 _CHOICES = {
     "encoder": EncoderKind,
@@ -73,7 +76,7 @@ class NetworkConfig:
     coarse_prior: int = 0
     """Hidden channels of `decoder.prior`, which corrects the coarse logits by the colour priors; 0: none."""
     temporal: bool = False
-    """A video network: it looks at three frames."""
+    """A video network, made for the frames of a clip."""
     change: tuple[int, int] = (64, 32)
     """Hidden channels of the change head; only a network that fuses in time has one."""
     encoder: EncoderKind = "residual"
@@ -85,7 +88,9 @@ class NetworkConfig:
     With fixed rows the coarse logits are a last layer with one plane per slot.
     """
     gru: Gru = "both"
-    """Directions the Conv-GRU runs in; only a temporal network has one."""
+    """Directions the Conv-GRU runs in; only a temporal network has one. With `still` it starts from zeros in
+    every frame, and the network sees each frame by itself.
+    """
     fusion: Fusion = "both"
     """Neighbours in time a matte may be taken over from; only a temporal network has any."""
 
@@ -95,6 +100,11 @@ class NetworkConfig:
                 raise ModelError(
                     f"the network's {name} is {getattr(self, name)}: known are {', '.join(get_args(kind))}"
                 )
+        if self.window == 1 and self.fuses:
+            raise ModelError(
+                f"the network sees every frame by itself (gru {self.gru}) and its fusion is {self.fusion}: "
+                "it needs to be none"
+            )
         if self.coarse_prior and not self.colour_priors:
             raise ModelError(
                 "the network has a coarse prior and no colour priors, which it needs: take both or none"
@@ -104,6 +114,11 @@ class NetworkConfig:
     def guidance_channels(self) -> int:
         """Channels the encoder takes beside the image's three."""
         return self.embed if self.guidance == "embedded" else self.slots
+
+    @property
+    def window(self) -> int:
+        """Frames it looks at together."""
+        return WINDOW if self.temporal and self.gru != "still" else 1
 
     @property
     def has_gru(self) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from maggie_api.errors import ModelError
-from maggie_core.model.config import Fusion
+from maggie_core.model.config import WINDOW, Fusion
 from maggie_core.model.crops import CELL, Box, Crops, grown
 from maggie_core.model.network import STRIDE, CoarseInstances, FrameFeatures, Network, Undecided
 from maggie_core.model.refinement import REGION_PX, dilate, fuse, to_alpha, undecided
@@ -28,8 +28,6 @@ from maggie_core.runtime.heap import keep_freed, trim_heap
 if TYPE_CHECKING:
     from maggie_api.settings import Refine, Smooth
 
-WINDOW = 3
-"""Frames the video network looks at together."""
 NARROW = 10_000_000
 """Parameters below which a network is narrow. The published ones have three times as many, the default one
 less than half.
@@ -125,6 +123,11 @@ class MatteModel:
         return self.info.kind == "video"
 
     @property
+    def window_frames(self) -> int:
+        """Frames that it looks at together: 3, or 1 if it sees every frame by itself."""
+        return self._network.config.window
+
+    @property
     def digest(self) -> str:
         """Changes with the weights and with how instances are passed; for keys of caches and recipes."""
         return f"{self.info.digest} {self.instances}"
@@ -185,8 +188,8 @@ class MatteModel:
         """Matte a window from its frames' features.
 
         Args:
-            frames: three of a video network, any number of an image network. A first frame that is not wanted
-                may have been through `release_fine`.
+            frames: `window_frames` of a video network, any number of an image network. A first frame that is
+                not wanted may have been through `release_fine`.
             state: from the window before.
             wanted: `after first` leaves out the first frame, whose matte is `state.matte`. `middle` gives the
                 middle frame's matte alone, as (1, N, H, W), and computes the last frame only where the middle
@@ -260,7 +263,7 @@ class MatteModel:
             trim_heap(beyond=self._kept)
         final, single = single, single.clone() if all_maps else single[-1:].clone()
         forward = backward = None
-        if self.is_video:
+        if self.window_frames > 1:
             forward, backward = self._changes(window)
             if self._fusion != "none" and len(frames) == WINDOW:
                 self._fuse_in_time(final, before, forward, backward, as_skipped=not all_maps)
@@ -369,7 +372,7 @@ class MatteModel:
     ) -> WindowResult:
         """Matte the frames of one window together.
 
-        A video network looks at three frames; an image network treats each frame by itself.
+        A video network looks at three frames, unless it sees every frame by itself as an image network does.
 
         Args:
             image: (T, 3, H, W) float32 in [0, 1], sRGB-encoded, before normalisation. Other sizes than
@@ -383,9 +386,10 @@ class MatteModel:
                 matte that is not finite.
         """
         self._check(image, guidance)
-        if self.is_video and len(image) != WINDOW:
+        wanted = self.window_frames
+        if wanted > 1 and len(image) != wanted:
             raise ModelError(
-                f"a window of {len(image)} frames: the video network needs {WINDOW}, predict_clip takes any"
+                f"a window of {len(image)} frames: the video network needs {wanted}, predict_clip takes any"
             )
         height, width = image.shape[-2:]
         image, guidance = _pad(image, guidance)
@@ -393,7 +397,7 @@ class MatteModel:
         if previous is not None:
             previous = F.pad(previous, (0, padded[1] - width, 0, padded[0] - height))
         features = [self.encode(i, g) for i, g in zip(image, guidance, strict=True)]
-        if self.is_video:
+        if wanted > 1:
             result = self.window(features, state=TemporalState(previous, hidden), maps=True)
         else:
             result = _stack([self.window([frame], maps=True) for frame in features])
@@ -426,7 +430,7 @@ class MatteModel:
         Args:
             pairs: (image (3, H, W), guidance (N, H, W)) per frame, H and W multiples of 32.
         """
-        if not self.is_video:
+        if self.window_frames == 1:
             for image, guidance in pairs:
                 yield self.window([self.encode(image, guidance)]).alpha[0]
             return

@@ -110,7 +110,7 @@ class Decoder(SparseStage):
         self.layer2 = up_stage(w.s16, w.s8, 3)
         self.refine_OS8 = InstanceDecoder(w) if w.queries == "attended" else PlaneDecoder(w)
         self.prior = CoarsePrior(w.coarse_prior) if w.coarse_prior else None
-        self.os8_temp_module = ConvGru(w.attention, bidirectional=w.gru == "both") if w.has_gru else None
+        self.os8_temp_module = ConvGru(w.attention, gru=w.gru) if w.has_gru else None
         self.diff_module = change_head(w) if w.fuses else None
 
 

@@ -8,18 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from maggie_core.model.config import Fusion, NetworkConfig
+from maggie_core.model.config import Fusion, Gru, NetworkConfig
 from maggie_core.model.crops import CELL, Box, bounds, grown, moved
 from maggie_core.model.layers import SpectralConv
 from maggie_core.model.refinement import to_alpha
 
 
 class ConvGru(nn.Module):
-    """One convolutional GRU cell, run forwards over a window and, if it is `bidirectional`, back again."""
+    """One convolutional GRU cell, run forwards over a window and, in `both` directions, back again.
 
-    def __init__(self, dim: int, *, bidirectional: bool = True):
+    With `still` it starts from zeros in every frame.
+    """
+
+    def __init__(self, dim: int, *, gru: Gru = "both"):
         super().__init__()
-        self.bidirectional = bidirectional
+        self.gru: Gru = gru
         self.ih = nn.Sequential(nn.Conv2d(2 * dim, 2 * dim, 3, padding=1))
         self.hh = nn.Sequential(nn.Conv2d(2 * dim, dim, 3, padding=1))
 
@@ -57,15 +60,18 @@ class ConvGru(nn.Module):
             hidden: (C, h, w) state before the first frame; None means zeros, the published behaviour.
             first: first frame whose temporal state is given; the forward states are given of all frames.
         """
+        if self.gru == "still":
+            states = torch.cat([self.cell(self.inputs(frame), None) for frame in x.split(1)])
+            return states[first:], states
         state = None if hidden is None else hidden.unsqueeze(0).clone(memory_format=torch.channels_last)
         forward, again = [], {}
         for t, frame in enumerate(x.split(1)):
             again[t] = self.inputs(frame)
             state = self.cell(again[t], state)
             forward.append(state)
-            if not self.bidirectional or not first <= t < len(x) - 1:
+            if self.gru != "both" or not first <= t < len(x) - 1:
                 del again[t]
-        if not self.bidirectional:
+        if self.gru != "both":
             return torch.cat(forward[first:]), torch.cat(forward)
         merged = [forward[-1]]
         for t in reversed(range(first, len(x) - 1)):

@@ -1,7 +1,8 @@
 """The mattes of one chain of frames. Each step of a frame is computed, or found in the state cache.
 
     step       depends on
-    network    images and guidance of its window of three frames, and the network's matte of the frame before
+    network    images and guidance of its window of three frames, and the network's matte of the frame before;
+               of a network that sees every frame by itself, the image and guidance of the frame
     refined    the network's matte, and the image and guidance of the frame
     matte      the refined mattes of the frame and its two neighbours, and their images
 
@@ -29,7 +30,8 @@ from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.model import MatteModel
-from maggie_core.model.matte_model import WINDOW, TemporalState, Wanted
+from maggie_core.model.config import WINDOW
+from maggie_core.model.matte_model import TemporalState, Wanted
 from maggie_core.model.still import PAD_PX, padded
 from maggie_core.postprocess.alignment import alignment, doubt
 from maggie_core.postprocess.edges import masks_off, refine_edges
@@ -118,7 +120,7 @@ class Chain:
         self._doubted: LruCache[list[float]] = LruCache(2 * WINDOW)
         self._frame_digests: dict[int, FrameDigest] = {}
         steps = ("hidden", self._hidden_key, self._make_hidden), ("network", self._network_key, self._make)
-        self._hidden, self._network = (CachedStep(*step, cache, chained=True) for step in steps)
+        self._hidden, self._network = (CachedStep(*step, cache, chained=self._looks_around) for step in steps)
         self._refined = CachedStep("refine", self._refine_key, self._make_refined, cache)
         self._mattes = CachedStep("smooth", self._smooth_key, self._make_smoothed, cache)
 
@@ -171,7 +173,7 @@ class Chain:
         rest._features.take(self._features)
         rest._frame_digests = {i: digest for i, digest in self._frame_digests.items() if i in before}
         # The matte of frame i is made of its window; a smoothed one of its neighbours' windows, too.
-        whole = [i for i in before if self._window_of(i) + WINDOW <= at]
+        whole = [i for i in before if self._window_of(i) + self._model.window_frames <= at]
         rest._hidden.take(self._hidden, whole)
         rest._network.take(self._network, whole)
         rest._refined.take(self._refined, whole)
@@ -258,27 +260,32 @@ class Chain:
     # The last frame has no frame after it and keeps the matte of its own features. The published program
     # keeps the matte of the frame before wherever nothing seems to change; a change it misses leaves a ghost.
 
+    @property
+    def _looks_around(self) -> bool:
+        """Whether the network's matte of a frame depends on other frames."""
+        return self._model.window_frames > 1
+
     def _window_of(self, i: int) -> int:
+        if not self._looks_around:
+            return i
         return max(0, min(i - 1, self._last - WINDOW + 1))
 
     def _indices(self, window: int) -> list[int]:
-        if not self._model.is_video:
-            return [window]
-        return [min(window + k, self._last) for k in range(WINDOW)]
+        return [min(window + k, self._last) for k in range(self._model.window_frames)]
 
     def _keeps_its_own(self, i: int) -> bool:
-        return i == self._last and self._last >= WINDOW - 1
+        return self._looks_around and i == self._last and self._last >= WINDOW - 1
 
     def _network_key(self, i: int) -> dict[str, Any]:
         window = self._window_of(i)
-        carried = self._recipe.carry_hidden and window > 0
+        after = self._looks_around and window > 0
         own = self._keeps_its_own(i)
         return {
             "network": self._recipe.network,
             "place": "own" if own else i - window,
             "window": [self._frame_digest(j).pixels for j in self._indices(window)],
-            "before": None if window == 0 or own else self._network.digest(window),
-            "hidden": self._hidden.digest(window) if carried else None,
+            "before": self._network.digest(window) if after and not own else None,
+            "hidden": self._hidden.digest(window) if after and self._recipe.carry_hidden else None,
         }
 
     def _make(self, i: int) -> np.ndarray:
@@ -305,13 +312,14 @@ class Chain:
             return found
         inputs = {j: self._frame_input(j) for j in self._indices(window)}
         before = hidden = None
-        if window > 0:
+        after = self._looks_around and window > 0
+        if after:
             before = torch.from_numpy(self._network.array(window))
             if self._recipe.carry_hidden and (state := self._hidden.array(window)).size:
                 hidden = torch.from_numpy(state)
         fixed = {j: padded(pins) for j, each in inputs.items() if (pins := self._pins(each)) is not None}
         self._features.keep(inputs)
-        encoded = [self._encoded(j, inputs[j], released=j == window > 0) for j in self._indices(window)]
+        encoded = [self._encoded(j, inputs[j], released=after and j == window) for j in self._indices(window)]
         self._checkpoint(False)
         wanted: Wanted = "all"
         if before is not None:

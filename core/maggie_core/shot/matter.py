@@ -221,15 +221,18 @@ class ShotMatter:
             without: frames that cannot be used. The matte then depends on frames behind them, and on their
                 being damaged: they are among the frames, too.
         """
-        if not self.model.is_video:
-            return (frame,)
         index, rule = self._index(frame), self._segments
-        start, end = segments.chain(index, len(self.shot_frames), **rule)
-        frames = self.shot_frames[start : end + 1]
+        if not without:
+            return tuple(self.shot_frames[i] for i in segments.needed(index, len(self.shot_frames), **rule))
+        first, last = segments.chain(index, len(self.shot_frames), **rule)
+        frames = self.shot_frames[first : last + 1]
         left = [each for each in frames if each == frame or each not in without]
-        last = segments.last_needed(left.index(frame), len(left) + 1, ahead=rule["ahead"])
-        # Where the chain ends before it has what is needed, damaged frames at its end have cut it short.
-        return frames if last >= len(left) else tuple(each for each in frames if each <= left[last])
+        at, behind = left.index(frame), rule["behind"]
+        last = segments.needed_of(at, len(left) + 1, ahead=rule["ahead"], behind=behind)[1]
+        # Where the chain ends before it has what is needed, damaged frames at its ends have cut it short.
+        start = frames[0] if behind is None or at < behind else left[at - behind]
+        end = frames[-1] if last >= len(left) else left[last]
+        return tuple(each for each in frames if start <= each <= end)
 
     def passes(self, frame: int) -> tuple[Pass, ...]:
         """Where the network looks for the matte of `frame`, how closely, and how tall everybody is."""
@@ -334,7 +337,7 @@ class ShotMatter:
         for frame in wanted:
             by_chain.setdefault(self._chain(self._place[frame]), []).append(frame)
         runs = {chain: self._segment(chain) for chain in by_chain}
-        read = [(chain, each) for chain, asked in by_chain.items() for each in self.influence(asked[-1])]
+        read = [(chain, each) for chain, asked in by_chain.items() for each in self._read_for(asked)]
         delivered = [(chain, each) for chain, asked in by_chain.items() for each in asked]
         with ThreadPoolExecutor(1, "reading") if self._overlap else nullcontext() as pool:
             inputs = Prefetch(lambda key: runs[key[0]].read_now(key[1]), read, pool)
@@ -345,6 +348,12 @@ class ShotMatter:
                 with closing(runs[chain]):
                     for frame in asked:
                         yield _trimmed(runs[chain].matte(frame))  # kept by whoever takes it alone
+
+    def _read_for(self, asked: Sequence[int]) -> Iterable[int]:
+        """Frames of one chain that the mattes of some of its frames depend on, ascending."""
+        if self._segments["behind"] is None:
+            return self.influence(asked[-1])
+        return sorted({each for frame in asked for each in self.influence(frame)})
 
     def _segment(self, chain: tuple[int, int]) -> Segment:
         start, end = chain
@@ -454,15 +463,17 @@ class ShotMatter:
 
     def _chain(self, index: int) -> tuple[int, int]:
         """First and last index (inclusive) of the chain that delivers the frame at `index`."""
-        if not self.model.is_video:
-            return index, index
         return segments.chain(index, len(self.shot_frames), **self._segments)
 
     @property
     def _segments(self) -> SegmentRule:
         s = self.settings
-        ahead = segments.look_ahead(smooth=self._smooth != "none")
-        return {"segment": s.segment, "warmup": s.warmup_frames, "ahead": ahead}
+        return segments.segment_rule(
+            s.segment,
+            s.warmup_frames,
+            smooth=self._smooth != "none",
+            looks_around=self.model.window_frames > 1,
+        )
 
 
 def _trimmed(result: MatteResult | FrameFailure) -> MatteResult | FrameFailure:

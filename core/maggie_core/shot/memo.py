@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from maggie_api.lru import LruCache
-from maggie_core.model.matte_model import WINDOW
+from maggie_core.model.config import WINDOW
 from maggie_core.shot.cache import StateCache, key_of
 
 

@@ -166,15 +166,18 @@ def _require_commercial(kind: str, spec: str, other: str) -> None:
         )
 
 
-def is_video(weights: Path) -> bool:
-    """Whether a `.safetensors` file holds a video network, by its header alone.
+def is_video(weights: Path) -> tuple[bool, bool]:
+    """Whether a `.safetensors` file holds a video network, and whether that looks at several frames together,
+    by the file's header alone.
 
     Raises:
         ModelError: it is no such file.
     """
     header = _header(weights)
-    kind = header.get("__metadata__", {}).get("kind")
-    return kind == "video" if kind is not None else has_time(header)
+    about = header.get("__metadata__", {})
+    kind = about.get("kind")
+    video = kind == "video" if kind is not None else has_time(header)
+    return video, video and about.get("gru") != "still"
 
 
 def check_whole(weights: Path) -> None:

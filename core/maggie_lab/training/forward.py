@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 
@@ -119,8 +119,11 @@ def _from_features(
     d8 = d8.view(b, t, -1, height // 8, width // 8)
     cells = F.max_pool2d(batch.guidance.flatten(0, 1), 8).view(b, t, n, height // 8, width // 8) > 0
 
-    attended = [net.decoder.refine_OS8.attend(d8[i], cells[i], batch.slots[i]) for i in range(b)]
-    queries = torch.stack([q for _, q, _ in attended])
+    windows = [(d8[i], cells[i], batch.slots[i]) for i in range(b)]
+    if net.config.window == 1:
+        windows = [(x[k : k + 1], there[k : k + 1], slots) for x, there, slots in windows for k in range(t)]
+    attended = [net.decoder.refine_OS8.attend(*each) for each in windows]
+    queries = torch.stack([q for _, q, _ in attended]).unflatten(0, (b, -1)).expand(b, t, n, -1)
     priors = _ColourPriors(batch) if net.takes_colour_priors else None
     logits8, f8 = _coarse(net, [x for x, _, _ in attended], queries, batch, priors)
     alpha8 = to_alpha(
@@ -130,7 +133,7 @@ def _from_features(
 
     region, by_truth = region_of(alpha8.detach())
     sites = Sites.where(region.flatten(0, 2))
-    maps_queries = queries.unsqueeze(1).expand(b, t, n, -1).flatten(0, 2)
+    maps_queries = queries.flatten(0, 2)
     prior, coarse, base = net.decoder.prior, None, None
     if prior is not None:
         coarse = logits8.flatten(0, 2)
@@ -157,21 +160,32 @@ def _from_features(
         by_truth,
         ahead,
         behind,
-        [torch.stack(layer) for layer in zip(*(scores for _, _, scores in attended), strict=True)],
+        [_by_clip(layer, b) for layer in zip(*(scores for _, _, scores in attended), strict=True)],
     )
+
+
+def _by_clip(scores: Sequence[Tensor], clips: int) -> Tensor:
+    """(N, K) attention of each window -> (B, N, T h w), whose rows sum to 1 again."""
+    found = torch.stack([*scores]).unflatten(0, (clips, -1))
+    return found.transpose(1, 2).flatten(2) / found.shape[1]
 
 
 def _coarse(
     net: Network, features: list[Tensor], queries: Tensor, batch: TrainingBatch, source: _ColourPriors | None
 ) -> tuple[Tensor, Tensor]:
-    """(B, T, N, h, w) coarse logits and (B, T, query, h, w) features; norms see the whole batch at once."""
+    """(B, T, N, h, w) coarse logits and (B, T, query, h, w) features; norms see the whole batch at once.
+
+    Args:
+        features: (T, C, h, w) of every window.
+        queries: (B, T, N, query).
+    """
     project = net.decoder.refine_OS8.conv
     b, t = batch.image.shape[:2]
     plain = torch.cat(features)
     f8 = fused = project(plain)
     if net.decoder.os8_temp_module is not None:
         fused = project(torch.cat([net.decoder.os8_temp_module(x)[0] for x in features]))
-    logits = torch.einsum("bnc,btchw->btnhw", queries, fused.view(b, t, *fused.shape[1:]))
+    logits = torch.einsum("btnc,btchw->btnhw", queries, fused.view(b, t, *fused.shape[1:]))
     if net.decoder.prior is not None and source is not None:
         priors = source.coarse()
         logits = logits + net.decoder.prior(priors.flatten(0, 1)).view_as(logits)

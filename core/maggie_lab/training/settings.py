@@ -183,7 +183,8 @@ DEFAULT_NETWORK = NetworkConfig(
     colour_priors=COLOUR_PRIOR_CHANNELS,
     coarse_prior=16,
     temporal=True,
-    change=(32, 16),
+    gru="still",
+    fusion="none",
 )
 """The shipped model's: its dense features take a fifth of the published network's multiply-adds."""
 
