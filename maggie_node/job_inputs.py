@@ -77,10 +77,16 @@ class OpenShot:
         missing = missing_frames(self.plate, frames)
         if missing:
             raise FrameError(
-                f"plate frames {compact_frames(missing)} are missing beside {self.plate.colorspace_hint}: "
+                f"plate frames {compact_frames(missing)}{self._needed_for(missing)} are missing beside "
+                f"{self.plate.colorspace_hint}: "
                 "render them, change --frames, or choose --on-missing hold, black or skip"
             )
-        self.guidance.check(frames)
+        self.guidance.check(frames, why=self._needed_for(self.guidance.missing(frames)))
+
+    def _needed_for(self, missing: Sequence[int]) -> str:
+        """Why frames are needed that nobody asked for; empty where one of them was."""
+        asked = set(missing) & set(self.frames)
+        return "" if asked else f" (the mattes of {compact_frames(self.frames)} need them)"
 
 
 def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:

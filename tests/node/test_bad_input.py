@@ -40,6 +40,16 @@ def missing_mask_frame(shot: TinyShot, model: Path, args: list[str]) -> None:
     (shot.folder / "ana.1003.png").unlink()
 
 
+def missing_mask_of_a_neighbour(shot: TinyShot, model: Path, args: list[str]) -> None:
+    missing_mask_frame(shot, model, args)
+    args += ["--frames", "1001-1002"]
+
+
+def missing_plate_of_a_neighbour(shot: TinyShot, model: Path, args: list[str]) -> None:
+    (shot.folder / "plate.1003.exr").unlink()
+    args += ["--frames", "1001-1002"]
+
+
 def mask_of_another_shape(shot: TinyShot, model: Path, args: list[str]) -> None:
     for frame in shot.frames:
         write_image(shot.folder / f"ana.{frame}.png", np.zeros((64, 64, 1), np.uint8), "uint8")
@@ -184,7 +194,17 @@ def config_of_other_types(shot: TinyShot, model: Path, args: list[str]) -> None:
 TABLE: list[tuple[Breaker, int, str]] = [
     (missing_plate, 2, r"nothing\.####\.exr"),
     (missing_mask, 2, r"eve\.####\.png"),
-    (missing_mask_frame, 2, "ana.*1003"),
+    (missing_mask_frame, 2, "ana has no file for frame 1003: render"),
+    (
+        missing_mask_of_a_neighbour,
+        2,
+        r"ana has no file for frame 1003 \(the mattes of 1001-1002 need them\): r",
+    ),
+    (
+        missing_plate_of_a_neighbour,
+        2,
+        r"frames 1003 \(the mattes of 1001-1002 need them\) are missing beside",
+    ),
     (mask_of_another_shape, 2, "ana is 64x64 but the plate is 96x64"),
     (no_masks, 2, "no guidance: give at least one .* --guidance"),
     (no_frames_at_all, 2, "'' is no frame range"),

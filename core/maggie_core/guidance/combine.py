@@ -48,8 +48,11 @@ class Guidance:
         """Frames among `frames` for which a source has no file, under any policy for missing files."""
         return tuple(f for f in frames if any(not _has(source, f) for source in self.sources))
 
-    def check(self, frames: Iterable[int]) -> None:
+    def check(self, frames: Iterable[int], *, why: str = "") -> None:
         """See that every one of `frames` can be read, before the first is.
+
+        Args:
+            why: what missing frames are needed for, where nobody asked for them.
 
         Raises:
             GuidanceError: files are missing and the policy is `error`.
@@ -58,7 +61,7 @@ class Guidance:
         for source in self.sources:
             absent = [f for f in wanted if not _has(source, f)]
             if absent and self.missing_policy == "error":
-                raise _misnumbered(source, wanted) or _absence(source, absent)
+                raise _misnumbered(source, wanted) or _absence(source, absent, why=why)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -157,8 +160,8 @@ def _misnumbered(source: GuidanceSource, wanted: Sequence[int]) -> GuidanceError
     )
 
 
-def _absence(source: GuidanceSource, frames: Sequence[int]) -> GuidanceError:
+def _absence(source: GuidanceSource, frames: Sequence[int], *, why: str = "") -> GuidanceError:
     return GuidanceError(
-        f"the guidance of {listing(source.names)} has no file for frame {compact_frames(frames)}: "
+        f"the guidance of {listing(source.names)} has no file for frame {compact_frames(frames)}{why}: "
         "render the masks for it, shorten --frames, or choose --guidance-missing hold or empty"
     )
