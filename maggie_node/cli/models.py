@@ -129,11 +129,13 @@ def _facts(model: str) -> dict[str, Any]:
     if is_tracker(model):
         return _facts_of_tracker(model)
     path = find_weights(model)
-    loaded = load_model(model, device="cpu", precision="fp32").info
+    found = load_model(model, device="cpu", precision="fp32")
+    loaded = found.info
     _check_sum(path, loaded.sha256)
     return {
         "name": loaded.name,
         "kind": loaded.kind,
+        "frames": "three together" if found.window_frames > 1 else "each by itself",
         "parameters": loaded.parameters,
         "licence": loaded.licence,
         "commercial": loaded.commercial,
