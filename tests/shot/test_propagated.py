@@ -165,6 +165,13 @@ def ben_is_elsewhere_on_the_way_back(masks: np.ndarray, frame: int, *, forwards:
     return masks
 
 
+def ana_takes_half_of_ben_on_the_way_there(masks: np.ndarray, frame: int, *, forwards: bool) -> np.ndarray:
+    if frame in (1004, 1005) and forwards:
+        half = np.arange(masks.shape[2]) < np.argwhere(masks[1] > 0).mean(axis=0)[1]
+        masks = np.stack([np.maximum(masks[0], masks[1] * half), masks[1] * ~half])
+    return masks
+
+
 def ben_is_hidden_for_two_frames(masks: np.ndarray, frame: int, *, forwards: bool) -> np.ndarray:
     return masks * np.array([1, frame not in (1004, 1005)])[:, None, None]
 
@@ -174,6 +181,10 @@ def ben_is_hidden_for_two_frames(masks: np.ndarray, frame: int, *, forwards: boo
     [
         (ana_takes_nearly_all_of_ben, ["ben is lost from 1003: add a key mask near there"]),
         (ben_is_elsewhere_on_the_way_back, ["ben is lost from 1003: add a key mask near there"]),
+        (
+            ana_takes_half_of_ben_on_the_way_there,
+            ["ana may have taken a part of ben from 1004: add a key mask of both near there"],
+        ),
         (ben_is_hidden_for_two_frames, []),
     ],
 )

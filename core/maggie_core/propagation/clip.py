@@ -24,6 +24,21 @@ LEAST_TRUST = 0.05
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How far two directions agree on a person in a frame.
+
+    Attributes:
+        overlap: of what they found (intersection over union).
+        disputed: share of what either found that is one other person's in the other direction.
+        rival: that other person, from 0 on.
+    """
+
+    overlap: float
+    disputed: float = 0.0
+    rival: int = 0
+
+
+@dataclass(frozen=True)
 class Clip:
     """Frames, and what is known of them.
 
@@ -117,10 +132,8 @@ def onwards(
 
 def between(
     tracker: Tracker, clip: Clip, frames: Sequence[int], *, tell: Callable[[], None] = lambda: None
-) -> Iterator[tuple[int, Stored, list[float]]]:
-    """Frames from the first key to the last one, in order: (frame, shares, agreement).
-
-    Agreement has for each person the overlap (intersection over union) of what the two passes found.
+) -> Iterator[tuple[int, Stored, list[Agreement]]]:
+    """Frames from the first key to the last one, in order: (frame, shares, agreement on each person).
 
     People are followed forwards, then backwards with what the first pass knows of them. Who has no later key
     keeps in the second pass what the first one found. A frame takes from either pass by its distance from the
@@ -148,7 +161,7 @@ def between(
         merged[1:] /= np.maximum(merged[1:].sum(axis=0), 1)
         merged[0] = 1 - merged[1:].sum(axis=0)
         ahead, back = first.argmax(axis=0), second.argmax(axis=0)
-        agreement = [_overlap(ahead == n, back == n) for n in range(1, len(merged))]
+        agreement = [_agreement(n, ahead, back) for n in range(1, len(merged))]
         yield t, stored(settled(merged, clip.known(t))), agreement
 
 
@@ -250,6 +263,17 @@ def _plan(
         ahead, behind = (1 - along) * there, along * back
         plan[t] = behind / (ahead + behind)
     return plan
+
+
+def _agreement(n: int, ahead: NDArray[np.intp], back: NDArray[np.intp]) -> Agreement:
+    """Of the owners (H, W) of all pixels by both passes, 0 for the background, what holds for person `n`."""
+    first, second = ahead == n, back == n
+    either = max(int(np.count_nonzero(first | second)), 1)
+    elsewhere = np.concatenate([back[first & ~second], ahead[second & ~first]])
+    others = np.bincount(elsewhere, minlength=n + 1)
+    others[0] = 0
+    rival = int(others.argmax())
+    return Agreement(_overlap(first, second), int(others[rival]) / either, max(rival - 1, 0))
 
 
 def _overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:

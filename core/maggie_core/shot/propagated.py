@@ -17,7 +17,7 @@ import time
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import count
 from typing import Any
 
@@ -31,7 +31,7 @@ from maggie_core.guidance import Guidance, KeyMasks, Mask, exclusive
 from maggie_core.guidance.keys import common_keys
 from maggie_core.image.geometry import Geometry
 from maggie_core.propagation.affinity import Plane
-from maggie_core.propagation.clip import Clip, Stored, at_key, between, coverage, onwards, stored
+from maggie_core.propagation.clip import Agreement, Clip, Stored, at_key, between, coverage, onwards, stored
 from maggie_core.propagation.tracker import GRID_PX, State, Tracker
 from maggie_core.shot.cache import StateCache, key_of
 
@@ -46,6 +46,10 @@ lost."""
 LOST_FRAMES = 3
 """A person of whom this holds in as many frames on end, and who has not walked out of the image, is told as
 lost: two are no more than somebody who is hidden for a moment."""
+MOST_DISPUTED = 0.25
+"""Share of a person that is another one's in the other direction, from which a part of them may be taken."""
+TAKEN_FRAMES = 2
+"""In so many frames of a stretch: two who pass each other in haste exchange pixels in one."""
 BORDER = 1 / 32
 """A person who was last seen with half of their pixels this near to the border has left the image; a share of
 the tracker's grid."""
@@ -83,16 +87,23 @@ class Shot:
 
 @dataclass(frozen=True)
 class Lost:
-    """Somebody who was not found again."""
+    """Somebody who was not found again, or a part of whom may be another one's."""
 
     name: str
     frame: int
     """First frame without them; the last one, where the shot begins without them."""
     at_start: bool = False
     """Whether they are missing from the first frame of the shot on."""
+    taken_by: str = ""
+    """Who may have a part of them."""
 
     @property
     def sentence(self) -> str:
+        if self.taken_by:
+            return (
+                f"{self.taken_by} may have taken a part of {self.name} from {self.frame}: add a key mask of "
+                "both near there"
+            )
         if self.at_start:
             return (
                 f"{self.name} is not found up to {self.frame}: add a key mask there, or an empty one if "
@@ -230,7 +241,8 @@ class PropagatedGuidance(Guidance):
         """People who were lost in some of the frames `asked`, and who had not walked out of the image.
 
         Lost is who has too little area against the keys around, or of whom the two directions disagree; not
-        who comes in after an empty key or is gone before one.
+        who comes in after an empty key or is gone before one. So is a part of somebody that is another one's
+        in one of the directions.
         """
         wanted = set(asked)
         frames = [frame for frame in self._shot.frames if frame in self._found]
@@ -245,7 +257,23 @@ class PropagatedGuidance(Guidance):
                 if not self._has_left(n, frames, first, end):
                     at_start = frames[first] == self._shot.frames[0]
                     found.append(Lost(instance.name, frames[end - 1 if at_start else first], at_start))
+            found += self._taken(n, frames, wanted)
         return found
+
+    def _taken(self, n: int, frames: Sequence[int], wanted: set[int]) -> Iterator[Lost]:
+        """Where another one may have taken a part of a person, and the whole is in doubt nowhere around."""
+        said, doubtful = [self._found[frame].agreement for frame in frames], self._doubtful(n, frames)
+        disputed = [each[n].disputed >= MOST_DISPUTED for each in said]
+        for first, end in _runs([part or whole for part, whole in zip(disputed, doubtful, strict=True)]):
+            of_whole = _runs(doubtful[first:end])
+            parts = [i for i in range(first, end) if disputed[i]]
+            if len(parts) < TAKEN_FRAMES or any(stop - start >= LOST_FRAMES for start, stop in of_whole):
+                continue
+            rival = max(said[first:end], key=lambda each: each[n].disputed)[n].rival
+            own, others = (sum(each[of].disputed for each in said[first:end]) for of in (n, rival))
+            # Of two who dispute pixels, it is told of whom more is at stake.
+            if wanted & set(frames[first:end]) and (own, -n) > (others, -rival):
+                yield Lost(self.instances[n].name, frames[parts[0]], taken_by=self.instances[rival].name)
 
     def _doubtful(self, n: int, frames: Sequence[int]) -> list[bool]:
         """Of each frame whether a person may be lost in it."""
@@ -257,7 +285,9 @@ class PropagatedGuidance(Guidance):
         expected = np.interp(frames, keys, [areas[key] for key in keys])
         return [
             frame not in own
-            and (areas[frame] < LEAST_SHARE * area or self._found[frame].agreement[n] < LEAST_AGREEMENT)
+            and (
+                areas[frame] < LEAST_SHARE * area or self._found[frame].agreement[n].overlap < LEAST_AGREEMENT
+            )
             for frame, area in zip(frames, expected, strict=True)
         ]
 
@@ -317,12 +347,14 @@ class PropagatedGuidance(Guidance):
             shares, told = found
             if frame not in self._found:
                 border = round(BORDER * self._tracker.grid_px)
-                self._found[frame] = _measured(shares, told["agreement"], border)
+                self._found[frame] = _measured(
+                    shares, [Agreement(*each) for each in told["agreement"]], border
+                )
             return shares
 
     def _key(self, frame: int) -> str:
         made = {"frame": frame, "from": self._state_of(self.reach(frame)), "by": self._shot.computing()}
-        return key_of("followed", made)
+        return key_of("followed, with who disputes whom", made)
 
     def _recall(self, frame: int) -> tuple[Stored, dict[str, Any]] | None:
         """Shares of a frame, and what was told of it as `_keep` has it."""
@@ -337,11 +369,15 @@ class PropagatedGuidance(Guidance):
         return None if shares is None else (shares, record)
 
     def _keep(
-        self, frame: int, shares: Stored, agreement: Sequence[float] | None = None, state: State | None = None
+        self,
+        frame: int,
+        shares: Stored,
+        agreement: Sequence[Agreement] | None = None,
+        state: State | None = None,
     ) -> None:
         """Keep the shares of a frame, how far each person is believed, and the state of the walk."""
-        key = self._key(frame)
-        told = {"agreement": list(agreement or [1.0] * len(self.instances)), "state": state}
+        key, all_agree = self._key(frame), [Agreement(1.0)] * len(self.instances)
+        told = {"agreement": [astuple(each) for each in agreement or all_agree], "state": state}
         self._made[key] = shares.shape, zlib.compress(shares.tobytes(), 1), told
         if self._cache is not None:
             self._cache.record(key, {"array": self._cache.keep(shares), **told})
@@ -383,7 +419,7 @@ class PropagatedGuidance(Guidance):
 
         walk = onwards(self._tracker, clip, [start, *rest], self._shares, coming, state)
         for t, shares, after in walk:
-            self._keep(t, shares, after.get("found"), after)
+            self._keep(t, shares, [Agreement(found) for found in after.get("found", ())], after)
             checkpoint()
 
     def _is_usable(self, frame: int) -> bool:
@@ -424,17 +460,17 @@ class _Found:
         areas: their pixels.
         at_border: half of their pixels or more are near to the border.
         touches_side: some are in the outermost columns or the top row.
-        agreement: overlap of what was found forwards and backwards; where there is one direction, what the
-            tracker says of how far they are found.
+        agreement: of what was found forwards and backwards; where there is one direction, its overlap is what
+            the tracker says of how far they are found.
     """
 
     areas: list[int]
     at_border: list[bool]
     touches_side: list[bool]
-    agreement: list[float]
+    agreement: list[Agreement]
 
 
-def _measured(shares: Stored, agreement: list[float], border_px: int) -> _Found:
+def _measured(shares: Stored, agreement: list[Agreement], border_px: int) -> _Found:
     owner = shares.argmax(axis=0)
     inner = owner[border_px:-border_px, border_px:-border_px]
     people = range(1, len(shares))
