@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,11 +64,11 @@ def serve_stdio(*, roots: Sequence[str | Path] = ()) -> int:
     dispatcher = Dispatcher(jobs, transport="stdio", roots=allowed, stop=stop.set, trusted=_take_ocio())
     connection = Connection(PipeChannel(source, target), heard=dispatcher.heard, gone=lambda _: stop.set())
     connection.name = "the host"
-    connection.start()
-    with _ending_on_signals():
+    with _signals() as asked:
+        connection.start()
         # The host may have passed its end of the pipe to another child, which keeps it open. So this also
         # watches whether the host lives.
-        while not stop.wait(TICK_S) and os.getppid() == parent:
+        while not (asked() or stop.wait(TICK_S)) and os.getppid() == parent:
             pass
     return _end(jobs, [connection])
 
@@ -139,12 +139,12 @@ class _Shared:
     def run(self, lock: BinaryIO) -> int:
         _prepare()
         with contextlib.ExitStack() as stack:
+            asked = stack.enter_context(_signals())
             listener = stack.enter_context(self._listening())
             note_listening(lock)
             log(f"maggie-node {__version__} listens in {self._folder}")
             threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-            stack.enter_context(_ending_on_signals())
-            while not self._stop.wait(TICK_S):
+            while not (asked() or self._stop.wait(TICK_S)):
                 self._drop_the_silent()
                 idle = min(self._jobs.idle_s(), time.monotonic() - self._last_came)
                 if idle > self._idle_s:
@@ -257,19 +257,28 @@ def _prepare() -> None:
 
 
 @contextlib.contextmanager
-def _ending_on_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the body, so that the worker ends its jobs before itself."""
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Tells whether SIGINT or SIGTERM has asked for the end, so that the worker ends its jobs before itself.
+
+    The next signal ends the process at once.
+    """
+    came = False
 
     def on_signal(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+        nonlocal came
+        came = True
+        let_go()
+
+    def let_go() -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        signal.signal(number, on_signal)
+    for each in numbers:
+        signal.signal(each, on_signal)
     try:
-        yield
-    except KeyboardInterrupt:
-        log("asked to end by a signal")
+        yield lambda: came
     finally:
-        for number in numbers:  # the next signal ends the process at once
-            signal.signal(number, signal.SIG_DFL)
+        let_go()
+        if came:
+            log("asked to end by a signal")
