@@ -215,6 +215,12 @@ def _header_warnings(plate: FrameSource, layer: str | None) -> tuple[Warning, ..
         other = "the other" if len(names) == 2 else "another"
         text = f"the plate has the views {', '.join(names)}: {names[0]} is matted"
         found.append(Warning("views", f"{text}; --plate-layer {names[1]} takes {other}"))
+    if part.data.intersection(part.display) is None:
+        text = (
+            f"the plate's pixels ({part.data.written}) lie outside its picture ({part.display.written}), "
+            "which is black: check its windows, or take --data-window plate"
+        )
+        found.append(Warning("plate-outside", text))
     if {"Y", "RY", "BY"} <= {*part.own_channels}:
         text = (
             "the plate stores luminance and chroma: its colours are made of chroma at half the resolution, "

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from support.guidance_files import square, write_image
 
 from maggie_api.errors import GuidanceError
 from maggie_core.guidance import MaskSequence
+from maggie_core.guidance.holds import HoldSource
+from maggie_core.image.geometry import Geometry
+from maggie_core.image.window import Window
+from maggie_core.io.movie_writer import MovieHeader, movie_writer
 
 
 def as_bytes(plane: np.ndarray) -> np.ndarray:
@@ -143,3 +149,16 @@ def test_a_missing_or_broken_file_is_said_in_one_line(tmp_path):
         MaskSequence("anna", broken).read(1)
 
     assert "\n" not in str(missing.value) + str(unreadable.value)
+
+
+def test_a_movie_is_a_core(tmp_path):
+    header = MovieHeader(Fraction(24))
+    with movie_writer(tmp_path / "core.mov", header) as write:
+        for value in (0.0, 1.0):
+            write(np.full((16, 24, 4), value, np.float32))
+    window = Window(0, 0, 24, 16)
+
+    core = HoldSource("core", "ana", str(tmp_path / "core.mov"))
+
+    planes = [core.plane(frame, Geometry(window, window)) for frame in (1, 2)]
+    assert [None if plane is None else round(float(plane.mean()), 2) for plane in planes] == [0, 1]

@@ -6,10 +6,12 @@ import numpy as np
 import OpenEXR
 import OpenImageIO as oiio  # noqa: N813
 import pytest
+from PIL import Image
 from support.guidance_files import write_grey_png
 
 from maggie_api.errors import FrameError
 from maggie_core.image.window import Window
+from maggie_core.io.digest import file_digest
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.image import list_parts, read_header, read_image
 
@@ -171,6 +173,27 @@ def test_deep_files_are_refused_with_the_way_out(tmp_path):
 
     with pytest.raises(FrameError, match="deep data: flatten it"):
         read_image(tmp_path / "a.exr")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.exr")
+
+    with pytest.raises(FrameError, match="is no file with a picture, but a pipe"):
+        list_parts(tmp_path / "a.exr")
+    with pytest.raises(FrameError, match="is no file"):
+        file_digest(tmp_path / "a.exr")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_an_animation_is_no_picture(tmp_path, suffix):
+    pictures = [Image.new("RGB", (16, 8), (40 * k, 0, 0)) for k in range(3)]
+    pictures[0].save(tmp_path / f"still{suffix}")
+    pictures[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=pictures[1:])
+
+    assert read_image(tmp_path / f"still{suffix}").pixels.shape[:2] == (8, 16)
+    with pytest.raises(FrameError, match="is an animation: give its pictures as a sequence"):
+        read_image(tmp_path / f"a{suffix}")
 
 
 @pytest.mark.parametrize("suffix", [".exr", ".png", ".jpg", ".tif", ".dpx"])

@@ -232,7 +232,7 @@ TABLE: list[tuple[Breaker, int, str]] = [
     (movie_output, 2, r"m\.avi.*matte\.####\.exr"),
     (output_without_number, 2, r"m\.####\.exr"),
     (output_over_the_plate, 2, "also an input"),
-    (output_below_a_file, 3, r"cannot write .*m\.1001\.exr"),
+    (output_below_a_file, 3, r"cannot write .*m\.1001\.exr: .* is no folder"),
     (working_size_of_nothing, 2, "working size is 0"),
     (unknown_compression, 2, "htj2k"),
     (misspelt_option, 2, "No such option.*exposure-ev"),

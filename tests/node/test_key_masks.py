@@ -13,6 +13,7 @@ from support.tiny import write_tiny_model
 from support.tiny_sam2 import write_tiny_sam2
 
 from maggie_core import MaskSequence
+from maggie_core.mattes import read_mattes
 
 
 @pytest.fixture
@@ -139,6 +140,37 @@ def test_an_empty_only_key_is_said_to_show_nobody(shot, tmp_path, command: Comma
         "the mask of ana is empty in all frames, and so is the matte: check the file, and which of its "
         "channels or ids is meant"
     ]
+
+
+def test_a_key_outside_the_shot_is_said(shot, tmp_path, command: Command):
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    source = Path(shot.mask("ana").replace("####", "1001"))
+    for frame in (1, 1001):
+        (keys / f"ana.{frame:04d}.png").write_bytes(source.read_bytes())
+
+    said = keyed(shot, command, tmp_path, keys / "ana.####.png")
+
+    assert said == ["key masks of ana at frames 1 lie outside the shot and are not used"]
+
+
+@pytest.mark.parametrize("size", [(3, 60), (60, 3)])
+def test_people_are_followed_where_the_plate_is_a_strip(tmp_path, command: Command, size: tuple[int, int]):
+    mask = np.zeros((*size, 1), np.uint8)
+    across = np.arange(60).reshape(*(60 if side == 60 else 1 for side in size), 1)
+    mask[np.broadcast_to((across >= 12) & (across < 30), mask.shape)] = 255
+    for frame in (1, 2):
+        write_image(tmp_path / f"p.{frame}.exr", (mask / 510).repeat(3, 2).astype(np.float32), "half")
+    write_image(tmp_path / "ana.1.png", mask, "uint8")
+
+    told = command(
+        "matte", tmp_path / "p.#.exr", "-o", tmp_path / "m.#.exr", "--key", f"ana={tmp_path / 'ana.1.png'}",
+        "--model", write_tiny_model(tmp_path / "model"),
+    )  # fmt: skip
+
+    assert told.exit_code == 0, told.stderr
+    alphas = [read_mattes(tmp_path / f"m.{frame}.exr")[0]["ana"].mean() for frame in (1, 2)]
+    assert alphas == pytest.approx([(mask / 255).mean()] * 2, abs=0.1)
 
 
 def test_a_damaged_key_is_passed_over_by_the_policy_and_said(shot, tmp_path, command: Command):

@@ -194,6 +194,8 @@ def damaged(name: str, folder: Path) -> Path:
         (folder / name).rename(folder / "pytorch_model.bin")
     elif name == "model_type":
         config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": "bert"}))
+    elif name in ("image_size", "max_object_pointers_in_encoder"):
+        config.write_text(json.dumps(json.loads(config.read_text()) | {name: 0}))
     elif name == "no JSON":
         config.write_text("{")
     elif name == "cut short":
@@ -218,6 +220,8 @@ def damaged(name: str, folder: Path) -> Path:
         ("cut short", "cannot be read as SAM 2"),
         ("lacks", "lacks 1 tensors of SAM 2 (mask_decoder.pred_obj_score_head.proj_out.bias)"),
         ("NaN", "hold NaN or infinity"),
+        ("image_size", "image_size is 0: it must be a size in pixels"),
+        ("max_object_pointers_in_encoder", "max_object_pointers_in_encoder is 0: it must be at least 1"),
     ],
 )
 def test_a_folder_that_holds_no_whole_network_is_refused_in_one_line(
@@ -230,6 +234,17 @@ def test_a_folder_that_holds_no_whole_network_is_refused_in_one_line(
 
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_network_whose_sizes_do_not_go_together_is_refused_in_one_line(
+    shot: TinyShot, network: Path, tmp_path: Path
+):
+    folder = shutil.copytree(network, tmp_path / "network")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"image_size": 96}))
+
+    with pytest.raises(ModelError, match=r"the network in .* cannot be run \(.*\): fetch or copy it again"):
+        masks(matter(shot, folder, ana=[1001]), 1004)
 
 
 def test_a_tracker_that_is_not_here_names_the_command_that_fetches_it(monkeypatch: pytest.MonkeyPatch):

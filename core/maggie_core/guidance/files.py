@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from maggie_api.errors import FrameError, GuidanceError
+from maggie_api.sequences import is_movie
 from maggie_core.image.frame import Frame
 from maggie_core.io.frames import open_source
 from maggie_core.io.image import list_parts
@@ -79,6 +80,8 @@ class GuidanceFiles:
     def header(self, frame: int) -> tuple[tuple[str, ...], dict[str, Any]]:
         """(channels, metadata) of the file that serves `frame`, of all its parts together."""
         with _told():
+            if is_movie(self.pattern):
+                return self._source.channels(self._stored(frame)), {}
             parts = list_parts(self.path(frame))
         metadata: dict[str, Any] = {}
         for part in reversed(parts):

@@ -50,6 +50,9 @@ class KeyMasks:
                 f"the key masks of {name} have frames {compact_frames(stored)} and the shot "
                 f"{compact_frames(tuple(shot_frames))}: number their files as the plate's"
             )
+        outside = compact_frames(frame for frame in stored if frame not in shot)
+        text = f"key masks of {name} at frames {outside} lie outside the shot and are not used"
+        self._outside = (text,) if outside else ()
         self._passed_over: tuple[str, ...] = ()
         if pass_over:
             self._pass_over()
@@ -76,7 +79,7 @@ class KeyMasks:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (*self._passed_over, *self._masks.notes)
+        return (*self._outside, *self._passed_over, *self._masks.notes)
 
     @property
     def frames(self) -> None:

@@ -111,6 +111,8 @@ def cannot_write(path: Path, reason: str) -> OutputError:
     todo = "check the folder and try again"
     if any(word in low for word in ("space", "quota", "too large")):
         todo = "free some space or choose another folder, then run again"
+    elif low in ("file exists", "not a directory"):
+        return OutputError(f"cannot write {path}: {path.parent} is no folder: name another one")
     elif any(word in low for word in ("permission", "read-only", "not permitted")):
         todo = "ask for write permission or choose another folder"
     return OutputError(f"cannot write {path} ({reason}): {todo}")

@@ -32,6 +32,8 @@ def file_digest(path: str | Path) -> str:
 
 def _file_digest(path: Path) -> str:
     stat = path.stat()
+    if not path.is_file():  # to open a pipe would wait for a writer
+        raise FrameError(f"{path} is no file: check the path and the frame number")
     # The time of change and the inode tell a file that was put in its place with its time preserved.
     key = (str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
     if key in _digests:

@@ -164,8 +164,9 @@ def read_header(path: str | Path, channels: Sequence[str]) -> Frame:
 def _open(path: Path) -> Any:
     if path.is_dir():
         raise FrameError(f"{path} is a folder: give a file, or a sequence such as plate.####.exr")
-    if not path.exists():
-        raise FrameError(f"{path} does not exist: check the path and the frame number")
+    if not path.is_file():
+        what = "is no file with a picture, but a pipe or device" if path.exists() else "does not exist"
+        raise FrameError(f"{path} {what}: check the path and the frame number")
     keep_stored_colour = oiio.ImageSpec()
     keep_stored_colour.attribute("oiio:UnassociatedAlpha", 1)
     with utf8_path(path) as name:
@@ -273,12 +274,18 @@ def _settle_fpu() -> None:
     np.abs(np.ones(4096, dtype=np.float32) * 2 + 1)
 
 
+_ANIMATED = ("gif", "webp")
+"""Formats in which several pictures are the frames of one."""
+
+
 def _parts(image: Any, path: Path) -> tuple[PartInfo, ...]:
     specs = []
     while image.seek_subimage(len(specs), 0):
         specs.append(image.spec().copy())
         if image.format_name() != "openexr":
             break  # pages and thumbnails of other formats are other images
+    if image.format_name() in _ANIMATED and image.seek_subimage(1, 0):
+        raise FrameError(f"{path} is an animation: give its pictures as a sequence, or as a movie")
     reason_of(image)  # the question for the part after the last one leaves a message
     if not specs:
         raise _unreadable(path, "it holds no image")

@@ -68,10 +68,13 @@ def flows(image: Plane, other: Plane) -> Flows:
     """The flow from one image (3, H, W) to another and back.
 
     Args:
-        image, other: sRGB-encoded in [0, 1], sides of at least `LEAST_PX`.
+        image, other: sRGB-encoded in [0, 1]. With a side shorter than `LEAST_PX` nothing moves.
 
     Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, in OpenCV.
     """
+    if min(image.shape[1:]) < LEAST_PX:
+        still = np.zeros((*image.shape[1:], 2), np.float32)
+        return Flows(still, still)
     here, there = _grey(image), _grey(other)
     # It cuts the image into a strip for each thread, and the cuts show: with one they are always the same.
     with _ONE_THREAD:

@@ -58,8 +58,8 @@ def camera_motion(way: tuple[Plane, Plane], sure: Plane, background: Plane) -> M
         sure: (H, W) in [0, 1], how far to believe it.
         background: (H, W) share of background.
     """
-    height, width = sure.shape
-    x, y = np.mgrid[STEP_PX : width - STEP_PX : STEP_PX, STEP_PX : height - STEP_PX : STEP_PX].reshape(2, -1)
+    inner = (slice(STEP_PX, max(STEP_PX, side - STEP_PX), STEP_PX) for side in sure.shape[::-1])
+    x, y = np.mgrid[*inner].reshape(2, -1)
     use = (sure[y, x] > 0.3) & (background[y, x] > 0.7)
     if use.sum() < LEAST_POINTS:
         return np.eye(3)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,23 @@ class Sam2Tracker:
         """
         return _load(self.weights, self._device, self._content)
 
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """What the network's own steps raise is told of its files: their sizes do not go together.
+
+        Raises:
+            ModelError: it cannot be run.
+        """
+        try:
+            yield
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+                raise
+            raise ModelError(
+                f"the network in {self.weights.parent} cannot be run ({error_line(error)}): fetch or copy it "
+                "again"
+            ) from error
+
     def follow(
         self,
         path: Sequence[int],
@@ -93,16 +111,20 @@ class Sam2Tracker:
         fixed: Collection[int] = (),
     ) -> Iterator[tuple[int, State]]:
         """As `Tracker.follow`; `coming`, `state` and `other` tell it nothing. Nobody `fixed` is followed."""
-        first = shares(path[0])
-        walk = _Walk(self.network(), self._device, len(first) - 1)
-        walk.look(image(path[0]))
-        walk.give(first, ~np.isin(np.arange(len(first) - 1), [*fixed]), certain=keyed(path[0]))
+        first, seen, keys, network = shares(path[0]), image(path[0]), keyed(path[0]), self.network()
+        with self._running():
+            walk = _Walk(network, self._device, len(first) - 1)
+            walk.look(seen)
+            walk.give(first, ~np.isin(np.arange(len(first) - 1), [*fixed]), certain=keys)
         for frame in path[1:]:
-            walk.look(image(frame))
-            found, sure = walk.found()
+            seen = image(frame)
+            with self._running():
+                walk.look(seen)
+                found, sure = walk.found()
             after = settle(frame, found)
             if keyed(frame).any():
-                walk.give(after, keyed(frame), certain=keyed(frame))
+                with self._running():
+                    walk.give(after, keyed(frame), certain=keyed(frame))
             yield frame, {"found": [1.0 if key else sure[n] for n, key in enumerate(keyed(frame))]}
 
 
@@ -245,7 +267,23 @@ def _load(weights: Path, device: torch.device, content: str) -> Any:
         )
     if not all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values()):
         raise ModelError(f"the weights in {weights} hold NaN or infinity: fetch or copy the file again")
+    _check_sizes(model.config, weights.parent / "config.json")
     return model.to(device).eval().requires_grad_(False)
+
+
+def _check_sizes(config: Any, path: Path) -> None:
+    """Check numbers that the network takes whatever they are, and that say how it is run.
+
+    Raises:
+        ModelError: one makes no sense.
+    """
+    size = config.image_size
+    sides = (size, size) if isinstance(size, int) else size
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise ModelError(f"{path}: image_size is {json.dumps(size)}: it must be a size in pixels")
+    for name in ("num_maskmem", "max_object_pointers_in_encoder"):
+        if getattr(config, name) < 1:
+            raise ModelError(f"{path}: {name} is {getattr(config, name)}: it must be at least 1")
 
 
 def _library(spec: str) -> str:
