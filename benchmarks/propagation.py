@@ -2,6 +2,7 @@
 
     python -m benchmarks.propagation                   # the demo shot and eight clips of people who cross
     python -m benchmarks.propagation --clips 0 --plot iou.png   # the demo shot alone, with IoU by frame
+    python -m benchmarks.propagation --frames 25       # of each generated clip the 25 frames in its middle
 
 The third clip of people who cross and those behind it are not run with a key every 24 frames.
 
@@ -76,6 +77,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clips", type=int, default=8, help="generated clips beside the demo shot")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of each generated clip, in its middle")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="IoU by frame")
     args = parser.parse_args()
     model, results = load_model("default", device="cpu"), {}
@@ -85,7 +87,7 @@ def main() -> None:
         flush=True,
     )
     for index in range(-1, args.clips):
-        clip = demo() if index < 0 else generated(index)
+        clip = demo() if index < 0 else middle_of(generated(index), args.frames)
         print(f"{clip.name}, {len(clip.images)} frames", flush=True)
         results[clip.name] = rows(clip, model, all_ways=index < ALL_WAYS)
         if args.plot and index < ALL_WAYS:
@@ -163,6 +165,12 @@ def generated(index: int) -> Clip:
     return clip_of(made.name, made.images, made.alphas, made.masks)
 
 
+def middle_of(clip: Clip, frames: int) -> Clip:
+    first = max(0, (len(clip.images) - frames) // 2)
+    part = slice(first, first + frames)
+    return Clip(clip.name, clip.images[part], clip.alphas[part], clip.masks[part])
+
+
 def demo() -> Clip:
     """The shipped shot, with its typical masks."""
     plate, truth = open_source(SHOT / "plate.####.exr"), open_source(SHOT / "truth.####.exr")
@@ -210,8 +218,9 @@ def draw(results: dict[str, dict[str, Outcome]], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    columns = max(len(ways) for ways in results.values())
     figure, grid = plt.subplots(
-        len(results), len(WAYS), figsize=(12, 2.4 * len(results)), squeeze=False, sharey=True
+        len(results), columns, figsize=(3 * columns, 2.4 * len(results)), squeeze=False, sharey=True
     )
     for axes, (name, ways) in zip(grid, results.items(), strict=True):
         for axis in axes[len(ways) :]:
