@@ -82,15 +82,24 @@ def add(shot, kind: str, name: str, **values) -> None:
 
 def show(scene, output: str) -> None:
     """Let the scene render one output of its MaGGIe node."""
-    tree = scene.compositing_node_group if IS_5 else scene.node_tree
+    group = next(node for node in tree_of(scene).nodes if node.type == "GROUP")
+    show_socket(scene, group.outputs[output])
+
+
+def show_socket(scene, socket) -> None:
+    """Let the scene render what comes out of a node."""
+    tree = tree_of(scene)
     kind = "NodeGroupOutput" if IS_5 else "CompositorNodeComposite"
     sink = next((node for node in tree.nodes if node.bl_idname == kind), None)
     if sink is None:
         if IS_5:
             tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
         sink = tree.nodes.new(kind)
-    group = next(node for node in tree.nodes if node.type == "GROUP")
-    tree.links.new(group.outputs[output], sink.inputs[0])
+    tree.links.new(socket, sink.inputs[0])
+
+
+def tree_of(scene) -> bpy.types.NodeTree:
+    return scene.compositing_node_group if IS_5 else scene.node_tree
 
 
 def render(scene, folder: Path) -> None:
@@ -307,6 +316,25 @@ def names_and_scenes(folder: Path) -> dict:
     row = shot.guidance[0]
     row.layer, row.kind, row.names, row.name = "left.over", "CRYPTO_RENDER", "Cube", ""
     report["left over"] = json.loads(reading.shot_of(scene).job.to_json())["guidance"][0]["layer"]
+    return report
+
+
+def a_movie(folder: Path) -> dict:
+    """The picture of a movie that the panel takes for each frame, and the one that Blender renders."""
+    scene = bpy.context.scene
+    node = plate_node(scene, folder)
+    shot = settings(scene, folder)
+    shot.folder = str(folder / "out")
+    add(shot, "FILES", "ana", path=str(folder / "shot" / "ana.####.png"))
+    node.image = bpy.data.images.load(str(folder / "even.mkv"))
+    node.frame_start, node.frame_offset, node.frame_duration = 11, 2, 4
+    scene.frame_start, scene.frame_end, scene.render.fps = 9, 17, 30
+    timing = part("read").shot_of(scene, [12]).timing
+    report = {"numbers": [timing.number(frame) for frame in range(9, 18)]}
+    show_socket(scene, node.outputs["Image"])
+    render(scene, folder / "shown")
+    node.image = bpy.data.images.load(str(folder / "uneven.mkv"))
+    report["uneven"] = said(bpy.ops.maggie.matte_frame)
     return report
 
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import OpenEXR
 import pytest
@@ -24,6 +26,7 @@ from maggie_core.image.window import Window
 from maggie_core.io.exr import Part, write_exr
 from maggie_core.io.frames import open_source
 from maggie_core.mattes.provenance import explain
+from maggie_lab.srgb import to_linear
 
 HERE = [pytest.param(each, marks=pytest.mark.slow if each in ("4.2", "5.2") else ()) for each in BLENDERS]
 pytestmark = pytest.mark.blender
@@ -199,6 +202,27 @@ def test_names_with_digits_frames_below_zero_and_copies_of_scenes(package: Path,
     assert report["owners"] == report["owners of the renamed"] == [True, False]
     assert report["renamed"]
     assert report["left over"] is None
+
+
+def test_a_frame_has_the_picture_of_a_movie_that_blender_shows_there(package: Path, project: Path):
+    grey = range(20, 180, 20)
+    for name, times in (("even", range(8)), ("uneven", (0, 1, 2, 5, 6, 7, 8, 11))):
+        with av.open(str(project / f"{name}.mkv"), "w") as movie:
+            stream = movie.add_stream("mpeg4", rate=24)
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+            for time, code in zip(times, grey, strict=True):
+                picture = av.VideoFrame.from_ndarray(np.full((64, 96, 3), code, np.uint8))
+                picture.pts, picture.time_base = time, Fraction(1, 24)
+                movie.mux(stream.encode(picture))
+            movie.mux(stream.encode())
+
+    report, _ = play("a_movie", package, project, "5.0")
+
+    linear = to_linear(np.array(grey, np.float32) / 255)
+    seen = rendered(project / "shown")
+    shown = [1 + int(np.abs(linear - seen[frame].mean()).argmin()) for frame in range(9, 18)]
+    assert report["numbers"] == shown == [2, 2, 3, 4, 5, 6, 6, 6, 6]
+    assert "uneven.mkv has a variable frame rate, so Blender repeats or drops pictures" in report["uneven"]
 
 
 @pytest.mark.parametrize("blender", HERE)

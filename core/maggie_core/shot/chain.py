@@ -42,7 +42,7 @@ from maggie_core.postprocess.temporal import Flows, flows, smoothed
 from maggie_core.runtime.threads import side_by_side
 from maggie_core.shot.cache import StateCache, key_of
 from maggie_core.shot.first_look import better_guidance
-from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of
+from maggie_core.shot.frame_input import PIXELS, FrameDigest, FrameInput, digest_of, set_in
 from maggie_core.shot.inputs import InputAccount
 from maggie_core.shot.memo import CachedStep
 
@@ -212,15 +212,14 @@ class Chain:
             frame_input = self._frame_input(i)
             return frame_input.header, frame_input.present[self._own], frame_input.repairs
         digest = self._frame_digest(i)
-        present = np.array([digest.present[n] == "1" for n in self._own])
-        return None, present, RepairCount(**digest.repairs)
+        return None, set_in(digest.present, self._own), RepairCount(**digest.repairs)
 
     def beyond(self, frame: int) -> np.ndarray:
         """(N,) bool: whose mask, of its own instances, goes on outside the region in a frame."""
         i = self.frames.index(frame)
         if self._cache is None or self._frame_inputs.get(i) is not None:
             return self._frame_input(i).beyond[self._own]
-        return np.array([self._frame_digest(i).beyond[n] == "1" for n in self._own])
+        return set_in(self._frame_digest(i).beyond, self._own)
 
     def image(self, frame: int) -> np.ndarray:
         """(3, h, w) float32 image of a frame as the network sees it, sRGB-encoded in [0, 1].

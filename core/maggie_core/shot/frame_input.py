@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -62,6 +63,11 @@ class FrameDigest:
 def flags(each: np.ndarray) -> str:
     """`1` for what is set, `0` for the others."""
     return "".join("01"[bool(one)] for one in each)
+
+
+def set_in(flags: str, instances: Sequence[int]) -> np.ndarray:
+    """(N,) bool: which of some instances are set in what `flags` wrote."""
+    return np.array([flags[n] == "1" for n in instances])
 
 
 def digest_of(frame_input: FrameInput) -> FrameDigest:

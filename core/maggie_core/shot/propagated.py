@@ -189,11 +189,11 @@ class PropagatedGuidance(Guidance):
             checkpoint: called between two steps of the work; what it raises ends it.
             tell: called with the steps done and their number: a frame has one, and two between keys.
 
-        Raises:
-            ModelError: the tracker's files are damaged.
-
         Returns:
             What a key, or the plate at a key, cannot be used for, by frame of which no mask could be made.
+
+        Raises:
+            ModelError: the tracker's files are damaged.
         """
         wanted = {frame for frame in frames if self._without_key(frame)}
         wanted |= {key for frame in wanted for key in self._span(frame)}
