@@ -9,6 +9,7 @@ import pytest
 from maggie_api.errors import OutputError, SettingsError
 from maggie_core.io.image import read_image
 from maggie_core.io.integer_image import write_integer_image
+from maggie_core.io.picture import write_picture
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".dpx"])
@@ -48,14 +49,20 @@ def test_an_unknown_format_is_refused(tmp_path):
         write_integer_image(tmp_path / "a.exr", np.zeros((4, 4)))
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".dpx"])
-def test_a_full_disk_leaves_no_image(tmp_path, suffix):
-    pixels = np.random.default_rng(0).random((200, 300, 3))
+@pytest.mark.parametrize(
+    ("write", "suffix"),
+    [
+        *((write_integer_image, suffix) for suffix in (".png", ".tif", ".dpx")),
+        *((write_picture, suffix) for suffix in (".png", ".tif")),
+    ],
+)
+def test_a_full_disk_leaves_no_image(tmp_path, write, suffix):
+    pixels = np.random.default_rng(0).random((200, 300, 3), np.float32)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
         with pytest.raises(OutputError, match="free some space"):
-            write_integer_image(tmp_path / f"a{suffix}", pixels)
+            write(tmp_path / f"a{suffix}", pixels)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 

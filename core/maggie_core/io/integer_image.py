@@ -10,7 +10,8 @@ import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import InputError, SettingsError
 from maggie_core.io.atomic import atomic_file, cannot_write, reason_for, system_reason
-from maggie_core.io.library import reason_of, utf8_path
+from maggie_core.io.library import no_library_lines, reason_of, utf8_path
+from maggie_core.io.picture import is_whole_picture
 
 _SUFFIXES = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".dpx": "dpx"}
 """No JPEG: on a full disk its library ends the whole process."""
@@ -41,29 +42,16 @@ def write_integer_image(path: str | Path, pixels: np.ndarray, *, bits: int = 8) 
     codes = _codes(pixels if pixels.ndim == 3 else pixels[:, :, None], bits)
     spec = oiio.ImageSpec(codes.shape[1], codes.shape[0], codes.shape[2], str(codes.dtype))
     spec.attribute("oiio:UnassociatedAlpha", 1)
-    with atomic_file(path) as temporary:
+    with atomic_file(path) as temporary, no_library_lines():
         output: Any = oiio.ImageOutput.create(kind)
         with utf8_path(temporary) as name:
             written = output.open(name, spec)
             written = written and output.write_image(codes)
             reason = reason_of(output)
             written = output.close() and written
-        # The PNG writer calls a full disk a success: only reading tells.
-        if not (written and _is_readable(temporary)):
+        if not (written and is_whole_picture(temporary)):  # as in `write_picture`
             raise cannot_write(path, system_reason(temporary, codes.nbytes) or reason_for(temporary, reason))
     return path
-
-
-def _is_readable(path: Path) -> bool:
-    with utf8_path(path) as name:
-        image: Any = oiio.ImageInput.open(name)
-    if image is None:
-        reason_of(oiio)
-        return False
-    whole = image.read_image(0, 0, 0, -1, "uint8") is not None
-    reason_of(image)
-    image.close()
-    return whole
 
 
 def _codes(pixels: np.ndarray, bits: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import OpenImageIO as oiio  # noqa: N813
 
 from maggie_api.errors import FrameError
 from maggie_api.text import plain_text
-from maggie_core.io.atomic import atomic_file, cannot_write, reason_for
+from maggie_core.io.atomic import atomic_file, cannot_write, reason_for, system_reason
 from maggie_core.io.image import list_parts
 from maggie_core.io.library import no_library_lines, reason_of, utf8_path
 
@@ -49,7 +49,7 @@ def write_picture(
         spec.attribute("oiio:UnassociatedAlpha", 1)
     spec.attribute("compression", "zip")
     codes = np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(65535)).astype(np.uint16)
-    with atomic_file(path) as temporary:
+    with atomic_file(path) as temporary, no_library_lines():
         output: Any = oiio.ImageOutput.create("tiff" if is_tiff else "png")
         with utf8_path(temporary) as name:
             written = output.open(name, spec)
@@ -58,8 +58,9 @@ def write_picture(
                 reason = reason_of(output)
             finally:
                 closed = output.close()
-        if not (written and closed):
-            raise cannot_write(path, reason_for(temporary, reason))
+        # The PNG writer calls a full disk a success: only reading tells.
+        if not (written and closed and is_whole_picture(temporary)):
+            raise cannot_write(path, system_reason(temporary, codes.nbytes) or reason_for(temporary, reason))
     return path
 
 
@@ -76,7 +77,9 @@ def is_whole_picture(path: Path) -> bool:
     with no_library_lines(), utf8_path(path) as name:
         file = oiio.ImageInput.open(name)
         if file is None:
+            reason_of(oiio)  # or it is the next one's
             return False
         pixels = file.read_image(0, 0, 0, 1, oiio.UNKNOWN)
+        reason_of(file)
         file.close()
     return pixels is not None
