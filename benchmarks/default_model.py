@@ -62,8 +62,9 @@ def main() -> None:
             OURS: smooth if model.info.smooth == "flow" else refined,
             UNSMOOTHED: refined,
             BARE: bare,
-            ALONE: torch.cat([model.predict_clip(i[None], g[None]) for i, g in pairs]).numpy(),
         } | _baselines(sample)
+        if model.window_frames > 1:
+            results[ALONE] = torch.cat([model.predict_clip(i[None], g[None]) for i, g in pairs]).numpy()
         for name, alphas in results.items():
             errors = video_errors(alphas, sample.alphas, names=METRICS)
             for group in (sample.severity, "all"):

@@ -34,6 +34,21 @@ def test_no_outline_is_no_reason_for_doubt(drawn):
         assert doubt(alignment(plain, image, 160)) == 0
 
 
+def test_on_an_enlarged_plate_the_sides_are_farther_apart_and_others_do_not_count(drawn):
+    image, mask = drawn
+    off = (disc(240, 240, 120, 120, 90) > 0.5).astype(np.float32)
+    beside = np.zeros_like(mask)
+    beside[:, 190:] = 1
+    striped = image + beside * 0.3 * (np.arange(240) % 8 < 4).astype(np.float32)
+
+    assert doubt(alignment(mask, image, 160, plate_px=2.0)) == 0
+    assert doubt(alignment(off, image, 160, plate_px=2.0)) == 1
+    alone, seen = (alignment(mask, striped, 160, plate_px=2.0, others=who) for who in (beside, None))
+    assert alone == pytest.approx(alignment(mask, image, 160, plate_px=2.0), rel=0.05)
+    assert seen < 0.8 * alone
+    assert alignment(mask, image, 160, plate_px=2.0, others=np.ones_like(mask)) == np.inf
+
+
 def test_a_plate_that_is_too_coarse_for_a_person_is_no_reason_for_doubt(drawn):
     image, _ = drawn
     off = (disc(240, 240, 128, 114, 84) > 0.5).astype(np.float32)

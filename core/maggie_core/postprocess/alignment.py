@@ -26,8 +26,13 @@ BLUR_SHARE, BLUR_PX = 0.004, 0.7
 """Standard deviation by which the image is blurred, as a share of the size, and its least: grain is no
 edge."""
 LEAST_STEP = 2.0
-"""Pixels of an enlarged plate that a step is to span: an edge is as wide as that, so that with less the sides
-lie on it, too. Of a crowd of 14 people who are 35 to 150 pixels tall, five were doubted for nothing."""
+"""Pixels of an enlarged plate that a step spans at least: an edge is as wide as that, so that with less the
+sides lie on it, too."""
+MOST_STEP_SHARE = 0.03
+"""Longest step, as a share of the size: with longer ones the sides are no longer the same surfaces. So masks
+of people of less than some 70 pixels of the plate are never doubted."""
+LEAST_OUTLINE = 0.25
+"""Share of an outline that is to be free of other people's masks, so that the rest tells of the whole."""
 BORDER_PX = 3
 """Beyond the image's border nothing is known: pixels this near to it do not count."""
 LEAST_CHANGE = 1e-3
@@ -43,7 +48,9 @@ full. Masks of 27 photographs have 0.96 to 1.06 where they are good, and 1.1 to 
 which is off by 1 % of the size."""
 
 
-def alignment(mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0) -> float:
+def alignment(
+    mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0, others: Plane | None = None
+) -> float:
     """How much more the image changes on a mask's outline than beside it.
 
     Args:
@@ -51,6 +58,8 @@ def alignment(mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0) 
         image: (3, H, W), sRGB-encoded in [0, 1].
         size: of the person, in pixels.
         plate_px: pixels of `image` that a pixel of the plate spans; 1 where the plate is not enlarged.
+        others: (H, W), above 0 in the masks of others. On an enlarged plate the sides are wide, and what lies
+            there is another matter than the outline: it does not count.
 
     Returns:
         The mean change on the outline over the geometric mean of those on either side: about 1 where the
@@ -59,8 +68,11 @@ def alignment(mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0) 
         where there is no outline, and where the plate is too coarse for the person to tell.
     """
     step = max(1.0, STEP_SHARE * size)
-    if plate_px > 1 and step < LEAST_STEP * plate_px:
-        return float("inf")
+    coarse = plate_px > 1 and step < LEAST_STEP * plate_px
+    if coarse:
+        step = LEAST_STEP * plate_px
+        if step > MOST_STEP_SHARE * size:
+            return float("inf")
     margin = int(np.ceil(BESIDE_STEPS[1] * step)) + 2
     inside = mask > 0
     box = box_of(inside, margin=margin)
@@ -73,6 +85,11 @@ def alignment(mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0) 
     inwards, outwards = (np.where(side, depth_in(side) - 0.5, -1.0) / step for side in (inside, ~inside))
     away = np.maximum(inwards, outwards)
     on = kept & (away <= ON_STEPS)
+    if coarse and others is not None:
+        whole, kept = on.sum(), kept & (others[box] <= 0)
+        on &= kept
+        if on.sum() < LEAST_OUTLINE * whole:
+            return float("inf")
     near, far = BESIDE_STEPS
     sides = [kept & (each > near) & (each <= far) for each in (inwards, outwards)]
     if not on.any() or not all(side.any() for side in sides):
@@ -88,11 +105,19 @@ def doubt(aligned: float) -> float:
     return float(np.clip((sound - aligned) / (sound - poor), 0, 1))
 
 
-def better_aligned(alpha: Plane, mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0) -> float:
+def better_aligned(
+    alpha: Plane,
+    mask: Plane,
+    image: Plane,
+    size: float,
+    *,
+    plate_px: float = 1.0,
+    others: Plane | None = None,
+) -> float:
     """How far the outline of an alpha (H, W) lies on edges of the image better than that of its mask, 0 to 1;
     0 where either cannot be told. Other arguments as for `alignment`."""
     seen = (alpha > 0.5).astype(np.float32)
-    ours, theirs = (alignment(each, image, size, plate_px=plate_px) for each in (seen, mask))
+    ours, theirs = (alignment(each, image, size, plate_px=plate_px, others=others) for each in (seen, mask))
     if not np.isfinite(ours) or not np.isfinite(theirs):
         return 0.0
     low, high = BETTER

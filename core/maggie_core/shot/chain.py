@@ -384,7 +384,16 @@ class Chain:
         measured = self._measured(self.frames[i]) or (0.0,) * len(frame.guidance)
         sizes = [size or size_of(mask) for size, mask in zip(measured, frame.guidance, strict=True)]
         masks, tall = frame.guidance[own], [sizes[n] for n in own]
-        off = masks_off(alphas, masks, frame.image, tall, trusts=trusts, plate_px=self._plate_px)
+        others = self._others(frame.guidance)
+        off = masks_off(
+            alphas,
+            masks,
+            frame.image,
+            tall,
+            trusts=trusts,
+            plate_px=self._plate_px,
+            others=[others[n] for n in own],
+        )
         refined = refine_edges(
             alphas,
             frame.image,
@@ -405,12 +414,22 @@ class Chain:
         found = self._doubted.get(i)
         if found is None:
             frame = self._frame_input(i)
-            found = side_by_side(
-                lambda mask: doubt(alignment(mask, frame.image, size_of(mask), plate_px=self._plate_px)),
-                frame.guidance,
-            )
+            others = self._others(frame.guidance)
+
+            def one(n: int) -> float:
+                mask = frame.guidance[n]
+                how = {"plate_px": self._plate_px, "others": others[n]}
+                return doubt(alignment(mask, frame.image, size_of(mask), **how))
+
+            found = side_by_side(one, range(len(frame.guidance)))
             self._doubted.put(i, found)
         return found
+
+    def _others(self, masks: np.ndarray) -> list[np.ndarray | None]:
+        """For each mask of a frame those of the others together, (H, W), where the plate is enlarged."""
+        if self._plate_px <= 1:
+            return [None] * len(masks)
+        return [np.delete(masks, n, axis=0).max(axis=0, initial=0) for n in range(len(masks))]
 
     def _pins(self, frame: FrameInput) -> np.ndarray | None:
         """(N, h, w) pinned alphas of its own instances."""
