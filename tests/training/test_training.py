@@ -85,6 +85,24 @@ def test_clips_follow_stills_at_the_progress_the_settings_name(clips: Path):
     assert frames == [1, 1, 3, 3]
 
 
+def test_a_network_without_state_sees_each_frame_of_a_clip_by_itself(clips: Path):
+    net = tiny_network(gru="still", fusion="none")
+    clip = first_batch(clips, replace(FAST, video_from=0.0, clip_batch=2))
+    parts = [
+        replace(clip, **{name: getattr(clip, name)[:, t : t + 1] for name in ("image", "guidance", "alpha")})
+        for t in range(3)
+    ]
+
+    with torch.no_grad():
+        predict(net.train(), clip, guide_by_truth=True)  # norms get their first statistics
+        whole = predict(net.eval(), clip, guide_by_truth=True)
+        alone = [predict(net, replace(part, change=None), guide_by_truth=True) for part in parts]
+
+    torch.testing.assert_close(whole.alpha8, torch.cat([each.alpha8 for each in alone], dim=1))
+    for scores in whole.attention:
+        torch.testing.assert_close(scores.sum(dim=2), torch.ones_like(scores[..., 0]))
+
+
 def test_scenes_of_a_bank_are_batches_too(tmp_path: Path):
     from maggie_lab.synthesis import BankPlan, build_bank
 
