@@ -444,10 +444,10 @@ class _Simulation:
         rule: SegmentRule = {**self.reach.rule, "segment": length}
 
         def bounds(position: int) -> tuple[int, int]:
-            return chain(position, frames, **rule)
+            return chain(position, frames, rule)
 
         def needs(position: int) -> range:
-            return needed(position, frames, **rule)
+            return needed(position, frames, rule)
 
         for (start, _), group in groupby(list(task.frames), key=bounds):
             own = list(group)

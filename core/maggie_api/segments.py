@@ -16,7 +16,7 @@ from .settings import MatteSettings
 
 
 class SegmentRule(TypedDict):
-    """How a shot is cut, as `chain` and `needed` take it."""
+    """How a shot is cut, and what a matte depends on."""
 
     segment: Optional[int]
     """Frames of a segment; None = the whole shot."""
@@ -65,36 +65,27 @@ def segment_rule(
     return {"segment": segment, "warmup": warmup, "ahead": LOOK_AHEAD + beside, "behind": None}
 
 
-def chain(
-    index: int,
-    count: int,
-    *,
-    segment: Optional[int],
-    warmup: int,
-    ahead: int,
-    behind: Optional[int] = None,
-) -> tuple[int, int]:
+def chain(index: int, count: int, rule: SegmentRule) -> tuple[int, int]:
     """First and last index (inclusive) of the chain of frames that delivers the frame at `index`.
 
     Args:
         index: place of the frame in the shot, 0 to `count` - 1.
         count: frames of the shot.
-        segment: frames of a segment; None = the whole shot.
-        warmup: frames computed before a segment and thrown away.
-        ahead, behind: frames after and before a frame that its matte depends on.
     """
+    segment = rule["segment"]
     if segment is None:
         return 0, count - 1
     start = index // segment * segment
-    return max(0, start - warmup), min(count - 1, start + segment - 1 + ahead)
+    return max(0, start - rule["warmup"]), min(count - 1, start + segment - 1 + rule["ahead"])
 
 
-def needed_of(index: int, length: int, *, ahead: int, behind: Optional[int]) -> tuple[int, int]:
+def needed_of(index: int, length: int, rule: SegmentRule) -> tuple[int, int]:
     """First and last index, in a chain of `length` frames, of those that the matte at `index` depends on."""
+    until, behind = index + rule["ahead"], rule["behind"]
     if behind is not None:
-        return max(0, index - behind), min(length - 1, index + ahead)
+        return max(0, index - behind), min(length - 1, until)
     # A chain of state begins with a window of three frames, whichever of them is asked for.
-    return 0, min(length - 1, max(index + ahead, 2))
+    return 0, min(length - 1, max(until, 2))
 
 
 def sampled(start: int, end: int) -> range:
@@ -106,18 +97,10 @@ def sampled(start: int, end: int) -> range:
     return range(start, end + 1, SAMPLED_EVERY)
 
 
-def needed(
-    index: int,
-    count: int,
-    *,
-    segment: Optional[int],
-    warmup: int,
-    ahead: int,
-    behind: Optional[int] = None,
-) -> range:
+def needed(index: int, count: int, rule: SegmentRule) -> range:
     """Indices of every frame that the matte of the frame at `index` depends on; arguments as for `chain`."""
-    start, end = chain(index, count, segment=segment, warmup=warmup, ahead=ahead)
-    first, last = needed_of(index - start, end - start + 1, ahead=ahead, behind=behind)
+    start, end = chain(index, count, rule)
+    first, last = needed_of(index - start, end - start + 1, rule)
     return range(start + first, start + last + 1)
 
 
@@ -141,9 +124,9 @@ def input_frames(wanted: Iterable[int], count: int, settings: MatteSettings) -> 
     if settings.data_window == "plate":  # it holds what any frame stores
         plate.update(range(count))
     for index in wanted:
-        reached = needed(index, count, **rule)
+        reached = needed(index, count, rule)
         plate.update(reached)
         guidance.update(reached)
         if settings.scale == "auto":
-            guidance.update(sampled(*chain(index, count, **rule)))
+            guidance.update(sampled(*chain(index, count, rule)))
     return InputFrames(tuple(sorted(plate)), tuple(sorted(guidance)))

@@ -52,14 +52,14 @@ class Reach:
         place = {frame: index for index, frame in enumerate(shot_frames)}
         by_chain: dict[tuple[int, int], list[int]] = {}
         for index in (place[frame] for frame in asked):
-            by_chain.setdefault(segments.chain(index, len(shot_frames), **self.rule), []).append(index)
+            by_chain.setdefault(segments.chain(index, len(shot_frames), self.rule), []).append(index)
         return sum(self._computed(indices, len(shot_frames)) for indices in by_chain.values())
 
     def _computed(self, indices: Sequence[int], count: int) -> int:
         """The same for some frames of one chain."""
         if self.temporal:
-            return len(segments.needed(max(indices), count, **self.rule))
-        return len({each for index in indices for each in segments.needed(index, count, **self.rule)})
+            return len(segments.needed(max(indices), count, self.rule))
+        return len({each for index in indices for each in segments.needed(index, count, self.rule)})
 
 
 @dataclass(frozen=True)

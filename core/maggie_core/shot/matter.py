@@ -223,12 +223,12 @@ class ShotMatter:
         """
         index, rule = self._index(frame), self._segments
         if not without:
-            return tuple(self.shot_frames[i] for i in segments.needed(index, len(self.shot_frames), **rule))
-        first, last = segments.chain(index, len(self.shot_frames), **rule)
+            return tuple(self.shot_frames[i] for i in segments.needed(index, len(self.shot_frames), rule))
+        first, last = segments.chain(index, len(self.shot_frames), rule)
         frames = self.shot_frames[first : last + 1]
         left = [each for each in frames if each == frame or each not in without]
         at, behind = left.index(frame), rule["behind"]
-        last = segments.needed_of(at, len(left) + 1, ahead=rule["ahead"], behind=behind)[1]
+        last = segments.needed_of(at, len(left) + 1, rule)[1]
         # Where the chain ends before it has what is needed, damaged frames at its ends have cut it short.
         start = frames[0] if behind is None or at < behind else left[at - behind]
         end = frames[-1] if last >= len(left) else left[last]
@@ -463,7 +463,7 @@ class ShotMatter:
 
     def _chain(self, index: int) -> tuple[int, int]:
         """First and last index (inclusive) of the chain that delivers the frame at `index`."""
-        return segments.chain(index, len(self.shot_frames), **self._segments)
+        return segments.chain(index, len(self.shot_frames), self._segments)
 
     @property
     def _segments(self) -> SegmentRule:
