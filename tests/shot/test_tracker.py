@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from maggie_core import load_model
-from maggie_core.propagation.clip import Clip, at_key, onwards, stored
+from maggie_core.postprocess.temporal import flows
+from maggie_core.propagation.clip import Clip, at_key, between, onwards, stored
 from maggie_core.propagation.ground import camera_motion
 from maggie_core.propagation.tracker import LOOK_AHEAD, AffinityTracker
 
@@ -38,15 +39,23 @@ def two_who_cross() -> tuple[np.ndarray, np.ndarray]:
     return np.stack(images), np.stack(masks)
 
 
+def clip_of(images: np.ndarray, masks: np.ndarray, *, keys: list[int]) -> Clip:
+    kept, nothing = list(images), np.full_like(masks[0], np.nan)
+    return Clip(
+        lambda t: kept[t],
+        lambda t: masks[t] if t in keys else nothing,
+        lambda t: np.full(len(masks[0]), t in keys),
+        np.zeros(len(masks[0]), bool),
+    )
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    return np.count_nonzero(a & b) / np.count_nonzero(a | b)
+
+
 def test_people_who_cross_are_themselves_again_and_the_uncovered_background_is_nobodys():
     images, masks = two_who_cross()
-    nothing = np.full_like(masks[0], np.nan)
-    clip = Clip(
-        lambda t: images[t],
-        lambda t: masks[0] if t == 0 else nothing,
-        lambda t: np.full(2, t == 0),
-        np.zeros(2, bool),
-    )
+    clip = clip_of(images, masks, keys=[0])
     tracker = AffinityTracker(load_model("default", device="cpu"))
     start = stored(at_key(masks[0]))
 
@@ -61,8 +70,47 @@ def test_people_who_cross_are_themselves_again_and_the_uncovered_background_is_n
     found = {t: shares.argmax(axis=0) for t, shares, _ in walk}
 
     for n in range(2):
-        mine, true = found[FRAMES - 1] == n + 1, masks[-1, n] > 0.5
-        assert (mine & true).sum() > 0.8 * (mine | true).sum()
+        assert overlap(found[FRAMES - 1] == n + 1, masks[-1, n] > 0.5) > 0.8
+
+
+def test_both_ways_between_two_keys_look_at_each_pair_of_frames_once(monkeypatch):
+    images, masks = two_who_cross()
+    pairs = []
+
+    def counted(image, other):
+        pairs.append((image, other))
+        return flows(image, other)
+
+    monkeypatch.setattr("maggie_core.propagation.sights.flows", counted)
+    tracker = AffinityTracker(load_model("default", device="cpu"))
+
+    found = [s for _, s, _ in between(tracker, clip_of(images, masks, keys=[0, 5]), range(6))]
+
+    assert len(pairs) == 5
+    assert all(overlap(s.argmax(axis=0) == 1, m[0] > 0.5) > 0.8 for s, m in zip(found, masks, strict=False))
+
+
+class Growing:
+    """A tracker that finds as much as the key shows that it comes from."""
+
+    digest, grid_px, look_ahead, resumes = "growing", 10, 0, False
+
+    def follow(self, path, image, keyed, shares, settle, *args, **kwargs):
+        for frame in path[1:]:
+            settle(frame, shares(path[0]))
+            yield frame, {}
+
+
+@pytest.mark.parametrize(("first_px", "found"), [(10, True), (90, False), (0, False)])
+def test_between_two_keys_counts_most_the_one_that_shows_more_of_somebody(first_px, found):
+    masks = np.zeros((5, 1, 10, 10), np.float32)
+    masks[0].flat[:first_px] = 1
+    masks[-1] = 1
+    clip = clip_of(masks, masks, keys=[0, 4])
+
+    shares = {t: share for t, share, _ in between(Growing(), clip, range(5))}
+
+    assert (shares[1].argmax(axis=0)[-1, -1] == 1) == found
 
 
 def test_the_cameras_motion_is_found_beside_somebody_who_moves_otherwise():

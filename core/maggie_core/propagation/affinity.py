@@ -36,6 +36,8 @@ ELSEWHERE = 1.0
 """Cost of background that looks like background anywhere in the frame before: what is uncovered."""
 SHADE = 0.2
 """Colours are gathered to this for it."""
+SHADES = 1 << 12
+"""More than there are shades of a colour's part."""
 CERTAIN = 0.9
 """Share of background from which a cell tells what background looks like."""
 LEAST_SHARE = 0.05
@@ -109,8 +111,12 @@ def by_colours(cells: Plane, before: Plane, background: Plane) -> Plane:
     """
     from maggie_core.propagation.affinity_loops import nearest_colour
 
-    shades = np.unique(np.round(before[background > CERTAIN] / np.float32(SHADE)), axis=0)
-    squared = nearest_colour(cells, shades * np.float32(SHADE), np.float32(MOST / SHARPNESS))
+    shades = np.round(before[background > CERTAIN] / np.float32(SHADE)).astype(np.int64)
+    numbers = np.unique((shades + SHADES // 2) @ (1, SHADES, SHADES**2))  # one for each shade: quickly sorted
+    shades = np.stack([numbers // SHADES**k % SHADES - SHADES // 2 for k in range(3)], axis=1)
+    squared = nearest_colour(
+        cells, np.float32(SHADE) * shades.astype(np.float32), np.float32(MOST / SHARPNESS)
+    )
     return np.float32(SHARPNESS) * squared + np.float32(ELSEWHERE)
 
 

@@ -31,19 +31,19 @@ def costs_nearby(
         reach: cells around the centre.
         scale: cost of a squared distance of colours, of a squared cell of distance, and the greatest cost.
     """
-    height, width, channels = cells.shape
+    height, width = cells.shape[:2]
     people = unlikely.shape[2]
     sharp, far, most = scale
     out = np.full((height, width, people), most, np.float32)
     for y in range(height):
         for x in range(width):
             row, column = centre[0][y, x], centre[1][y, x]
+            first, second, third = cells[y, x, 0], cells[y, x, 1], cells[y, x, 2]
             for v in range(max(0, row - reach), min(height, row + reach + 1)):
                 for u in range(max(0, column - reach), min(width, column + reach + 1)):
-                    apart = far * np.float32((v - row) ** 2 + (u - column) ** 2)
-                    for c in range(channels):
-                        difference = cells[y, x, c] - known[v, u, c]
-                        apart += sharp * difference * difference
+                    a, b, c = first - known[v, u, 0], second - known[v, u, 1], third - known[v, u, 2]
+                    apart = sharp * (a * a + b * b + c * c)
+                    apart += far * np.float32((v - row) ** 2 + (u - column) ** 2)
                     for n in range(people):
                         cost = apart + unlikely[v, u, n]
                         if cost < out[y, x, n]:
@@ -54,16 +54,15 @@ def costs_nearby(
 @njit_cached
 def nearest_colour(cells: Plane, shades: Plane, most: np.float32) -> Any:
     """(h, w) squared distance of each cell (h, w, C) from the nearest shade of (S, C); `most` at most."""
-    height, width, channels = cells.shape
+    height, width = cells.shape[:2]
     out = np.full((height, width), most, np.float32)
     for y in range(height):
         for x in range(width):
+            first, second, third = cells[y, x, 0], cells[y, x, 1], cells[y, x, 2]
             best = most
             for s in range(len(shades)):
-                apart = np.float32(0)
-                for c in range(channels):
-                    difference = cells[y, x, c] - shades[s, c]
-                    apart += difference * difference
+                a, b, c = first - shades[s, 0], second - shades[s, 1], third - shades[s, 2]
+                apart = a * a + b * b + c * c
                 if apart < best:
                     best = apart
             out[y, x] = best
@@ -92,7 +91,7 @@ def costs_of_one(
     Returns:
         cost, row, column; -1 where there is no cell.
     """
-    height, width, channels = cells.shape
+    height, width = cells.shape[:2]
     top, bottom, left, right, reach = window
     sharp, far, most = scale
     out = np.full((height, width), most, np.float32)
@@ -102,15 +101,21 @@ def costs_of_one(
         row = int(np.rint(y - moved[0]))
         for x in range(width):
             column = int(np.rint(x - moved[1]))
+            first, second, third = cells[y, x, 0], cells[y, x, 1], cells[y, x, 2]
             best = most
-            for v in range(max(top, row - reach), min(bottom, row + reach + 1)):
+            for k in range(2 * reach + 1):  # the nearest first: those behind them are soon too far
+                v = row + (k + 1) // 2 * (1 - 2 * (k % 2))
+                down = far * np.float32((v - row) ** 2)
+                if down >= best:
+                    break
+                if v < top or v >= bottom:
+                    continue
                 for u in range(max(left, column - reach), min(right, column + reach + 1)):
-                    cost = unlikely[v, u] + far * np.float32((v - row) ** 2 + (u - column) ** 2)
+                    cost = unlikely[v, u] + down + far * np.float32((u - column) ** 2)
                     if cost >= best:
                         continue
-                    for c in range(channels):
-                        difference = cells[y, x, c] - known[v, u, c]
-                        cost += sharp * difference * difference
+                    a, b, c = first - known[v, u, 0], second - known[v, u, 1], third - known[v, u, 2]
+                    cost += sharp * (a * a + b * b + c * c)
                     if cost < best:
                         best = cost
                         rows[y, x], columns[y, x] = v, u

@@ -19,6 +19,10 @@ Plane = NDArray[np.float32]
 Stored = NDArray[np.uint8]
 """(N + 1, H, W) shares times 255."""
 
+SHOWN = 2
+"""Power of a key's area in the weight of the direction that comes from it. Of whom it shows a part, less is
+known by it, and such a mask is poor more often than others. Mean IoU of crossings 0 to 7, a key every 12th
+frame: 0.802 with 0, 0.811 with 1, 0.813 with 2."""
 LEAST_TRUST = 0.05
 """Weight of a direction that did not arrive at the next key at all."""
 
@@ -137,7 +141,8 @@ def between(
 
     People are followed forwards, then backwards with what the first pass knows of them. Who has no later key
     keeps in the second pass what the first one found. A frame takes from either pass by its distance from the
-    key that the pass comes from, and by how well the pass arrived at the person's key on the other side.
+    key that the pass comes from, by how much of the person that key shows, and by how well the pass arrived
+    at the person's key on the other side.
 
     Args:
         frames: ascending; the first and the last have a key.
@@ -151,11 +156,13 @@ def between(
         later |= keyed[t]
         given[t] = ~later  # of whom the second pass has nothing to tell
     backwards = _pass(tracker, clip, frames[::-1], forwards, given, tell)
-    plans = [_plan(n, frames, keyed, forwards, backwards) for n in range(len(clip.fixed))]
+    areas = {t: clip.known(t).sum(axis=(1, 2)) for t in frames if clip.in_key(t).any()}
+    followed = [n for n, fixed in enumerate(clip.fixed) if not fixed]  # the others are settled
+    plans = {n: _plan(n, frames, keyed, areas, forwards, backwards) for n in followed}
     for t in frames:
         first, second = forwards.shares(t), backwards.shares(t)
-        merged = np.empty_like(first)
-        for n, plan in enumerate(plans):
+        merged = first.copy()
+        for n, plan in plans.items():
             share = plan[t]
             merged[n + 1] = first[n + 1] + share * (second[n + 1] - first[n + 1])
         merged[1:] /= np.maximum(merged[1:].sum(axis=0), 1)
@@ -246,9 +253,19 @@ def _pass(
 
 
 def _plan(
-    n: int, frames: Sequence[int], keyed: Mapping[int, NDArray[np.bool_]], forwards: _Pass, backwards: _Pass
+    n: int,
+    frames: Sequence[int],
+    keyed: Mapping[int, NDArray[np.bool_]],
+    areas: Mapping[int, Plane],
+    forwards: _Pass,
+    backwards: _Pass,
 ) -> dict[int, float]:
-    """By frame: what the backward pass counts for a person, in [0, 1]."""
+    """By frame: what the backward pass counts for a person, in [0, 1].
+
+    Args:
+        keyed: (N,) bool by frame: who has a key.
+        areas: (N,) by frame with a key: pixels of each person in it.
+    """
     places = [i for i, t in enumerate(frames) if keyed[t][n]]
     plan: dict[int, float] = {}
     for i, t in enumerate(frames):
@@ -260,6 +277,9 @@ def _plan(
         along = 0.5 if before == after else (i - before) / (after - before)
         there = max(forwards.arrival.get((frames[after], n), 1.0), LEAST_TRUST)
         back = max(backwards.arrival.get((frames[before], n), 1.0), LEAST_TRUST)
+        first, second = (float(areas[frames[key]][n]) ** SHOWN for key in (before, after))
+        if first and second:  # an empty key is no poor one
+            there, back = there * first, back * second
         ahead, behind = (1 - along) * there, along * back
         plan[t] = behind / (ahead + behind)
     return plan

@@ -7,13 +7,14 @@ walked on, is not the person: so the background that a person uncovers does not 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.propagation.affinity import Plane, colours
+from maggie_core.propagation.affinity import Plane
 
 Matrix = NDArray[np.float64]
 """(3, 3) from a pixel of the frame in work to one of another frame."""
@@ -96,21 +97,21 @@ def seen_from(plane: Plane, matrix: Matrix) -> Plane:
     )
 
 
-def soft(image: Plane) -> Plane:
-    """(H, W, 3) colours of an image without its finest grain."""
-    return np.asarray(cv2.blur(colours(image), (3, 3)), np.float32)
+def nearest_of(here: Plane, views: Iterable[tuple[Plane, Matrix]]) -> tuple[Plane, NDArray[np.bool_]]:
+    """(H, W) squared distance of a frame's colours from the nearest of other frames, and where any of these
+    shows what is asked for.
 
-
-def apart(
-    here: Plane, there: Plane, matrix: Matrix, shown: Plane | None = None
-) -> tuple[Plane, NDArray[np.bool_]]:
-    """(H, W) squared distance of the colours (H, W, 3) of two frames, and where the other one shows any.
-
-    Where it does not, the distance is `MOST_APART`.
+    Where none does, and beyond it, the distance is `MOST_APART`.
 
     Args:
-        shown: (H, W) share of background of the other frame; None asks for whatever it shows.
+        here: (H, W, 4) colours of the frame and anything.
+        views: of each other frame its colours and how far they are what is asked for (H, W, 4), and the way
+            to it.
     """
-    squared = ((seen_from(there, matrix) - here) ** 2).sum(axis=2)
-    seen = seen_from(np.ones(here.shape[:2], np.float32) if shown is None else shown, matrix) > CLEAR
-    return np.where(seen, np.minimum(squared, MOST_APART), np.float32(MOST_APART)), seen
+    from maggie_core.propagation.ground_loops import lower_to  # its compiler takes a second to import
+
+    nearest = np.full(here.shape[:2], MOST_APART, np.float32)
+    seen = np.zeros(here.shape[:2], bool)
+    for there, matrix in views:
+        lower_to(here, seen_from(there, matrix), np.float32(CLEAR), nearest, seen)
+    return nearest, seen

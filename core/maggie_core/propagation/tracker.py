@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maggie_api.lru import LruCache
 from maggie_core.model import MatteModel
 from maggie_core.model.still import PAD_PX, matte_still
-from maggie_core.postprocess.temporal import Flows, correspondence, flows, sampled
+from maggie_core.postprocess.temporal import sampled
 from maggie_core.propagation.affinity import (
     CELL_PX,
     OWN_SHARE,
@@ -22,7 +23,6 @@ from maggie_core.propagation.affinity import (
     by_a_key,
     by_colours,
     by_the_frame_before,
-    colours,
     in_cells,
     in_pixels,
 )
@@ -31,13 +31,12 @@ from maggie_core.propagation.ground import (
     PLATES,
     STEPS,
     USUAL_NOISE,
-    Matrix,
     View,
-    apart,
     camera_motion,
+    nearest_of,
     shift_of,
-    soft,
 )
+from maggie_core.propagation.sights import Sight, Sights, Way
 
 State = Mapping[str, Any]
 """What a tracker knows beside the shares of frames, as JSON has it. `found`, if there: how far each person is
@@ -46,11 +45,17 @@ believed to be found, in [0, 1]."""
 GRID_PX = 288
 """Short side of the grid that people are followed on. Half of the network's: its pixels are smaller than what
 a typical mask is wrong by, for a quarter of the time."""
+KEYS = 4
+"""Keys whose outline is kept: a walk from one side and one from the other begin with it."""
 LOOK_AHEAD = max(STEPS)
 """Frames to come that a mask depends on."""
 MATTE_SHARE = 0.5
 """What the network's own matte counts against all else. It draws the outline; alone it would follow whatever
 it once took in."""
+DRAWN = 0.75
+"""Share of the way from one key of all to the next one in which it draws: behind it the other direction
+counts more. Mean IoU of the demo shot and of crossings 1, 4, 6 and 7, keys at both ends or 12 frames apart:
+0.001 less than drawn all the way; with 0.5 0.009 less."""
 KEY_SHARE = 0.5
 """What a person's key counts against the frame before: without it, what was once taken in would stay."""
 KEY_BEHIND = 0.5
@@ -191,12 +196,12 @@ class Key:
     longer: NDArray[np.int64]
 
 
-def key_of(image: Plane, shares: Plane) -> Key:
-    """A key from its image (3, H, W) and shares (N + 1, H, W)."""
+def key_of(cells: Plane, shares: Plane) -> Key:
+    """A key from the colours of its cells (h, w, C) and shares (N + 1, H, W)."""
     in_it = np.stack([in_cells(plane) for plane in shares], axis=-1)
     boxes = [np.argwhere(in_it[..., n] > OWN_SHARE) for n in range(1, len(shares))]
     return Key(
-        in_cells(colours(image)),
+        cells,
         in_it,
         (shares[1:] > 0.5).sum(axis=(1, 2)),
         np.array([CELL_PX * (np.ptp(box[:, 1]) + 1) if len(box) else 0 for box in boxes]),
@@ -217,10 +222,12 @@ class AffinityTracker:
 
     def __init__(self, model: MatteModel) -> None:
         self._model = model
+        self._sights = Sights()
+        self._outlined: LruCache[tuple[Plane, Plane, Plane]] = LruCache(KEYS)
 
     @property
     def digest(self) -> str:
-        return f"affinity 3 {self._model.digest}"
+        return f"affinity 4 {self._model.digest}"
 
     def follow(
         self,
@@ -235,10 +242,21 @@ class AffinityTracker:
         fixed: Collection[int] = (),
     ) -> Iterator[tuple[int, State]]:
         """As `Tracker.follow`; `fixed` people compete for pixels as all others do."""
-        walk = _Walk(self._matted, image, keyed, shares, path[0], state, other)
-        for frame in path[1:]:
-            walk.step(frame, coming(frame), settle)
+        walk = _Walk(self._matted, self._outlines, self._sights, image, keyed, shares, path[0], state, other)
+        free = ~np.isin(np.arange(len(keyed(path[0]))), list(fixed))
+        closed = all(keyed(end)[free].all() for end in (path[0], path[-1]))
+        drawn = DRAWN * (len(path) - 1) if closed else len(path)
+        for step, frame in enumerate(path[1:], start=1):
+            walk.step(frame, coming(frame), settle, draws=step <= drawn)
             yield frame, walk.state()
+
+    def _outlines(self, frame: int, image: Plane, shares: Plane) -> Plane:
+        """`_matted` of a key, which walks from both sides ask for."""
+        kept = self._outlined.get(frame)
+        if kept is None or kept[0] is not image or not np.array_equal(kept[1], shares):
+            kept = image, shares, self._matted(image, shares)
+            self._outlined.put(frame, kept)
+        return kept[2]
 
     def _matted(self, image: Plane, shares: Plane) -> Plane:
         """(N + 1, H, W) the network's mattes with the masks of who has the most of each pixel."""
@@ -257,6 +275,8 @@ class _Walk:
     def __init__(
         self,
         matted: Callable[[Plane, Plane], Plane],
+        outlined: Callable[[int, Plane, Plane], Plane],
+        sights: Sights,
         image: Callable[[int], Plane],
         keyed: Callable[[int], NDArray[np.bool_]],
         shares: Callable[[int], Plane],
@@ -264,15 +284,10 @@ class _Walk:
         state: State | None,
         other: Callable[[int], State | None],
     ) -> None:
-        self._matted, self._image, self._keyed, self._shares = matted, image, keyed, shares
-        self._other = other
+        self._matted, self._outlined, self._sights = matted, outlined, sights
+        self._image, self._keyed, self._shares, self._other = image, keyed, shares, other
         self._frame, self._start = frame, frame
         self._keys: dict[int, Key] = {}
-        self._outlined: dict[int, Plane] = {}
-        self._flows: dict[tuple[int, int], Flows] = {}
-        self._ways: dict[tuple[int, int], tuple[Plane, Plane, Plane]] = {}
-        self._camera: dict[tuple[int, int], Matrix] = {}
-        self._soft: dict[int, Plane] = {}
         self._ground: dict[int, Plane] = {}
         if state is None:
             self._people = [Person(frame)] * (len(shares(frame)) - 1)
@@ -295,23 +310,39 @@ class _Walk:
             "plates": [[view.frame, view.matrix.tolist()] for view in self._plates],
         }
 
-    def step(self, frame: int, coming: Sequence[int], settle: Callable[[int, Plane], Plane]) -> None:
+    def step(
+        self, frame: int, coming: Sequence[int], settle: Callable[[int, Plane], Plane], *, draws: bool
+    ) -> None:
         """Find the people in the next frame.
 
         Args:
             coming: frames behind it.
+            draws: whether the network draws the outline.
         """
-        here, there = self._image(frame), self._image(self._frame)
-        x, y, sure = self._way(frame, self._frame)
+        way = self._way(frame, self._frame)
+        found, matches = self._find(frame, way, coming)
+        if draws:
+            found += np.float32(MATTE_SHARE) * (self._matted(self._image(frame), found) - found)
+            found /= found.sum(axis=0)
+        settle(frame, found)
+        self._frame = frame
+        self._before = self._settled(frame)
+        self._people = [self._moved(n, match, way) for n, match in enumerate(matches)]
+        self._remember(frame)
+
+    def _find(self, frame: int, way: Way, coming: Sequence[int]) -> tuple[Plane, list[Match | None]]:
+        """(N + 1, H, W) shares in the next frame, without the network's matte, and what the keys say."""
+        here, there = self._sight(frame), self._sight(self._frame)
+        x, y, sure = way.x, way.y, way.sure
         carried = np.stack([sampled(plane, x, y) for plane in self._before])
         motion = camera_motion((x, y), sure, carried[0])
         self._recent = [view.moved_on(motion) for view in self._recent]
         self._plates = [view.moved_on(motion) for view in self._plates]
-        self._people = [self._set_off(n, (x, y, sure), carried) for n in range(len(self._people))]
-        cells = in_cells(colours(here))
-        costs = by_the_frame_before(cells, in_cells(colours(there)), carried, x, y)
+        self._people = [self._set_off(n, way, carried) for n in range(len(self._people))]
+        cells = here.cells
+        costs = by_the_frame_before(cells, there.cells, carried, x, y)
         people = range(len(self._people))
-        elsewhere = by_colours(cells, in_cells(colours(there)), in_cells(self._before[0]))
+        elsewhere = by_colours(cells, there.cells, in_cells(self._before[0]))
         costs[..., 0] = np.minimum(costs[..., 0], elsewhere)
         matches = [self._match(n, self._people[n].key, self._people[n].expected, cells) for n in people]
         others = self._matches_of_other(frame, cells)
@@ -325,21 +356,13 @@ class _Walk:
                 costs[..., n + 1] = cost + np.float32(KEY_SHARE) * (np.minimum(by_key, KEY_MOST) - cost)
         total = np.stack([in_pixels(costs[..., n], sure.shape) for n in range(costs.shape[-1])])
         shift, ahead = shift_of(motion, sure.shape), self._ahead(frame, coming)
-        self._add_ground(total, soft(here), self._earlier(frame), carried[0], shift, ahead)
+        self._add_ground(total, here.soft, self._earlier(frame), carried[0], shift, ahead)
         if coming:
             self._add_motion(total, alike, frame, coming[0])
         total -= np.float32(CARRIED) * sure * np.log(carried + np.float32(0.02))
         found = np.exp(total.min(axis=0) - total)
         found /= found.sum(axis=0)
-        found += np.float32(MATTE_SHARE) * (self._matted(here, found) - found)
-        settle(frame, found / found.sum(axis=0))
-        for pair in ((frame, self._frame), (self._frame, frame)):
-            for kept in (self._ways, self._flows, self._camera):
-                kept.pop(pair, None)
-        self._frame = frame
-        self._before = self._settled(frame)
-        self._people = [self._moved(n, match, (x, y, sure)) for n, match in enumerate(matches)]
-        self._remember(frame)
+        return found, matches
 
     def _add_motion(self, total: Plane, alike: Plane, frame: int, after: int) -> None:
         """What the way to the next frame says, added to the costs (N + 1, H, W) of all.
@@ -351,20 +374,15 @@ class _Walk:
         Args:
             alike: (N, H, W) in [0, 1], how far a pixel looks as in the key of each person.
         """
-        x, y, sure = self._way(frame, after)
-        rows, columns = np.indices(sure.shape, dtype=np.float32)
-        ahead = np.linalg.inv(self._camera_motion(after, frame))
-        ground = [ahead[k, 0] * columns + ahead[k, 1] * rows + ahead[k, 2] for k in range(2)]
-        off = np.empty_like(total)
-        off[0] = np.hypot(x - ground[0], y - ground[1])
-        for n, person in enumerate(self._people):
-            off[n + 1] = np.hypot(x - columns - person.speed[0], y - rows - person.speed[1])
-        from_px, more_px = MOTION_PX
-        worse = np.clip((off - off.min(axis=0) - np.float32(from_px)) / np.float32(more_px), 0, 1)
-        worse[1:] *= 1 - alike
-        total += np.float32(MOTION) * sure * worse
+        from maggie_core.propagation.ground_loops import add_motion  # its compiler takes a second to import
 
-    def _set_off(self, n: int, way: tuple[Plane, Plane, Plane], carried: Plane) -> Person:
+        way = self._way(frame, after)
+        ahead = np.linalg.inv(self._way(after, frame).motion)
+        speeds = np.array([person.speed for person in self._people])
+        scale = np.float32(MOTION), np.float32(MOTION_PX[0]), np.float32(MOTION_PX[1])
+        add_motion(total, (way.x, way.y, way.sure), ahead[:2], speeds, alike, scale)
+
+    def _set_off(self, n: int, way: Way, carried: Plane) -> Person:
         """A person with the speed of their first step."""
         person = self._people[n]
         if person.steps or any(person.speed):
@@ -372,43 +390,30 @@ class _Walk:
         measured = _speed_of(carried.argmax(axis=0) == n + 1, way)
         return person if measured is None else replace(person, speed=measured)
 
-    def _way(self, frame: int, other: int) -> tuple[Plane, Plane, Plane]:
-        """(H, W) each: x and y in a frame beside it of what a frame shows, and how sure that is."""
-        if (frame, other) not in self._ways:
-            here, there = self._image(frame), self._image(other)
-            found = self._flows.get((other, frame))
-            ways = flows(here, there) if found is None else found.turned
-            self._flows[frame, other] = ways
-            self._ways[frame, other] = correspondence(here, there, ways)
-        return self._ways[frame, other]
+    def _sight(self, frame: int) -> Sight:
+        return self._sights.of(frame, self._image)
+
+    def _way(self, frame: int, other: int) -> Way:
+        return self._sights.way(frame, other, self._image)
 
     def _ahead(self, frame: int, coming: Sequence[int]) -> list[tuple[int, View]]:
         """Frames to come as seen from one: steps to them, and the view."""
         found, matrix = [], np.eye(3)
         for steps, (before, after) in enumerate(pairwise([frame, *coming]), start=1):
-            matrix = matrix @ self._camera_motion(after, before)
+            matrix = matrix @ self._way(after, before).motion
             if steps in STEPS:
                 found.append((steps, View(after, np.asarray(np.linalg.inv(matrix), np.float64))))
         return found
-
-    def _camera_motion(self, frame: int, before: int) -> Matrix:
-        """From a frame to come to the one before it: nobody has been found in them, so all counts alike."""
-        if (frame, before) not in self._camera:
-            x, y, sure = self._way(frame, before)
-            self._camera[frame, before] = camera_motion((x, y), sure, np.ones_like(sure))
-        return self._camera[frame, before]
 
     def _settled(self, frame: int) -> Plane:
         """(N + 1, H, W) shares to go on from: those of a key have the outline that the network draws."""
         if frame != self._start and not self._keyed(frame).any():
             return self._shares(frame)
-        if frame not in self._outlined:
-            self._outlined[frame] = self._matted(self._image(frame), self._shares(frame))
-        return self._outlined[frame]
+        return self._outlined(frame, self._image(frame), self._shares(frame))
 
     def _key(self, frame: int) -> Key:
         if frame not in self._keys:
-            self._keys[frame] = key_of(self._image(frame), self._settled(frame))
+            self._keys[frame] = key_of(self._sight(frame).cells, self._settled(frame))
         return self._keys[frame]
 
     def _match(self, n: int, at: int, moved: tuple[float, float], cells: Plane) -> Match | None:
@@ -450,15 +455,14 @@ class _Walk:
         """What earlier frames say of the background, added to the costs (N + 1, H, W) of all.
 
         Args:
-            here: (H, W, 3) soft colours of the frame.
+            here: (H, W, 4) soft colours of the frame.
             plates: frames that tell where the background is.
             carried: (H, W) share of background that the flow brings.
             shift: (2,) how the background moves.
             ahead: frames to come.
         """
-        looks = [apart(here, self._softened(v.frame), v.matrix, self._background(v.frame)) for v in plates]
-        seen = np.any([where for _, where in looks], axis=0)
-        nearest = _blurred(np.min([squared for squared, _ in looks], axis=0))
+        nearest, seen = nearest_of(here, [(self._background(v.frame), v.matrix) for v in plates])
+        nearest = _blurred(nearest)
         noise = _noise(nearest[seen & (carried > 0.9)])
         steep, most = FROM_A_PLATE
         cost = np.minimum(steep * np.maximum(nearest - noise**2, 0), most)
@@ -466,7 +470,7 @@ class _Walk:
         total[0] = np.where(seen, cost, total[0])
         beside = [(steps, self._recent[-steps]) for steps in STEPS if steps <= len(self._recent)]
         for steps, view in ahead or beside:
-            squared, _ = apart(here, self._softened(view.frame), view.matrix)
+            squared, _ = nearest_of(here, [(self._sight(view.frame).soft, view.matrix)])
             stayed = np.exp(-_blurred(squared) / np.float32(2 * noise**2))
             for n, person in enumerate(self._people):
                 away = float(np.hypot(*(np.array(person.speed) - shift))) * steps
@@ -474,7 +478,7 @@ class _Walk:
                 walked = np.clip(away / (WALKED_ON[1] * width) - WALKED_ON[0], 0, 1)
                 total[n + 1] += np.float32(STAYED / len(STEPS) * walked) * stayed
 
-    def _moved(self, n: int, match: Match | None, way: tuple[Plane, Plane, Plane]) -> Person:
+    def _moved(self, n: int, match: Match | None, way: Way) -> Person:
         """A person one step on."""
         person, shares = self._people[n], self._before
         if self._keyed(self._frame)[n] and self._key(self._frame).longer[n]:
@@ -505,19 +509,14 @@ class _Walk:
             at = [abs(view.frame - frame) for view in self._plates]
             inner = range(1, len(at) - 1)
             self._plates.pop(min(inner, key=lambda i: (at[i - 1] - at[i + 1]) / (1 + at[i])))
-        kept = {view.frame for view in (*self._recent, *self._earlier(frame))}
-        self._soft = {at: plane for at, plane in self._soft.items() if at in kept}
+        kept = {view.frame for view in self._earlier(frame)}
         self._ground = {at: plane for at, plane in self._ground.items() if at in kept}
 
-    def _softened(self, frame: int) -> Plane:
-        if frame not in self._soft:
-            self._soft[frame] = soft(self._image(frame))
-        return self._soft[frame]
-
     def _background(self, frame: int) -> Plane:
-        """(H, W) share of background of an earlier frame."""
+        """(H, W, 4) soft colours of an earlier frame, and its share of background."""
         if frame not in self._ground:
-            self._ground[frame] = self._settled(frame)[0]
+            shown = self._settled(frame)[0]
+            self._ground[frame] = np.dstack([self._sight(frame).soft[..., :3], shown])
         return self._ground[frame]
 
 
@@ -536,11 +535,11 @@ def _visible(share: float) -> float:
     return float(np.clip((share - VISIBLE[0]) / VISIBLE[1], 0, 1))
 
 
-def _speed_of(own: NDArray[np.bool_], way: tuple[Plane, Plane, Plane]) -> tuple[float, float] | None:
+def _speed_of(own: NDArray[np.bool_], way: Way) -> tuple[float, float] | None:
     """Pixels that somebody has moved since the frame before, to the right and down, by where their pixels
     (H, W) were; None where too few tell."""
-    x, y, sure = way
-    rows, columns = np.nonzero(own & (sure > 0.5))
+    x, y = way.x, way.y
+    rows, columns = np.nonzero(own & (way.sure > 0.5))
     if len(rows) <= LEAST_PX:
         return None
     return _pair(np.array([np.median(columns - x[rows, columns]), np.median(rows - y[rows, columns])]))

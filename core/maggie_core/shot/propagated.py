@@ -354,7 +354,7 @@ class PropagatedGuidance(Guidance):
 
     def _key(self, frame: int) -> str:
         made = {"frame": frame, "from": self._state_of(self.reach(frame)), "by": self._shot.computing()}
-        return key_of("followed, with who disputes whom", made)
+        return key_of("followed, weighed by what keys show", made)
 
     def _recall(self, frame: int) -> tuple[Stored, dict[str, Any]] | None:
         """Shares of a frame, and what was told of it as `_keep` has it."""
