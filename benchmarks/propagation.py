@@ -10,8 +10,8 @@ The third clip of people who cross and those behind it are not run with a key ev
 Each clip has 48 frames at most, begins where everybody is there, and is matted with a typical mask in every
 frame and with a few of these masks as keys. Generated clips have 288x288 pixels, and the demo shot's plate is
 made as small. MAD is the mattes' mean absolute error; IoU the overlap of mask and truth (intersection over
-union), mean over people and the least of anybody in any frame. Time is that of following and matting over that
-of matting alone, of the same run: that ratio of processor times holds on a busy machine, too.
+union), mean over people and the least of anybody in any frame. Time is that of following and matting over
+that of matting alone, of the same run: that ratio of processor times holds on a busy machine, too.
 """
 
 from __future__ import annotations
