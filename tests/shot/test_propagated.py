@@ -143,7 +143,7 @@ class Scripted:
     def __init__(self, truth: Callable[[int], np.ndarray], found: Callable[..., np.ndarray]) -> None:
         self._truth, self._found = truth, found
 
-    def follow(self, path, image, keyed, shares, settle, coming, state=None, other=None, fixed=()):
+    def follow(self, path, image, keyed, shares, settle, coming, state=None, **kwargs):
         for frame in path[1:]:
             masks = self._found(self._truth(frame), frame, forwards=path[0] < path[-1])
             settle(frame, np.concatenate([1 - masks.sum(axis=0, keepdims=True), masks]).astype(np.float32))

@@ -36,8 +36,8 @@ def lower_to(here: Plane, there: Plane, clear: np.float32, nearest: Plane, seen:
 def add_motion(
     total: Plane,
     way: tuple[Plane, Plane, Plane],
-    background: NDArray[np.float64],
-    speeds: NDArray[np.float64],
+    background: Plane,
+    speeds: Plane,
     alike: Plane,
     scale: tuple[np.float32, np.float32, np.float32],
 ) -> None:
@@ -54,9 +54,10 @@ def add_motion(
     count, height, width = total.shape
     most, from_px, more_px = scale
     off = np.empty(count, np.float32)
-    for y in range(height):
-        for x in range(width):
-            to_x, to_y, sure = way[0][y, x], way[1][y, x], way[2][y, x]
+    for row in range(height):
+        for column in range(width):
+            x, y = np.float32(column), np.float32(row)
+            to_x, to_y, sure = way[0][row, column], way[1][row, column], way[2][row, column]
             least = np.float32(np.inf)
             for n in range(count):
                 if n == 0:
@@ -64,10 +65,11 @@ def add_motion(
                     down = background[1, 0] * x + background[1, 1] * y + background[1, 2]
                 else:
                     right, down = x + speeds[n - 1, 0], y + speeds[n - 1, 1]
-                off[n] = np.hypot(to_x - right, to_y - down)
+                right, down = to_x - right, to_y - down
+                off[n] = np.sqrt(right * right + down * down)
                 least = min(least, off[n])
             for n in range(count):
                 worse = min(max((off[n] - least - from_px) / more_px, np.float32(0)), np.float32(1))
                 if n > 0:
-                    worse *= 1 - alike[n - 1, y, x]
-                total[n, y, x] += most * sure * worse
+                    worse *= 1 - alike[n - 1, row, column]
+                total[n, row, column] += most * sure * worse

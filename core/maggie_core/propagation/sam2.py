@@ -109,8 +109,10 @@ class Sam2Tracker:
         state: State | None = None,
         other: Callable[[int], State | None] = lambda frame: None,
         fixed: Collection[int] = (),
+        counts: Callable[[int], bool] = lambda frame: True,
     ) -> Iterator[tuple[int, State]]:
-        """As `Tracker.follow`; `coming`, `state` and `other` tell it nothing. Nobody `fixed` is followed."""
+        """As `Tracker.follow`; `coming`, `state`, `other` and `counts` tell it nothing. Nobody `fixed` is
+        followed."""
         first, seen, keys, network = shares(path[0]), image(path[0]), keyed(path[0]), self.network()
         with self._running():
             walk = _Walk(network, self._device, len(first) - 1)
