@@ -51,7 +51,7 @@ class Clip:
     """Frames, and what is known of them.
 
     Attributes:
-        image: (3, H, W) of a frame, sRGB-encoded in [0, 1].
+        image: (3, H, W) of a frame, sRGB-encoded in [0, 1]; the same object as long as it is the same image.
         known: (N, H, W) masks of a frame, 0 or 1, in which no pixel is two people's; NaN for who has none.
         keyed: (N,) bool: who has a mask in a frame. The trackers ask often, and it takes no reading.
         fixed: (N,) bool: who has a mask in every frame.

@@ -15,7 +15,7 @@ from maggie_core.propagation.affinity import Plane, colours, in_cells
 from maggie_core.propagation.ground import Matrix, camera_motion
 
 KEPT = 32
-"""Frames of which it is kept for the way back; of 288x512 pixels each takes 6 MB."""
+"""Frames of which it is kept for the way back, 6 MB each where the grid has 288x512 pixels."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -221,7 +222,8 @@ class AffinityTracker:
 
     def __init__(self, model: MatteModel) -> None:
         self._model = model
-        self._sights = Sights()
+        self._sights: WeakKeyDictionary[Callable[[int], Plane], Sights] = WeakKeyDictionary()
+        """By who gives the images of a clip: they go with it."""
         self._outlined: LruCache[tuple[Plane, Plane, Plane]] = LruCache(KEYS)
 
     @property
@@ -243,7 +245,8 @@ class AffinityTracker:
     ) -> Iterator[tuple[int, State]]:
         """As `Tracker.follow`; `fixed` people compete for pixels as all others do, and the network draws the
         outline where it counts."""
-        walk = _Walk(self._matted, self._outlines, self._sights, image, keyed, shares, path[0], state, other)
+        sights = self._sights.setdefault(image, Sights())
+        walk = _Walk(self._matted, self._outlines, sights, image, keyed, shares, path[0], state, other)
         for frame in path[1:]:
             walk.step(frame, coming(frame), settle, draws=counts(frame))
             yield frame, walk.state()
