@@ -50,9 +50,11 @@ KEYS = 4
 """Keys whose outline is kept: a walk from one side and one from the other begin with it."""
 LOOK_AHEAD = max(STEPS)
 """Frames to come that a mask depends on."""
-MATTE_SHARE = 0.5
-"""What the network's own matte counts against all else. It draws the outline; alone it would follow whatever
-it once took in."""
+MATTE_SHARE = 0.85
+"""What the network's own matte counts against all else. It sees what a mask is wrong by; alone it would
+follow whatever it once took in. Mean IoU, key at the first frame: of the demo shot and crossings 1, 4, 6, 7
+0.827 with 0.5, 0.852 with 0.8, 0.855 with 0.9; of crossings 0, 2, 3, 5 0.808, 0.844 and 0.849, with 0.9 one
+person less for a frame."""
 KEY_SHARE = 0.5
 """What a person's key counts against the frame before: without it, what was once taken in would stay."""
 KEY_BEHIND = 0.5
@@ -228,7 +230,7 @@ class AffinityTracker:
 
     @property
     def digest(self) -> str:
-        return f"affinity 4 {self._model.digest}"
+        return f"affinity 5 {self._model.digest}"
 
     def follow(
         self,
