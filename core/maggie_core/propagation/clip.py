@@ -28,9 +28,9 @@ COUNTS = 0.25
 of the demo shot and of crossings 1, 4, 6 and 7, keys at both ends or 12 frames apart: 0.001 less than with
 all pains everywhere; with 0.5 0.009 less."""
 LEAST_SAY = 0.1
-"""Share of a frame below which a direction's disagreement says nothing of the mask. Keys at every 12th frame of
-eight clips: without this limit six warnings are given, three of masks with an IoU of 0.5 to 0.9; with 0.1 to
-0.25 two, and both are right, but somebody who is lost for two frames is not told."""
+"""Share of a frame below which a direction's disagreement says nothing of the mask. Keys at every 12th frame
+of eight clips: without this limit six warnings are given, three of masks with an IoU of 0.5 to 0.9; with 0.1
+to 0.25 two, and both are right, but somebody who is lost for two frames is not told."""
 LEAST_TRUST = 0.05
 """Weight of a direction that did not arrive at the next key at all."""
 
