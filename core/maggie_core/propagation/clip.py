@@ -26,7 +26,7 @@ frame: 0.802 with 0, 0.811 with 1, 0.813 with 2."""
 COUNTS = 0.25
 """Share that a direction has of somebody in a frame, from which the tracker takes all pains there. Mean IoU
 of the demo shot and of crossings 1, 4, 6 and 7, keys at both ends or 12 frames apart: 0.001 less than with
-all pains everywhere; with 0.5 0.009 less."""
+all pains everywhere; with 0.5 0.009 less in those of the demo shot and of crossing 1."""
 LEAST_SAY = 0.1
 """Share of a frame below which a direction's disagreement says nothing of the mask. Keys at every 12th frame
 of eight clips: without this limit six warnings are given, three of masks with an IoU of 0.5 to 0.9; with 0.1
