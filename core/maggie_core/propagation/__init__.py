@@ -2,6 +2,7 @@
 
     affinity.py     people and background compete for every cell of a frame, by how alike it is to known ones
     ground.py       the background behind people, by the camera's motion
+    sights.py       what both directions see of a clip: colours, optical flow, the camera
     tracker.py      what a tracker is, and the built-in one: a walk from frame to frame by both, optical flow,
                     and the network's own matte
     sam2.py         another tracker: SAM 2
