@@ -64,10 +64,9 @@ def _steps(model: MatteModel, image: np.ndarray, mask: np.ndarray) -> Iterator[t
     yield "network", alpha
     size = size_of(mask)
     doubtful = doubt(alignment(mask, image, size))
-    if doubtful > 0:
-        look = model.info.first_look
-        led = better_guidance(model, image, mask[None], [doubtful], share=look, pad_px=PAD_PX)[0]
-        alpha = _matte(model, image, led)
+    look = model.info.first_look
+    led = better_guidance(model, image, mask[None], [doubtful], share=look, pad_px=PAD_PX)[0]
+    alpha = _matte(model, image, led)
     yield "first look", alpha
     how = model.info.refine
     yield "refined", refine_edges(alpha[None], image, mask[None], how, sizes=[size], doubts=[doubtful])[0]

@@ -96,10 +96,6 @@ class _Given:
     args: tuple[Any, ...]
     how: dict[str, Any]
 
-    @property
-    def doubted(self) -> bool:
-        return any(doubt > 0 for doubt in self.how["doubts"])
-
     def after(self, steps: int) -> np.ndarray:
         """(H, W) after so many of the last steps."""
         alphas = self.args[0]
@@ -131,7 +127,7 @@ def _harms(model: MatteModel, still: Still, alpha: np.ndarray, given: _Given) ->
     errors = [still.error(given.after(count)) for count in range(len(LAST_STEPS) + 1)]
     raised = dict(zip(LAST_STEPS, np.diff(errors).tolist(), strict=True))
     raised["plate's edges"] = still.error(alpha) - errors[-1]
-    if given.doubted and model.info.first_look:
+    if model.info.first_look:
         plain = MatteModel(model._network, replace(model.info, first_look=0.0))
         raised["first look"] = still.error(alpha) - still.error(matte(plain, still)[0])
     return raised

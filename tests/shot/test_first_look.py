@@ -68,23 +68,53 @@ def test_a_mask_that_it_hardly_contradicts_stays_bit_for_bit():
     assert better_guidance(Painter(mask), PICTURE, given, [1.0], share=0.5, pad_px=32) is given  # type: ignore[arg-type]
 
 
-def test_a_mask_that_is_not_doubted_is_not_looked_at():
-    model, mask = Painter(box(20, 20, 80, 80)), box(8, 8, 60, 60)
+def scene(seen: np.ndarray) -> np.ndarray:
+    """(3, H, W): somebody whose edge is that of `seen`, before a plain wall."""
+    return np.stack([seen, seen, seen]) * np.float32(0.5)
 
-    assert np.array_equal(looked(model, mask, doubts=[0.0])[0], mask)
-    assert model.seen == []
+
+def moved(
+    painted: np.ndarray, mask: np.ndarray, *, image: np.ndarray = PICTURE, doubt: float = 0.0
+) -> np.ndarray:
+    """(H, W) the mask after a look that paints `painted`."""
+    return better_guidance(Painter(painted), image, mask[None], [doubt], share=0.5, pad_px=32)[0]  # type: ignore[arg-type]
+
+
+def test_a_mask_in_no_doubt_gives_way_only_to_an_outline_that_lies_better_on_the_image():
+    """4 pixels off all around somebody 60 pixels tall."""
+    mask, right = box(16, 16, 84, 84), box(20, 20, 80, 80)
+
+    assert np.array_equal(moved(right, mask), mask), "in a plain image neither outline is better"
+    assert np.array_equal(moved(mask, right, image=scene(right)), right), "the mask's own is"
+    assert np.abs(moved(right, mask, image=scene(right)) - right).mean() < 0.01
+
+
+def test_what_is_seen_far_from_the_outline_moves_nothing_unless_the_mask_is_in_doubt():
+    """The small matte is right all around, and has a hole deep inside and a blot far outside."""
+    mask, right, hole, blot = (
+        box(16, 16, 84, 84),
+        box(20, 20, 80, 80),
+        box(40, 40, 60, 60),
+        box(40, 104, 60, 120),
+    )
+    seen = np.clip(right - hole + blot, 0, 1)
+
+    safe = moved(seen, mask, image=scene(right))
+    doubted = moved(seen, mask, image=scene(right), doubt=1.0)
+
+    assert np.abs(safe - right).mean() < 0.01
+    assert safe[hole > 0].all() and not safe[blot > 0].any()
+    assert np.abs(doubted - seen).mean() < 0.01
 
 
 def test_the_outline_moves_with_the_doubt():
-    mask, seen = box(20, 20, 40, 80), box(20, 20, 80, 80)
+    mask, seen = box(20, 20, 60, 80), box(20, 20, 72, 80)
 
-    bottoms = [
-        int(np.flatnonzero(looked(Painter(seen), mask, doubts=[d])[0, :, 50])[-1]) for d in (0, 0.25, 0.5, 1)
-    ]
+    bottoms = [int(np.flatnonzero(moved(seen, mask, doubt=d)[:, 50])[-1]) for d in (0, 0.25, 0.5, 1)]
 
-    assert bottoms[0] == 39 and bottoms[-1] == 79
+    assert bottoms[0] == 59 and bottoms[-1] == 71
     assert bottoms == sorted(bottoms)
-    assert 39 < bottoms[2] < 79
+    assert 59 < bottoms[2] < 71
 
 
 def test_without_a_share_or_a_mask_nothing_is_looked_at():
@@ -141,10 +171,9 @@ def test_a_shot_is_looked_at_first_if_its_model_was_made_so_and_alike_in_every_c
         found = ShotMatter(model, open_source(plate), guidance, settings).run(asked)
         return {result.frame: result.alphas for result in found if isinstance(result, MatteResult)}
 
-    plain = mattes(list(frames), 0.0)
-    mattes(list(frames), 0.5)
-    assert set(sizes) == {(64, 128)}, "these masks follow the people: nothing is looked at"
     monkeypatch.setattr("maggie_core.shot.chain.doubt", lambda aligned: 1.0)
+    plain = mattes(list(frames), 0.0)
+    assert set(sizes) == {(64, 128)}
     looked = mattes(list(frames), 0.5)
 
     assert set(sizes) == {(64, 128), (64, 64)}

@@ -116,7 +116,7 @@ def refine_edges(
         asked = None if trusts is None else trusts[n]
         if how == "none" and asked is None:
             return
-        apart, share = _outline_distance(alpha, mask), 1.0
+        apart, share = outline_distance(alpha, mask), 1.0
         if apart is not None and asked is None:
             share = max(_ramp(apart, AGREED_PX), _ramp(_unsure(alpha, mask), UNSURE_SHARE))
         if share == 0:
@@ -138,8 +138,9 @@ def refine_edges(
     return refined
 
 
-def _outline_distance(alpha: Plane, mask: Plane) -> float | None:
-    """Mean distance in pixels of a mask's outline from that of an alpha; None where the mask has none."""
+def outline_distance(alpha: Plane, mask: Plane) -> float | None:
+    """Mean distance in pixels of the outline of a mask (H, W) from that of an alpha (H, W); None where the
+    mask has none."""
     outline = np.abs(np.diff(mask, axis=0)).sum() + np.abs(np.diff(mask, axis=1)).sum()
     return None if outline == 0 else np.abs((alpha > 0.5) - mask).sum() / outline
 
@@ -158,7 +159,7 @@ def mask_off(
 
     An alpha that lacks a piece of the person for no reason in the image gives nothing against their mask.
     """
-    apart, unit = _outline_distance(alpha, mask), unit_of(size, alpha.shape)
+    apart, unit = outline_distance(alpha, mask), unit_of(size, alpha.shape)
     if apart is None or (poor := 1 - _trust(apart, unit, plate_px)) == 0:
         return 0.0
     better = better_aligned(alpha, mask, image, unit, plate_px=plate_px, others=others)
@@ -202,7 +203,7 @@ def held_from(doubtful: float, off: float) -> tuple[float, float]:
 
 def trust_in(alpha: Plane, mask: Plane) -> float:
     """How far guidance (H, W) is taken at its word, 0 to 1, by the network's alpha of it."""
-    apart = _outline_distance(alpha, mask)
+    apart = outline_distance(alpha, mask)
     return 0.0 if apart is None else _trust(apart, unit_of(size_of(mask), alpha.shape), 1.0)
 
 

@@ -352,6 +352,8 @@ class Chain:
                 self._doubts(j) if self._recipe.first_look else (),
                 share=self._recipe.first_look,
                 pad_px=PAD_PX,
+                plate_px=self._plate_px,
+                others=self._others(frame_input.guidance),
             )
             found = self._model.encode(padded(frame_input.image), padded(masks))
         if released:
