@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,17 @@ from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
 from maggie_core.model.config import WINDOW
 from maggie_core.model.matte_model import NO_STATE, TemporalState
+from maggie_core.model.still import PAD_PX
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import smoothed_clip
+from maggie_core.shot.first_look import better_guidance
 from maggie_lab.evaluation import BASELINES, Averages, video_errors
 from maggie_lab.synthesis import HeldOutSample, heldout_set
 
 METRICS = ("MAD_e3", "MSE_e3", "Grad", "dtSSD_e3")
 OURS = "default model"
-UNSMOOTHED, BARE = "not smoothed", "nor refined"
-"""Without the last step in time, and without the one in space too: the network itself."""
+UNSMOOTHED, BARE = "not smoothed", "network alone"
+"""Without the last step in time; and with nothing before the network or behind it."""
 ALONE = "frame by frame"
 """The network without its neighbours: each frame as a clip of its own."""
 
@@ -48,20 +51,25 @@ def main() -> None:
     scores: dict[str, dict[str, Averages]] = {}
     strips = []
     for number, sample in enumerate(heldout_set(args.count, args.seed, args.size)):
-        image, guidance = torch.from_numpy(sample.image), torch.from_numpy(sample.guidance)
-        pairs = list(zip(image, guidance, strict=True))
-        bare = _matted(model, pairs)
+        pairs = _pairs(sample.image, sample.guidance)
+        look = model.info.first_look
+        led = [
+            better_guidance(model, image, masks, share=look, pad_px=PAD_PX)
+            for image, masks in zip(sample.image, sample.guidance, strict=True)
+        ]
         refined = np.stack(
             [
                 refine_edges(alphas, image, masks, model.info.refine)
-                for alphas, image, masks in zip(bare, sample.image, sample.guidance, strict=True)
+                for alphas, image, masks in zip(
+                    _matted(model, _pairs(sample.image, led)), sample.image, sample.guidance, strict=True
+                )
             ]
         )
         smooth = smoothed_clip(sample.image, refined, np.any(sample.guidance, axis=(2, 3)))
         results = {
             OURS: smooth if model.info.smooth == "flow" else refined,
             UNSMOOTHED: refined,
-            BARE: bare,
+            BARE: _matted(model, pairs),
         } | _baselines(sample)
         if model.window_frames > 1:
             results[ALONE] = torch.cat([model.predict_clip(i[None], g[None]) for i, g in pairs]).numpy()
@@ -77,6 +85,12 @@ def main() -> None:
         group: {name: _rounded(average) for name, average in rows.items()} for group, rows in scores.items()
     }
     print(json.dumps(table, indent=1) if args.json else _as_text(table))
+
+
+def _pairs(images: np.ndarray, masks: Sequence[np.ndarray]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [
+        (torch.from_numpy(image), torch.from_numpy(each)) for image, each in zip(images, masks, strict=True)
+    ]
 
 
 def _matted(model: MatteModel, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> np.ndarray:

@@ -20,8 +20,9 @@ from maggie_api.errors import InputError
 from maggie_core import load_model
 from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
-from maggie_core.model.still import padded
+from maggie_core.model.still import PAD_PX, padded
 from maggie_core.postprocess.edges import refine_edges
+from maggie_core.shot.first_look import better_guidance
 from maggie_lab.datasets import read_grey, read_rgb
 from maggie_lab.evaluation import BASELINES, Averages, image_metrics
 
@@ -41,10 +42,11 @@ def main() -> None:
     scores: dict[str, dict[str, Averages]] = {}
     strips = []
     for quality, image, truth, mask in photographs(args.folder):
-        bare = _matte(model, image, mask)
+        led = better_guidance(model, image, mask[None], share=model.info.first_look, pad_px=PAD_PX)[0]
+        alpha = _matte(model, image, led)
         found = {
-            OURS: refine_edges(bare[None], image, mask[None], model.info.refine)[0],
-            BARE: bare,
+            OURS: refine_edges(alpha[None], image, mask[None], model.info.refine)[0],
+            BARE: _matte(model, image, mask),
         } | {name: baseline(image, mask) for name, baseline in BASELINES.items()}
         for name, alpha in found.items():
             errors = image_metrics(alpha[None], truth[None])

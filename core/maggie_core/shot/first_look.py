@@ -9,11 +9,14 @@ on edges of the image, or that of the small matte lies on them better (`postproc
 the network hardly contradicts stays what it is. In between the outline moves part of the way, so that nothing
 jumps from frame to frame. It moves no farther than a mask is wrong that is off by so much: in small the
 network tears holes into people.
+
+Where a mask's outline lies on no edges, which shows before the network runs, there is a look at half that
+size before: the smaller the image, the farther the network sees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -21,23 +24,21 @@ from numpy.typing import NDArray
 
 from maggie_core.model import MatteModel
 from maggie_core.model.still import matte_still
-from maggie_core.postprocess.alignment import better_aligned
+from maggie_core.postprocess.alignment import alignment, better_aligned, doubt
 from maggie_core.postprocess.edges import outline_distance, trust_in
 from maggie_core.postprocess.mask_shape import depth_in, size_of, unit_of
 
 Planes = NDArray[np.floating]
 
 FARTHEST_TIMES_OFF = 1.5
-"""How far an outline may move at any place, as a multiple of the mean distance of both outlines. Typical
-masks of 6 portraits and 27 photographs: MAD 7.0 and 11.1 with 1.5, 7.1 and 11.1 with 2, 7.4 and 11.1 with 3,
-8.3 and 11.2 without a limit, 7.6 and 12.1 without a look at all."""
+"""How far an outline may move at any place, as a multiple of the mean distance of both outlines."""
 
 
 def better_guidance(
     model: MatteModel,
     image: Planes,
     guidance: Planes,
-    doubts: Sequence[float],
+    doubts: Sequence[float] | None = None,
     *,
     share: float,
     pad_px: int,
@@ -49,8 +50,8 @@ def better_guidance(
     Args:
         image: (3, H, W) sRGB-encoded in [0, 1]: what the network sees.
         guidance: (N, H, W) binary.
-        doubts: (N,) how far each mask is to be doubted, 0 to 1. One that is doubted wholly has no limit to
-            how far it moves.
+        doubts: (N,) how far each mask is to be doubted, 0 to 1; None takes them from how `guidance` lies in
+            the image.
         share: size of the first look as a share of the frame's, 0..1; 0 takes the masks as they are.
         pad_px: the network sees a frame grown right and bottom to a multiple of this.
         plate_px: pixels of `image` that a pixel of the plate spans; 1 where the plate is not enlarged.
@@ -60,9 +61,39 @@ def better_guidance(
         (N, H, W) float32 binary; the given array where nothing changes. A mask never becomes empty, and takes
         no pixel of another that is kept.
     """
+    if share == 0 or not guidance.any():
+        return guidance
+    if doubts is None:
+        doubts = [doubt(alignment(mask, image, size_of(mask))) for mask in guidance]
+    masks = guidance
+    if any(doubts):
+        masks = _looked(model, image, masks, doubts, share=share / 2, pad_px=pad_px)
+
+    def better(alpha: Planes, n: int) -> float:
+        unit, beside = unit_of(size_of(masks[n]), masks[n].shape), others[n] if others else None
+        return better_aligned(alpha, masks[n], image, unit, plate_px=plate_px, others=beside)
+
+    return _looked(model, image, masks, doubts, share=share, pad_px=pad_px, better=better)
+
+
+def _looked(
+    model: MatteModel,
+    image: Planes,
+    guidance: Planes,
+    doubts: Sequence[float],
+    *,
+    share: float,
+    pad_px: int,
+    better: Callable[[Planes, int], float] = lambda alpha, n: 0.0,
+) -> Planes:
+    """Masks after a look at `share` of the size.
+
+    Args:
+        better: how much better the outline of a matte (H, W) lies than that of mask n, 0 to 1.
+    """
     height, width = guidance.shape[1:]
     size = round(width * share), round(height * share)
-    if min(size) < 1 or not guidance.any():
+    if min(size) < 1:
         return guidance
     small = np.stack([cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 0.5 for mask in guidance])
     masks = small.astype(np.float32)
@@ -74,34 +105,30 @@ def better_guidance(
         contradicted = 1 - trust_in(alphas[n], masks[n])
         if contradicted == 0 or doubts[n] == 1:
             return contradicted
-        unit, beside = unit_of(size_of(guidance[n]), guidance[n].shape), others[n] if others else None
-        better = better_aligned(found[n], guidance[n], image, unit, plate_px=plate_px, others=beside)
-        return contradicted * max(doubts[n], better)
+        return contradicted * max(doubts[n], better(found[n], n))
 
     ways = [way(n) if mask.any() else 0.0 for n, mask in enumerate(masks)]
     moved = np.array(ways) > 0
     if not moved.any():
         return guidance
     claimed = (found > 0.5) & (found == found.max(axis=0)) & ~guidance[~moved].any(axis=0)
-    better = guidance.astype(np.float32, copy=True)
+    result = guidance.astype(np.float32, copy=True)
     for n in np.flatnonzero(moved):
         if claimed[n].any():
-            better[n] = _between(guidance[n] > 0, claimed[n], ways[n], surely_off=doubts[n])
-    return better
+            result[n] = _between(guidance[n] > 0, claimed[n], ways[n])
+    # Outlines that move towards each other may cross: what two hold now and one before is the surer one's.
+    crossed = result.sum(axis=0) > np.maximum(guidance.sum(axis=0), 1)
+    sureness = np.where(result > 0, found, -1)
+    result[:, crossed] *= (sureness == sureness.max(axis=0))[:, crossed]
+    return result
 
 
-def _between(
-    own: NDArray[np.bool_], seen: NDArray[np.bool_], way: float, *, surely_off: float
-) -> NDArray[np.bool_]:
-    """An outline that lies so far on the way, 0 to 1, from its own to the one that was seen; never none.
-
-    Args:
-        surely_off: how far the mask is to be doubted, 0 to 1.
-    """
+def _between(own: NDArray[np.bool_], seen: NDArray[np.bool_], way: float) -> NDArray[np.bool_]:
+    """An outline that lies so far on the way, 0 to 1, from its own to the one that was seen; never none."""
     apart = outline_distance(seen.astype(np.float32), own.astype(np.float32))
     signed = _signed(own)
-    if surely_off < 1 and apart is not None:
-        limit = FARTHEST_TIMES_OFF * apart / (1 - surely_off)
+    if apart is not None:
+        limit = FARTHEST_TIMES_OFF * apart
         seen = (seen | (signed > limit)) & (signed >= -limit)
     if way >= 1:
         return seen if seen.any() else own
