@@ -153,6 +153,26 @@ def test_neighbours_share_what_both_claim_by_who_is_surer():
     assert (better.sum(axis=0) <= 1).all()
 
 
+def test_no_mask_is_lost_and_no_two_come_to_share_a_pixel_whatever_is_seen():
+    rng = np.random.default_rng(4)
+
+    def boxes() -> np.ndarray:
+        edges = np.sort(rng.integers(0, (HEIGHT, WIDTH), (2, 4, 2)), axis=0).astype(int)
+        return np.stack([box(*edges[0, n], *(edges[1, n] + 1)) for n in range(4)])
+
+    for _ in range(60):
+        masks = boxes()
+        painted = Painter(*(boxes() * rng.uniform(0.3, 1, (4, 1, 1)).astype(np.float32)))
+        image = rng.random((3, HEIGHT, WIDTH), np.float32)
+
+        better = better_guidance(
+            painted, image, masks, list(rng.choice([0, 0.3, 1], 4)), share=0.5, pad_px=32
+        )  # type: ignore[arg-type]
+
+        assert better.any(axis=(1, 2)).all()
+        assert (better.sum(axis=0) <= np.maximum(masks.sum(axis=0), 1)).all()
+
+
 def test_a_shot_is_looked_at_first_if_its_model_was_made_so_and_alike_in_every_chunk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

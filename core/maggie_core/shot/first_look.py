@@ -120,7 +120,8 @@ def _looked(
     crossed = result.sum(axis=0) > np.maximum(guidance.sum(axis=0), 1)
     sureness = np.where(result > 0, found, -1)
     result[:, crossed] *= (sureness == sureness.max(axis=0))[:, crossed]
-    return result
+    lost = guidance.any(axis=(1, 2)) & ~result.any(axis=(1, 2))
+    return guidance if lost.any() else result
 
 
 def _between(own: NDArray[np.bool_], seen: NDArray[np.bool_], way: float) -> NDArray[np.bool_]:
