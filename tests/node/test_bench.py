@@ -163,7 +163,15 @@ def test_a_whole_job_is_measured_by_part(command: Command):
 
     found = json.loads(result.stdout)
     assert result.exit_code == 0, result.stderr
-    assert set(found["shares"]) == {"reading", "colour", "network", "last steps", "enlarging", "writing"}
+    assert set(found["shares"]) == {
+        "reading",
+        "colour",
+        "network",
+        "last steps",
+        "enlarging",
+        "full-resolution detail",
+        "writing",
+    }
     assert min(found["parts"].values()) > 0
     assert found["overhead"] < 1
 
