@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +87,7 @@ def main() -> None:
     print(json.dumps(table, indent=1) if args.json else _as_text(table))
 
 
-def _pairs(images: np.ndarray, masks: Sequence[np.ndarray]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _pairs(images: np.ndarray, masks: Iterable[np.ndarray]) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return [
         (torch.from_numpy(image), torch.from_numpy(each)) for image, each in zip(images, masks, strict=True)
     ]
