@@ -19,6 +19,8 @@ from maggie_api.errors import FrameError, GuidanceError
 from maggie_api.sequences import compact_frames
 from maggie_core.guidance import Guidance, exclusive
 from maggie_core.io.plate import read_plate
+from maggie_core.model.still import PAD_PX
+from maggie_core.shot.first_look import better_guidance
 from maggie_core.shot.matter import ShotMatter
 from maggie_lab.synthesis import degrade
 from maggie_lab.training.dataset import Arrays
@@ -62,7 +64,7 @@ class ApprovedFrame:
     image: np.ndarray
     """(3, h, w) sRGB-encoded [0, 1]."""
     guidance: np.ndarray
-    """(N, h, w) binary: the shot's own masks."""
+    """(N, h, w) binary: the shot's own masks, as a first look leaves them."""
     alphas: np.ndarray
     """(N, h, w) approved alphas; zeros for an instance without one."""
     known: np.ndarray
@@ -120,7 +122,10 @@ def _approved_frame(matter: ShotMatter, approved: Guidance, frame: int, names: l
         place = names.index(instance.name)
         alphas[place], known[place] = alpha, True
     image = np.ascontiguousarray(pixels.transpose(2, 0, 1))
-    matte = matter.model.predict_clip(torch.from_numpy(image)[None], torch.from_numpy(guidance)[None])
+    model = matter.model
+    # The masks that a job mattes with.
+    guidance = better_guidance(model, image, guidance, share=model.info.first_look, pad_px=PAD_PX)
+    matte = model.predict_clip(torch.from_numpy(image)[None], torch.from_numpy(guidance)[None])
     return ApprovedFrame(frame, image, guidance, alphas, known, matte[0].float().cpu().numpy())
 
 
