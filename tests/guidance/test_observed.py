@@ -30,6 +30,13 @@ def test_somebody_without_a_mask_in_any_frame_is_told_of_once_all_are_read(tmp_p
     assert observed(tmp_path, (1,), ana=square(0, 0), ben=empty) == {}
 
 
+def test_a_mask_that_is_too_faint_to_claim_a_pixel_is_told_of(tmp_path):
+    found = observed(tmp_path, ana=square(0, 0), ben=0.4 * square(9, 9))
+
+    assert "the mask of ben has no value of 0.5 or more in any frame" in found["empty-mask"]
+    assert "ana" not in found["empty-mask"]
+
+
 def test_two_with_the_same_mask_are_told_of(tmp_path):
     found = observed(tmp_path, ana=square(0, 0), ben=square(9, 9), cy=square(0, 0))
 

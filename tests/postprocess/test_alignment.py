@@ -34,6 +34,13 @@ def test_no_outline_is_no_reason_for_doubt(drawn):
         assert doubt(alignment(plain, image, 160)) == 0
 
 
+@pytest.mark.parametrize("code", [0.0, 0.5, 1.0])
+def test_a_plate_of_one_colour_is_no_reason_for_doubt(drawn, code: float):
+    _, mask = drawn
+
+    assert doubt(alignment(mask, np.full((3, *mask.shape), code, np.float32), 160)) == 0
+
+
 def test_on_an_enlarged_plate_the_sides_are_farther_apart_and_others_do_not_count(drawn):
     image, mask = drawn
     off = (disc(240, 240, 120, 120, 90) > 0.5).astype(np.float32)

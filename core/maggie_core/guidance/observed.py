@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from maggie_api.sequences import compact_frames
+from maggie_core.guidance.overlap import CLAIM
 from maggie_core.guidance.source import Mask
 
 
@@ -18,7 +19,9 @@ class ObservedMasks:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: dict[str, bool] = {}
-        """By name: whether any mask that was read covers anything."""
+        """By name: whether any mask that was read claims a pixel."""
+        self._faint: set[str] = set()
+        """Who has values above 0 that claim nothing."""
         self._frames: set[int] = set()
         self._nan: dict[str, dict[int, int]] = {}
         """Pixels with NaN, by name and frame."""
@@ -34,7 +37,10 @@ class ObservedMasks:
             totals: list[tuple[Mask, float]] = []
             for mask in masks:
                 total = float(mask.pixels.sum())
-                self._seen[mask.name] = self._seen.get(mask.name, False) or total > 0
+                claims = total > 0 and bool((mask.pixels >= CLAIM).any())
+                self._seen[mask.name] = self._seen.get(mask.name, False) or claims
+                if total > 0 and not claims:
+                    self._faint.add(mask.name)
                 if mask.nan:
                     self._nan.setdefault(mask.name, {})[frame] = mask.nan
                 if total > 0:
@@ -54,10 +60,12 @@ class ObservedMasks:
         with self._lock:
             if self._frames.issuperset(frames):
                 for name in (name for name in names if not self._seen.get(name, False)):
+                    faint = f"has no value of {CLAIM:g} or more in any frame, and its matte is empty"
+                    empty = "is empty in all frames, and so is the matte"
                     yield (
                         "empty-mask",
-                        f"the mask of {name} is empty in all frames, and so is the matte: check the file, "
-                        "and which of its channels or ids is meant",
+                        f"the mask of {name} {faint if name in self._faint else empty}: check the file, and "
+                        "which of its channels or ids is meant",
                     )
             for sentence in self._of_nan("the mask of {}"):
                 yield "mask-nan", sentence

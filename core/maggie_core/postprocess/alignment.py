@@ -65,7 +65,8 @@ def alignment(
         The mean change on the outline over the geometric mean of those on either side: about 1 where the
         outline has nothing to do with the image, 2 to 5 where it follows it. Both sides count alike, as a
         patterned garment or a busy background must not outweigh the plain one beyond the outline. Infinite
-        where there is no outline, and where the plate is too coarse for the person to tell.
+        where there is no outline, where nothing can be seen around it, and where the plate is too coarse
+        for the person to tell.
     """
     step = max(1.0, STEP_SHARE * size)
     coarse = plate_px > 1 and step < LEAST_STEP * plate_px
@@ -94,8 +95,10 @@ def alignment(
     sides = [kept & (each > near) & (each <= far) for each in (inwards, outwards)]
     if not on.any() or not all(side.any() for side in sides):
         return float("inf")
-    beside = np.prod([change[side].mean() + LEAST_CHANGE for side in sides])
-    return float((change[on].mean() + LEAST_CHANGE) / np.sqrt(beside))
+    ours, *theirs = (float(change[part].mean()) for part in (on, *sides))
+    if max(ours, *theirs) < LEAST_CHANGE:
+        return float("inf")
+    return (ours + LEAST_CHANGE) / float(np.sqrt(np.prod([each + LEAST_CHANGE for each in theirs])))
 
 
 def doubt(aligned: float) -> float:
