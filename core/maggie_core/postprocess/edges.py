@@ -145,27 +145,6 @@ def outline_distance(alpha: Plane, mask: Plane) -> float | None:
     return None if outline == 0 else np.abs((alpha > 0.5) - mask).sum() / outline
 
 
-def mask_off(
-    alpha: Plane,
-    mask: Plane,
-    image: Plane,
-    size: float,
-    *,
-    plate_px: float = 1.0,
-    others: Plane | None = None,
-) -> float:
-    """How far a mask (H, W) is off, as a share of the person's size, as the network's alpha of it shows: as
-    far as the two outlines are apart, if the alpha's lies on edges of the image better than the mask's.
-
-    An alpha that lacks a piece of the person for no reason in the image gives nothing against their mask.
-    """
-    apart, unit = outline_distance(alpha, mask), unit_of(size, alpha.shape)
-    if apart is None or (poor := 1 - _trust(apart, unit, plate_px)) == 0:
-        return 0.0
-    better = better_aligned(alpha, mask, image, unit, plate_px=plate_px, others=others)
-    return float(apart / unit * poor * better)
-
-
 def masks_off(
     alphas: Plane,
     guidance: Plane,
@@ -176,13 +155,23 @@ def masks_off(
     plate_px: float = 1.0,
     others: Sequence[Plane | None] | None = None,
 ) -> list[float]:
-    """`mask_off` of each alpha (N, H, W) with its mask; 0 where the artist says how far to trust it."""
+    """How far each mask (N, H, W) is off, as a share of the person's size, as the network's alpha shows it:
+    as far as the two outlines are apart, if the alpha's lies on edges of the image better than the mask's; 0
+    where the artist says how far to trust it.
+
+    An alpha that lacks a piece of the person for no reason in the image gives nothing against their mask.
+    """
 
     def one(n: int) -> float:
-        if trusts is not None and trusts[n] is not None:
+        alpha, mask = alphas[n], guidance[n]
+        apart, unit = outline_distance(alpha, mask), unit_of(sizes[n], alpha.shape)
+        if apart is None or (trusts is not None and trusts[n] is not None):
+            return 0.0
+        if (poor := 1 - _trust(apart, unit, plate_px)) == 0:
             return 0.0
         beside = None if others is None else others[n]
-        return mask_off(alphas[n], guidance[n], image, sizes[n], plate_px=plate_px, others=beside)
+        better = better_aligned(alpha, mask, image, unit, plate_px=plate_px, others=beside)
+        return float(apart / unit * poor * better)
 
     return side_by_side(one, range(len(alphas)))
 
