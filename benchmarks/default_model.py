@@ -20,7 +20,7 @@ from maggie_core import load_model
 from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
 from maggie_core.model.config import WINDOW
-from maggie_core.model.matte_model import NO_STATE, TemporalState
+from maggie_core.model.frame_window import NO_STATE, TemporalState
 from maggie_core.model.still import PAD_PX
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.temporal import smoothed_clip

@@ -36,7 +36,7 @@ from maggie_core import load_model
 from maggie_core.guidance import MaskSequence, combine
 from maggie_core.io.integer_image import write_integer_image
 from maggie_core.model import MatteModel
-from maggie_core.model.matte_model import TemporalState
+from maggie_core.model.frame_window import TemporalState
 from maggie_core.shot import chain
 from maggie_core.shot.matter import FrameFailure, ShotMatter
 from maggie_lab.synthesis import BankPlan, DrawnBank, compose_clip, sample_generator

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maggie_core.model.checkpoint import load_model, read_state
 from maggie_core.model.config import WINDOW
-from maggie_core.model.matte_model import TemporalState
+from maggie_core.model.frame_window import TemporalState
 
 
 class MattePath(Protocol):

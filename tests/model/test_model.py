@@ -16,7 +16,7 @@ from support.tiny import WIDTHS, tiny_model, tiny_state
 from maggie_api.errors import ModelError
 from maggie_core.model import MatteModel, checkpoint, from_state_dict, load_model
 from maggie_core.model.config import NetworkConfig, infer_config
-from maggie_core.model.matte_model import TemporalState
+from maggie_core.model.frame_window import TemporalState
 from maggie_core.model.temporal import may_take_over
 
 

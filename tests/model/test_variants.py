@@ -13,7 +13,7 @@ from maggie_api.errors import ModelError
 from maggie_core.model import MatteModel, from_state_dict, load_model, save_weights
 from maggie_core.model.config import NetworkConfig, infer_config
 from maggie_core.model.encoder import StackedGuidance
-from maggie_core.model.matte_model import WindowResult
+from maggie_core.model.frame_window import WindowResult
 from maggie_core.model.network import Network
 from maggie_core.model.temporal import ConvGru, fuse_window
 

@@ -5,7 +5,8 @@ from maggie_core.model.checkpoint import (
     load_model,
     save_weights,
 )
-from maggie_core.model.matte_model import MatteModel, ModelInfo, WindowResult
+from maggie_core.model.frame_window import WindowResult
+from maggie_core.model.matte_model import MatteModel, ModelInfo
 from maggie_core.weights.catalogue import find_weights, licence_of, local_weights, model_names
 
 __all__ = [

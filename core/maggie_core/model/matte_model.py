@@ -14,7 +14,17 @@ from torch.nn import functional as F  # noqa: N812
 from maggie_api.errors import ModelError
 from maggie_core.model.config import WINDOW, Fusion
 from maggie_core.model.crops import CELL, Box, Crops, grown
-from maggie_core.model.network import STRIDE, CoarseInstances, FrameFeatures, Network, Undecided
+from maggie_core.model.frame_window import (
+    NO_STATE,
+    AskedGroup,
+    GroupCoarse,
+    TemporalState,
+    Wanted,
+    WindowMaps,
+    WindowResult,
+    WindowUnderWay,
+)
+from maggie_core.model.network import STRIDE, FrameFeatures, Network, Undecided
 from maggie_core.model.refinement import REGION_PX, dilate, fuse, to_alpha, undecided
 from maggie_core.model.temporal import (
     change_logits,
@@ -34,8 +44,6 @@ less than half.
 """
 KEPT_BYTES = 600 << 20
 """Freed memory that the C library may keep; a frame of 576x1024 frees less than that."""
-Wanted = Literal["all", "after first", "middle"]
-"""Mattes asked of a window: of every frame, of every frame but the first, or of the second of three."""
 
 
 @dataclass(frozen=True)
@@ -63,42 +71,6 @@ class ModelInfo:
     """Weights that the encoder's training began with, and their licence; empty: none, or nobody said."""
     learned_from: str = ""
     """What it was trained on, in words; empty: nobody said."""
-
-
-@dataclass(frozen=True, eq=False)
-class TemporalState:
-    """What a window takes from the window before; a first window takes nothing."""
-
-    matte: Tensor | None = None
-    """(N, H, W) final matte of this window's first frame."""
-    hidden: Tensor | None = None
-    """(C, H/8, W/8) state of the Conv-GRU before the first frame; None means zeros, as published."""
-
-
-NO_STATE = TemporalState()
-
-
-@dataclass(frozen=True, eq=False)
-class WindowResult:
-    """Mattes of a window and the maps that led to them; coverage in [0, 1], (T, N, H, W) each.
-
-    `alpha` is always given, and `single` unless the middle frame alone is asked for. The other maps are empty
-    (T is 0) unless `window` is asked for all `maps`.
-    """
-
-    alpha: Tensor
-    alpha_os8: Tensor
-    alpha_os4: Tensor
-    alpha_os1: Tensor
-    undecided: Tensor
-    """bool: pixels of the sparse stage."""
-    single: Tensor
-    """Mattes before the temporal fusion, of the last frame alone unless all maps are asked for."""
-    hidden: Tensor | None = None
-    """(T, C, H/8, W/8) forward temporal states; several groups of instances lie side by side in C."""
-    change_forward: Tensor | None = None
-    """(T, H, W) in [0, 1]: frame t against t-1; 0.5 where there is no neighbour."""
-    change_backward: Tensor | None = None
 
 
 class MatteModel:
@@ -213,13 +185,13 @@ class MatteModel:
         trim_heap(beyond=self._kept)
         asked = range(len(frames[0].cells)) if only is None else only
         shape = len(frames) if maps else 0, len(asked), *size
-        window = _Window(
+        window = WindowUnderWay(
             frames,
-            _asked_of(groups, asked),
+            AskedGroup.in_groups(groups, asked),
             coarse,
             None if state.matte is None else state.matte.to(self.device),
             fixed_alphas or [None] * len(frames),
-            _Maps.zeros(shape, self.device),
+            WindowMaps.zeros(shape, self.device),
         )
         result = None
         if wanted == "middle":
@@ -235,7 +207,7 @@ class MatteModel:
     def _fusion(self) -> Fusion:
         return self._network.config.fusion if self._network.config.fuses else "none"
 
-    def _middle(self, window: _Window) -> WindowResult | None:
+    def _middle(self, window: WindowUnderWay) -> WindowResult | None:
         """The matte of the middle frame without all of the last one; None where fusion needs all of it."""
         before = window.before
         if self._fusion not in {"none", "both"} or (self._fusion == "both" and before is None):
@@ -249,7 +221,7 @@ class MatteModel:
                 middle = _with_fixed(middle, window.fixed_alphas[1])
         return WindowResult(middle[None], *window.maps.all, middle[None][:0], window.hidden)
 
-    def _fused(self, window: _Window, first: int) -> WindowResult:
+    def _fused(self, window: WindowUnderWay, first: int) -> WindowResult:
         """Mattes of all frames, fused in time; frames before `first` have theirs from the window before."""
         frames, before, all_maps = window.frames, window.before, len(window.maps.region) > 0
         single = torch.empty(len(frames), *window.shape, device=self.device)
@@ -288,7 +260,7 @@ class MatteModel:
                 taken = may_take_over(own, earlier, changed)
                 alphas[1, n] = torch.where(taken, alphas[1, n], own)
 
-    def _single(self, window: _Window, t: int, wanted: Tensor | None = None) -> Tensor:
+    def _single(self, window: WindowUnderWay, t: int, wanted: Tensor | None = None) -> Tensor:
         """(N, H, W) mattes of frame t before the temporal fusion, with its fixed alphas.
 
         Args:
@@ -301,7 +273,7 @@ class MatteModel:
         return _with_fixed(parts[0] if len(parts) == 1 else torch.cat(parts), window.fixed_alphas[t])
 
     def _matte(
-        self, window: _Window, group: _Asked, coarse: _Coarse, t: int, wanted: Tensor | None
+        self, window: WindowUnderWay, group: AskedGroup, coarse: GroupCoarse, t: int, wanted: Tensor | None
     ) -> Tensor:
         """(n, H, W) mattes of those of a group that are asked for in frame t, finer where they are undecided.
 
@@ -345,7 +317,7 @@ class MatteModel:
                 crops.put(maps.region[t, mine], region)
         return alpha8
 
-    def _changed(self, window: _Window) -> Tensor:
+    def _changed(self, window: WindowUnderWay) -> Tensor:
         """(H, W) bool: where anything changed from the middle frame to one of its neighbours."""
         head = self._network.decoder.diff_module
         changed = torch.zeros(window.shape[1:], dtype=torch.bool, device=self.device)
@@ -355,7 +327,7 @@ class MatteModel:
                 changed |= (enlarge(head(pairs).squeeze(1)) > 0).any(dim=0)
         return changed
 
-    def _changes(self, window: _Window) -> tuple[Tensor, Tensor]:
+    def _changes(self, window: WindowUnderWay) -> tuple[Tensor, Tensor]:
         """Change maps (T, H, W) of all groups together: changed where any of them changed."""
         head, found = self._network.decoder.diff_module, []
         for seen in window.coarse:
@@ -400,8 +372,8 @@ class MatteModel:
         if wanted > 1:
             result = self.window(features, state=TemporalState(previous, hidden), maps=True)
         else:
-            result = _stack([self.window([frame], maps=True) for frame in features])
-        return _crop(result, height, width)
+            result = WindowResult.joined([self.window([frame], maps=True) for frame in features])
+        return result.cropped(height, width)
 
     def predict_clip(self, image: Tensor, guidance: Tensor, *, carry_hidden: bool = False) -> Tensor:
         """Matte a clip by the published composition of overlapping windows.
@@ -471,14 +443,14 @@ class MatteModel:
 
     def _coarse(
         self, frames: list[FrameFeatures], group: Tensor, hidden: Tensor | None, first: int
-    ) -> _Coarse:
+    ) -> GroupCoarse:
         """Coarse result of a group of instances; logits from frame `first` on."""
         net = self._network
         cells = torch.stack([frame.cells[group] for frame in frames])
         if not cells.any():
             h, w = cells.shape[-2:]
             empty = torch.zeros(len(frames), net.config.attention, h, w, device=self.device)
-            return _Coarse(None, torch.empty(0), empty if net.config.has_gru else None, torch.empty(0))
+            return GroupCoarse(None, torch.empty(0), empty if net.config.has_gru else None, torch.empty(0))
         slots = torch.arange(len(group), device=self.device)
         features, queries, _ = net.decoder.refine_OS8.attend(
             torch.cat([frame.d8 for frame in frames]), cells, slots
@@ -488,7 +460,7 @@ class MatteModel:
             priors = [
                 frame.colour_priors[group] for frame in frames[first:] if frame.colour_priors is not None
             ]
-        return _Coarse(*net.coarse_logits(features, queries, priors, hidden, first=first), queries)
+        return GroupCoarse(*net.coarse_logits(features, queries, priors, hidden, first=first), queries)
 
     def _check(self, image: Tensor, guidance: Tensor) -> None:
         if image.ndim != 4 or image.shape[1] != 3:
@@ -503,103 +475,6 @@ class MatteModel:
                 f"guidance is {guidance.shape[-1]}x{guidance.shape[-2]} and the image {width}x{height}: "
                 "it needs the image's size or an eighth of it"
             )
-
-
-@dataclass(frozen=True, eq=False)
-class _Coarse:
-    """Coarse result of one group; `logits` is None when the whole window has no guidance."""
-
-    logits: Tensor | None
-    """(T, n, H/8, W/8), without the first frame where that is not wanted."""
-    f8: Tensor
-    """(T, query, H/8, W/8), before temporal fusion."""
-    hidden: Tensor | None
-    """(T, C, H/8, W/8)."""
-    queries: Tensor
-    """(n, query)."""
-
-    def instances(self, group: Tensor, rows: Tensor, t: int) -> CoarseInstances:
-        """Some of the group's instances in frame t, which is counted from the window's end.
-
-        Args:
-            group: (n,) which instances of the frame these are.
-            rows: places in the group.
-        """
-        assert self.logits is not None
-        return CoarseInstances(group[rows], self.queries[rows], self.logits[t, rows], self.f8[t])
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """Those of a group of instances whose mattes are asked for."""
-
-    instances: Tensor
-    """(n,) the whole group."""
-    rows: Tensor
-    """Places in the group of those that are asked for."""
-    place: slice
-    """Where their mattes lie among all that are asked for."""
-
-
-def _asked_of(groups: Sequence[Tensor], asked: Sequence[int]) -> list[_Asked]:
-    """Those of each group that are asked for, ascending."""
-    found: list[_Asked] = []
-    end = 0
-    for group in groups:
-        places = {instance: row for row, instance in enumerate(group.tolist())}
-        rows = [places[instance] for instance in asked if instance in places]
-        place = slice(end, end := end + len(rows))
-        found.append(_Asked(group, torch.tensor(rows, dtype=torch.long, device=group.device), place))
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Maps:
-    """(T, N, H, W) maps of a window, filled in group by group; T is 0 where they are not asked for."""
-
-    alpha8: Tensor
-    alpha4: Tensor
-    alpha1: Tensor
-    region: Tensor
-
-    @classmethod
-    def zeros(cls, shape: tuple[int, ...], device: torch.device) -> _Maps:
-        kinds = torch.float32, torch.float32, torch.float32, torch.bool
-        return cls(*(torch.zeros(shape, dtype=kind, device=device) for kind in kinds))
-
-    @property
-    def all(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """In the order of a `WindowResult`."""
-        return self.alpha8, self.alpha4, self.alpha1, self.region
-
-
-@dataclass(frozen=True, eq=False)
-class _Window:
-    """A window under way."""
-
-    frames: list[FrameFeatures]
-    groups: list[_Asked]
-    """Instances of each pass."""
-    coarse: list[_Coarse]
-    """Coarse result of each group."""
-    before: Tensor | None
-    """(N, H, W) final matte of the first frame."""
-    fixed_alphas: Sequence[Tensor | None]
-    maps: _Maps
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """N, H, W; N counts who is asked for."""
-        h, w = self.frames[0].cells.shape[1:]
-        return self.groups[-1].place.stop, 8 * h, 8 * w
-
-    @property
-    def hidden(self) -> Tensor | None:
-        """(T, C, H/8, W/8) states of all groups, side by side in C."""
-        states = [seen.hidden for seen in self.coarse if seen.hidden is not None]
-        if len(states) < 2:
-            return states[0] if states else None
-        return torch.cat(states, dim=1)
 
 
 def _check_finite(*mattes: Tensor) -> None:
@@ -638,18 +513,3 @@ def _pad(image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:
         guidance = F.interpolate(guidance, (height, width), mode="nearest")
     margin = (0, -width % 64, 0, -height % 64)
     return F.pad(image, margin), F.pad(guidance, margin)
-
-
-MAPS = ("alpha", "alpha_os8", "alpha_os4", "alpha_os1", "undecided", "single")
-"""Results with one map per instance."""
-CHANGES = ("change_forward", "change_backward")
-"""Results of a video network with one map per frame."""
-
-
-def _crop(result: WindowResult, height: int, width: int) -> WindowResult:
-    maps = {name: getattr(result, name) for name in (*MAPS, *CHANGES)}
-    return replace(result, **{name: m[..., :height, :width] for name, m in maps.items() if m is not None})
-
-
-def _stack(results: list[WindowResult]) -> WindowResult:
-    return WindowResult(**{name: torch.cat([getattr(r, name) for r in results]) for name in MAPS})

@@ -9,15 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maggie_core.model.matte_model import (
-    CHANGES,
-    MAPS,
-    NO_STATE,
-    MatteModel,
-    TemporalState,
-    Wanted,
-    WindowResult,
-)
+from maggie_core.model.frame_window import CHANGES, MAPS, NO_STATE, TemporalState, Wanted, WindowResult
+from maggie_core.model.matte_model import MatteModel
 
 
 class PerInstanceModel(MatteModel):

@@ -31,7 +31,7 @@ from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.model import MatteModel
 from maggie_core.model.config import WINDOW
-from maggie_core.model.matte_model import TemporalState, Wanted
+from maggie_core.model.frame_window import TemporalState, Wanted
 from maggie_core.model.still import PAD_PX, padded
 from maggie_core.postprocess.alignment import alignment, doubt
 from maggie_core.postprocess.edges import masks_off, refine_edges
