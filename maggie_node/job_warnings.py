@@ -162,7 +162,8 @@ class FrameWarnings:
     def _masks(self) -> Iterator[Warning]:
         guidance, holds = self._matter.guidance, self._shot.hand.holds
         names = [instance.name for instance in guidance.instances]
-        for code, sentence in guidance.observed.sentences(names, guidance.keys or self._shot.shot_frames):
+        frames = guidance.keys or self._shot.shot_frames
+        for code, sentence in guidance.observed.sentences(names, frames, overlap=self._shot.settings.overlap):
             yield Warning(code, sentence)
         for sentence in () if holds is None else holds.notes():
             yield Warning("mask-nan", sentence)

@@ -1,22 +1,26 @@
-"""What is said of masks that are never there, have NaN, or are somebody else's."""
+"""What is said of masks that are never there, have NaN, are somebody else's, or look like a mistake."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from support.guidance_files import square, write_image
 
+from maggie_api.settings import Overlap
 from maggie_core.guidance import MaskSequence, combine
 
 
-def observed(tmp_path, frames=(1, 2), **masks: np.ndarray) -> dict[str, str]:
-    """Codes and sentences after the masks of `frames` are read; each mask holds for frames 1 and 2."""
-    for name, plane in masks.items():
-        for frame in (1, 2):
+def observed(tmp_path, frames=(1, 2), *, overlap: Overlap = "first", **masks) -> dict[str, str]:
+    """Codes and sentences after the masks of `frames` are read; each mask is a pair, of frames 1 and 2, or
+    holds for both."""
+    for name, planes in masks.items():
+        pair = planes if isinstance(planes, tuple) else (planes, planes)
+        for frame, plane in zip((1, 2), pair, strict=True):
             write_image(tmp_path / f"{name}.{frame:04d}.exr", plane)
     guidance = combine([MaskSequence(name, tmp_path / f"{name}.####.exr") for name in masks])
     for frame in frames:
         guidance.masks(frame)
-    return dict(guidance.observed.sentences(list(masks), (1, 2)))
+    return dict(guidance.observed.sentences(list(masks), (1, 2), overlap=overlap))
 
 
 def test_masks_of_different_people_are_nothing_to_tell_of(tmp_path):
@@ -49,3 +53,62 @@ def test_nan_is_counted_and_told_of(tmp_path):
     broken[20:22, 30:33] = np.nan
 
     assert "of ana has 12 pixels with NaN in frames 1-2" in observed(tmp_path, ana=broken)["mask-nan"]
+
+
+def standing() -> np.ndarray:
+    """Somebody cut off by the lower side of the image."""
+    return square(10, 20, side=22)
+
+
+def test_an_inverted_mask_is_told_of_with_its_frames_and_whom_it_covers(tmp_path):
+    found = observed(tmp_path, ana=(1 - standing(), standing()), ben=square(9, 0, side=6))
+
+    assert list(found) == ["inverted-mask"]
+    assert found["inverted-mask"].startswith(
+        "the mask of ana is white along the image's sides and black inside in frame 1 and covers the whole "
+        "mask of ben, whose matte is empty: white is what is matted, so turn black and white round"
+    )
+
+
+def test_a_white_mask_is_told_of_where_it_covers_somebody_or_if_it_is_white_in_all_frames(tmp_path):
+    white, ana, ben = np.ones((32, 48), np.float32), square(0, 0), square(9, 9)
+
+    assert "covers the whole mask of ben" in observed(tmp_path, ana=(white, ana), ben=ben)["full-mask"]
+    assert "is white all over in frames 1-2: " in observed(tmp_path, ana=white)["full-mask"]
+    assert observed(tmp_path, ana=(white, ana)) == {}  # a close-up
+    assert observed(tmp_path, (1,), ana=white) == {}  # it may be one
+
+
+@pytest.mark.parametrize(("overlap", "empty"), [("first", "ben"), ("last", "ana"), ("shared", None)])
+def test_whoever_is_covered_in_all_frames_is_told_of_as_the_order_decides(tmp_path, overlap, empty):
+    ben, ana = square(8, 8, side=6), square(4, 4, side=16)
+    if overlap == "last":
+        ana, ben = ben, ana
+
+    found = observed(tmp_path, overlap=overlap, ana=ana, ben=ben)
+
+    assert list(found) == ([] if empty is None else ["hidden-mask"])
+    if empty is not None:
+        assert found["hidden-mask"].startswith(f"the whole mask of {empty} lies in the mask of ")
+        assert "in frames 1-2" in found["hidden-mask"]
+
+
+def test_whoever_is_hidden_in_some_frames_alone_is_nothing_to_tell_of(tmp_path):
+    in_front, hidden, beside = square(4, 4, side=16), square(8, 8, side=6), square(8, 30, side=6)
+
+    assert observed(tmp_path, ana=in_front, ben=(hidden, beside)) == {}
+    assert observed(tmp_path, ana=hidden, ben=in_front) == {}  # ana is in front, and ben has the rest
+
+
+def test_a_close_up_with_a_gap_at_a_corner_or_a_side_does_not_look_inverted(tmp_path):
+    gaps = [(0, 0), (0, 20), (12, 0), (24, 40)]  # above a shoulder, between arms, between hair and shoulder
+
+    assert [observed(tmp_path, ana=1 - square(*gap)) for gap in gaps] == [{}] * len(gaps)
+
+
+def test_masks_of_different_sizes_are_compared_where_they_lie(tmp_path):
+    large = square(16, 16, side=64, size=(128, 192))
+    inside, outside = square(8, 8, side=6), square(8, 30, side=6)
+
+    assert list(observed(tmp_path, ana=large, ben=inside)) == ["hidden-mask"]
+    assert observed(tmp_path, ana=large, ben=outside) == {}

@@ -14,7 +14,7 @@ import pytest
 from support.tiny import disc
 
 from maggie_core.color import BUILT_IN_CONFIG, ColorSettings
-from maggie_core.guidance import MaskSequence, combine
+from maggie_core.guidance import Guidance, MaskSequence, combine
 from maggie_core.guidance.instances import make_instances
 from maggie_core.image.frame import Frame
 from maggie_core.image.geometry import Geometry
@@ -102,15 +102,19 @@ class Delivery:
             )
         return self
 
-    def subject(self, *, plate: bool | PlateImages = False, guidance: bool = False, **fields: Any) -> Subject:
+    def subject(
+        self, *, plate: bool | PlateImages = False, guidance: bool | Guidance = False, **fields: Any
+    ) -> Subject:
         if plate is True:
             plate = PlateImages.of(open_source(self.plate), ColorSettings(BUILT_IN_CONFIG, "lin_rec709"))
+        if guidance is True:
+            guidance = combine([MaskSequence("ana", self.mask("ana"))])
         subject = Subject(
             MatteFiles(self.pattern),
             self.frames,
             self.frames,
             plate=plate or None,
-            guidance=combine([MaskSequence("ana", self.mask("ana"))]) if guidance else None,
+            guidance=guidance or None,
         )
         return dataclasses.replace(subject, **fields)
 

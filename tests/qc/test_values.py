@@ -10,6 +10,7 @@ import pytest
 from support.tiny import disc
 
 from maggie_core.color import BUILT_IN_CONFIG, ColorSettings
+from maggie_core.guidance import MaskSequence, combine
 from maggie_core.io.frames import open_source
 from maggie_core.io.integer_image import write_integer_image
 from maggie_core.qc import PlateImages, check, find, limits_with, thumbnails
@@ -55,6 +56,25 @@ def test_a_black_frame_is_empty_by_its_guidance(shot):
     findings = shot.film().deliver().findings(guidance=True)
 
     assert ("empty", (1005,)) in [(f.measure, f.frames) for f in findings]
+
+
+def test_masks_that_look_like_a_mistake_are_found_though_their_mattes_agree_with_them(shot):
+    """The first covers the second, whose matte is empty as its mask comes to be."""
+    ana = 1 - disc(WIDTH, HEIGHT, 100, 48, 20)
+    for number, frame in enumerate(shot.frames):
+        shot.alphas[frame] = {"ana": ana, "ben": np.zeros((HEIGHT, WIDTH), np.float32)}
+        for name, mask in (("ana", ana), ("ben", disc(WIDTH, HEIGHT, 30 + number, 48, 20))):
+            write_integer_image(shot.folder / f"{name}.{frame:04d}.png", (mask > 0.5).astype(np.float32))
+    guidance = combine([MaskSequence(name, shot.mask(name)) for name in ("ana", "ben")])
+
+    (found,) = [
+        finding
+        for finding in shot.deliver().findings(guidance=guidance, limits={"edge_px": None})
+        if finding.measure.startswith("mask_")
+    ]
+
+    assert (found.measure, found.instance, found.frames) == ("mask_mistaken", "ana", shot.frames)
+    assert "mask that looks inverted, or is white all over (covers that of ben): white is" in found.text
 
 
 def test_a_black_frame_is_empty_by_its_neighbours_where_there_is_no_guidance(shot):

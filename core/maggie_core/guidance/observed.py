@@ -1,4 +1,5 @@
-"""What was seen of the masks that were read: who was never there, who is somebody else, who had NaN."""
+"""What was seen of the masks that were read: who was never there, who is somebody else, whose look like a
+mistake, who had NaN."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from itertools import combinations
 import numpy as np
 
 from maggie_api.sequences import compact_frames
+from maggie_api.settings import Overlap
+from maggie_core.guidance.mistaken import Mistake, Mistakes
 from maggie_core.guidance.overlap import CLAIM
 from maggie_core.guidance.source import Mask
 
@@ -27,6 +30,7 @@ class ObservedMasks:
         """Pixels with NaN, by name and frame."""
         self._same: dict[tuple[str, str], bool] = {}
         """Whether two that were in the same frames had the same masks there."""
+        self._mistakes = Mistakes()
 
     def note(self, frame: int, masks: Iterable[Mask]) -> None:
         """Take the masks of a frame."""
@@ -34,6 +38,8 @@ class ObservedMasks:
             if frame in self._frames:
                 return
             self._frames.add(frame)
+            masks = list(masks)
+            self._mistakes.note(frame, masks)
             totals: list[tuple[Mask, float]] = []
             for mask in masks:
                 total = float(mask.pixels.sum())
@@ -50,13 +56,30 @@ class ObservedMasks:
                 if self._same.get(pair, True):
                     self._same[pair] = covers == others and np.array_equal(one.pixels, other.pixels)
 
-    def sentences(self, names: Iterable[str], frames: Iterable[int]) -> Iterator[tuple[str, str]]:
+    def mistakes(self, frames: Iterable[int], overlap: Overlap) -> tuple[Mistake, ...]:
+        """Masks that look like a mistake; arguments as for `sentences`."""
+        with self._lock:
+            return tuple(
+                self._mistakes.found(
+                    overlap,
+                    whole=self._frames.issuperset(frames),
+                    same=lambda one, other: self._same.get((one, other), self._same.get((other, one), False)),
+                )
+            )
+
+    def sentences(
+        self, names: Iterable[str], frames: Iterable[int], *, overlap: Overlap = "first"
+    ) -> Iterator[tuple[str, str]]:
         """`(code, sentence)` of each thing the user should know.
 
         Args:
             names: everybody in the shot.
             frames: all frames that masks are given for. Who is absent in a part of them may be in the rest.
+            overlap: which of several masks owns a pixel.
         """
+        frames = tuple(frames)
+        for mistake in self.mistakes(frames, overlap):
+            yield f"{mistake.kind}-mask", mistake.sentence
         with self._lock:
             if self._frames.issuperset(frames):
                 for name in (name for name in names if not self._seen.get(name, False)):

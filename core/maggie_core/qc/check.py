@@ -14,6 +14,7 @@ import numpy as np
 from maggie_api.errors import FrameError, GuidanceError, InputError
 from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_core.guidance import exclusive
+from maggie_core.guidance.names import listing
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.io.exr import list_parts
@@ -97,6 +98,7 @@ class _Check:
             before = here
             self._tell(frame)
         instances = tuple(dict.fromkeys([*self._guided, *(n for each in self._names.values() for n in each)]))
+        self._note_mistakes()
         self._note_absent(instances)
         self._note_recipes()
         self._note_gaps(instances)
@@ -342,6 +344,9 @@ class _Check:
         except InputError as error:
             self._note_unusable(frame, error)
             return {}
+        for name in self._guided:
+            for measure in ("mask_mistaken", "mask_hidden"):
+                self._numbers.add(measure, frame, 0, name)
         masks = exclusive(coverage, self._subject.overlap)
         self._hold(frame, masks, geometry)
         return dict(zip(self._guided, masks, strict=True))
@@ -383,6 +388,21 @@ class _Check:
         count, said = self._numbers.of("unusable_input").get(frame, 0), self._numbers.remarks.get(key)
         self._numbers.add("unusable_input", frame, count + 1)
         self._numbers.remarks[key] = f"{said}; {error}" if said else str(error)
+
+    def _note_mistakes(self) -> None:
+        """Tell of masks that look like a mistake: their mattes follow them, and agree with them."""
+        guidance = self._subject.guidance
+        if guidance is None:
+            return
+        for found in guidance.observed.mistakes(self._subject.shot_frames, self._subject.overlap):
+            measure = "mask_hidden" if found.kind == "hidden" else "mask_mistaken"
+            others = listing(found.others)
+            for frame in self._subject.frames:
+                if frame in found.frames:
+                    self._numbers.add(measure, frame, 1, found.name)
+                    if others:
+                        remark = f"of {others}" if found.kind == "hidden" else f"covers that of {others}"
+                        self._numbers.remarks[measure, found.name, frame] = remark
 
     def _note_absent(self, instances: tuple[str, ...]) -> None:
         for frame, names in self._names.items():

@@ -155,6 +155,18 @@ _ALL = (
         "look at the plate and the mask of this frame; a black frame is often a file that was cut short",
     ),
     Measure(
+        "mask_mistaken", "mask that looks inverted, or is white all over", "frames", "instance", at_most(0),
+        "no person takes in all sides of the image around a hole, or all of it in every frame",
+        "white is what is matted: turn black and white round, or take another channel or id, and matte again",
+        needs="guidance",
+    ),
+    Measure(
+        "mask_hidden", "whole mask inside that of somebody else", "frames", "instance", at_most(0),
+        "somebody who is hidden by others in some frames is seen in others",
+        "unless it is so, cut the person out of the other's mask, or change their order, and matte again",
+        needs="guidance",
+    ),
+    Measure(
         "outside", "alpha far from its guidance", "% of the matte", "instance", at_most(25),
         "masks that are off by a quarter leave true alphas 24 %; all of it where there is no guidance",
         "look for somebody else's body, or for a mask that is missing",
