@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -33,7 +32,6 @@ from maggie_core.guidance.holds import HoldKind
 from maggie_core.guidance.instances import Instance
 from maggie_core.guidance.names import listing
 from maggie_core.guidance.offset import OffsetSource
-from maggie_core.io.atomic import cannot_write
 from maggie_core.io.frames import (
     FrameSource,
     compact_frames,
@@ -67,6 +65,8 @@ class OpenShot:
     settings: MatteSettings
     files: MatteFile
     warnings: tuple[Warning, ...]
+    outputs: tuple[Path, ...] = ()
+    """A file of each output that will be written."""
 
     def require(self, frames: Sequence[int]) -> None:
         """Check that plate and guidance exist for every one of `frames`.
@@ -93,11 +93,10 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
     """Open what `job` names.
 
     Args:
-        to_write: mattes will be written, so the output folder and every input they need are checked first.
+        to_write: mattes will be written, so the outputs' names and every input they need are checked first.
 
     Raises:
-        InputError: something is missing, unreadable or out of range; nothing has been written.
-        OutputError: nothing can be written where the mattes should go.
+        InputError: something is missing, unreadable or out of range.
     """
     settings, files = settings_of(MatteSettings, job), settings_of(MatteFile, job)
     plate = open_source(job.plate)
@@ -125,9 +124,10 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         warnings += gap_warnings("masks of frames", guidance.missing(shot_frames), job.guidance_missing)
     warnings += _still_warnings(guidance, shot_frames) + _header_warnings(plate, job.plate_layer)
     warnings += _offset_warnings(guidance)
+    outputs: tuple[Path, ...] = ()
     if to_write:
         warnings += _rate_warnings(job, plate)
-        _check_output(job, asked, guidance.instances)
+        outputs = _check_output(job, asked, guidance.instances)
     hand = _hand(job, guidance)
     frames = tuple(frame for frame in asked if frame in set(shot_frames))
     if hand.holds is not None and job.guidance_missing != "error":
@@ -144,6 +144,7 @@ def open_shot(job: MatteJob, *, to_write: bool = True) -> OpenShot:
         settings,
         files,
         warnings,
+        outputs,
     )
     if to_write:
         shot.require(frames)
@@ -310,8 +311,8 @@ def _rate_warnings(job: MatteJob, plate: FrameSource) -> tuple[Warning, ...]:
     return (Warning("no-frame-rate", text),)
 
 
-def _check_output(job: MatteJob, frames: Sequence[int], instances: Sequence[Instance]) -> None:
-    """Check, before hours are spent, that all files have their own names and a folder to be written in."""
+def _check_output(job: MatteJob, frames: Sequence[int], instances: Sequence[Instance]) -> tuple[Path, ...]:
+    """Check, before hours are spent, that all files have their own names; returns a file of each output."""
     single = len(frames) == 1
     paths = [expand_output(job.mattes, frame, single=single) for frame in frames]
     slugs = (*(instance.slug for instance in instances), *EXTRA_LAYERS)
@@ -323,13 +324,7 @@ def _check_output(job: MatteJob, frames: Sequence[int], instances: Sequence[Inst
     _check_lengths(_outputs(paths[-1:], named))
     _check_lengths(file for files in outputs.values() for file in files[-1:] if file.suffix != ".exr")
     check_outputs(outputs, list(inputs_of(job)))
-    for files in outputs.values():
-        try:
-            files[0].parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=files[0].parent):
-                pass
-        except OSError as error:
-            raise cannot_write(files[0], (error.strerror or str(error)).lower()) from error
+    return tuple(files[0] for files in outputs.values())
 
 
 def _check_lengths(outputs: Iterable[Path]) -> None:

@@ -1,13 +1,16 @@
-"""The one check of paths: no output of a job is one of its inputs, or another output."""
+"""The one check of paths: no output of a job is one of its inputs, or another output; and their folders."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from maggie_api.errors import SettingsError
+from maggie_core.io.atomic import cannot_write
 
 
 def check_outputs(outputs: Mapping[str, Iterable[Path]], inputs: Iterable[Path]) -> None:
@@ -41,6 +44,31 @@ def check_outputs(outputs: Mapping[str, Iterable[Path]], inputs: Iterable[Path])
             if entry in written:
                 raise SettingsError(f"two outputs would write {output}: give each a name of its own")
             written.add(entry)
+
+
+@contextmanager
+def folders_of(files: Iterable[Path]) -> Iterator[None]:
+    """Folders that files can be written in. Of those that this makes, the ones that are empty at the end go:
+    nothing of a job that is refused stays.
+
+    Raises:
+        OutputError: nothing can be written there.
+    """
+    made: list[Path] = []
+    try:
+        for file in files:
+            made += [each for each in (*reversed(file.parent.parents), file.parent) if not each.exists()]
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=file.parent):
+                    pass
+            except OSError as error:
+                raise cannot_write(file, (error.strerror or str(error)).lower()) from error
+        yield
+    finally:
+        for folder in reversed(made):
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
 
 
 def _entry(path: Path, folders: dict[str, str]) -> tuple[str, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from maggie_api.errors import FrameError, JobError, OutputError, SettingsError
@@ -11,7 +10,6 @@ from maggie_api.events import Warning
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames, expand_output, parse_frames, parse_pattern
 from maggie_core.guidance import exclusive
-from maggie_core.io.atomic import cannot_write
 from maggie_core.io.integer_image import write_integer_image
 from maggie_core.mattes.layout import sibling
 from maggie_core.model import load_model
@@ -19,7 +17,7 @@ from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import ShotMatter
 from maggie_core.shot.propagated import PropagatedGuidance
 from maggie_node.job_inputs import OpenShot, inputs_of, open_shot
-from maggie_node.output_paths import check_outputs
+from maggie_node.output_paths import check_outputs, folders_of
 
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
 """Files of integers, as masks of 0 and 1 are."""
@@ -50,13 +48,16 @@ def write_masks(
         for instance in shot.guidance.instances
     }
     check_outputs({output: list(paths.values())}, list(inputs_of(job)))
-    folder = Path(output).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise cannot_write(folder, (error.strerror or str(error)).lower()) from error
+    with folders_of([next(iter(paths.values()))]):
+        yield from _written(job, shot, paths, step)
+
+
+def _written(
+    job: MatteJob,
+    shot: OpenShot,
+    paths: Mapping[tuple[int, str], Path],
+    step: Callable[[str, int, int], None],
+) -> Iterator[str | Warning]:
     step(f"loading the model {job.model}", 0, 0)
     matter = _matter(job, shot)
     shot.require(sorted({each for frame in shot.frames for each in matter.reach(frame)}))

@@ -46,6 +46,7 @@ from maggie_node.checkpoints import Checkpoint
 from maggie_node.claims import claimed
 from maggie_node.job_inputs import OpenShot, open_shot
 from maggie_node.job_warnings import FrameWarnings, before_start
+from maggie_node.output_paths import folders_of
 from maggie_node.pictures import PictureMaker, matte_recipes, pictures_of
 from maggie_node.records import Records
 
@@ -94,6 +95,20 @@ def run(
         require_commercial(job.model, job.tracker)
     step("opening plate and masks", 0, 0)
     shot = open_shot(job)
+    with folders_of(shot.outputs):
+        return _run_opened(job, shot, emit, checkpoint, load, overlap=overlap, step=step)
+
+
+def _run_opened(
+    job: MatteJob,
+    shot: OpenShot,
+    emit: Callable[[Event], None],
+    checkpoint: Callable[[], None],
+    load: Callable[..., MatteModel],
+    *,
+    overlap: bool,
+    step: Step,
+) -> Finished:
     step(f"loading the model {job.model}", 0, 0)
     model = load(job.model, device=job.device, precision=job.precision)
     at_frames = Checkpoint(checkpoint)

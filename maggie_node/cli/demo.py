@@ -38,10 +38,9 @@ def demo(*, output: str, device: str) -> int:
     from maggie_node import demo as shipped
     from maggie_node.cli.qc import subject_of
 
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_job(shipped.demo_job(MATTES), folder / JOB)
-    run = run_and_keep(dataclasses.replace(read_job(folder / JOB), device=device))
+    folder, job = Path(output), shipped.demo_job(MATTES)
+    run = run_and_keep(dataclasses.replace(job.anchored(folder.resolve()), device=device))
+    write_job(job, folder / JOB)
     if exit_code(run.finished):
         return exit_code(run.finished)
     _print_table(shipped.scores(folder / MATTES))

@@ -11,8 +11,8 @@ import pytest
 from support.command_line import Command
 from support.shots import TinyShot, write_image
 
-from maggie_api.errors import SettingsError
-from maggie_node.output_paths import check_outputs, windows_fault
+from maggie_api.errors import OutputError, SettingsError
+from maggie_node.output_paths import check_outputs, folders_of, windows_fault
 
 
 def test_outputs_beside_inputs_are_fine(tmp_path: Path):
@@ -90,3 +90,68 @@ def test_names_that_windows_does_not_take(name: str, reason: str):
 
     assert bool(found) == bool(reason)
     assert re.search(reason, found)
+
+
+def test_of_the_folders_it_makes_the_empty_ones_go(tmp_path: Path):
+    (tmp_path / "old").mkdir()
+    files = [tmp_path / name / "m.1.exr" for name in ("old", "new/full", "new/empty/deep")]
+
+    with folders_of(files):
+        assert all(file.parent.is_dir() for file in files)
+        files[1].write_bytes(b"")
+
+    assert {path.name for path in tmp_path.rglob("*")} == {"old", "new", "full", "m.1.exr"}
+
+
+def test_a_folder_that_cannot_be_made_leaves_none_of_those_before_it(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"")
+
+    with (
+        pytest.raises(OutputError, match=r"file/deep is no folder|cannot write"),
+        folders_of([tmp_path / "new" / "m.exr", tmp_path / "file" / "deep" / "m.exr"]),
+    ):
+        pytest.fail("it cannot be written")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--model", "none-such"), "none-such"),
+        (("--frames", "1004-1005", "--guidance", "ben=EMPTY/ben.####.png"), "ben"),
+        (("--device", "cuda:99"), "device"),
+    ],
+)
+def test_nothing_of_a_refused_job_stays(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path, words: tuple[str, ...], said: str
+):
+    (tmp_path / "EMPTY").mkdir()
+    write_image(tmp_path / "EMPTY" / "ben.1001.png", np.ones((64, 96, 1), np.uint8), "uint8")
+    before = sorted(tmp_path.rglob("*"))
+    outputs = ("-o", tmp_path / "new" / "m.####.exr", "--preview", tmp_path / "looks" / "x.mp4")
+
+    result = command(
+        *("matte", kept_shot.plate, *outputs, "--model", tiny_model, "--guidance"),
+        *(f"ana={kept_shot.mask('ana')}", *(word.replace("EMPTY", f"{tmp_path}/EMPTY") for word in words)),
+    )
+
+    assert result.exit_code == 2 and said in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_nothing_of_masks_that_are_refused_stays_and_nothing_of_a_demo(
+    command: Command, kept_shot: TinyShot, tmp_path: Path
+):
+    key = kept_shot.mask("ana").replace("####", "1002")
+    key_job = command(
+        *("matte", kept_shot.plate, "-o", "m.####.exr", "--key", f"ana={key}", "--model", "none-such"),
+        "--print-job",
+    )
+    (tmp_path / "job.json").write_text(key_job.stdout, encoding="utf-8")
+
+    refused = command("propagate", tmp_path / "job.json", "-o", tmp_path / "masks" / "k.####.png")
+    no_demo = command("demo", "-o", tmp_path / "demo", "--device", "cuda:99")
+
+    assert (refused.exit_code, no_demo.exit_code) == (2, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["job.json"]
