@@ -9,10 +9,12 @@ from maggie_core.io.frames import compact_frames
 from maggie_core.postprocess.losses import Loss
 
 HINTS = {
-    "lost": "look at the mask there; hold alpha with --core or --trust, or pin a matte that is right",
+    "lost": "compare both with the plate there; paint the mask anew where it is wider than the person, or "
+    "hold a hole in the person with --core",
     "covers": "look at both masks there; hold alpha with --garbage, or pin a matte that is right",
 }
-"""What to try, by the kind of loss."""
+"""What to try, by the kind of loss. What is lost of a rough mask is mostly no part of the person: trust in
+the mask, and a core made of it, bring it back and more (`benchmarks/last_steps.md`)."""
 
 
 class LossWarnings:

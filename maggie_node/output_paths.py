@@ -48,8 +48,8 @@ def check_outputs(outputs: Mapping[str, Iterable[Path]], inputs: Iterable[Path])
 
 @contextmanager
 def folders_of(files: Iterable[Path]) -> Iterator[None]:
-    """Folders that files can be written in. Of those that this makes, the ones that are empty at the end go:
-    nothing of a job that is refused stays.
+    """Folders that files can be written in, for a job. Of those that this makes none stays empty where the
+    job is refused.
 
     Raises:
         OutputError: nothing can be written there.
@@ -65,10 +65,11 @@ def folders_of(files: Iterable[Path]) -> Iterator[None]:
             except OSError as error:
                 raise cannot_write(file, (error.strerror or str(error)).lower()) from error
         yield
-    finally:
+    except BaseException:
         for folder in reversed(made):
             with suppress(OSError):  # something is in it
                 folder.rmdir()
+        raise
 
 
 def _entry(path: Path, folders: dict[str, str]) -> tuple[str, str]:

@@ -383,6 +383,7 @@ def test_mattes_that_are_worse_than_their_masks_are_told_once_for_each_person_an
     lost = [text for text in told if text.startswith("ana: the matte lost ")]
     assert 1 <= len(lost) <= 3, "five frames are three segments"
     assert re.search(r"lost \d+ % of the inside of its mask in frames? 1001.* at x \d+ to \d+, y ", lost[0])
+    assert "paint the mask anew" in lost[0] and "--trust" not in lost[0]  # measured: trust makes it worse
     assert len(told) == len(set(told))
     assert told == [event.text for event in events_of(again.stdout, losses=True) if is_loss(event)]
 

@@ -92,13 +92,14 @@ def test_names_that_windows_does_not_take(name: str, reason: str):
     assert re.search(reason, found)
 
 
-def test_of_the_folders_it_makes_the_empty_ones_go(tmp_path: Path):
+def test_of_the_folders_made_for_a_job_that_is_refused_the_empty_ones_go(tmp_path: Path):
     (tmp_path / "old").mkdir()
     files = [tmp_path / name / "m.1.exr" for name in ("old", "new/full", "new/empty/deep")]
 
-    with folders_of(files):
+    with pytest.raises(SettingsError), folders_of(files):
         assert all(file.parent.is_dir() for file in files)
         files[1].write_bytes(b"")
+        raise SettingsError("refused")
 
     assert {path.name for path in tmp_path.rglob("*")} == {"old", "new", "full", "m.1.exr"}
 

@@ -187,7 +187,8 @@ _ALL = (
     Measure(
         "inside_lost", "lost inside the mask", "% of its inside", "instance", at_most(20),
         "true alphas lack up to 15 % of the inside of masks as people draw them",
-        "compare matte and mask there: --core NAME=SEQUENCE holds what must stay, or paint the mask anew",
+        "compare both with the plate there: paint the mask anew where it is wider than the person, or hold a "
+        "hole with --core NAME=SEQUENCE",
         needs="guidance",
     ),
     Measure(
