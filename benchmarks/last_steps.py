@@ -19,7 +19,6 @@ from benchmarks.photographs import _matte, photographs
 from maggie_core import load_model
 from maggie_core.model import MatteModel
 from maggie_core.model.still import PAD_PX
-from maggie_core.postprocess.alignment import alignment, doubt
 from maggie_core.postprocess.edges import refine_edges
 from maggie_core.postprocess.mask_shape import depth_in, size_of
 from maggie_core.shot.first_look import better_guidance
@@ -62,14 +61,11 @@ def _steps(model: MatteModel, image: np.ndarray, mask: np.ndarray) -> Iterator[t
     yield "mask", mask
     alpha = _matte(model, image, mask)
     yield "network", alpha
-    size = size_of(mask)
-    doubtful = doubt(alignment(mask, image, size))
     look = model.info.first_look
-    led = better_guidance(model, image, mask[None], [doubtful], share=look, pad_px=PAD_PX)[0]
+    led = better_guidance(model, image, mask[None], share=look, pad_px=PAD_PX)[0]
     alpha = _matte(model, image, led)
     yield "first look", alpha
-    how = model.info.refine
-    yield "refined", refine_edges(alpha[None], image, mask[None], how, sizes=[size], doubts=[doubtful])[0]
+    yield "refined", refine_edges(alpha[None], image, mask[None], model.info.refine)[0]
 
 
 def _lost(alpha: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 from support.tiny import disc
 
-from maggie_core.postprocess.alignment import alignment, doubt
+from maggie_core.postprocess.alignment import SeenMask
 
 
 @pytest.fixture(scope="module")
@@ -21,24 +23,25 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
 def test_a_mask_that_follows_the_person_is_not_doubted_and_one_that_is_off_is(drawn):
     image, mask = drawn
     off = (disc(240, 240, 128, 114, 84) > 0.5).astype(np.float32)
+    good, poor = SeenMask(mask, image, 160), SeenMask(off, image, 160)
 
-    assert alignment(mask, image, 160) > 2
-    assert doubt(alignment(mask, image, 160)) == 0
-    assert doubt(alignment(off, image, 160)) > doubt(alignment(mask, image, 160))
+    assert good.alignment > 2
+    assert good.doubt == 0
+    assert poor.doubt > good.doubt
 
 
 def test_no_outline_is_no_reason_for_doubt(drawn):
     image, mask = drawn
 
     for plain in (np.zeros_like(mask), np.ones_like(mask)):
-        assert doubt(alignment(plain, image, 160)) == 0
+        assert SeenMask(plain, image, 160).doubt == 0
 
 
 @pytest.mark.parametrize("code", [0.0, 0.5, 1.0])
 def test_a_plate_of_one_colour_is_no_reason_for_doubt(drawn, code: float):
     _, mask = drawn
 
-    assert doubt(alignment(mask, np.full((3, *mask.shape), code, np.float32), 160)) == 0
+    assert SeenMask(mask, np.full((3, *mask.shape), code, np.float32), 160).doubt == 0
 
 
 def test_on_an_enlarged_plate_the_sides_are_farther_apart_and_others_do_not_count(drawn):
@@ -48,17 +51,18 @@ def test_on_an_enlarged_plate_the_sides_are_farther_apart_and_others_do_not_coun
     beside[:, 190:] = 1
     striped = image + beside * 0.3 * (np.arange(240) % 8 < 4).astype(np.float32)
 
-    assert doubt(alignment(mask, image, 160, plate_px=2.0)) == 0
-    assert doubt(alignment(off, image, 160, plate_px=2.0)) == 1
-    alone, seen = (alignment(mask, striped, 160, plate_px=2.0, others=who) for who in (beside, None))
-    assert alone == pytest.approx(alignment(mask, image, 160, plate_px=2.0), rel=0.05)
+    plain = SeenMask(mask, image, 160, 2.0)
+    assert plain.doubt == 0
+    assert replace(plain, mask=off).doubt == 1
+    alone, seen = (SeenMask(mask, striped, 160, 2.0, who).alignment for who in ([beside], []))
+    assert alone == pytest.approx(plain.alignment, rel=0.05)
     assert seen < 0.8 * alone
-    assert alignment(mask, image, 160, plate_px=2.0, others=np.ones_like(mask)) == np.inf
+    assert replace(plain, others=[np.ones_like(mask)]).alignment == np.inf
 
 
 def test_a_plate_that_is_too_coarse_for_a_person_is_no_reason_for_doubt(drawn):
     image, _ = drawn
     off = (disc(240, 240, 128, 114, 84) > 0.5).astype(np.float32)
 
-    assert np.isfinite(alignment(off, image, 160, plate_px=1.0))
-    assert alignment(off, image, 160, plate_px=3.0) == np.inf
+    assert np.isfinite(SeenMask(off, image, 160).alignment)
+    assert SeenMask(off, image, 160, 3.0).alignment == np.inf

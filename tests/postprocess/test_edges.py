@@ -12,6 +12,7 @@ from support.tiny import disc, tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
+from maggie_core.postprocess.alignment import SeenMask
 from maggie_core.postprocess.edges import masks_off, refine_edges, undecided_band
 
 HOW = ["guided", "closed-form"]
@@ -180,7 +181,7 @@ def test_a_mask_beside_the_persons_edge_holds_less_and_a_bite_for_no_reason_is_f
     bitten[110:190, 120:200] = 0
 
     def wrong(alpha: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
-        (off,) = masks_off(alpha[None], mask[None], image, [300.0])
+        (off,) = masks_off(alpha[None], [SeenMask(mask, image, 300.0)])
         held = refine_edges(alpha[None], image, mask[None], "guided", sizes=[300.0], doubts=[0.0], off=[off])
         return off, float(np.abs(held - truth).mean())
 

@@ -14,6 +14,7 @@ from support.tiny import tiny_model, write_shot
 
 from maggie_core import MaskSequence, MatteResult, MatteSettings, ShotMatter, combine
 from maggie_core.io.frames import open_source
+from maggie_core.postprocess.alignment import SeenMask
 from maggie_core.shot.first_look import better_guidance
 
 HEIGHT, WIDTH = 96, 128
@@ -190,7 +191,7 @@ def test_a_shot_is_looked_at_first_if_its_model_was_made_so_and_alike_in_every_c
         found = ShotMatter(model, open_source(plate), guidance, settings).run(asked)
         return {result.frame: result.alphas for result in found if isinstance(result, MatteResult)}
 
-    monkeypatch.setattr("maggie_core.shot.chain.doubt", lambda aligned: 1.0)
+    monkeypatch.setattr(SeenMask, "doubt", 1.0)
     plain = mattes(list(frames), 0.0)
     assert set(sizes) == {(64, 128)}
     looked = mattes(list(frames), 0.5)

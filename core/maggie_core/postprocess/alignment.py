@@ -8,11 +8,15 @@ off, and by about as much as the two are apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maggie_core.postprocess.mask_shape import box_of, depth_in
+from maggie_core.postprocess.mask_shape import box_of, depth_in, size_of, unit_of
+from maggie_core.runtime.threads import side_by_side
 
 Plane = NDArray[np.floating]
 
@@ -48,46 +52,99 @@ full. Masks of 27 photographs have 0.96 to 1.06 where they are good, and 1.1 to 
 which is off by 1 % of the size."""
 
 
-def alignment(
-    mask: Plane, image: Plane, size: float, *, plate_px: float = 1.0, others: Plane | None = None
-) -> float:
-    """How much more the image changes on a mask's outline than beside it.
+@dataclass(frozen=True, eq=False)
+class SeenMask:
+    """A person's mask as it lies in the image of a frame."""
 
-    Args:
-        mask: (H, W) binary.
-        image: (3, H, W), sRGB-encoded in [0, 1].
-        size: of the person, in pixels.
-        plate_px: pixels of `image` that a pixel of the plate spans; 1 where the plate is not enlarged.
-        others: (H, W), above 0 in the masks of others. On an enlarged plate the sides are wide, and what lies
-            there is another matter than the outline: it does not count.
+    mask: Plane
+    """(H, W) binary."""
+    image: Plane
+    """(3, H, W), sRGB-encoded in [0, 1]."""
+    size: float
+    """Of the person, in pixels of `image`; 0 for an empty mask."""
+    plate_px: float = 1.0
+    """Pixels of `image` that a pixel of the plate spans; 1 where the plate is not enlarged."""
+    others: Sequence[Plane] = ()
+    """(H, W) binary masks of others. On an enlarged plate the sides are wide, and what lies there is another
+    matter than the outline: it does not count."""
+    _aligned: list[float] = field(default_factory=list, init=False, repr=False)
 
-    Returns:
+    @property
+    def unit(self) -> float:
+        """The size that lengths are shares of."""
+        return unit_of(self.size, self.mask.shape)
+
+    @property
+    def alignment(self) -> float:
+        """How much more the image changes on the mask's outline than beside it; measured once.
+
         The mean change on the outline over the geometric mean of those on either side: about 1 where the
         outline has nothing to do with the image, 2 to 5 where it follows it. Both sides count alike, as a
         patterned garment or a busy background must not outweigh the plain one beyond the outline. Infinite
         where there is no outline, where nothing can be seen around it, and where the plate is too coarse
         for the person to tell.
-    """
-    step = max(1.0, STEP_SHARE * size)
-    coarse = plate_px > 1 and step < LEAST_STEP * plate_px
+        """
+        if not self._aligned:
+            self._aligned.append(_alignment(self))
+        return self._aligned[0]
+
+    @property
+    def doubt(self) -> float:
+        """How far the mask is to be doubted, 0 to 1, by its alignment: a ramp, so that what follows from it
+        does not jump from frame to frame."""
+        poor, sound = DOUBT
+        return float(np.clip((sound - self.alignment) / (sound - poor), 0, 1))
+
+    def better(self, alpha: Plane) -> float:
+        """How far the outline of an alpha (H, W) lies on edges of the image better than that of the mask, 0
+        to 1; 0 where either cannot be told."""
+        outlined = replace(self, mask=(alpha > 0.5).astype(np.float32), size=self.unit)
+        ours, theirs = outlined.alignment, self.alignment
+        if not np.isfinite(ours) or not np.isfinite(theirs):
+            return 0.0
+        low, high = BETTER
+        return float(np.clip((ours / theirs - low) / (high - low), 0, 1))
+
+
+def seen_in(
+    image: Plane, masks: Plane, *, sizes: Sequence[float] | None = None, plate_px: float = 1.0
+) -> list[SeenMask]:
+    """The masks (N, H, W) of a frame as they lie in its image; `sizes` None takes them from the masks."""
+    if sizes is None:
+        sizes = side_by_side(size_of, masks)
+    return [
+        SeenMask(mask, image, size, plate_px, [other for k, other in enumerate(masks) if k != n])
+        for n, (mask, size) in enumerate(zip(masks, sizes, strict=True))
+    ]
+
+
+def _alignment(seen: SeenMask) -> float:
+    step = max(1.0, STEP_SHARE * seen.unit)
+    coarse = seen.plate_px > 1 and step < LEAST_STEP * seen.plate_px
     if coarse:
-        step = LEAST_STEP * plate_px
-        if step > MOST_STEP_SHARE * size:
+        step = LEAST_STEP * seen.plate_px
+        if step > MOST_STEP_SHARE * seen.unit:
             return float("inf")
     margin = int(np.ceil(BESIDE_STEPS[1] * step)) + 2
-    inside = mask > 0
+    inside = seen.mask > 0
     box = box_of(inside, margin=margin)
     if box is None:
         return float("inf")
     kept = np.zeros(inside.shape, bool)
     kept[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
-    change, kept, inside = _change(image[:, *box], max(BLUR_PX, BLUR_SHARE * size)), kept[box], inside[box]
+    change, kept, inside = (
+        _change(seen.image[:, *box], max(BLUR_PX, BLUR_SHARE * seen.unit)),
+        kept[box],
+        inside[box],
+    )
     # The outline runs between pixels, half a pixel from the centres on either side.
     inwards, outwards = (np.where(side, depth_in(side) - 0.5, -1.0) / step for side in (inside, ~inside))
     away = np.maximum(inwards, outwards)
     on = kept & (away <= ON_STEPS)
-    if coarse and others is not None:
-        whole, kept = on.sum(), kept & (others[box] <= 0)
+    if coarse:
+        whole = on.sum()
+        for other in seen.others:
+            kept &= other[box] <= 0
         on &= kept
         if on.sum() < LEAST_OUTLINE * whole:
             return float("inf")
@@ -99,32 +156,6 @@ def alignment(
     if max(ours, *theirs) < LEAST_CHANGE:
         return float("inf")
     return (ours + LEAST_CHANGE) / float(np.sqrt(np.prod([each + LEAST_CHANGE for each in theirs])))
-
-
-def doubt(aligned: float) -> float:
-    """How far a mask is to be doubted, 0 to 1, by its alignment: a ramp, so that what follows from it does
-    not jump from frame to frame."""
-    poor, sound = DOUBT
-    return float(np.clip((sound - aligned) / (sound - poor), 0, 1))
-
-
-def better_aligned(
-    alpha: Plane,
-    mask: Plane,
-    image: Plane,
-    size: float,
-    *,
-    plate_px: float = 1.0,
-    others: Plane | None = None,
-) -> float:
-    """How far the outline of an alpha (H, W) lies on edges of the image better than that of its mask, 0 to 1;
-    0 where either cannot be told. Other arguments as for `alignment`."""
-    seen = (alpha > 0.5).astype(np.float32)
-    ours, theirs = (alignment(each, image, size, plate_px=plate_px, others=others) for each in (seen, mask))
-    if not np.isfinite(ours) or not np.isfinite(theirs):
-        return 0.0
-    low, high = BETTER
-    return float(np.clip((ours / theirs - low) / (high - low), 0, 1))
 
 
 def _change(image: Plane, sigma: float) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maggie_api.settings import Refine
-from maggie_core.postprocess.alignment import alignment, better_aligned, doubt
+from maggie_core.postprocess.alignment import SeenMask, seen_in
 from maggie_core.postprocess.guided_filter import guided_filter
 from maggie_core.postprocess.mask_shape import box_of, depth_in, pixels, size_of, unit_of
 from maggie_core.runtime.threads import side_by_side
@@ -106,13 +106,12 @@ def refine_edges(
     if how == "none" and trusts is None:
         return alphas
     refined = alphas.astype(np.float32, copy=True)
+    seen = seen_in(image, guidance, sizes=sizes, plate_px=plate_px)
     if off is None:
-        tall = [size_of(mask) for mask in guidance] if sizes is None else sizes
-        off = masks_off(alphas, guidance, image, tall, trusts=trusts, plate_px=plate_px)
+        off = masks_off(alphas, seen, trusts=trusts)
 
     def one(n: int) -> None:
-        alpha, mask = refined[n], guidance[n]
-        unit = unit_of(size_of(mask) if sizes is None else sizes[n], alpha.shape)
+        alpha, mask, unit = refined[n], guidance[n], seen[n].unit
         asked = None if trusts is None else trusts[n]
         if how == "none" and asked is None:
             return
@@ -121,7 +120,7 @@ def refine_edges(
             share = max(_ramp(apart, AGREED_PX), _ramp(_unsure(alpha, mask), UNSURE_SHARE))
         if share == 0:
             return
-        doubtful = doubt(alignment(mask, image, unit)) if doubts is None else doubts[n]
+        doubtful = seen[n].doubt if doubts is None else doubts[n]
         weight = GOOD_WEIGHT_ENLARGED if plate_px > 1 else GOOD_WEIGHT
         own = 0.0 if apart is None else weight * _trust(apart, unit, plate_px) * (1 - doubtful)
         trust = own if asked is None else asked
@@ -146,16 +145,9 @@ def outline_distance(alpha: Plane, mask: Plane) -> float | None:
 
 
 def masks_off(
-    alphas: Plane,
-    guidance: Plane,
-    image: Plane,
-    sizes: Sequence[float],
-    *,
-    trusts: Sequence[float | None] | None = None,
-    plate_px: float = 1.0,
-    others: Sequence[Plane | None] | None = None,
+    alphas: Plane, masks: Sequence[SeenMask], *, trusts: Sequence[float | None] | None = None
 ) -> list[float]:
-    """How far each mask (N, H, W) is off, as a share of the person's size, as the network's alpha shows it:
+    """How far each mask is off, as a share of the person's size, as the network's alphas (N, H, W) show it:
     as far as the two outlines are apart, if the alpha's lies on edges of the image better than the mask's; 0
     where the artist says how far to trust it.
 
@@ -163,15 +155,13 @@ def masks_off(
     """
 
     def one(n: int) -> float:
-        alpha, mask = alphas[n], guidance[n]
-        apart, unit = outline_distance(alpha, mask), unit_of(sizes[n], alpha.shape)
+        alpha, seen = alphas[n], masks[n]
+        apart = outline_distance(alpha, seen.mask)
         if apart is None or (trusts is not None and trusts[n] is not None):
             return 0.0
-        if (poor := 1 - _trust(apart, unit, plate_px)) == 0:
+        if (poor := 1 - _trust(apart, seen.unit, seen.plate_px)) == 0:
             return 0.0
-        beside = None if others is None else others[n]
-        better = better_aligned(alpha, mask, image, unit, plate_px=plate_px, others=beside)
-        return float(apart / unit * poor * better)
+        return float(apart / seen.unit * poor * seen.better(alpha))
 
     return side_by_side(one, range(len(alphas)))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -33,10 +33,9 @@ from maggie_core.model import MatteModel
 from maggie_core.model.config import WINDOW
 from maggie_core.model.frame_window import TemporalState, Wanted
 from maggie_core.model.still import PAD_PX, padded
-from maggie_core.postprocess.alignment import alignment, doubt
+from maggie_core.postprocess.alignment import SeenMask, seen_in
 from maggie_core.postprocess.edges import masks_off, refine_edges
 from maggie_core.postprocess.losses import Loss, losses
-from maggie_core.postprocess.mask_shape import size_of
 from maggie_core.postprocess.neighbours import clear_cores
 from maggie_core.postprocess.temporal import Flows, flows, smoothed
 from maggie_core.runtime.threads import side_by_side
@@ -117,7 +116,7 @@ class Chain:
         """Features of a frame, and whether they are whole (see `_encoded`)."""
         self._windows: LruCache[_WindowMattes] = LruCache(1)
         self._flows: LruCache[Flows] = LruCache(2)
-        self._doubted: LruCache[list[float]] = LruCache(2 * WINDOW)
+        self._seen_masks: LruCache[list[SeenMask]] = LruCache(WINDOW)
         self._frame_digests: dict[int, FrameDigest] = {}
         steps = ("hidden", self._hidden_key, self._make_hidden), ("network", self._network_key, self._make)
         self._hidden, self._network = (CachedStep(*step, cache, chained=self._looks_around) for step in steps)
@@ -126,7 +125,7 @@ class Chain:
 
     def close(self) -> None:
         """Release every array. A chain and its steps refer to each other, so they are freed late."""
-        for recent in (self._frame_inputs, self._features, self._windows, self._flows, self._doubted):
+        for recent in (self._frame_inputs, self._features, self._windows, self._flows, self._seen_masks):
             recent.keep(())
         for step in (self._hidden, self._network, self._refined, self._mattes):
             step.close()
@@ -200,8 +199,7 @@ class Chain:
         return tuple(Loss(**{**loss, "where": Window(**loss["where"])}) for loss in found["losses"])
 
     def _find_losses(self, i: int, geometry: Geometry) -> tuple[Loss, ...]:
-        guidance = self._frame_input(i).guidance
-        sizes = [size_of(mask) for mask in guidance]
+        guidance, sizes = self._frame_input(i).guidance, [mask.size for mask in self._seen(i)]
         return losses(self._mattes.array(i), guidance, sizes, geometry, own=self._own)
 
     def frame_info(self, frame: int) -> tuple[Frame | None, np.ndarray, RepairCount]:
@@ -349,11 +347,9 @@ class Chain:
                 self._model,
                 frame_input.image,
                 frame_input.guidance,
-                self._doubts(j) if self._recipe.first_look else (),
                 share=self._recipe.first_look,
                 pad_px=PAD_PX,
-                plate_px=self._plate_px,
-                others=self._others(frame_input.guidance),
+                seen=self._seen(j),
             )
             found = self._model.encode(padded(frame_input.image), padded(masks))
         if released:
@@ -383,26 +379,18 @@ class Chain:
         frame, how, trusts, own = self._frame_input(i), self._recipe.refine, self._recipe.trusts, self._own
         if how == "none" and trusts is None:
             return _with_pins(alphas, self._pins(frame))
-        measured = self._measured(self.frames[i]) or (0.0,) * len(frame.guidance)
-        sizes = [size or size_of(mask) for size, mask in zip(measured, frame.guidance, strict=True)]
-        masks, tall = frame.guidance[own], [sizes[n] for n in own]
-        others = self._others(frame.guidance)
-        off = masks_off(
-            alphas,
-            masks,
-            frame.image,
-            tall,
-            trusts=trusts,
-            plate_px=self._plate_px,
-            others=[others[n] for n in own],
-        )
+        seen, measured = self._seen(i), self._measured(self.frames[i])
+        if measured:
+            seen = [replace(mask, size=size or mask.size) for mask, size in zip(seen, measured, strict=True)]
+        sizes, mine = [mask.size for mask in seen], [seen[n] for n in own]
+        off = masks_off(alphas, mine, trusts=trusts)
         refined = refine_edges(
             alphas,
             frame.image,
-            masks,
+            frame.guidance[own],
             how,
-            sizes=tall,
-            doubts=[self._doubts(i)[n] for n in own],
+            sizes=[mask.size for mask in mine],
+            doubts=side_by_side(lambda n: self._seen(i)[n].doubt, own),
             off=off,
             trusts=trusts,
             plate_px=self._plate_px,
@@ -411,27 +399,14 @@ class Chain:
             return _with_pins(refined, self._pins(frame))
         return _with_pins(clear_cores(refined, frame.guidance, sizes, own=own, off=off), self._pins(frame))
 
-    def _doubts(self, i: int) -> list[float]:
-        """How far each mask of a frame is to be doubted, 0 to 1."""
-        found = self._doubted.get(i)
+    def _seen(self, i: int) -> list[SeenMask]:
+        """The masks of a frame as they lie in its image."""
+        found = self._seen_masks.get(i)
         if found is None:
             frame = self._frame_input(i)
-            others = self._others(frame.guidance)
-
-            def one(n: int) -> float:
-                mask = frame.guidance[n]
-                how = {"plate_px": self._plate_px, "others": others[n]}
-                return doubt(alignment(mask, frame.image, size_of(mask), **how))
-
-            found = side_by_side(one, range(len(frame.guidance)))
-            self._doubted.put(i, found)
+            found = seen_in(frame.image, frame.guidance, plate_px=self._plate_px)
+            self._seen_masks.put(i, found)
         return found
-
-    def _others(self, masks: np.ndarray) -> list[np.ndarray | None]:
-        """For each mask of a frame those of the others together, (H, W), where the plate is enlarged."""
-        if self._plate_px <= 1:
-            return [None] * len(masks)
-        return [np.delete(masks, n, axis=0).max(axis=0, initial=0) for n in range(len(masks))]
 
     def _pins(self, frame: FrameInput) -> np.ndarray | None:
         """(N, h, w) pinned alphas of its own instances."""

@@ -16,7 +16,8 @@ size before: the smaller the image, the farther the network sees.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -24,9 +25,10 @@ from numpy.typing import NDArray
 
 from maggie_core.model import MatteModel
 from maggie_core.model.still import matte_still
-from maggie_core.postprocess.alignment import alignment, better_aligned, doubt
+from maggie_core.postprocess.alignment import SeenMask, seen_in
 from maggie_core.postprocess.edges import outline_distance, trust_in
-from maggie_core.postprocess.mask_shape import depth_in, size_of, unit_of
+from maggie_core.postprocess.mask_shape import depth_in, size_of
+from maggie_core.runtime.threads import side_by_side
 
 Planes = NDArray[np.floating]
 
@@ -42,8 +44,7 @@ def better_guidance(
     *,
     share: float,
     pad_px: int,
-    plate_px: float = 1.0,
-    others: Sequence[Planes | None] | None = None,
+    seen: Sequence[SeenMask] | None = None,
 ) -> Planes:
     """Masks to matte a frame with, a function of this frame alone.
 
@@ -54,8 +55,7 @@ def better_guidance(
             the image.
         share: size of the first look as a share of the frame's, 0..1; 0 takes the masks as they are.
         pad_px: the network sees a frame grown right and bottom to a multiple of this.
-        plate_px: pixels of `image` that a pixel of the plate spans; 1 where the plate is not enlarged.
-        others: (N,) of (H, W), as for `alignment`; None where the plate is not enlarged.
+        seen: (N,) the masks as they lie in the image; None finds it out, for a plate that is not enlarged.
 
     Returns:
         (N, H, W) float32 binary; the given array where nothing changes. A mask never becomes empty, and takes
@@ -63,17 +63,16 @@ def better_guidance(
     """
     if share == 0 or not guidance.any():
         return guidance
+    if seen is None:
+        seen = seen_in(image, guidance)
     if doubts is None:
-        doubts = [doubt(alignment(mask, image, size_of(mask))) for mask in guidance]
+        doubts = side_by_side(lambda each: each.doubt, seen)
     masks = guidance
     if any(doubts):
         masks = _looked(model, image, masks, doubts, share=share / 2, pad_px=pad_px)
-
-    def better(alpha: Planes, n: int) -> float:
-        unit, beside = unit_of(size_of(masks[n]), masks[n].shape), others[n] if others else None
-        return better_aligned(alpha, masks[n], image, unit, plate_px=plate_px, others=beside)
-
-    return _looked(model, image, masks, doubts, share=share, pad_px=pad_px, better=better)
+    if masks is not guidance:
+        seen = [replace(each, mask=mask, size=size_of(mask)) for each, mask in zip(seen, masks, strict=True)]
+    return _looked(model, image, masks, doubts, share=share, pad_px=pad_px, seen=seen)
 
 
 def _looked(
@@ -84,12 +83,12 @@ def _looked(
     *,
     share: float,
     pad_px: int,
-    better: Callable[[Planes, int], float] = lambda alpha, n: 0.0,
+    seen: Sequence[SeenMask] | None = None,
 ) -> Planes:
     """Masks after a look at `share` of the size.
 
     Args:
-        better: how much better the outline of a matte (H, W) lies than that of mask n, 0 to 1.
+        seen: (N,) the masks as they lie in the image; None: they give way by `doubts` alone.
     """
     height, width = guidance.shape[1:]
     size = round(width * share), round(height * share)
@@ -105,7 +104,8 @@ def _looked(
         contradicted = 1 - trust_in(alphas[n], masks[n])
         if contradicted == 0 or doubts[n] == 1:
             return contradicted
-        return contradicted * max(doubts[n], better(found[n], n))
+        better = 0.0 if seen is None else seen[n].better(found[n])
+        return contradicted * max(doubts[n], better)
 
     ways = [way(n) if mask.any() else 0.0 for n, mask in enumerate(masks)]
     moved = np.array(ways) > 0
