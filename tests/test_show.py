@@ -6,12 +6,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.show import (
+from benchmarks._drawn_show import COST, Shot, draw_show
+from benchmarks._simulated_farm import (
     AGAIN,
     AHEAD,
     BAD,
     CAUSES,
-    COST,
     KILLS,
     STARTS,
     STORAGE,
@@ -19,13 +19,9 @@ from benchmarks.show import (
     Chunking,
     Farm,
     Outcome,
-    Shot,
-    comparisons,
-    describe,
-    draw_show,
-    row,
     simulate,
 )
+from benchmarks.show import comparisons, describe, row
 from maggie_node.farm.plan import SECONDS_PER_FRAME, THROWN, Reach, even, full, make_plan
 
 CALM = Farm(machines=7, spread=0.0, slow=0.0, mtbf_h=0.0, storage_mb_s=0.0, machine_mb_s=0.0, start_s=0.0)
