@@ -81,7 +81,12 @@ class OpenShot:
                 f"{self.plate.colorspace_hint}: "
                 "render them, change --frames, or choose --on-missing hold, black or skip"
             )
-        self.guidance.check(frames, why=self._needed_for(self.guidance.missing(frames)))
+        why = self._needed_for(self.guidance.missing(frames))
+        try:
+            self.guidance.check(frames, why=why, plate=self.shot_frames)
+        except GuidanceError:
+            self.plate.channels(self.plate.frames[0])  # a plate that no mask would help says so
+            raise
 
     def _needed_for(self, missing: Sequence[int]) -> str:
         """Why frames are needed that nobody asked for; empty where one of them was."""

@@ -73,6 +73,15 @@ def test_missing_files_are_listed_before_anything_is_read(anna):
         guidance.read(1002, GEOMETRY)
 
 
+def test_an_offset_is_advised_by_the_whole_plate_and_only_where_there_is_one(anna):
+    guidance = combine([MaskSequence("anna", anna)])
+
+    with pytest.raises(GuidanceError, match="the plate 1-2: .* give --guidance-offset 1000 after it"):
+        guidance.check([2], plate=(1, 2))
+    with pytest.raises(GuidanceError, match="has no file for frame 2: "):
+        guidance.check([2])  # approved alphas and holds know no offset
+
+
 def test_a_missing_file_may_mean_that_nobody_is_there(anna):
     guidance = combine([MaskSequence("anna", anna)], missing="empty")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
+from PIL import Image
 from support.command_line import Command
 from support.shots import TinyShot
 
@@ -160,7 +161,7 @@ def test_masks_that_are_numbered_otherwise_give_the_same_mattes(
     guidance = ("--guidance", f"ana={tmp_path / 'ana.####.png'}")
     refused = matte("none", *guidance)
     assert refused.exit_code == 2
-    assert "has the frames 1-5 and the plate 1001-1002" in refused.stderr
+    assert "has the frames 1-5 and the plate 1001-1005" in refused.stderr
     assert "give --guidance-offset -1000 after it" in refused.stderr
 
     astray = matte("none", *guidance, "--guidance-offset", "50")
@@ -170,6 +171,35 @@ def test_masks_that_are_numbered_otherwise_give_the_same_mattes(
     assert matte("same", "--guidance", f"ana={kept_shot.mask('ana')}").exit_code == 0
     moved, same = (read_image(tmp_path / f"{name}.1002.exr").pixels for name in ("moved", "same"))
     assert np.array_equal(moved, same)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "still.gif",
+            "the plate is one picture, frame 1: name the one mask file of that picture instead of a",
+        ),
+        (
+            "still.png",
+            "the plate is one picture, frame 1: name the one mask file of that picture instead of a",
+        ),
+        ("moving.gif", "moving.gif is an animation: give its pictures as a sequence, or as a movie"),
+    ],
+)
+def test_a_plate_of_one_picture_beside_numbered_masks_is_told_what_it_needs(
+    command: Command, kept_shot: TinyShot, tiny_model: Path, tmp_path: Path, name: str, said: str
+):
+    first, *more = (Image.new("RGB", (96, 64), colour) for colour in ("red", "green"))
+    first.save(tmp_path / name, **({"save_all": True, "append_images": more} if "moving" in name else {}))
+    start = ("matte", tmp_path / name, "-o", tmp_path / "m.####.exr", "--model", tiny_model, "--guidance")
+
+    refused = command(*start, f"ana={kept_shot.mask('ana')}")
+
+    assert refused.exit_code == 2
+    assert said in refused.stderr and "--guidance-offset" not in refused.stderr
+    if "still" in name:
+        assert command(*start, f"ana={kept_shot.mask('ana').replace('####', '1001')}").exit_code == 0
 
 
 def test_a_name_with_a_slash_is_a_name_where_its_files_are_there(tmp_path: Path, monkeypatch):

@@ -48,11 +48,12 @@ class Guidance:
         """Frames among `frames` for which a source has no file, under any policy for missing files."""
         return tuple(f for f in frames if any(not _has(source, f) for source in self.sources))
 
-    def check(self, frames: Iterable[int], *, why: str = "") -> None:
+    def check(self, frames: Iterable[int], *, why: str = "", plate: Sequence[int] | None = None) -> None:
         """See that every one of `frames` can be read, before the first is.
 
         Args:
             why: what missing frames are needed for, where nobody asked for them.
+            plate: all frames of the plate; None where files cannot be numbered otherwise than it.
 
         Raises:
             GuidanceError: files are missing and the policy is `error`.
@@ -61,7 +62,7 @@ class Guidance:
         for source in self.sources:
             absent = [f for f in wanted if not _has(source, f)]
             if absent and self.missing_policy == "error":
-                raise _misnumbered(source, wanted) or _absence(source, absent, why=why)
+                raise _misnumbered(source, plate or ()) or _absence(source, absent, why=why)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -147,16 +148,21 @@ def _has(source: GuidanceSource, frame: int) -> bool:
     return source.frames is None or frame in source.frames
 
 
-def _misnumbered(source: GuidanceSource, wanted: Sequence[int]) -> GuidanceError | None:
-    """Files for as many frames as are wanted, none of them one of these: perhaps numbered otherwise."""
+def _misnumbered(source: GuidanceSource, plate: Sequence[int]) -> GuidanceError | None:
+    """Files for as many frames as the plate has, none of them one of its own: perhaps numbered otherwise."""
     stored = source.frames
-    if not stored or len(stored) < len(wanted) or set(stored) & set(wanted):
+    if not stored or not plate or len(stored) < len(plate) or set(stored) & set(plate):
         return None
+    found = f"the guidance of {listing(source.names)} has the frames {compact_frames(stored)} and the plate "
+    if len(plate) == 1:
+        return GuidanceError(
+            f"{found}is one picture, frame {plate[0]}: name the one mask file of that picture instead of a "
+            "sequence, or name all pictures of the plate, such as plate.####.exr"
+        )
     given = source.offset if isinstance(source, OffsetSource) else 0
     return GuidanceError(
-        f"the guidance of {listing(source.names)} has the frames {compact_frames(stored)} and the plate "
-        f"{compact_frames(wanted)}: where they are the same pictures, give --guidance-offset "
-        f"{stored[0] - wanted[0] + given} after it"
+        f"{found}{compact_frames(plate)}: where they are the same pictures, give --guidance-offset "
+        f"{stored[0] - plate[0] + given} after it"
     )
 
 

@@ -335,7 +335,7 @@ class _Check:
         if guidance is None:
             return {}
         try:
-            guidance.check([frame])
+            guidance.check([frame], plate=self._subject.shot_frames)
         except GuidanceError as error:
             self._notes.setdefault(str(error), []).append(frame)
             return {}
