@@ -7,12 +7,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from support.documentation import NAMES, PAGES, ROOT, commands, links, sections, unknown_words
+from support.command_line import run_command
+from support.documentation import NAMES, PAGES, ROOT, commands, links, sections, unknown_words, words_of
 from support.shots import write_shot
 from support.tiny import write_tiny_model
 
+from maggie_api.job import MatteJob
 from maggie_core.mattes import read_mattes
 from maggie_core.weights import catalogue
+from maggie_node.job_inputs import open_shot
 
 README = ROOT / "README.md"
 
@@ -26,6 +29,19 @@ def test_the_ten_lines_of_python_matte_a_shot(tmp_path: Path, monkeypatch: pytes
     exec(compile(code, str(README), "exec"), {})
 
     assert set(read_mattes(tmp_path / "matte.1002.exr")[0]) == {"ana", "ben"}
+
+
+def test_the_first_command_of_the_readme_can_be_pasted_in_a_checkout(monkeypatch: pytest.MonkeyPatch):
+    """What it reads is shipped. That it runs is tried by test_commands.py, on two frames."""
+    monkeypatch.chdir(ROOT)
+    line = next(line for line in commands(README) if "maggie-node " in line)
+
+    printed = run_command(*words_of(line)[1][1:], "--print-job")
+    shot = open_shot(MatteJob.from_json(printed.stdout), to_write=False)
+    shot.require(shot.frames)
+
+    assert shot.frames == tuple(range(1001, 1021))
+    assert shot.guidance.keys == (1001,)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
