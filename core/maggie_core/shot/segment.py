@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -207,88 +207,106 @@ class Segment:
         return found[index]
 
     def _result(self, frame: int) -> MatteResult:
-        s, geometry = self._settings, self._settings.reader.geometry
+        s = self._settings
         if not self._chains:
             self._chains = [self._chain_of(index, each) for index, each in enumerate(self.passes)]
         pinned = s.reader.pins(frame, self._account)
-        alphas: np.ndarray | None = None
-        header: Frame | None = None
-        reused: list[Reused] = []
-        reasons: list[str] = []
-        repairs: dict[Geometry, RepairCount] = {}
-        count = len(s.reader.instances)
-        lost: list[Loss] = []
-        plate = cache(lambda: self.read_plate(frame))
-        cut: list[tuple[int, Window]] = []
-        for each, chain in zip(self.passes, self._chains, strict=True):
-            if alphas is not None and not _are_there(chain, frame):
-                cut += _cut(each, chain, frame)
-                continue  # their alphas are zeros
-            small, found, why = chain.matte(frame)
-            cut += _cut(each, chain, frame)
-            seen_header, present, repaired = chain.frame_info(frame)
-            header = header or seen_header
-            reused.append(found)
-            reasons += [why] if why else []
-            repairs[each.geometry] = repaired
-            lost += [
-                replace(
-                    loss,
-                    instance=each.shown[loss.instance],
-                    other=None if loss.other is None else each.shown[loss.other],
-                )
-                for loss in chain.losses(frame, each.geometry)
-                if each.shown[loss.instance] not in pinned
-            ]
-            # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
-            small = small * present[:, None, None].astype(np.float32)
-            part = each.geometry.from_working(small)
-            np.clip(part, 0, 1, out=part)
-            # Who was enlarged was blurred by that: the plate's own pixels say where their edges are.
-            if each.geometry.enlarges or (s.detail == "full" and has_detail(each.geometry)):
-                s.checkpoint(True)
-                free = [None if n in pinned else alpha for n, alpha in zip(each.owned, small, strict=True)]
-                self._add_detail(part, free, chain.image(frame), plate, each.geometry)
-            if len(each.owned) == count and each.geometry.region == geometry.region:
-                alphas = part
-            else:
-                alphas = _empty(count, geometry) if alphas is None else alphas
-                _put(alphas, part, each, geometry)
-        assert alphas is not None
-        if cut:
-            self._add_outside(alphas, frame, [(n, region) for n, region in cut if n not in pinned])
+        alphas, told = self._joined(frame, pinned)
         held = self._held(frame)
-        s.hand.apply(alphas, held, but=list(pinned))
-        for place, plane in pinned.items():
-            alphas[place] = plane
-        cores = {place: plane for place, plane in held.core.items() if place not in pinned}
-        extra: dict[str, np.ndarray] = {}
-        if s.share_pixels:
-            share_pixels(alphas, fixed=list(pinned), cores=cores)
-        if s.sum_to_one:
-            alphas, extra = sum_to_one(alphas, fixed=list(pinned), cores=cores)
+        alphas, extra = self._finished(alphas, pinned, held)
         scene = s.reader.scene_linear(frame, self._account) if s.scene_linear else None
-        header = header or self.read_plate_now(frame).header
+        headers = (each.header for each in told if each.header is not None)
+        header = next(headers, None) or self.read_plate_now(frame).header
+        repairs = {each.geometry: each.repairs for each in told}
+        reused: list[Reused] = [each.reused for each in told]
         without = frozenset(self._unreadable)
         reach = self._reach(frame, without)
         return MatteResult(
             frame,
             alphas,
-            geometry,
+            s.reader.geometry,
             header,
-            repairs.get(geometry) or sum(repairs.values(), RepairCount()),
+            repairs.get(s.reader.geometry) or sum(repairs.values(), RepairCount()),
             extra,
             min(reused, key=("nothing", "state", "matte").index),
-            next(iter(reasons), ""),
+            next((each.why for each in told if each.why), ""),
             {each: self._account.of(each) for each in reach if each != frame}
             | {frame: self._account.of(frame) | self._holds_account.of(frame)},
             tuple(each for each in reach if each in without),
             tuple(
                 each for each in reach if s.reader.stood_in(each) or (each == frame and self._is_held(frame))
             ),
-            tuple(each for each in lost if each.instance not in _in_hand(each, held)),
+            tuple(loss for each in told for loss in each.losses if loss.instance not in _in_hand(loss, held)),
             scene,
         )
+
+    def _joined(self, frame: int, pinned: Collection[int]) -> tuple[np.ndarray, list[_Told]]:
+        """(N, H, W) alphas of a frame over the region, and what its passes tell of it.
+
+        Args:
+            pinned: instances whose alphas the artist gave.
+        """
+        plate = cache(lambda: self.read_plate(frame))
+        alphas: np.ndarray | None = None
+        told: list[_Told] = []
+        cut: list[tuple[int, Window]] = []
+        for each, chain in zip(self.passes, self._chains, strict=True):
+            # Where nobody of a later pass is there, their alphas are zeros.
+            if alphas is None or _are_there(chain, frame):
+                part, tells = self._part(frame, each, chain, pinned, plate)
+                alphas = self._with_part(alphas, part, each)
+                told.append(tells)
+            cut += [(n, region) for n, region in _cut(each, chain, frame) if n not in pinned]
+        assert alphas is not None
+        if cut:
+            self._add_outside(alphas, frame, cut)
+        return alphas, told
+
+    def _part(
+        self, frame: int, each: Pass, chain: Chain, pinned: Collection[int], plate: Callable[[], Frame]
+    ) -> tuple[np.ndarray, _Told]:
+        """(n, H', W') alphas of a pass over its own region, and what it tells of the frame."""
+        small, reused, why = chain.matte(frame)
+        header, present, repairs = chain.frame_info(frame)
+        losses = [loss for loss in _losses(each, chain, frame) if loss.instance not in pinned]
+        # Who has no guidance in a frame is not in it, whatever the neighbouring frames suggest.
+        small = small * present[:, None, None].astype(np.float32)
+        part = each.geometry.from_working(small)
+        np.clip(part, 0, 1, out=part)
+        # Who was enlarged was blurred by that: the plate's own pixels say where their edges are.
+        if each.geometry.enlarges or (self._settings.detail == "full" and has_detail(each.geometry)):
+            self._settings.checkpoint(True)
+            free = [None if n in pinned else alpha for n, alpha in zip(each.owned, small, strict=True)]
+            self._add_detail(part, free, chain.image(frame), plate, each.geometry)
+        return part, _Told(each.geometry, header, repairs, reused, why, losses)
+
+    def _with_part(self, alphas: np.ndarray | None, part: np.ndarray, each: Pass) -> np.ndarray:
+        """Alphas (N, H, W) with those of a pass where its region is; None has only zeros so far."""
+        geometry, count = self._settings.reader.geometry, len(self._settings.reader.instances)
+        window, region = each.geometry.region, geometry.region
+        if len(each.owned) == count and window == region:
+            return part
+        if alphas is None:
+            alphas = np.zeros((count, region.height, region.width), np.float32)
+        top, left = window.y - region.y, window.x - region.x
+        alphas[list(each.owned), top : top + window.height, left : left + window.width] = part
+        return alphas
+
+    def _finished(
+        self, alphas: np.ndarray, pinned: Mapping[int, np.ndarray], held: HeldPlanes
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Alphas as the artist decides, that share their pixels as asked, and planes to deliver beside them.
+        The given ones are changed, too."""
+        s = self._settings
+        s.hand.apply(alphas, held, but=list(pinned))
+        for place, plane in pinned.items():
+            alphas[place] = plane
+        cores = {place: plane for place, plane in held.core.items() if place not in pinned}
+        if s.share_pixels:
+            share_pixels(alphas, fixed=list(pinned), cores=cores)
+        if s.sum_to_one:
+            return sum_to_one(alphas, fixed=list(pinned), cores=cores)
+        return alphas, {}
 
     def _add_outside(self, alphas: np.ndarray, frame: int, cut: Sequence[tuple[int, Window]]) -> None:
         """Give people the part of their mask outside their region, its edge refined: they jumped out of it
@@ -339,6 +357,19 @@ class Segment:
         add_detail(alphas, slopes, image, geometry=geometry, see=see)
 
 
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What a pass tells of a frame beside its mattes."""
+
+    geometry: Geometry
+    header: Frame | None
+    """None where the frame was not read."""
+    repairs: RepairCount
+    reused: Reused
+    why: str
+    losses: list[Loss]
+
+
 def _in_hand(loss: Loss, held: HeldPlanes) -> Collection[int]:
     """Instances whose losses of that kind the artist has taken in hand."""
     return held.core if loss.kind == "lost" else held.garbage
@@ -350,21 +381,22 @@ def _are_there(chain: Chain, frame: int) -> bool:
     return bool(present.any())
 
 
+def _losses(each: Pass, chain: Chain, frame: int) -> list[Loss]:
+    """What the mattes of a pass lost of their masks; instances count as in the shot."""
+    return [
+        replace(
+            loss,
+            instance=each.shown[loss.instance],
+            other=None if loss.other is None else each.shown[loss.other],
+        )
+        for loss in chain.losses(frame, each.geometry)
+    ]
+
+
 def _cut(each: Pass, chain: Chain, frame: int) -> list[tuple[int, Window]]:
     """Whose mask goes on outside the region of their pass in a frame, and that region."""
     beyond = zip(each.owned, chain.beyond(frame), strict=True)
     return [(n, each.geometry.region) for n, goes_on in beyond if goes_on]
-
-
-def _empty(count: int, geometry: Geometry) -> np.ndarray:
-    return np.zeros((count, geometry.region.height, geometry.region.width), np.float32)
-
-
-def _put(alphas: np.ndarray, part: np.ndarray, each: Pass, geometry: Geometry) -> None:
-    """Put alphas of a pass where its region is."""
-    window, region = each.geometry.region, geometry.region
-    top, left = window.y - region.y, window.x - region.x
-    alphas[list(each.owned), top : top + window.height, left : left + window.width] = part
 
 
 def _forget_calls(error: Exception) -> None:
