@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from maggie_api.job import read_job
+from maggie_api.job import MatteJob, read_job
 from maggie_node.cli.commands import complain, debug_option, together
 from maggie_node.cli.farm_tasks import DOCUMENT, LIMITS, add_commands, pairs
 from maggie_node.cli.numbers import FiniteNumber
@@ -17,6 +17,7 @@ from maggie_node.farm.submission import Machine, Submission
 if TYPE_CHECKING:
     from maggie_core.qc import Limit
     from maggie_node.farm.plan import Cut
+    from maggie_node.farm.shot import FarmShot
 
 WARN_OVERHEAD = 0.5
 """Share of frames computed beyond those delivered, from which on chunks are worth a word nobody asked for."""
@@ -242,44 +243,27 @@ def _generate(
     machines: int,
     **machine: Any,
 ) -> int:
-    from maggie_api.sequences import compact_frames
     from maggie_node.farm.places import shot_name
     from maggie_node.farm.plan_report import explained, reach_of, warned
-    from maggie_node.farm.shot import farm_shot, intervals_of, not_there
+    from maggie_node.farm.shot import farm_shot, not_there
 
     if output is None and not explain:
         raise click.UsageError("name a folder for the files with -o, or ask to --explain only")
-    said = tuple(f"{measure}={_written(value)}" for measure, value in limits)
     job = read_job(document)
-    if limits:
-        from maggie_core.qc import limits_with, needed_for
-
-        limits_with(limits)
-        keyed = any(source.kind == "key" for source in job.guidance)
-        needed_for(limits, plate=True, guidance=not keyed)
+    _check_limits(limits, job)
     shot, to_come = farm_shot(job), list(not_there(job))
     reach = reach_of(shot.job)
     segment = shot.job.segment_frames
     chunk = chunk or (len(shot.frames) if segment == "whole" else segment)
-    if shot.missing:
-        complain(f"note: plate frames {compact_frames(shot.missing)} are not there yet")
-    for sequence in to_come:
-        complain(f"note: no file of {sequence} is there yet")
+    _tell_missing(shot.missing, to_come)
     if output is not None:
-        intervals = intervals_of(shot)
-        if intervals and shot.job.cache is None:
-            complain(
-                "note: people are followed from key masks and the job has no cache, so that every task makes "
-                "all masks anew: give --cache a folder that all machines share"
-            )
-            intervals = ()
         submission = Submission(
             shot,
             chunk,
             name or shot_name(shot.job),
             executable,
-            said,
-            intervals,
+            tuple(f"{measure}={_written(value)}" for measure, value in limits),
+            _key_intervals(shot),
             Machine(**machine),
             retries,
             farm_retries,
@@ -287,22 +271,52 @@ def _generate(
         for path in write(submission, output.absolute()):
             click.echo(path)
     if explain:
-        click.echo(
-            explained(
-                shot,
-                reach,
-                chunk=chunk,
-                cut=cut,
-                seconds_per_frame=seconds_per_frame,
-                machines=machines,
-                warm=warm,
-            )
+        plan = explained(
+            shot,
+            reach,
+            chunk=chunk,
+            cut=cut,
+            seconds_per_frame=seconds_per_frame,
+            machines=machines,
+            warm=warm,
         )
-    else:
-        warning = warned(shot, reach, chunk=chunk, cut=cut, above=WARN_OVERHEAD)
-        if warning:
-            complain(f"note: {warning}")
+        click.echo(plan)
+    elif warning := warned(shot, reach, chunk=chunk, cut=cut, above=WARN_OVERHEAD):
+        complain(f"note: {warning}")
     return 0
+
+
+def _check_limits(limits: tuple[tuple[str, Limit | float | None], ...], job: MatteJob) -> None:
+    """Refuse limits that quality control does not know, or cannot measure on the mattes of a job."""
+    if limits:
+        from maggie_core.qc import limits_with, needed_for
+
+        limits_with(limits)
+        needed_for(limits, plate=True, guidance=all(source.kind != "key" for source in job.guidance))
+
+
+def _tell_missing(frames: Sequence[int], sequences: Sequence[str]) -> None:
+    """Tell which files of a job are not there yet: a farm may make them before its tasks begin."""
+    from maggie_api.sequences import compact_frames
+
+    if frames:
+        complain(f"note: plate frames {compact_frames(frames)} are not there yet")
+    for sequence in sequences:
+        complain(f"note: no file of {sequence} is there yet")
+
+
+def _key_intervals(shot: FarmShot) -> tuple[tuple[int, ...], ...]:
+    """Frames whose masks are made from key masks before the mattes; empty without a cache to keep them in."""
+    from maggie_node.farm.shot import intervals_of
+
+    intervals = intervals_of(shot)
+    if intervals and shot.job.cache is None:
+        complain(
+            "note: people are followed from key masks and the job has no cache, so that every task makes "
+            "all masks anew: give --cache a folder that all machines share"
+        )
+        return ()
+    return intervals
 
 
 def _written(limit: Limit | float | None) -> str:
