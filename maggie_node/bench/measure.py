@@ -74,12 +74,18 @@ def measure(
         "rounds": repeat,
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
+    how = {"device": str(where), "repeat": repeat, "say": say}
     if case.kind == "growth":
-        return about | growth(case, device=str(where), repeat=repeat, say=say)
+        return about | growth(case, **how)
     if case.kind in ("e2e", "long", "full"):
-        return about | measure_shot(
-            case, device=str(where), threads=torch.get_num_threads(), repeat=repeat, say=say
-        )
+        return about | measure_shot(case, threads=torch.get_num_threads(), **how)
+    return about | one_frame(case, **how)
+
+
+def one_frame(case: Case, *, device: str, repeat: int, say: Say) -> dict[str, Any]:
+    """A frame of each path in turns: its parts, its memory, and how near the mattes are to each other."""
+    threads, instances = torch.get_num_threads(), "alone" if case.alone else "together"
+    names = ["fast", "bf16"] if case.kind == "default" or case.alone else ["literal", "fast", "bf16"]
     with tempfile.TemporaryDirectory() as folder:
         say(f"{case.name}: making the scene and its weights")
         image, guidance = scene(case.height, case.width, case.instances)
@@ -87,20 +93,14 @@ def measure(
         np.savez(shot, image=image, guidance=guidance)
         weights, which, share = prepare(case, image, guidance, Path(folder))
         frames = Frames(image, guidance)
-        instances = "alone" if case.alone else "together"
-        names = ["fast", "bf16"] if case.kind == "default" or case.alone else ["literal", "fast", "bf16"]
-        paths = {
-            name: open_path(name, weights, frames, device=str(where), instances=instances) for name in names
-        }
+        paths = {name: open_path(name, weights, frames, device=device, instances=instances) for name in names}
         rounds = interleaved(paths, repeat, say=lambda text: say(f"{case.name}: {text}"))
-        mattes = {name: rounds.mattes[name] for name in names}
-        default_near = None if case.kind == "default" else _default_near(frames, str(where))
+        default_near = None if case.kind == "default" else _default_near(frames, device)
         say(f"{case.name}: the machine's rates, and what the dense stages reach of them")
-        rates = machine_rates(where)
+        rates = machine_rates(torch.device(device))
         rooflines = {}
         if not case.alone and counts_fit(paths["fast"].model):
-            for name in ("fast", "bf16"):
-                rooflines[name] = roofline(paths[name].model, *frames[0], rates)
+            rooflines = {name: roofline(paths[name].model, *frames[0], rates) for name in ("fast", "bf16")}
         parts = {
             name: {part: median(counted(s, repeat)) for part, s in p.parts.items()}
             for name, p in paths.items()
@@ -108,12 +108,11 @@ def measure(
         del paths
         say(f"{case.name}: peak memory, each path in a process of its own")
         peaks = {
-            name: peak_mb(
-                name, weights, shot, device=str(where), threads=torch.get_num_threads(), instances=instances
-            )
+            name: peak_mb(name, weights, shot, device=device, threads=threads, instances=instances)
             for name in names
         }
-    return about | {
+    mattes = rounds.mattes
+    return {
         "size": f"{image.shape[3]}x{image.shape[2]}",
         "instances": case.instances,
         "weights": which,
