@@ -198,19 +198,19 @@ def timed(spent: dict[str, float]) -> Iterator[None]:
     """Add up the time inside the parts of the pipeline while the context lasts, all threads together."""
     from maggie_core import color
     from maggie_core.model import MatteModel
-    from maggie_core.shot import chain, segment
-    from maggie_core.shot import matter as shot
+    from maggie_core.shot import chain, reading, segment
     from maggie_node import runner
 
     places: list[tuple[Any, str, str]] = [
-        (shot, "read_plate", "read the plate"),
+        (reading, "read_plate", "read the plate"),
         (color.PlateView, "to_model", "colour and resize"),
-        (shot.Guidance, "read", "read the guidance"),
+        (reading.Guidance, "masks", "read the guidance"),
+        (reading.Guidance, "placed", "read the guidance"),
         (MatteModel, "encode", "network, features"),
         (MatteModel, "window", "network, window"),
         (chain, "refine_edges", "refine"),
         (chain, "smoothed", "smooth"),
-        (shot.Geometry, "from_working", "enlarge the alphas"),
+        (segment.Geometry, "from_working", "enlarge the alphas"),
         (segment, "add_detail", "detail at the plate's size"),
         (runner, "write_mattes", "write the mattes"),
     ]

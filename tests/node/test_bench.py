@@ -14,6 +14,7 @@ from maggie_node.bench.cases import STANDARD, find_case, scene
 from maggie_node.bench.literal import LiteralModel
 from maggie_node.bench.measure import interleaved
 from maggie_node.bench.paths import Frames
+from maggie_node.bench.shots import GROUPS
 from maggie_node.bench.weights import fitted_weights
 
 ASKED = (
@@ -172,6 +173,7 @@ def test_a_whole_job_is_measured_by_part(command: Command):
         "full-resolution detail",
         "writing",
     }
+    assert set(found["parts"]) == set(GROUPS)
     assert min(found["parts"].values()) > 0
     assert found["overhead"] < 1
 
