@@ -72,6 +72,7 @@ class Records:
             ocio=matter.view.config_id,
             assumption=matter.view.assumption,
             devices=found_devices(),
+            looks_around=model.window_frames > 1,
         )
 
     @property

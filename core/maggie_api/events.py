@@ -90,6 +90,8 @@ class Started:
     """Why `colorspace` is only assumed, in a sentence for the user; empty where it is known."""
     devices: tuple[FoundDevice, ...] = ()
     """The devices of the machine that computes."""
+    looks_around: bool = True
+    """Whether the network's matte of a frame depends on other frames. Workers of before do not say it."""
     event: Literal["started"] = "started"
 
 

@@ -104,19 +104,26 @@ def needed(index: int, count: int, rule: SegmentRule) -> range:
     return range(start + first, start + last + 1)
 
 
-def input_frames(wanted: Iterable[int], count: int, settings: MatteSettings) -> InputFrames:
+def input_frames(
+    wanted: Iterable[int], count: int, settings: MatteSettings, *, looks_around: bool = True
+) -> InputFrames:
     """The frames whose plate and whose guidance the mattes at some indices may depend on.
 
     The answer is the worker's own, unless only the model can give it: where `smooth` is auto it holds what a
-    model needs that smooths, and where `scale` is auto what one needs that enlarges small people. A model
-    that sees every frame by itself needs less.
+    model needs that smooths, and where `scale` is auto what one needs that enlarges small people.
 
     Args:
         wanted: indices of the mattes.
         count: frames of the shot.
         settings: of the matte.
+        looks_around: as for `segment_rule`; where it is not known, True holds what any model needs.
     """
-    rule = segment_rule(settings.segment, settings.warmup_frames, smooth=settings.smooth != "none")
+    rule = segment_rule(
+        settings.segment,
+        settings.warmup_frames,
+        smooth=settings.smooth != "none",
+        looks_around=looks_around,
+    )
     # The first frame gives the shot its format.
     plate, guidance = {0}, set()
     if settings.exposure_ev == "auto":

@@ -128,6 +128,12 @@ def test_people_are_measured_on_masks_of_the_whole_segment(sequence: ModuleType)
     assert found == (*range(1045, 1063), *range(1065, 1099, 4))
 
 
+def test_of_a_model_without_state_masks_of_three_frames_are_rendered(sequence: ModuleType):
+    plate = tuple(range(1001, 1201))
+
+    assert sequence.guidance_numbers(plate, [1060], WHOLE_FRAME, looks_around=False) == (1059, 1060, 1061)
+
+
 def test_a_gap_in_the_plate_does_not_move_the_segments(sequence: ModuleType):
     plate = tuple(number for number in range(1001, 1201) if not 1010 <= number < 1020)
 

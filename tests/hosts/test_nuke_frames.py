@@ -119,9 +119,12 @@ def influence(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[In
     return of
 
 
-def needed(settings: MatteSettings) -> list[InputFrames]:
+def needed(settings: MatteSettings, *, looks_around: bool = True) -> list[InputFrames]:
     """The frames that Nuke renders for each matte of a shot of 30 frames."""
-    return [frames.input_frames([frame], 1001, 1030, settings) for frame in range(1001, 1031)]
+    return [
+        frames.input_frames([frame], 1001, 1030, settings, looks_around=looks_around)
+        for frame in range(1001, 1031)
+    ]
 
 
 @pytest.mark.parametrize("segment", [8, 48, "whole"])
@@ -134,6 +137,17 @@ def test_what_is_rendered_is_what_a_matte_depends_on(
     settings = MatteSettings(segment_frames=segment, warmup_frames=warmup, smooth=smooth, scale=scale)
 
     assert needed(settings) == influence(settings)
+
+
+@pytest.mark.parametrize("segment", [8, "whole"])
+@pytest.mark.parametrize("smooth", ["none", "flow"])
+@pytest.mark.parametrize("scale", ["auto", "off"])
+def test_so_it_is_of_a_model_that_is_known_to_see_every_frame_by_itself(
+    influence: Callable[..., list[InputFrames]], segment: Any, smooth: Any, scale: Any
+):
+    settings = MatteSettings(segment_frames=segment, smooth=smooth, scale=scale)
+
+    assert needed(settings, looks_around=False) == influence(settings, still=True)
 
 
 @pytest.mark.parametrize("how", [{}, {"temporal": False}, {"still": True}])
@@ -153,6 +167,15 @@ def test_only_what_a_frame_depends_on_is_rendered():
     found = frames.input_frames([1100], 1001, 1200, settings)
 
     assert found.guidance == tuple(range(1097 - 4, 1103))
+    assert found.plate == (1001, *found.guidance)
+
+
+def test_a_frame_of_a_model_without_state_needs_three():
+    settings = MatteSettings(segment_frames=48, warmup_frames=4, smooth="flow", scale="off")
+
+    found = frames.input_frames([1100], 1001, 1200, settings, looks_around=False)
+
+    assert found.guidance == (1099, 1100, 1101)
     assert found.plate == (1001, *found.guidance)
 
 

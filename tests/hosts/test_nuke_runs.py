@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,6 +141,43 @@ def test_rendered_inputs_give_the_mattes_of_their_files(case: Case):
     assert out["said"] == [] and out["writes"] == [] and out["rendered"] == 18
     assert len(direct) == 6
     np.testing.assert_equal(alphas(again), direct)
+
+
+def test_of_a_model_without_state_fewer_frames_are_rendered_and_called_stale_once_its_worker_has_said_so(
+    case: Case,
+):
+    own = case.folder / "shot"
+    shutil.copytree(case.shot, own)
+    case.more["shot"], case.model = str(own), str(write_tiny_model(case.folder / "still", still=True))
+
+    out = case.run("""
+        session = start()
+        made = node("ana", "ben", plate=nuke.nodes.Grade(inputs=[read("plate")]))
+        out["rendered"] = []
+        for frame in (1002, 1005, 1001):
+            nuke.frame(frame)
+            before = len(session.record.rendered)
+            press(made, "matte_frame")
+            wait()
+            out["rendered"].append(len(session.record.rendered) - before)
+        out["said"] = messages()
+        nuke.scriptSave()
+    """)
+    again = case.run("""
+        start(script="")
+        nuke.scriptOpen(path("shot.nk"))
+        made = nuke.toNode("MaGGIe1")
+        from maggie_nuke import account
+        (plan,) = plans(made)
+        out["stale"] = []
+        for frame in (1003, 1002):
+            os.utime(f"{case['shot']}/ben.{frame}.exr", (2e9, 2e9))
+            out["stale"].append(account.stale(plan, [1001], account.read(plan)))
+    """)
+
+    assert out["said"] == []
+    assert out["rendered"] == [4, 4, 2], "a chain from 1001 on; then the frame, those beside it, the first"
+    assert again["stale"] == [{}, {"1001": "mask of ben changed"}]
 
 
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).name)

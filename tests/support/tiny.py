@@ -43,10 +43,17 @@ def tiny_model(*, temporal: bool = True, still: bool = False) -> MatteModel:
     return from_state_dict(tiny_state(replace(WIDTHS, temporal=temporal)))
 
 
-def write_tiny_model(folder: Path, *, licence: str = "Apache-2.0", commercial: bool = True) -> Path:
-    """A model folder (`config.json` and weights) to name as `--model`; the same bytes every time."""
+def write_tiny_model(
+    folder: Path, *, licence: str = "Apache-2.0", commercial: bool = True, still: bool = False
+) -> Path:
+    """A model folder (`config.json` and weights) to name as `--model`; the same bytes every time.
+
+    Args:
+        still: it sees every frame by itself.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tiny_state(seed=2), folder / "tiny.safetensors")
+    widths = replace(WIDTHS, gru="still", fusion="none") if still else WIDTHS
+    save_file(tiny_state(widths, seed=2), folder / "tiny.safetensors", widths.metadata if still else None)
     config = {"name": "tiny", "licence": licence, "commercial": commercial}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder

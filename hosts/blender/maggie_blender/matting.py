@@ -8,7 +8,7 @@ import dataclasses
 import bpy
 
 from . import apply, compat, masks, run, worker
-from .maggie_api.client import devices
+from .maggie_api.client import devices, models
 from .maggie_api.client.host_client import Progress
 from .maggie_api.job import MatteJob
 from .read import Shot
@@ -51,6 +51,7 @@ def follow(job: MatteJob, *, interactive: bool) -> run.Work:
             progress = running.poll()
             if progress.started is not None:
                 devices.remember(progress.started.devices)
+                models.remember(job.model, progress.started)
             yield progress
             if progress.over:
                 return

@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from . import compat, options, sequence
+from .maggie_api.client import models
 from .maggie_api.errors import HostError
 from .maggie_api.job import (
     EVERYBODY,
@@ -152,7 +153,12 @@ def shot_of(scene: bpy.types.Scene, frames: Iterable[int] | None = None) -> Shot
     whole = plate.numbers if props.frames == "PLATE" else numbers
     in_scene = _numbers(plate, (scene.frame_start, scene.frame_end)) or whole
     matted = range(min(*whole, *in_scene), max(*whole, *in_scene) + 1)
-    needed = sequence.guidance_numbers(plate.numbers, matted, options.settings_of(values))
+    needed = sequence.guidance_numbers(
+        plate.numbers,
+        matted,
+        options.settings_of(values),
+        looks_around=models.looks_around(job.model),
+    )
     return Shot(job, plate.timing, plate.numbers, plate.size, renders, needed)
 
 

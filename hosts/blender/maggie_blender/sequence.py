@@ -83,17 +83,19 @@ def numbers_on_disk(pattern: str) -> list[int]:
 
 
 def guidance_numbers(
-    plate: tuple[int, ...], matted: Iterable[int], settings: MatteSettings
+    plate: tuple[int, ...], matted: Iterable[int], settings: MatteSettings, *, looks_around: bool = True
 ) -> tuple[int, ...]:
     """Numbers whose guidance the mattes of some frames may depend on, ascending.
 
     Args:
         plate: numbers that the plate has on disk, ascending; the worker counts segments from the first.
         matted: numbers of the mattes.
+        looks_around: as for `segments.input_frames`.
     """
     shot = expected_frames(plate)
     places = [shot.index(number) for number in matted if number in shot]
-    wanted = {shot[at] for at in segments.input_frames(places, len(shot), settings).guidance}
+    found = segments.input_frames(places, len(shot), settings, looks_around=looks_around)
+    wanted = {shot[at] for at in found.guidance}
     return tuple(number for number in plate if number in wanted)
 
 

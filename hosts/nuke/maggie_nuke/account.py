@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
+from maggie_api.client import models
 from maggie_api.sequences import compact_frames, has_token, matte_path, parse_frames
 from maggie_api.serialization import to_data
 
@@ -48,21 +49,28 @@ class Entry:
     """Digest of the nodes behind each input that Nuke rendered."""
     files: Mapping[str, str]
     """Size and time of each input's file, by its name."""
+    looks_around: bool = True
+    """Whether the network's matte of a frame depends on other frames, as its worker said."""
     noted: float = 0.0
     """When it was written down, in seconds of the epoch. A matte that is newer was made by somebody else."""
 
 
 def taken(plan: JobPlan) -> Entry:
     """What the mattes of a plan are made from, if they are made now."""
+    around = models.looks_around(plan.job.model)
     files = {
         path.name: stamp
-        for _, sequence, numbers in _inputs(plan, plan.frames)
+        for _, sequence, numbers in _inputs(plan, plan.frames, looks_around=around)
         for path in {matte_path(sequence, number) for number in numbers}
         for stamp in (_stamp(path),)
         if stamp
     }
     return Entry(
-        frozenset(frame + plan.shift for frame in plan.frames), _options(plan), _rendered(plan), files
+        frozenset(frame + plan.shift for frame in plan.frames),
+        _options(plan),
+        _rendered(plan),
+        files,
+        around,
     )
 
 
@@ -136,7 +144,8 @@ def _changed_file(plan: JobPlan, frame: int, entry: Optional[Entry], matte: Path
         stamps: takes the stamp of every file that is looked at.
     """
     made = int(matte.stat().st_mtime)
-    for label, sequence, numbers in _inputs(plan, [frame]):
+    around = models.looks_around(plan.job.model) if entry is None else entry.looks_around
+    for label, sequence, numbers in _inputs(plan, [frame], looks_around=around):
         for number in numbers if has_token(sequence) else numbers[:1]:
             if (sequence, number) not in stamps:
                 path = matte_path(sequence, number)
@@ -151,10 +160,12 @@ def _changed_file(plan: JobPlan, frame: int, entry: Optional[Entry], matte: Path
     return ""
 
 
-def _inputs(plan: JobPlan, wanted: Sequence[int]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+def _inputs(
+    plan: JobPlan, wanted: Sequence[int], *, looks_around: bool
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """(what it is called, path, numbers of the files) of every input that is read from its own files."""
     job = plan.job
-    reached = frames.input_frames(wanted, plan.first, plan.last, job, plan.keys)
+    reached = frames.input_frames(wanted, plan.first, plan.last, job, plan.keys, looks_around=looks_around)
     plate, guidance = (
         tuple(each + plan.shift for each in which) for which in (reached.plate, reached.guidance)
     )

@@ -75,6 +75,8 @@ def input_frames(
     last: int,
     settings: MatteSettings,
     keys: Optional[Sequence[int]] = None,
+    *,
+    looks_around: bool = True,
 ) -> InputFrames:
     """Frames of a shot whose plate and guidance the mattes of the wanted frames may depend on.
 
@@ -83,8 +85,11 @@ def input_frames(
         first, last: the shot's first and last frame; segments are counted from the first.
         keys: frames at which everybody who has key masks has one, ascending; None when nobody has key masks.
             Masks between two of them are made from all plates and masks there.
+        looks_around: as for `segments.input_frames`.
     """
-    found = segments.input_frames([frame - first for frame in wanted], last - first + 1, settings)
+    found = segments.input_frames(
+        [frame - first for frame in wanted], last - first + 1, settings, looks_around=looks_around
+    )
     plate, guidance = (tuple(first + index for index in each) for each in (found.plate, found.guidance))
     if keys is None:
         return InputFrames(plate, guidance)

@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 import nuke
 
-from maggie_api.client import devices
+from maggie_api.client import devices, models
 from maggie_api.client.host_client import JobMonitor, Progress, WorkerSession
 from maggie_api.client.python import find_python
 from maggie_api.errors import HostError
@@ -93,6 +93,12 @@ class NodeJobs:
             devices.remember(self.progress.started.devices)
             build.offer_devices(self.node)
 
+    def _looks_around(self, plan: JobPlan) -> bool:
+        """Whether a matte of a job depends on other frames, as far as its worker has said."""
+        if self.progress.started is not None:
+            models.remember(plan.job.model, self.progress.started)
+        return models.looks_around(plan.job.model)
+
     def _submit(self, plan: JobPlan) -> JobMonitor:
         # Before the worker reads: a file that changes meanwhile is noted as it was, and is looked at again.
         self._taken, self._since = account.taken(plan), time.time()
@@ -107,7 +113,7 @@ class NodeJobs:
         if not made:
             return
         try:
-            account.write(plan, replace(self._taken, frames=made))
+            account.write(plan, replace(self._taken, frames=made, looks_around=self._looks_around(plan)))
         except OSError as error:  # the mattes are there; the next render looks at them once more
             nuke.tprint(f"{self.name}: account.json cannot be written ({error.strerror or error})")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Optional
 
+from maggie_api.client import models
 from maggie_api.errors import DocumentError, HostError, SettingsError
 from maggie_api.job import MatteJob, person_options
 from maggie_api.sequences import compact_frames, is_movie, parse_frames
@@ -127,7 +128,14 @@ def _plan(
     held = guidance.holds(state, rows)
     keyed = guidance.key_masks(state, rows, folder=folder, shift=shift, view=view)
     keys = guidance.common_keys(keyed)
-    reached = frames.input_frames(chosen, plate.first, plate.last, state.matte, keys)
+    reached = frames.input_frames(
+        chosen,
+        plate.first,
+        plate.last,
+        state.matte,
+        keys,
+        looks_around=models.looks_around(_model(state)),
+    )
     renders: list[InputRender] = []
     paths: dict[str, str] = {}
     offsets: dict[str, int] = {}
