@@ -54,6 +54,11 @@ def phrase(text: str, *, most: Optional[int] = None) -> str:
     return words if most is None or len(words) <= most else f"{words[:most]} ..."
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 frame`, `0 frames`, `2 frames`: for a noun that only takes an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def escaping(*streams: Any) -> None:
     """Let text streams write `\\uXXXX` for letters that their encoding lacks."""
     for stream in streams:

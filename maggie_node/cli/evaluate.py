@@ -91,6 +91,7 @@ def evaluate(
     settle_waiting()
     with StepLines() as step:
         step("loading the program")
+        from maggie_core.io.atomic import write_text
         from maggie_lab.datasets import find_samples
         from maggie_lab.evaluation.report import as_csv, as_data, as_text
         from maggie_lab.evaluation.run import score_samples
@@ -105,9 +106,9 @@ def evaluate(
         scores = score_samples(samples, methods, dataset=dataset, protocol=protocol, folder=output, tell=tell)
     summary = summarise(scores, methods, dataset=dataset, protocol=protocol)
     text, result = as_text(summary), json.dumps(as_data(summary), indent=1)
-    _write(output / TABLE, text + "\n")
-    _write(output / NUMBERS, as_csv(summary))
-    _write(output / RESULT, result + "\n")
+    write_text(output / TABLE, text + "\n")
+    write_text(output / NUMBERS, as_csv(summary))
+    write_text(output / RESULT, result + "\n")
     click.echo(result if as_json else text)
     if not scores.failed:
         return 0
@@ -203,13 +204,6 @@ def _methods(
         if names.count(name) > 1:
             raise SettingsError(f"'{name}' is there {names.count(name)} times: each needs a name of its own")
     return methods
-
-
-def _write(path: Path, text: str) -> None:
-    from maggie_core.io.atomic import atomic_file
-
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager

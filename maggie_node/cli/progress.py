@@ -25,6 +25,7 @@ from maggie_api.events import (
     enlarged_text,
 )
 from maggie_api.sequences import compact_frames
+from maggie_api.text import counted
 from maggie_node.cli.commands import complain
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Narrator:
             self._reached += 1
             self._draw(f"frame {event.frame} failed")
         elif isinstance(event, PictureDone):
-            made = f"{_count(event.frames, 'frame')} written" if event.frames else "was there already"
+            made = f"{counted(event.frames, 'frame')} written" if event.frames else "was there already"
             self._line(f"{event.path}: {made}")
         elif isinstance(event, PictureFailed):
             complain(f"{event.path}: {event.error}")
@@ -165,7 +166,7 @@ class Narrator:
         self._total, self._left, self._began = len(event.frames), set(event.frames), time.monotonic()
         names = ", ".join(instance.name for instance in event.instances)
         self._line(
-            f"{_count(self._total, 'frame')}, {_count(len(event.instances), 'instance')} ({names})\n"
+            f"{counted(self._total, 'frame')}, {counted(len(event.instances), 'instance')} ({names})\n"
             f"model {event.model} at {event.working_size} on {event.device}, {event.precision}; "
             f"plate is {event.colorspace}"
         )
@@ -214,7 +215,7 @@ class Narrator:
             self._bar.stop()
         there = f", {event.skipped} skipped" if event.skipped else ""
         self._line(
-            f"{_count(event.done, 'matte')} written{there} in {_clock(time.monotonic() - self._began)}"
+            f"{counted(event.done, 'matte')} written{there} in {_clock(time.monotonic() - self._began)}"
         )
         if event.cancelled and self._left:
             self._line(f"cancelled: {frames_text(self._left)} left; run the same again to go on")
@@ -236,10 +237,6 @@ def frames_text(frames: Iterable[int]) -> str:
     numbers = sorted(frames)
     text = compact_frames(numbers)
     return f"frame {text}" if len(numbers) == 1 else f"frames {text}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _clock(seconds: float) -> str:

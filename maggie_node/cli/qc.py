@@ -168,23 +168,17 @@ def check_mattes(
 
 def _measured(subject: Subject, output: Path, limits: Any, *, quiet: bool) -> tuple[Any, Any, str]:
     """What was measured, what exceeds its limit, and both as JSON, which is written with a page."""
+    from maggie_core.io.atomic import write_text
     from maggie_core.qc import as_data, as_page, check, find, samples, thumbnails
 
     with stoppable(), checking(len(subject.frames), quiet=quiet) as tell:
         checked = check(subject, tell=tell)
     findings = find(checked, limits)
     result = json.dumps(as_data(checked, findings, limits), indent=1, ensure_ascii=False)
-    _write(output / RESULT, result + "\n")
+    write_text(output / RESULT, result + "\n")
     page = as_page(checked, findings, limits, thumbnails(checked, findings), samples(checked))
-    _write(output / PAGE, page)
+    write_text(output / PAGE, page)
     return checked, findings, result
-
-
-def _write(path: Path, text: str) -> None:
-    from maggie_core.io.atomic import atomic_file
-
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _asked(mattes: str | None, document: Path | None, given: dict[str, Any]) -> Subject:

@@ -9,6 +9,7 @@ import click
 
 from maggie_api.errors import SOME_FAILED, FrameError
 from maggie_api.job import read_job
+from maggie_api.text import counted
 from maggie_node.cli.commands import debug_option
 from maggie_node.cli.progress import StepLines
 from maggie_node.cli.qc import checking
@@ -147,5 +148,5 @@ def _say(found: dict[str, tuple[int, tuple[Fault, ...]]]) -> int:
             click.echo(line)
         wrong = len({fault.frame for fault in faults} - {None})
         verdict = f"{wrong} not right" if wrong else "not right" if faults else "all right"
-        click.echo(f"{what}: {count} frame{'' if count == 1 else 's'}, {verdict}")
+        click.echo(f"{what}: {counted(count, 'frame')}, {verdict}")
     return SOME_FAILED if any(faults for _, faults in found.values()) else 0

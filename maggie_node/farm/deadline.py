@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maggie_api.errors import SettingsError
 from maggie_api.job import MatteJob
-from maggie_node.farm.shot import write_text
+from maggie_core.io.atomic import write_text
 from maggie_node.farm.submission import Submission
 
 JOB, QC = "job.json", "qc"

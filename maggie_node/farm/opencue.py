@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from maggie_api.errors import SettingsError
+from maggie_core.io.atomic import write_text
 from maggie_node.farm.places import is_windows, shot_name
-from maggie_node.farm.shot import write_text
 from maggie_node.farm.submission import Submission
 
 SPEC, JOB, QC = "job.xml", "job.json", "qc"

@@ -11,8 +11,8 @@ from typing import Any
 
 from maggie_api.errors import SettingsError
 from maggie_api.sequences import compact_frames
+from maggie_core.io.atomic import write_text
 from maggie_node.farm.places import Place, places_of
-from maggie_node.farm.shot import write_text
 from maggie_node.farm.submission import Submission
 from maggie_node.openmp import THREADS
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames
+from maggie_api.text import counted
 from maggie_core.weights.catalogue import about_weights, is_video, local_weights
 from maggie_node.farm.plan import (
     SECONDS_PER_FRAME,
@@ -61,14 +62,14 @@ def explained(
     """The plan of a shot in lines; see `TaskPlan.hours` for `warm`."""
     plan = make_plan(shot.frames, shot.shot_frames, chunk=chunk, reach=reach, cut=cut)
     lines = [
-        f"{_count(len(shot.frames), 'frame')} of a shot of {len(shot.shot_frames)}: "
+        f"{counted(len(shot.frames), 'frame')} of a shot of {len(shot.shot_frames)}: "
         f"{compact_frames(shot.frames)} of {compact_frames(shot.shot_frames)}",
         _chains(reach, len(shot.shot_frames)),
         "",
         f"{'task':>6}  {'frames':<20}{'delivers':>9}{'computes':>9}",
         *_tasks(plan),
         "",
-        f"{_count(len(plan.tasks), 'task')} of {chunk} at most compute {plan.computed} frames for "
+        f"{counted(len(plan.tasks), 'task')} of {chunk} at most compute {plan.computed} frames for "
         f"{plan.delivered}: {_overhead(plan)}; one process for all computes {plan.in_one_go}.",
         *_advice(shot, reach, plan, chunk, cut),
     ]
@@ -78,7 +79,7 @@ def explained(
     alone, together = plan.hours(rate, warm=warm), plan.hours(rate, machines=machines, warm=warm)
     source = "as given" if seconds_per_frame is not None else "measured at 2K on two CPU threads; give yours"
     lines.append(
-        f"{alone:.2f} machine hours, {together:.2f} hours on {_count(machines, 'machine')}, at {rate:g} s a "
+        f"{alone:.2f} machine hours, {together:.2f} hours on {counted(machines, 'machine')}, at {rate:g} s a "
         f"delivered frame (--seconds-per-frame, {source}) and {THROWN:g} of that for one thrown away."
     )
     return "\n".join(lines)
@@ -147,12 +148,8 @@ def _advice(shot: FarmShot, reach: Reach, plan: TaskPlan, chunk: int, cut: Cut) 
 
 
 def _cost(plan: TaskPlan) -> str:
-    return f"{_count(len(plan.tasks), 'task')}, {plan.computed} frames, {_overhead(plan)}"
+    return f"{counted(len(plan.tasks), 'task')}, {plan.computed} frames, {_overhead(plan)}"
 
 
 def _overhead(plan: TaskPlan) -> str:
     return f"{100 * plan.overhead:.0f} % overhead"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

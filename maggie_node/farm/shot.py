@@ -12,7 +12,6 @@ from maggie_api.errors import FrameError, GuidanceError, SettingsError
 from maggie_api.job import KeyGuidance, MatteJob, read_job
 from maggie_api.sequences import parse_pattern
 from maggie_core.guidance.keys import KeyMasks, key_intervals
-from maggie_core.io.atomic import atomic_file
 from maggie_core.io.frames import (
     FrameSource,
     compact_frames,
@@ -140,16 +139,6 @@ def _has_files(path: str) -> bool:
         return os.path.isfile(path) if pattern is None else bool(pattern.on_disk())
     except OSError:  # no such folder
         return False
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _plate(job: MatteJob) -> FrameSource | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from maggie_api.text import counted
+
 from ..qt import Qt, QtGui, QtWidgets
 from ..state.people import Person, color_of
 from ..state.session import Session
@@ -85,7 +87,7 @@ class PeopleList(QtWidgets.QWidget):
     def _fill(self, row: int, person: Person) -> None:
         name = person.name or "looking who is there\u2026"
         frames = self._session.facts.guidance.get(person.name, ())
-        masks = _counted(len(person.drawn), "key") if person.draws else _said(person, frames)
+        masks = counted(len(person.drawn), "key") if person.draws else _said(person, frames)
         items: list[QtWidgets.QTableWidgetItem] = []
         for column, text in enumerate(("", name, "", "", masks)):
             item = QtWidgets.QTableWidgetItem(text)
@@ -155,9 +157,5 @@ def _mark(fill: QtGui.QColor, letter: str = "") -> QtGui.QIcon:
 
 def _said(person: Person, frames: tuple[int, ...]) -> str:
     if person.source.kind == "key":
-        return _counted(len(frames), "key")
-    return _counted(len(frames), "frame") if frames else "still"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+        return counted(len(frames), "key")
+    return counted(len(frames), "frame") if frames else "still"

@@ -51,6 +51,16 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file of text, as UTF-8, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def own_name(suffix: str) -> str:
     """A new hidden name that says which process it belongs to; `owner_of` reads it."""
     return f".maggie-{_machine()}-{os.getpid()}-{secrets.token_hex(6)}.{suffix}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maggie_api.sequences import compact_frames
+from maggie_api.text import counted
 from maggie_core.image.window import Window
 from maggie_core.qc.measures import MEASURES, Limit, Measure, number
 from maggie_core.qc.subject import WHOLE_FRAME, Checked
@@ -186,7 +187,7 @@ def _is_measured(checked: Checked, name: str) -> bool:
 def as_text(checked: Checked, findings: tuple[Finding, ...]) -> str:
     """What is wrong, a line for each fault, the worst first; then what was not looked at, and the verdict."""
     frames, people = len(checked.subject.frames), len(checked.instances)
-    looked = f"{frames} frame{'' if frames == 1 else 's'}, {people} instance{'' if people == 1 else 's'}"
+    looked = f"{counted(frames, 'frame')}, {counted(people, 'instance')}"
     faults = list(_faults(findings))
     lines = []
     for lead, more in faults[:SHOWN]:
@@ -195,7 +196,7 @@ def as_text(checked: Checked, findings: tuple[Finding, ...]) -> str:
     if len(faults) > SHOWN:
         lines.append(f"and {len(faults) - SHOWN} more")
     lines += [f"note: {note}" for note in checked.notes]
-    count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
+    count = counted(len(faults), "fault")
     verdict = count if findings else "fine: nothing beyond its limit"
     return "\n".join([*lines, f"{verdict} ({looked})"])
 

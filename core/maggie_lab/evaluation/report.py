@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+from maggie_api.text import counted
 from maggie_lab.evaluation.summary import COLUMNS, Part, Row, Summary
 
 
@@ -19,16 +20,12 @@ def _title(summary: Summary, part: Part) -> str:
     samples = max(row.samples for row in part.rows)
     instances = max(row.instances for row in part.rows)
     title = f"{' '.join(filter(None, (summary.dataset, part.subset)))}, {summary.protocol} protocol: "
-    title += f"{_count(samples, 'sample')}, {_count(instances, 'instance')} in all frames"
+    title += f"{counted(samples, 'sample')}, {counted(instances, 'instance')} in all frames"
     if len(part.variants) > 1:
         title += f", mean ± sample deviation over {len(part.variants)} sets of masks"
     if part.skipped:
-        title += f", {_count(part.skipped, 'sample')} without guidance left out"
+        title += f", {counted(part.skipped, 'sample')} without guidance left out"
     return title
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _grid(rows: list[Row]) -> str:

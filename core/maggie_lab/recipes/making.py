@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from maggie_api.errors import InputError, SettingsError
+from maggie_core.io.atomic import write_text
 from maggie_lab.datasets.continuation import TODO, check_same, read_record, write_record
 from maggie_lab.datasets.guidance_noise import noisy_guidance, random_threshold
 from maggie_lab.datasets.layouts import SampleLayout, published_level
@@ -24,7 +25,7 @@ from .compositing import Composite, visible_mattes
 from .composition import Composition
 from .pools import SPLITS, Pool, find_pools
 from .stills import StillRecipe, draw_still
-from .writer import SampleWriter, clip_layout, clip_name, still_layout, write_text
+from .writer import SampleWriter, clip_layout, clip_name, still_layout
 
 MOST_TRIES = 200
 """Compositions drawn for one sample before the recipe is called impossible; of medium clips about one in five

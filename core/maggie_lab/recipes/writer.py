@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from maggie_api.errors import SettingsError
-from maggie_core.io.atomic import atomic_file, cannot_write
+from maggie_core.io.atomic import cannot_write, write_text
 from maggie_lab.datasets.layouts import MASKS, SampleLayout
 
 from .compositing import Composite
@@ -157,8 +157,3 @@ def _write(path: Path, pixels: np.ndarray) -> None:
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encoded.getvalue())
-
-
-def write_text(path: Path, text: str) -> None:
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
