@@ -54,6 +54,20 @@ def looked(
     return better_guidance(model, PICTURE, np.stack(masks), wanted, share=share, pad_px=32)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("larger", [1, 2, 3])
+def test_a_larger_frame_is_not_looked_at_larger(larger: int):
+    size = (288 * larger, 320 * larger)
+    image, mask = np.zeros((3, *size), np.float32), np.zeros((1, *size), np.float32)
+    mask[0, size[0] // 4 :, size[1] // 4 : size[1] // 2] = 1
+    model = Painter(PICTURE[0])
+    model.window = lambda frames: SimpleNamespace(alpha=torch.zeros(1, *frames[0].shape))
+
+    better_guidance(model, image, mask, [0.5], share=0.5, pad_px=32)  # type: ignore[arg-type]
+
+    wanted = {1: {(1, 96, 96), (1, 160, 160)}, 2: {(1, 160, 160), (1, 288, 320)}}
+    assert set(model.seen) == wanted[min(larger, 2)]
+
+
 def test_a_mask_that_the_network_contradicts_becomes_its_matte():
     rough, right = box(8, 8, 60, 60), box(20, 20, 80, 80)
 
@@ -167,8 +181,13 @@ def test_no_mask_is_lost_and_no_two_come_to_share_a_pixel_whatever_is_seen():
         image = rng.random((3, HEIGHT, WIDTH), np.float32)
 
         better = better_guidance(
-            painted, image, masks, list(rng.choice([0, 0.3, 1], 4)), share=0.5, pad_px=32
-        )  # type: ignore[arg-type]
+            painted,  # type: ignore[arg-type]
+            image,
+            masks,
+            list(rng.choice([0, 0.3, 1], 4)),
+            share=0.5,
+            pad_px=32,
+        )
 
         assert better.any(axis=(1, 2)).all()
         assert (better.sum(axis=0) <= np.maximum(masks.sum(axis=0), 1)).all()

@@ -32,6 +32,10 @@ from maggie_core.runtime.threads import side_by_side
 
 Planes = NDArray[np.floating]
 
+LARGEST_SHORT_PX = 576
+"""Short side of the largest frame that the share is taken of, which is the default working size. The more
+pixels, the less far the network sees: at 864 lines a look at half of them leaves rough portraits with a MAD
+of 13.9, one at a third with 12.6."""
 FARTHEST_TIMES_OFF = 1.5
 """How far an outline may move at any place, as a multiple of the mean distance of both outlines."""
 
@@ -53,7 +57,8 @@ def better_guidance(
         guidance: (N, H, W) binary.
         doubts: (N,) how far each mask is to be doubted, 0 to 1; None takes them from how `guidance` lies in
             the image.
-        share: size of the first look as a share of the frame's, 0..1; 0 takes the masks as they are.
+        share: size of the first look as a share of the frame's, 0..1, or of `LARGEST_SHORT_PX` where the
+            frame is larger; 0 takes the masks as they are.
         pad_px: the network sees a frame grown right and bottom to a multiple of this.
         seen: (N,) the masks as they lie in the image; None finds it out, for a plate that is not enlarged.
 
@@ -63,6 +68,7 @@ def better_guidance(
     """
     if share == 0 or not guidance.any():
         return guidance
+    share *= min(1.0, LARGEST_SHORT_PX / min(image.shape[1:]))
     if seen is None:
         seen = seen_in(image, guidance)
     if doubts is None:
