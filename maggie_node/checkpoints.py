@@ -2,7 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from maggie_api.errors import Cancelled
+
+_here = threading.local()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A short step that no signal ends in its middle: what it does, notes and tells belongs together.
+
+    Raises:
+        Cancelled: at its end, where a signal came meanwhile; at once at the second.
+    """
+    _here.stopped, _here.inside = False, True
+    try:
+        yield
+    finally:
+        _here.inside = False
+    if _here.stopped:
+        raise Cancelled
+
+
+def stop_now() -> None:
+    """End what this thread does, for a handler of signals; a step that is undisturbed may end first.
+
+    Raises:
+        Cancelled: no such step is under way, or it was told before: it may wait for a reader of events.
+    """
+    if not getattr(_here, "inside", False) or _here.stopped:
+        raise Cancelled
+    _here.stopped = True
 
 
 class Checkpoint:

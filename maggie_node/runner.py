@@ -42,7 +42,7 @@ from maggie_core.shot.matter import FrameFailure, MatteResult, ShotMatter
 from maggie_core.shot.memory import bytes_needed, check_plate, working_px_within
 from maggie_core.weights.catalogue import require_commercial
 from maggie_node import __version__
-from maggie_node.checkpoints import Checkpoint
+from maggie_node.checkpoints import Checkpoint, undisturbed
 from maggie_node.claims import claimed
 from maggie_node.job_inputs import OpenShot, open_shot
 from maggie_node.job_warnings import FrameWarnings, before_start
@@ -420,7 +420,8 @@ class _Run:
                     self._take_failure(result)
                 else:
                     bare = replace(result, alphas=result.alphas[:0], extra={}, scene_linear=None)
-                    self._writing = bare, pool.submit(self._write, result)
+                    with undisturbed():  # what is being written is known to be
+                        self._writing = bare, pool.submit(self._write, result)
                 del result  # only the writer keeps its pixels
 
     def _report_written(self) -> bool:
@@ -440,18 +441,16 @@ class _Run:
             return
         result, future = self._writing
         wait([future])
-        self._writing = None
-        try:
-            paths, at = future.result()
-        except OutputError as error:
-            if not self._has_room(result):
-                raise
-            self._left.remove(result.frame)
-            self._fail([result.frame], error)
-        else:
-            self._left.remove(result.frame)
-            seconds, self._since = at - self._since, at
-            self._tell_done(result, paths, seconds=seconds)
+        failed = future.exception()
+        with undisturbed():
+            self._writing = None
+            if failed is None:
+                self._tell_done(result, *future.result())
+                return
+        if not isinstance(failed, OutputError) or not self._has_room(result):
+            raise failed
+        self._left.remove(result.frame)
+        self._fail([result.frame], failed)
 
     def _take_failure(self, failure: FrameFailure) -> None:
         # The policy is the plate's: masks that cannot be read are told by a `GuidanceError`.
@@ -503,7 +502,10 @@ class _Run:
             return False
         return True
 
-    def _tell_done(self, result: MatteResult, paths: tuple[Path, ...], *, seconds: float) -> None:
+    def _tell_done(self, result: MatteResult, paths: tuple[Path, ...], at: float) -> None:
+        """Note and tell a frame that is on disk since `at`."""
+        self._left.remove(result.frame)
+        seconds, self._since = at - self._since, at
         self._warnings.note(result)
         self._done += 1
         names = tuple(str(path) for path in paths)

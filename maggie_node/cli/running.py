@@ -18,6 +18,7 @@ from maggie_api.events import Event, Finished, FrameDone, Started, to_line
 from maggie_api.job import MatteJob
 from maggie_api.sequences import has_token
 from maggie_node import __version__
+from maggie_node.checkpoints import stop_now
 from maggie_node.cli.commands import complain
 from maggie_node.cli.progress import Narrator
 from maggie_node.openmp import settle_waiting
@@ -164,7 +165,8 @@ def exit_code(outcome: Finished) -> int:
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
-    """SIGINT and SIGTERM raise `Cancelled` at once, and from then on so does the yielded checkpoint.
+    """SIGINT and SIGTERM raise `Cancelled` at once (`stop_now`), and from then on so does the yielded
+    checkpoint.
 
     The checkpoint is for the exception that Python drops, for example in a destructor.
     """
@@ -173,7 +175,7 @@ def stoppable() -> Iterator[Callable[[], None]]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal stop
         stop = True
-        raise Cancelled
+        stop_now()
 
     def checkpoint() -> None:
         if stop:

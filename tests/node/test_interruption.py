@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.command_line import Command
 from support.shots import TinyShot, write_shot
 
 from maggie_api.events import Finished, FrameDone, from_line
@@ -100,6 +104,43 @@ def test_a_job_that_is_stopped_says_what_is_left(long_shot: TinyShot, tiny_model
     assert process.returncode == 130
     done = len(list(tmp_path.glob("*.exr")))
     assert f"cancelled: frames {done + 1}-30 left; run the same again to go on" in said
+
+
+@pytest.mark.parametrize("step", ["submit", "result"])
+def test_a_signal_while_a_file_is_handed_over_or_noted_loses_it_from_no_count(
+    command: Command,
+    kept_shot: TinyShot,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+):
+    owner = ThreadPoolExecutor if step == "submit" else Future
+    original, written = getattr(owner, step), []
+
+    def interrupted(self: Any, *args: Any, **more: Any) -> Any:
+        found = original(self, *args, **more)
+        if step == "submit":
+            is_file = self._thread_name_prefix == "writing"
+        else:
+            is_file = isinstance(found, tuple) and isinstance(found[-1], float)  # paths, and when
+        if is_file and threading.current_thread() is threading.main_thread():
+            written.append(found)
+            if len(written) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+        return found
+
+    words = ("matte", kept_shot.plate, "-o", tmp_path / "m.####.exr", *kept_shot.guidance)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, interrupted)
+        stopped = command(*words, "--model", tiny_model, "--json")
+
+    events = [from_line(line) for line in stopped.stdout.splitlines()]
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    told = [event.path for event in events if isinstance(event, FrameDone)]
+    assert stopped.exit_code == 130 and finished.cancelled
+    assert told == sorted(str(path) for path in tmp_path.glob("*.exr"))
+    assert finished.done == len(told) > 0
 
 
 def test_a_job_whose_events_nobody_reads_any_more_stops(
