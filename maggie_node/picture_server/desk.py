@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,41 @@ from maggie_node.picture_server.planes import Planes, fitted, resized
 
 _ID = "id_"
 """Beginning of the names that values of an id map without names are called by."""
+
+
+@dataclass(frozen=True)
+class AskedPicture:
+    """A picture that is asked for: the fields of the panel's `PictureRequest`, which says what they mean."""
+
+    frame: int
+    plate: str
+    size: Sequence[int]
+    mode: str
+    people: Sequence[Sequence[Any]] = ()
+    region: Sequence[int] | None = None
+    plate_layer: str | None = None
+    ocio: str | None = None
+    colorspace: str | None = None
+    exposure_ev: float = 0.0
+    display: str = ""
+    transform: str = ""
+    mattes: str = ""
+    guidance: Sequence[Mapping[str, Any]] = ()
+    ground: str = "checker"
+    ground_color: Sequence[int] = (0, 0, 0)
+    ground_picture: str = ""
+    overlap: str = "first"
+    edition: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        """Of everybody who is shown."""
+        return [str(name) for name, _ in self.people]
+
+    @property
+    def colors(self) -> list[tuple[float, float, float]]:
+        """Of everybody who is shown, in [0, 1]."""
+        return [(red / 255, green / 255, blue / 255) for _, (red, green, blue) in self.people]
 
 
 class Desk:
@@ -84,79 +119,76 @@ class Desk:
             "displays": {name: list(views) for name, views in view.displays.items()},
         }
 
-    def draw(
-        self,
-        *,
-        frame: int,
-        plate: str,
-        size: Sequence[int],
-        mode: str,
-        people: Sequence[Sequence[Any]] = (),
-        region: Sequence[int] | None = None,
-        plate_layer: str | None = None,
-        ocio: str | None = None,
-        colorspace: str | None = None,
-        exposure_ev: float = 0.0,
-        display: str = "",
-        transform: str = "",
-        mattes: str = "",
-        guidance: Sequence[Mapping[str, Any]] = (),
-        ground: str = "checker",
-        ground_color: Sequence[int] = (0, 0, 0),
-        ground_picture: str = "",
-        overlap: str = "first",
-        edition: int = 0,
-    ) -> dict[str, Any]:
-        """The picture of a view; its arguments are the fields of `PictureRequest`.
+    def draw(self, **fields: Any) -> dict[str, Any]:
+        """The picture of a view, with a note where something of it is not there.
+
+        Args:
+            fields: of an `AskedPicture`.
 
         Raises:
             MaggieError: the plate cannot be read.
         """
-        geometry = self._geometry(plate, frame, plate_layer, region, size)
-        names = [str(name) for name, _ in people]
-        colors = [(red / 255, green / 255, blue / 255) for _, (red, green, blue) in people]
-        view = self._view(ocio, colorspace, plate)
-        shown = self._shown(view, display, transform)
-        notes: list[str] = []
+        asked = AskedPicture(**fields)
+        geometry = self._geometry(asked.plate, asked.frame, asked.plate_layer, asked.region, asked.size)
+        view = self._view(asked.ocio, asked.colorspace, asked.plate)
+        shown, gain = self._shown(view, asked.display, asked.transform), np.float32(2.0**asked.exposure_ev)
 
-        def linear_plate(at: int = frame) -> np.ndarray:
-            return view.scene_linear(self._planes.plate(plate, at, plate_layer, geometry))
+        def linear() -> np.ndarray:
+            return view.scene_linear(
+                self._planes.plate(asked.plate, asked.frame, asked.plate_layer, geometry)
+            )
 
-        gain = np.float32(2.0**exposure_ev)
-        alphas = previous = None
-        if mode in ("alpha", "over", "difference"):
-            alphas = self._planes.mattes(mattes, frame, names, geometry) if mattes and names else None
-            if alphas is None:
-                notes.append("no matte of this frame yet")
-            elif mode == "difference":
-                previous = self._planes.mattes(mattes, frame - 1, names, geometry)
-                if previous is None:
-                    notes.append("no matte of the frame before")
-        if mode == "alpha" and alphas is not None:
-            picture = drawing.colored(alphas, colors)
-        elif mode == "difference" and alphas is not None:
-            picture = drawing.changed(alphas, previous)
-        elif mode == "over" and alphas is not None:
-            behind = self._ground(ground, ground_color, ground_picture, frame, geometry, view)
-            picture = shown(gain * drawing.over(linear_plate(), alphas, behind))
+        def seen(pixels: np.ndarray) -> np.ndarray:
+            return shown(gain * pixels)
+
+        if asked.mode in ("alpha", "over", "difference"):
+            picture, note = self._with_mattes(asked, geometry, linear, seen)
+        elif asked.mode == "guidance":
+            picture, note = self._with_guidance(asked, geometry, seen(linear()))
         else:
-            picture = shown(gain * linear_plate())
-            if mode == "guidance" and names:
-                masks, why = self._planes.guidance(
-                    guidance, frame, self._planes.open_plate(plate).expected, geometry, edition
-                )
-                notes += why
-                there = [name for name in names if name in masks]
-                if there:
-                    stack = _shared([masks[name] for name in there], overlap)
-                    picture = drawing.tinted(picture, stack, [colors[names.index(name)] for name in there])
+            picture, note = seen(linear()), ""
         height, width = picture.shape[:2]
-        return {
-            "width": width,
-            "height": height,
-            "note": notes[0] if notes else "",
-            "pixels": drawing.as_bytes(picture),
-        }
+        return {"width": width, "height": height, "note": note, "pixels": drawing.as_bytes(picture)}
+
+    def _with_mattes(
+        self,
+        asked: AskedPicture,
+        geometry: Geometry,
+        linear: Callable[[], np.ndarray],
+        seen: Callable[[np.ndarray], np.ndarray],
+    ) -> tuple[np.ndarray, str]:
+        """(h, w, 3) what mattes are looked at by, and a note.
+
+        Args:
+            linear: the plate, (h, w, 3) scene-linear.
+            seen: how a monitor shows such pixels.
+        """
+        alphas = None
+        if asked.mattes and asked.people:
+            alphas = self._planes.mattes(asked.mattes, asked.frame, asked.names, geometry)
+        if alphas is None:
+            return seen(linear()), "no matte of this frame yet"
+        if asked.mode == "alpha":
+            return drawing.colored(alphas, asked.colors), ""
+        if asked.mode == "difference":
+            before = self._planes.mattes(asked.mattes, asked.frame - 1, asked.names, geometry)
+            return drawing.changed(alphas, before), "no matte of the frame before" if before is None else ""
+        ground = self._ground(asked, geometry)
+        return seen(drawing.over(linear(), alphas, ground)), ""
+
+    def _with_guidance(
+        self, asked: AskedPicture, geometry: Geometry, picture: np.ndarray
+    ) -> tuple[np.ndarray, str]:
+        """A picture (h, w, 3) of the plate with the masks painted over it, and why a mask is not there."""
+        if not asked.people:
+            return picture, ""
+        shot_frames = self._planes.open_plate(asked.plate).expected
+        masks, why = self._planes.guidance(asked.guidance, asked.frame, shot_frames, geometry, asked.edition)
+        there = {name: color for name, color in zip(asked.names, asked.colors, strict=True) if name in masks}
+        if there:
+            stack = _shared([masks[name] for name in there], asked.overlap)
+            picture = drawing.tinted(picture, stack, list(there.values()))
+        return picture, why[0] if why else ""
 
     def people(self, *, source: Mapping[str, Any], frames: Sequence[int]) -> dict[str, Any]:
         """Who is in the files of a guidance: a guidance for each, and the frames of the files.
@@ -256,20 +288,12 @@ class Desk:
                 self._monitors[key] = view.monitor(display, transform)
             return self._monitors[key]
 
-    def _ground(
-        self,
-        ground: str,
-        color: Sequence[int],
-        picture: str,
-        frame: int,
-        geometry: Geometry,
-        view: PlateView,
-    ) -> np.ndarray:
+    def _ground(self, asked: AskedPicture, geometry: Geometry) -> np.ndarray:
         width, height = geometry.working_size
-        if ground == "colour":
-            return drawing.flat_ground(height, width, color)
-        if ground == "picture" and picture:
-            return self._picture(picture, frame, geometry)
+        if asked.ground == "colour":
+            return drawing.flat_ground(height, width, asked.ground_color)
+        if asked.ground == "picture" and asked.ground_picture:
+            return self._picture(asked.ground_picture, asked.frame, geometry)
         return drawing.checker_ground(height, width)
 
     def _picture(self, path: str, frame: int, geometry: Geometry) -> np.ndarray:
