@@ -105,7 +105,7 @@ def _tiles(
     covered = np.clip(moment.alphas.sum(axis=0), 0.0, 1.0)[..., None]
     over = display(moment.people + (1.0 - covered) * checker(plate.shape[:2])[..., None])
     alphas = [np.repeat(alpha[..., None], 3, axis=2) for alpha in moment.alphas]
-    return [_image(pixels) for pixels in (plate, masked, *alphas, over)]
+    return [as_image(pixels) for pixels in (plate, masked, *alphas, over)]
 
 
 def painted(plate: np.ndarray, masks: np.ndarray, colors: Sequence[tuple[float, float, float]]) -> np.ndarray:
@@ -118,7 +118,8 @@ def painted(plate: np.ndarray, masks: np.ndarray, colors: Sequence[tuple[float, 
     return found
 
 
-def _image(pixels: np.ndarray) -> Image.Image:
+def as_image(pixels: np.ndarray) -> Image.Image:
+    """(H, W) or (H, W, 3) pixels in [0, 1] as 8 bits."""
     return Image.fromarray((np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8))
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from maggie_api.colors import person_color
 from maggie_lab.srgb import to_encoded, to_linear
-from maggie_node.contact_sheet import checker, painted
+from maggie_node.contact_sheet import as_image, checker, painted
 
 PANEL_PX = (960, 540)
 """Most width and height of one of the four panels: together they fill a picture of 1920x1080."""
@@ -62,7 +62,7 @@ def preview_picture(frame: PreviewFrame) -> np.ndarray:
         "over checker": to_encoded(np.clip(over, 0.0, 1.0)),
         "mattes": np.clip(mattes, 0.0, 1.0),
     }
-    drawn = [_image(pixels) for pixels in panels.values()]
+    drawn = [as_image(pixels) for pixels in panels.values()]
     text_px = max(14, size[1] // 20)
     for image, head in zip(drawn, panels, strict=True):
         _write(image, (0, 0), head, max(12, text_px * 3 // 5), _WHITE)
@@ -92,10 +92,6 @@ def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     smaller = size[0] <= pixels.shape[1]
     how = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
     return cv2.resize(np.ascontiguousarray(pixels, np.float32), size, interpolation=how)
-
-
-def _image(pixels: np.ndarray) -> Image.Image:
-    return Image.fromarray((np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8))
 
 
 def _arranged(panels: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:

@@ -11,7 +11,7 @@ from maggie_lab.random import pick
 from .canvas import Canvas, Light
 from .details import Details
 from .fields import Plane, value_noise
-from .shapes import Capsule, Ellipse, Patch, Polygon, Shape
+from .shapes import Capsule, Ellipse, Patch, Polygon, Shape, point_between
 from .skeleton import Body
 from .textures import cloth, random_colour
 
@@ -79,10 +79,6 @@ def _limb(body: Body, a: str, b: str, width_a: float, width_b: float) -> Capsule
     return Capsule(body[a], body[b], width_a * k, width_b * k)
 
 
-def _between(a: tuple[float, float], b: tuple[float, float], t: float) -> tuple[float, float]:
-    return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
-
-
 def _arm(
     rng: np.random.Generator,
     canvas: Canvas,
@@ -108,10 +104,10 @@ def _arm(
     cuff = rng.uniform(0.8, 0.98) if sleeve == "long" else 0.0
     shapes: list[Shape] = []
     if sleeve == "short":
-        end = _between(body[f"shoulder{side}"], body[f"elbow{side}"], rng.uniform(0.45, 0.9))
+        end = point_between(body[f"shoulder{side}"], body[f"elbow{side}"], rng.uniform(0.45, 0.9))
         shapes.append(Capsule(body[f"shoulder{side}"], end, 0.24 * unit, 0.18 * loose * unit))
     else:
-        end = _between(body[f"elbow{side}"], body[f"wrist{side}"], cuff)
+        end = point_between(body[f"elbow{side}"], body[f"wrist{side}"], cuff)
         shapes.append(_limb(body, f"shoulder{side}", f"elbow{side}", 0.24, 0.17 * loose))
         shapes.append(Capsule(body[f"elbow{side}"], end, 0.18 * loose * unit, 0.13 * loose * unit))
     canvas.paint_cloth(
@@ -166,14 +162,14 @@ def _leg(
     canvas.paint_plain(rng, shoe, light, colour=colour, unit_px=unit)
     if lower == "trousers":
         wide = rng.uniform(0.12, 0.26)
-        hem = _between(body[f"knee{side}"], body[f"ankle{side}"], rng.uniform(0.85, 1.02))
+        hem = point_between(body[f"knee{side}"], body[f"ankle{side}"], rng.uniform(0.85, 1.02))
         shapes = [
             _limb(body, f"hip{side}", f"knee{side}", 0.37, 0.26),
             Capsule(body[f"knee{side}"], hem, 0.26 * unit, wide * unit),
         ]
         canvas.paint_cloth(rng, shapes, light, unit_px=unit, blend_px=0.1 * unit, colour=bottom)
     elif lower == "shorts":
-        end = _between(body[f"hip{side}"], body[f"knee{side}"], rng.uniform(0.4, 0.9))
+        end = point_between(body[f"hip{side}"], body[f"knee{side}"], rng.uniform(0.4, 0.9))
         shapes = [Capsule(body[f"hip{side}"], end, 0.4 * unit, 0.34 * unit)]
         canvas.paint_cloth(rng, shapes, light, unit_px=unit, colour=bottom)
 
@@ -257,14 +253,17 @@ def _neck(rng: np.random.Generator, canvas: Canvas, body: Body, light: Light, sk
 
 def _torso(rng: np.random.Generator, canvas: Canvas, body: Body, light: Light, colour: Plane) -> Patch | None:
     unit, k = body.unit_px, body.unit_px * body.girth
-    waist = _between(body["chest"], body["pelvis"], 0.6)
+    waist = point_between(body["chest"], body["pelvis"], 0.6)
     left, right = body["shoulder0"], body["shoulder1"]
     shapes: list[Shape] = [
         Capsule(left, right, 0.22 * unit, 0.22 * unit),
-        *(Capsule(_between(body["neck"], end, 0.15), end, 0.17 * unit, 0.21 * unit) for end in (left, right)),
+        *(
+            Capsule(point_between(body["neck"], end, 0.15), end, 0.17 * unit, 0.21 * unit)
+            for end in (left, right)
+        ),
         Capsule(
-            _between(left, body["chest"], 0.45),
-            _between(right, body["chest"], 0.45),
+            point_between(left, body["chest"], 0.45),
+            point_between(right, body["chest"], 0.45),
             0.36 * unit,
             0.36 * unit,
         ),

@@ -12,7 +12,7 @@ from maggie_lab.random import pick
 
 from .canvas import Canvas, Light
 from .fields import value_noise
-from .shapes import Capsule, Ellipse, Patch, Polygon, Shape, union
+from .shapes import Capsule, Ellipse, Patch, Polygon, Shape, point_between, union
 from .skeleton import Body
 from .textures import random_colour
 
@@ -117,7 +117,7 @@ def _flowers(
         canvas.paint_plain(
             rng, [Capsule(at, tip, 0.02 * unit, 0.012 * unit)], light, colour=stem, unit_px=unit
         )
-        leaf = Ellipse(_mid(at, tip), 0.04 * unit, 0.14 * unit, rng.uniform(0, np.pi))
+        leaf = Ellipse(point_between(at, tip, 0.5), 0.04 * unit, 0.14 * unit, rng.uniform(0, np.pi))
         canvas.paint_plain(rng, [leaf], light, colour=stem * rng.uniform(0.8, 1.6), unit_px=unit)
         petal = [Ellipse(tip, rng.uniform(0.05, 0.12) * unit, rng.uniform(0.05, 0.12) * unit)]
         canvas.paint_plain(
@@ -149,7 +149,7 @@ def _racket(
     canvas.over(patch.box, np.full((*alpha.shape, 3), 0.9, np.float32), alpha)
     colour = random_colour(rng)
     canvas.paint_ring(oval, width_px=max(1.5, 0.06 * unit), colour=colour)
-    grip = _mid(at, centre, 0.45)
+    grip = point_between(at, centre, 0.45)
     canvas.paint_plain(rng, [Capsule(at, grip, 0.05 * unit, 0.04 * unit)], light, colour=colour, unit_px=unit)
 
 
@@ -236,10 +236,6 @@ def _turned(
 ) -> tuple[tuple[float, float], ...]:
     cos, sin = float(np.cos(turn)), float(np.sin(turn))
     return tuple((centre[0] + x * cos - y * sin, centre[1] + x * sin + y * cos) for x, y in offsets)
-
-
-def _mid(a: tuple[float, float], b: tuple[float, float], t: float = 0.5) -> tuple[float, float]:
-    return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
 
 
 TRAINING: dict[Prop, float] = {

@@ -95,6 +95,11 @@ class Polygon:
 Shape = Capsule | Ellipse | Polygon
 
 
+def point_between(a: Point, b: Point, t: float) -> Point:
+    """The point at a share `t` of the way from `a` to `b`."""
+    return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
+
+
 @dataclass
 class Patch:
     """A signed distance field (h, w) whose first pixel is the canvas pixel (left, top)."""
