@@ -70,6 +70,12 @@ def test_an_inverted_mask_is_told_of_with_its_frames_and_whom_it_covers(tmp_path
     )
 
 
+def test_the_background_behind_others_does_not_look_inverted(tmp_path):
+    ana, ben = standing(), square(9, 0, side=6)
+
+    assert observed(tmp_path, ana=ana, ben=ben, wall=1 - ana - ben) == {}
+
+
 def test_a_white_mask_is_told_of_where_it_covers_somebody_or_if_it_is_white_in_all_frames(tmp_path):
     white, ana, ben = np.ones((32, 48), np.float32), square(0, 0), square(9, 9)
 

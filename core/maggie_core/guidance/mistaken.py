@@ -34,6 +34,10 @@ LEAST_LEFT = 0.05
 """Share of a mask that its matte has to itself, below which somebody else has it whole: edges of masks meet
 and cross."""
 
+MOST_TAKEN = 0.5
+"""Share of what a mask leaves out that others have, above which it is no inverted mask but the background
+behind them."""
+
 Look = Literal["person", "inverted", "full"]
 
 
@@ -88,9 +92,13 @@ class Mistakes:
         points = {mask.name: _points(mask) for mask in masks}
         claims = {name: int((plane >= CLAIM).sum()) for name, plane in points.items()}
         there = [mask for mask in masks if claims[mask.name] >= LEAST_POINTS]
+        everybody = np.sum([points[mask.name] >= CLAIM for mask in there], axis=0)
         for mask in there:
             self._claimed.setdefault(mask.name, set()).add(frame)
-            look = _look(mask, points[mask.name] >= CLAIM)
+            own = points[mask.name] >= CLAIM
+            look = _look(mask, own)
+            if look == "inverted" and (everybody > own)[~own].mean() > MOST_TAKEN:
+                look = "person"
             self._looks.setdefault((mask.name, look), set()).add(frame)
         if len(there) < 2:
             return
