@@ -160,6 +160,28 @@ def test_deep_inside_a_mask_alpha_stays_and_far_outside_there_is_none(soft_edge)
     assert held[5:20, 5:20].max() == 0
 
 
+def test_a_strand_is_cut_farther_from_a_mask_than_haze_is(soft_edge):
+    image, truth, _ = soft_edge
+    mask = (truth > 0.5).astype(np.float32)
+    strand, haze = (slice(149, 152), slice(239, 290)), (slice(60, 240), slice(239, 290))
+    red = image[:, 150, 160][:, None, None]
+
+    def held(piece: tuple[slice, slice], alpha: float) -> np.ndarray:
+        flies, seen = truth.copy(), image.copy()
+        flies[piece] = np.maximum(flies[piece], alpha)
+        seen[:, *piece] = flies[piece] * red + (1 - flies[piece]) * seen[:, *piece]
+        return refine_edges(flies[None], seen, mask[None], "guided", sizes=[300.0], doubts=[0.0], off=[0.0])[
+            0
+        ]
+
+    def at(alpha: np.ndarray, away: int) -> float:
+        return float(alpha[150, 240 + away])
+
+    assert at(held(strand, 0.9), 11) > 0.2
+    assert at(held(strand, 0.9), 28) == 0
+    assert at(held(haze, 0.6), 11) == 0
+
+
 def test_a_mask_in_doubt_is_held_from_deeper_on_and_nothing_jumps_between(soft_edge):
     image, truth, _ = soft_edge
     mask = far_off(truth)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from maggie_api.settings import Refine
 from maggie_core.postprocess.alignment import SeenMask, seen_in
 from maggie_core.postprocess.guided_filter import guided_filter
-from maggie_core.postprocess.mask_shape import box_of, depth_in, pixels, size_of, unit_of
+from maggie_core.postprocess.mask_shape import ball, box_of, depth_in, pixels, size_of, unit_of
 from maggie_core.runtime.threads import side_by_side
 
 Plane = NDArray[np.floating]
@@ -69,6 +69,13 @@ piece. From 0.03, 0.04 and 0.05 on, 27 photographs with rough masks have a MAD o
 No mask is held from deeper on."""
 DEEP_TIMES_OFF = (3.0, 6.0)
 """The same as multiples of what a mask is off in the mean: outlines wander, and hands are missing."""
+STRAND_SHARE, STRAND_ALPHA = 0.006, (0.05, 0.2)
+"""Half the greatest width of a strand, as a share of the person's size, and how far its alpha exceeds that
+beside it, where it counts as one a little, and wholly."""
+STRAND_TIMES = 3.0
+"""How many times as far from a mask strands are let be: hair flies farther than masks are off. Haze is no
+strand. Photographs with typical masks: MAD 11.08 with 1, 10.80 with 3; portraits with good ones 4.66, 4.67;
+all alpha let be twice as far, haze too: 10.86 and 4.77."""
 
 
 def refine_edges(
@@ -129,7 +136,9 @@ def refine_edges(
         if trust > 0:
             _take_at_its_word(alpha, mask, image, trust, _good_radius(unit, plate_px))
         if mask.any() and asked != 0:
-            _keep_depths(alpha, mask, unit if asked is None else unit / asked, held_from(doubtful, off[n]))
+            low, high = held_from(doubtful, off[n])
+            wider = 1.0 if asked is None else 1 / asked
+            _keep_depths(alpha, mask, unit, (wider * low, wider * high))
         if share < 1:
             alpha[:] = alphas[n] + np.float32(share) * (alpha - alphas[n])
 
@@ -246,20 +255,30 @@ def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: float, rad
 
 
 def _keep_depths(alpha: Plane, mask: Plane, unit: float, depths: tuple[float, float]) -> None:
-    """Deep inside a mask alpha stays 1, far outside 0, in place."""
+    """Deep inside a mask alpha stays 1, far outside 0, in place; strands are cut farther outside."""
     low, high = depths
-    box = box_of(mask > 0, margin=int(np.ceil(high * unit)) + 2)
+    box = box_of(mask > 0, margin=int(np.ceil(STRAND_TIMES * high * unit)) + 2)
     if box is None:
         return
     near, kept = mask[box] > 0, alpha[box].copy()
+    inside, outside = (depth_in(side) / np.float32(unit) for side in (near, ~near))
 
-    def ramp(side: NDArray[np.bool_]) -> Plane:
-        return np.clip((depth_in(side) / np.float32(unit) - low) / (high - low), 0, 1).astype(np.float32)
+    def ramp(depth: Plane, end: float) -> Plane:
+        return np.clip((depth - low) / (end - low), 0, 1).astype(np.float32)
 
-    np.maximum(kept, ramp(near), out=kept)
-    np.minimum(kept, 1 - ramp(~near), out=kept)
+    cut, cut_strands = ramp(outside, high), ramp(outside, STRAND_TIMES * high)
+    cut += _strands(kept, pixels(STRAND_SHARE, unit)) * (cut_strands - cut)
+    np.maximum(kept, ramp(inside, high), out=kept)
+    np.minimum(kept, 1 - cut, out=kept)
     alpha[:] = 0  # beyond the box everything is deep outside
     alpha[box] = kept
+
+
+def _strands(alpha: Plane, reach: int) -> Plane:
+    """(H, W) in [0, 1]: how far a pixel lies at a piece of alpha that is narrower than twice the reach."""
+    low, high = STRAND_ALPHA
+    thin = alpha - cv2.morphologyEx(alpha, cv2.MORPH_OPEN, ball(reach))
+    return np.clip((cv2.dilate(thin, ball(reach)) - low) / (high - low), 0, 1).astype(np.float32)
 
 
 def undecided_band(alpha: Plane, size: float | None = None) -> NDArray[np.bool_]:
