@@ -76,6 +76,24 @@ def test_the_background_behind_others_does_not_look_inverted(tmp_path):
     assert observed(tmp_path, ana=ana, ben=ben, wall=1 - ana - ben) == {}
 
 
+def test_masks_that_are_all_inverted_are_no_background_of_each_other(tmp_path):
+    for name, plane in (("ana", 1 - standing()), ("ben", 1 - square(9, 8, side=6))):
+        write_image(tmp_path / f"{name}.exr", plane)
+    guidance = combine([MaskSequence(name, tmp_path / f"{name}.exr") for name in ("ana", "ben")])
+    guidance.masks(1)
+
+    found = guidance.observed.mistakes((1,), "shared")
+    assert [(each.kind, each.name) for each in found] == [("inverted", "ana"), ("inverted", "ben")]
+
+
+def test_whoever_is_covered_by_two_together_is_told_of_with_both(tmp_path):
+    left, right, ben = square(8, 8, side=8), square(8, 16, side=8), square(10, 11, side=6)
+
+    found = observed(tmp_path, ana=left, cy=right, ben=ben)
+
+    assert found["hidden-mask"].startswith("the whole mask of ben lies in the masks of ana, cy in frames 1-2")
+
+
 def test_a_white_mask_is_told_of_where_it_covers_somebody_or_if_it_is_white_in_all_frames(tmp_path):
     white, ana, ben = np.ones((32, 48), np.float32), square(0, 0), square(9, 9)
 

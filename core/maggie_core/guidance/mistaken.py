@@ -35,8 +35,8 @@ LEAST_LEFT = 0.05
 and cross."""
 
 MOST_TAKEN = 0.5
-"""Share of what a mask leaves out that others have, above which it is no inverted mask but the background
-behind them."""
+"""Share of what a mask leaves out that people have, above which it is no inverted mask but the background
+behind them. Masks that look inverted themselves say nothing of each other: often all of a shot are."""
 
 Look = Literal["person", "inverted", "full"]
 
@@ -46,7 +46,8 @@ class Mistake:
     """A mask that looks like a mistake."""
 
     kind: Literal["inverted", "full", "hidden"]
-    """`hidden`: wherever the person has a mask, all of it lies in the masks of `others`, who own it."""
+    """`hidden`: wherever the person has a mask, all of it lies in the masks of `others`, who own it between
+    them."""
     name: str
     frames: tuple[int, ...]
     """Ascending, of those that were read."""
@@ -59,10 +60,11 @@ class Mistake:
         frames = f"frame{'s' if len(self.frames) > 1 else ''} {compact_frames(self.frames)}"
         others = listing(self.others)
         if self.kind == "hidden":
+            masks, are = ("masks", "are") if len(self.others) > 1 else ("mask", "is")
             return (
-                f"the whole mask of {self.name} lies in the mask of {others} in {frames}, and the matte of "
-                f"{self.name} is empty there: unless {others} is in front of all of {self.name}, cut "
-                f"{self.name} out of the mask of {others}, or change their order or --overlap"
+                f"the whole mask of {self.name} lies in the {masks} of {others} in {frames}, and the matte "
+                f"of {self.name} is empty there: unless {others} {are} in front of all of {self.name}, cut "
+                f"{self.name} out of the {masks} of {others}, or change their order or --overlap"
             )
         hides = f" and covers the whole mask of {others}, whose matte is empty" if others else ""
         if len(self.others) > 1:
@@ -84,22 +86,22 @@ class Mistakes:
 
     _claimed: dict[str, set[int]] = field(default_factory=dict)
     _looks: dict[tuple[str, Look], set[int]] = field(default_factory=dict)
-    _hidden: dict[Overlap, dict[str, dict[int, str]]] = field(default_factory=dict)
-    """By the order that decides, person and frame: by whom."""
+    _hidden: dict[Overlap, dict[str, dict[int, tuple[str, ...]]]] = field(default_factory=dict)
+    """By the order that decides, person and frame: by whom, who has most of them first."""
 
     def note(self, frame: int, masks: Sequence[Mask]) -> None:
         """Look at the masks of a frame."""
         points = {mask.name: _points(mask) for mask in masks}
         claims = {name: int((plane >= CLAIM).sum()) for name, plane in points.items()}
         there = [mask for mask in masks if claims[mask.name] >= LEAST_POINTS]
-        everybody = np.sum([points[mask.name] >= CLAIM for mask in there], axis=0)
-        for mask in there:
-            self._claimed.setdefault(mask.name, set()).add(frame)
-            own = points[mask.name] >= CLAIM
-            look = _look(mask, own)
-            if look == "inverted" and (everybody > own)[~own].mean() > MOST_TAKEN:
-                look = "person"
-            self._looks.setdefault((mask.name, look), set()).add(frame)
+        looks: dict[str, Look] = {mask.name: _look(mask, points[mask.name] >= CLAIM) for mask in there}
+        people = [points[name] >= CLAIM for name, look in looks.items() if look == "person"]
+        for name, look in looks.items():
+            self._claimed.setdefault(name, set()).add(frame)
+            if look == "inverted" and people:
+                taken = np.any(people, axis=0)[points[name] < CLAIM].mean()
+                look = "person" if taken > MOST_TAKEN else look
+            self._looks.setdefault((name, look), set()).add(frame)
         if len(there) < 2:
             return
         coverage = np.stack([points[mask.name] for mask in there])
@@ -108,9 +110,12 @@ class Mistakes:
         for order in orders:
             owned = exclusive(coverage, order) > 0
             for n, mask in enumerate(there):
-                if owned[n].sum() < LEAST_LEFT * claimed[n].sum():
-                    owner = there[int(owned[:, claimed[n]].sum(axis=1).argmax())].name
-                    self._hidden.setdefault(order, {}).setdefault(mask.name, {})[frame] = owner
+                shares = owned[:, claimed[n]].mean(axis=1)
+                if shares[n] < LEAST_LEFT:
+                    most_first = [int(k) for k in np.argsort(-shares, kind="stable") if k != n]
+                    count = 1 + int(np.argmax(shares[n] + np.cumsum(shares[most_first]) > 1 - LEAST_LEFT))
+                    owners = tuple(there[k].name for k in most_first[:count])
+                    self._hidden.setdefault(order, {}).setdefault(mask.name, {})[frame] = owners
 
     def found(
         self, overlap: Overlap, *, whole: bool, same: Callable[[str, str], bool] = lambda one, other: False
@@ -140,15 +145,15 @@ class Mistakes:
                 continue
             mistaken.add(name)
         for name, by in hidden.items():
-            others = tuple(dict.fromkeys(by.values()))
+            others = tuple(dict.fromkeys(owner for owners in by.values() for owner in owners))
             known = mistaken.intersection(others) or any(same(name, other) for other in others)
             if not known and set(by) == self._claimed[name]:
                 yield Mistake("hidden", name, tuple(sorted(by)), others)
 
 
-def _by(owner: str, hidden: Mapping[int, str]) -> set[int]:
-    """Frames in which somebody is hidden by `owner`."""
-    return {frame for frame, by in hidden.items() if by == owner}
+def _by(owner: str, hidden: Mapping[int, tuple[str, ...]]) -> set[int]:
+    """Frames in which somebody is hidden by `owner`, or by others less."""
+    return {frame for frame, by in hidden.items() if by[0] == owner}
 
 
 def _points(mask: Mask) -> NDArray[np.float32]:
