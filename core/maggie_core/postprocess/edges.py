@@ -266,8 +266,11 @@ def _keep_depths(alpha: Plane, mask: Plane, unit: float, depths: tuple[float, fl
     def ramp(depth: Plane, end: float) -> Plane:
         return np.clip((depth - low) / (end - low), 0, 1).astype(np.float32)
 
-    cut, cut_strands = ramp(outside, high), ramp(outside, STRAND_TIMES * high)
-    cut += _strands(kept, pixels(STRAND_SHARE, unit)) * (cut_strands - cut)
+    cut, reach = ramp(outside, high), pixels(STRAND_SHARE, unit)
+    # Whether a pixel is a strand matters where it would be cut, and is decided by what lies around it.
+    if (bitten := box_of(kept > 1 - cut, margin=3 * reach)) is not None:
+        cut_strands = ramp(outside[bitten], STRAND_TIMES * high)
+        cut[bitten] += _strands(kept[bitten], reach) * (cut_strands - cut[bitten])
     np.maximum(kept, ramp(inside, high), out=kept)
     np.minimum(kept, 1 - cut, out=kept)
     alpha[:] = 0  # beyond the box everything is deep outside
