@@ -180,6 +180,26 @@ def test_of_a_model_without_state_fewer_frames_are_rendered_and_called_stale_onc
     assert again["stale"] == [{}, {"1001": "mask of ben changed"}]
 
 
+def test_a_model_that_looks_around_where_one_of_its_name_did_not_gets_its_frames_the_next_time(case: Case):
+    out = case.run("""
+        session = start()
+        made = node("ana", "ben", plate=nuke.nodes.Grade(inputs=[read("plate")]))
+        nuke.frame(1005)
+        from maggie_api.client import models
+        from maggie_api.client.host_client import Progress
+        from types import SimpleNamespace
+        models.remember(case["model"], Progress("running", started=SimpleNamespace(looks_around=False)))
+        out["status"] = []
+        for _ in range(2):
+            press(made, "matte_frame")
+            wait()
+            out["status"].append(made["status"].value())
+    """)
+
+    assert "plate frames 1002-1003 (the mattes of 1005 need them) are missing" in out["status"][0]
+    assert mattes(case) == [1005], out["status"][1]
+
+
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).name)
 def test_the_script_stays_responsive_and_a_cancelled_job_leaves_whole_frames(case: Case, python: str):
     case.python = python

@@ -10,17 +10,24 @@ from __future__ import annotations
 
 import os
 
-from ..events import Started
+from .host_client import Progress
 
 _told: dict[tuple[str, int], bool] = {}
 """By model and the time of its files: whether a matte depends on other frames."""
 
 
-def remember(model: str, started: Started) -> None:
+def remember(model: str, progress: Progress) -> None:
     """Note what the event `started` of a job says of its model. Where two workers disagree of a name, the one
-    that needs more is believed."""
+    that needs more is believed.
+
+    What was told is forgotten when a job fails before it has said anything: by that name, its worker may know
+    another model, and lack the frames that were not rendered.
+    """
     key = model, _time(model)
-    _told[key] = _told.get(key, False) or started.looks_around
+    if progress.started is not None:
+        _told[key] = _told.get(key, False) or progress.started.looks_around
+    elif progress.state == "failed":
+        _told.pop(key, None)
 
 
 def looks_around(model: str) -> bool:

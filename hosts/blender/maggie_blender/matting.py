@@ -51,7 +51,7 @@ def follow(job: MatteJob, *, interactive: bool) -> run.Work:
             progress = running.poll()
             if progress.started is not None:
                 devices.remember(progress.started.devices)
-                models.remember(job.model, progress.started)
+            models.remember(job.model, progress)
             yield progress
             if progress.over:
                 return

@@ -93,12 +93,6 @@ class NodeJobs:
             devices.remember(self.progress.started.devices)
             build.offer_devices(self.node)
 
-    def _looks_around(self, plan: JobPlan) -> bool:
-        """Whether a matte of a job depends on other frames, as far as its worker has said."""
-        if self.progress.started is not None:
-            models.remember(plan.job.model, self.progress.started)
-        return models.looks_around(plan.job.model)
-
     def _submit(self, plan: JobPlan) -> JobMonitor:
         # Before the worker reads: a file that changes meanwhile is noted as it was, and is looked at again.
         self._taken, self._since = account.taken(plan), time.time()
@@ -107,13 +101,15 @@ class NodeJobs:
     def _note(self, plan: JobPlan) -> None:
         """Note what the mattes of a job that has ended were made from."""
         assert self._taken is not None
+        models.remember(plan.job.model, self.progress)
+        around = models.looks_around(plan.job.model)
         made = self._taken.frames
         if self.progress.state != "done":
             made = frozenset(number for number in made if _is_since(plan, number, self._since))
         if not made:
             return
         try:
-            account.write(plan, replace(self._taken, frames=made, looks_around=self._looks_around(plan)))
+            account.write(plan, replace(self._taken, frames=made, looks_around=around))
         except OSError as error:  # the mattes are there; the next render looks at them once more
             nuke.tprint(f"{self.name}: account.json cannot be written ({error.strerror or error})")
 
