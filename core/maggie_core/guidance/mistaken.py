@@ -110,12 +110,11 @@ class Mistakes:
         for order in orders:
             owned = exclusive(coverage, order) > 0
             for n, mask in enumerate(there):
-                shares = owned[:, claimed[n]].mean(axis=1)
-                if shares[n] < LEAST_LEFT:
-                    most_first = [int(k) for k in np.argsort(-shares, kind="stable") if k != n]
-                    count = 1 + int(np.argmax(shares[n] + np.cumsum(shares[most_first]) > 1 - LEAST_LEFT))
-                    owners = tuple(there[k].name for k in most_first[:count])
-                    self._hidden.setdefault(order, {}).setdefault(mask.name, {})[frame] = owners
+                left = owned[n].sum() / claimed[n].sum()
+                if left < LEAST_LEFT:
+                    owners = _owners(owned[:, claimed[n]].mean(axis=1), n)
+                    by = tuple(there[k].name for k in owners)
+                    self._hidden.setdefault(order, {}).setdefault(mask.name, {})[frame] = by
 
     def found(
         self, overlap: Overlap, *, whole: bool, same: Callable[[str, str], bool] = lambda one, other: False
@@ -149,6 +148,17 @@ class Mistakes:
             known = mistaken.intersection(others) or any(same(name, other) for other in others)
             if not known and set(by) == self._claimed[name]:
                 yield Mistake("hidden", name, tuple(sorted(by)), others)
+
+
+def _owners(shares: NDArray[np.floating], n: int) -> list[int]:
+    """Who has the mask of `n` between them, who has most of it first.
+
+    Args:
+        shares: (N,) of that mask that everybody has; they sum up to 1.
+    """
+    most_first = [int(k) for k in np.argsort(-shares, kind="stable") if k != n]
+    count = 1 + int(np.argmax(shares[n] + np.cumsum(shares[most_first]) > 1 - LEAST_LEFT))
+    return most_first[:count]
 
 
 def _by(owner: str, hidden: Mapping[int, tuple[str, ...]]) -> set[int]:
