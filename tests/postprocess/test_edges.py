@@ -182,6 +182,15 @@ def test_a_strand_is_cut_farther_from_a_mask_than_haze_is(soft_edge):
     assert at(held(haze, 0.6), 11) == 0
 
 
+def test_next_to_no_trust_is_none(soft_edge):
+    image, truth, _ = soft_edge
+    mask = far_off(truth)
+
+    none, least = (refine_edges(truth[None], image, mask, "none", trusts=[trust]) for trust in (0.0, 5e-324))
+
+    np.testing.assert_array_equal(least, none)
+
+
 def test_a_mask_in_doubt_is_held_from_deeper_on_and_nothing_jumps_between(soft_edge):
     image, truth, _ = soft_edge
     mask = far_off(truth)

@@ -69,6 +69,8 @@ piece. From 0.03, 0.04 and 0.05 on, 27 photographs with rough masks have a MAD o
 No mask is held from deeper on."""
 DEEP_TIMES_OFF = (3.0, 6.0)
 """The same as multiples of what a mask is off in the mean: outlines wander, and hands are missing."""
+LEAST_TRUST = 1e-6
+"""Trust up to which a mask holds nothing: its depths are 10,000 sizes. Those of less could be no number."""
 STRAND_SHARE, STRAND_ALPHA = 0.006, (0.05, 0.2)
 """Half the greatest width of a strand, as a share of the person's size, and how far its alpha exceeds that
 beside it, where it counts as one a little, and wholly."""
@@ -137,7 +139,7 @@ def refine_edges(
             _take_at_its_word(alpha, mask, image, trust, _good_radius(unit, plate_px))
         if mask.any() and asked != 0:
             low, high = held_from(doubtful, off[n])
-            wider = 1.0 if asked is None else 1 / asked
+            wider = 1.0 if asked is None else 1 / max(asked, LEAST_TRUST)
             _keep_depths(alpha, mask, unit, (wider * low, wider * high))
         if share < 1:
             alpha[:] = alphas[n] + np.float32(share) * (alpha - alphas[n])
