@@ -267,8 +267,8 @@ class MatteJob(RunSettings, PictureFile, MatteFile, EdgeSettings, MatteSettings,
                 raise JobError(f'job: field "{name}" is empty: name a sequence or a file')
         if not self.guidance:
             raise JobError(
-                "job: no guidance: give at least one mask, layered file, id map or Cryptomatte "
-                "(--guidance, --guidance-layers, --id-map, --cryptomatte)"
+                "job: no guidance: give at least one mask, key mask, layered file, id map or Cryptomatte "
+                "(--guidance, --key, --guidance-layers, --id-map, --cryptomatte)"
             )
         for i, source in enumerate(self.guidance):
             if not source.sequence.strip():

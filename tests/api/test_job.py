@@ -133,7 +133,7 @@ def changed(**fields: object) -> str:
         (changed(commercial=1), 'field "commercial" is 1: it must be true or false'),
         (changed(frames=[1001]), 'field "frames" is a list: it must be text'),
         (changed(guidance={}), 'field "guidance" is an object: it must be a list'),
-        (changed(guidance=[]), "no guidance: give at least one mask"),
+        (changed(guidance=[]), "id map or Cryptomatte (--guidance, --key, --guidance-layers, "),
         (changed(guidance=["ana.png"]), 'field "guidance[0]" is "ana.png": it must be an object'),
         (
             changed(guidance=[{"name": "Ana"}]),
