@@ -27,6 +27,10 @@ _KEYS_ONLY = (
     "mattes are not compared with masks, because somebody in the job has key masks alone: write the masks "
     "of all frames with maggie-node propagate, and give them as --guidance"
 )
+_NO_MASKS = (
+    "mattes are not compared with masks: what they lost, and what is somebody else's, shows only with "
+    "--guidance"
+)
 RESULT, PAGE = "qc.json", "qc.html"
 
 
@@ -266,6 +270,7 @@ def _of_files(
         segment_frames=segment_frames or "header",
         plate=PlateImages.of(source, colour, layer=plate_layer) if source else None,
         guidance=combine([guidance_source(each, shot) for each in guidance]) if guidance else None,
+        notes=() if guidance else (_NO_MASKS,),
     )
 
 

@@ -325,6 +325,15 @@ def test_the_short_result_is_what_is_wrong_and_the_page_and_the_long_one_has_the
     assert "covered area, % of the image" in long.stdout and long.stdout.endswith(short.stdout)
 
 
+def test_mattes_without_masks_are_told_to_be_compared_with_none(matted, mattes, tmp_path: Path):
+    shot, _, _ = matted
+    alone = run_command("qc", mattes, "-o", tmp_path / "qc", *ONLY_FILES)
+    beside = run_command("qc", mattes, *shot.guidance, "-o", tmp_path / "qc", *ONLY_FILES)
+
+    assert "note: mattes are not compared with masks" in alone.stdout
+    assert "not compared" not in beside.stdout
+
+
 def test_a_fine_page_shows_a_few_frames(matted, tmp_path: Path):
     run_command("qc", "--job", matted[2], "-o", tmp_path, *ONLY_FILES)
     page = (tmp_path / "qc.html").read_text(encoding="utf-8")
