@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -94,7 +95,8 @@ class FrameWarnings:
         self, job: MatteJob, shot: OpenShot, matter: ShotMatter, emit: Callable[[Event], None]
     ) -> None:
         self._job, self._shot, self._matter, self._emit = job, shot, matter, emit
-        self._losses = LossWarnings([instance.name for instance in shot.guidance.instances], emit)
+        names = [instance.name for instance in shot.guidance.instances]
+        self._losses = LossWarnings(names, emit, is_known=self._is_mistaken)
         self._broken: dict[int, Repairs] = {}
         self._without: dict[int, list[int]] = {}
         """Frames that could not be used, and those that were matted without them."""
@@ -109,10 +111,17 @@ class FrameWarnings:
         for damaged in result.without:
             self._without.setdefault(damaged, []).append(result.frame)
         self._stood_in.update(result.stood_in)
+        if result.losses:
+            for frame in self._near(result.frame):
+                with suppress(InputError):  # said where it is needed; mattes from a cache need no mask
+                    self._matter.guidance.look_at(frame)
         self._losses.note(result.frame, self._segment_of(result.frame), result.losses)
 
     def tell(self) -> None:
-        """Say what was noted, when no frame is to come."""
+        """Say what was noted, when no frame is to come: what is wrong with the masks comes before what
+        their mattes lost."""
+        for warning in self._masks():
+            self._emit(warning)
         self._losses.tell()
         for warning in (
             *self._repairs(),
@@ -124,9 +133,20 @@ class FrameWarnings:
             *self._cache(),
             *_compiling(),
             *(warning for warning in _of_files(self._shot) if warning not in self._told_of_files),
-            *self._masks(),
         ):
             self._emit(warning)
+
+    def _is_mistaken(self, name: str, frame: int) -> bool:
+        """Whether the matte of a person follows a mask that looks like a mistake."""
+        guidance, near = self._matter.guidance, self._near(frame)
+        frames = guidance.keys or self._shot.shot_frames
+        found = guidance.observed.mistakes(frames, self._shot.settings.overlap)
+        return any(mistake.explains(name, near) for mistake in found)
+
+    def _near(self, frame: int) -> set[int]:
+        """Frames whose masks the matte of a frame follows: its own, those beside it, which the network sees,
+        too, and the keys that its mask is made from."""
+        return {*_around(self._shot.shot_frames, frame), *_around(self._matter.guidance.keys, frame)}
 
     def _segment_of(self, frame: int) -> int:
         frames = self._shot.shot_frames
@@ -163,7 +183,9 @@ class FrameWarnings:
         guidance, holds = self._matter.guidance, self._shot.hand.holds
         names = [instance.name for instance in guidance.instances]
         frames = guidance.keys or self._shot.shot_frames
-        for code, sentence in guidance.observed.sentences(names, frames, overlap=self._shot.settings.overlap):
+        asked = {*self._shot.frames, *guidance.keys}
+        overlap = self._shot.settings.overlap
+        for code, sentence in guidance.observed.sentences(names, frames, overlap=overlap, asked=asked):
             yield Warning(code, sentence)
         for sentence in () if holds is None else holds.notes():
             yield Warning("mask-nan", sentence)
@@ -174,6 +196,11 @@ class FrameWarnings:
             yield Warning(
                 "cache-not-kept", f"the cache {trouble}: frames are right, the next run starts anew"
             )
+
+
+def _around(frames: Sequence[int], frame: int) -> Sequence[int]:
+    """`frame` where it is one of `frames`, which ascend, and those before and behind it."""
+    return frames[max(0, bisect_left(frames, frame) - 1) : bisect_right(frames, frame) + 1]
 
 
 def _compiling() -> Iterator[Warning]:

@@ -22,10 +22,14 @@ class LossWarnings:
 
     Args:
         names: of the instances.
+        is_known: whether the matte of a person, by name, is wrong in a frame because of a mask that looks
+            like a mistake. That mask is told of, and its losses are not.
     """
 
-    def __init__(self, names: Sequence[str], emit: Callable[[Event], None]) -> None:
-        self._names, self._emit = names, emit
+    def __init__(
+        self, names: Sequence[str], emit: Callable[[Event], None], *, is_known: Callable[[str, int], bool]
+    ) -> None:
+        self._names, self._emit, self._is_known = names, emit, is_known
         self._segment = 0
         self._found: dict[tuple[str, int, int | None], list[tuple[int, Loss]]] = {}
 
@@ -39,7 +43,10 @@ class LossWarnings:
 
     def tell(self) -> None:
         """Tell what was noted and not told yet."""
-        for (kind, instance, other), found in self._found.items():
+        for (kind, instance, other), noted in self._found.items():
+            found = [each for each in noted if not self._is_known(self._names[instance], each[0])]
+            if not found:
+                continue
             frame, worst = max(found, key=lambda each: each[1].share)
             box, share = worst.where, f"{100 * worst.share:.0f} %"
             what = f"lost {share} of the inside of its mask"

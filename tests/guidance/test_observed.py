@@ -10,7 +10,9 @@ from maggie_api.settings import Overlap
 from maggie_core.guidance import MaskSequence, combine
 
 
-def observed(tmp_path, frames=(1, 2), *, overlap: Overlap = "first", **masks) -> dict[str, str]:
+def observed(
+    tmp_path, frames=(1, 2), *, overlap: Overlap = "first", asked: tuple[int, ...] | None = None, **masks
+) -> dict[str, str]:
     """Codes and sentences after the masks of `frames` are read; each mask is a pair, of frames 1 and 2, or
     holds for both."""
     for name, planes in masks.items():
@@ -20,7 +22,7 @@ def observed(tmp_path, frames=(1, 2), *, overlap: Overlap = "first", **masks) ->
     guidance = combine([MaskSequence(name, tmp_path / f"{name}.####.exr") for name in masks])
     for frame in frames:
         guidance.masks(frame)
-    return dict(guidance.observed.sentences(list(masks), (1, 2), overlap=overlap))
+    return dict(guidance.observed.sentences(list(masks), (1, 2), overlap=overlap, asked=asked))
 
 
 def test_masks_of_different_people_are_nothing_to_tell_of(tmp_path):
@@ -65,9 +67,27 @@ def test_an_inverted_mask_is_told_of_with_its_frames_and_whom_it_covers(tmp_path
 
     assert list(found) == ["inverted-mask"]
     assert found["inverted-mask"].startswith(
-        "the mask of ana is white along the image's sides and black inside in frame 1 and covers the whole "
-        "mask of ben, whose matte is empty: white is what is matted, so turn black and white round"
+        "the mask of ana is white along the image's sides and black inside in frame 1, and covers the mask "
+        "of ben there, where little or nothing is left of that matte: white is what is matted, so turn black "
+        "and white round if ana is where it is black; other frames that it spoils come right with it"
     )
+
+
+def test_frames_that_were_read_and_not_asked_for_are_named_only_if_the_mistake_is_in_them_alone(tmp_path):
+    one, both = (1 - standing(), standing()), 1 - standing()
+
+    assert " in frame 2: " in observed(tmp_path, asked=(2,), ana=both)["inverted-mask"]
+    assert " in frame 1: " in observed(tmp_path, asked=(2,), ana=one)["inverted-mask"]
+    assert " in frames 1-2: " in observed(tmp_path, ana=both)["inverted-mask"]
+
+
+def test_whoever_is_hidden_in_some_frames_of_a_mistaken_mask_is_told_of_in_these(tmp_path):
+    beside, inside = square(9, 0, side=6), square(12, 22, side=6)
+
+    found = observed(tmp_path, ana=1 - standing(), ben=(inside, beside))["inverted-mask"]
+
+    assert " in frames 1-2, and covers the mask of ben in frame 2, where little or nothing is left" in found
+    assert found.endswith("is black")  # in all frames: none is spoilt by another's mask
 
 
 def test_the_background_behind_others_does_not_look_inverted(tmp_path):
@@ -97,7 +117,10 @@ def test_whoever_is_covered_by_two_together_is_told_of_with_both(tmp_path):
 def test_a_white_mask_is_told_of_where_it_covers_somebody_or_if_it_is_white_in_all_frames(tmp_path):
     white, ana, ben = np.ones((32, 48), np.float32), square(0, 0), square(9, 9)
 
-    assert "covers the whole mask of ben" in observed(tmp_path, ana=(white, ana), ben=ben)["full-mask"]
+    assert (
+        "frame 1, and covers the mask of ben there"
+        in observed(tmp_path, ana=(white, ana), ben=ben)["full-mask"]
+    )
     assert "is white all over in frames 1-2: " in observed(tmp_path, ana=white)["full-mask"]
     assert observed(tmp_path, ana=(white, ana)) == {}  # a close-up
     assert observed(tmp_path, (1,), ana=white) == {}  # it may be one

@@ -81,6 +81,15 @@ class Guidance:
         self.observed.note(frame, found)
         return found
 
+    def look_at(self, frame: int) -> None:
+        """See that `observed` knows the masks that are given for `frame`.
+
+        Raises:
+            GuidanceError: as for `read`.
+        """
+        if frame not in self.observed:
+            Guidance.masks(self, frame)
+
     def damage(self, frame: int) -> GuidanceError | None:
         """Why a mask of `frame` that has a file was found to be held or empty; None where none is."""
         reasons = (files.damage_of(frame) for files in self._files if self.missing_policy != "error")

@@ -7,8 +7,8 @@ somebody who is hidden in some frames is seen in others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -51,33 +51,59 @@ class Mistake:
     name: str
     frames: tuple[int, ...]
     """Ascending, of those that were read."""
-    others: tuple[str, ...] = ()
-    """Whom it hides in these frames, or by whom it is hidden."""
+    others: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Whom it hides, or by whom it is hidden, and in which of these frames."""
+
+    def within(self, frames: Collection[int]) -> Mistake:
+        """The same in those of `frames` where it is found; itself where it is found in others alone."""
+        there = tuple(frame for frame in self.frames if frame in frames)
+        if not there:
+            return self
+        others = {name: tuple(frame for frame in at if frame in frames) for name, at in self.others.items()}
+        return replace(self, frames=there, others={name: at for name, at in others.items() if at})
+
+    def explains(self, name: str, frames: Collection[int]) -> bool:
+        """Whether the matte of `name` is wrong because of it, as seen in one of `frames`."""
+        if name == self.name:
+            return not set(self.frames).isdisjoint(frames)
+        return self.kind != "hidden" and not set(self.others.get(name, ())).isdisjoint(frames)
 
     @property
     def sentence(self) -> str:
         """What was found, and what to do."""
-        frames = f"frame{'s' if len(self.frames) > 1 else ''} {compact_frames(self.frames)}"
-        others = listing(self.others)
+        frames = _named(self.frames)
         if self.kind == "hidden":
+            others = listing(tuple(self.others))
             masks, are = ("masks", "are") if len(self.others) > 1 else ("mask", "is")
             return (
                 f"the whole mask of {self.name} lies in the {masks} of {others} in {frames}, and the matte "
                 f"of {self.name} is empty there: unless {others} {are} in front of all of {self.name}, cut "
                 f"{self.name} out of the {masks} of {others}, or change their order or --overlap"
             )
-        hides = f" and covers the whole mask of {others}, whose matte is empty" if others else ""
-        if len(self.others) > 1:
-            hides = f" and covers the whole masks of {others}, whose mattes are empty"
         if self.kind == "full":
             return (
-                f"the mask of {self.name} is white all over in {frames}{hides}: white is what is matted, so "
-                "check the file, and which of its channels or ids is meant"
+                f"the mask of {self.name} is white all over in {frames}{self._hides}: white is what is "
+                "matted, so check the file, and which of its channels or ids is meant"
             )
         return (
-            f"the mask of {self.name} is white along the image's sides and black inside in {frames}{hides}: "
-            f"white is what is matted, so turn black and white round if {self.name} is where it is black"
+            f"the mask of {self.name} is white along the image's sides and black inside in {frames}"
+            f"{self._hides}: white is what is matted, so turn black and white round if {self.name} is where "
+            "it is black"
         )
+
+    @property
+    def _hides(self) -> str:
+        """Whom it hides and where, as a part of the sentence."""
+        if not self.others:
+            return ""
+        several, places = len(self.others) > 1, set(self.others.values())
+        masks, mattes = ("masks", "their mattes") if several else ("mask", "that matte")
+        where = "in some of them"
+        if len(places) == 1:
+            (place,) = places
+            where = "there" if place == self.frames else f"in {_named(place)}"
+        others = listing(tuple(self.others))
+        return f", and covers the {masks} of {others} {where}, where little or nothing is left of {mattes}"
 
 
 @dataclass
@@ -132,22 +158,30 @@ class Mistakes:
         for name, claimed in self._claimed.items():
             inverted, full = (self._looks.get((name, look), set()) for look in ("inverted", "full"))
             hides = {
-                other: where for other in hidden if (where := (inverted | full) & _by(name, hidden[other]))
+                other: tuple(sorted(where))
+                for other in hidden
+                if (where := (inverted | full) & _by(name, hidden[other]))
             }
             if inverted:
-                yield Mistake("inverted", name, tuple(sorted(inverted | full)), tuple(hides))
+                yield Mistake("inverted", name, tuple(sorted(inverted | full)), hides)
             elif full and whole and full == claimed:
-                yield Mistake("full", name, tuple(sorted(full)), tuple(hides))
+                yield Mistake("full", name, tuple(sorted(full)), hides)
             elif hides:
-                yield Mistake("full", name, tuple(sorted(set[int]().union(*hides.values()))), tuple(hides))
+                yield Mistake("full", name, tuple(sorted(set[int]().union(*hides.values()))), hides)
             else:
                 continue
             mistaken.add(name)
         for name, by in hidden.items():
-            others = tuple(dict.fromkeys(owner for owners in by.values() for owner in owners))
+            others: dict[str, tuple[int, ...]] = {}
+            for frame, owners in sorted(by.items()):
+                others |= {owner: (*others.get(owner, ()), frame) for owner in owners}
             known = mistaken.intersection(others) or any(same(name, other) for other in others)
             if not known and set(by) == self._claimed[name]:
                 yield Mistake("hidden", name, tuple(sorted(by)), others)
+
+
+def _named(frames: Sequence[int]) -> str:
+    return f"frame{'s' if len(frames) > 1 else ''} {compact_frames(frames)}"
 
 
 def _owners(shares: NDArray[np.floating], n: int) -> list[int]:

@@ -4,7 +4,7 @@ mistake, who had NaN."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -32,6 +32,11 @@ class ObservedMasks:
         """Whether two that were in the same frames had the same masks there."""
         self._mistakes = Mistakes()
 
+    def __contains__(self, frame: int) -> bool:
+        """Whether the masks of a frame were seen."""
+        with self._lock:
+            return frame in self._frames
+
     def note(self, frame: int, masks: Iterable[Mask]) -> None:
         """Take the masks of a frame."""
         with self._lock:
@@ -57,7 +62,7 @@ class ObservedMasks:
                     self._same[pair] = covers == others and np.array_equal(one.pixels, other.pixels)
 
     def mistakes(self, frames: Iterable[int], overlap: Overlap) -> tuple[Mistake, ...]:
-        """Masks that look like a mistake; arguments as for `sentences`."""
+        """Masks that look like a mistake, in all frames that were read; arguments as for `sentences`."""
         with self._lock:
             return tuple(
                 self._mistakes.found(
@@ -68,7 +73,12 @@ class ObservedMasks:
             )
 
     def sentences(
-        self, names: Iterable[str], frames: Iterable[int], *, overlap: Overlap = "first"
+        self,
+        names: Iterable[str],
+        frames: Iterable[int],
+        *,
+        overlap: Overlap = "first",
+        asked: Collection[int] | None = None,
     ) -> Iterator[tuple[str, str]]:
         """`(code, sentence)` of each thing the user should know.
 
@@ -76,10 +86,15 @@ class ObservedMasks:
             names: everybody in the shot.
             frames: all frames that masks are given for. Who is absent in a part of them may be in the rest.
             overlap: which of several masks owns a pixel.
+            asked: frames whose mattes are asked for; None: all. Others are read to measure people.
         """
         frames = tuple(frames)
+        asked = frozenset(frames if asked is None else asked)
         for mistake in self.mistakes(frames, overlap):
-            yield f"{mistake.kind}-mask", mistake.sentence
+            found = mistake.within(asked)
+            spoils = found.kind != "hidden" and not asked.issubset(found.frames)
+            rest = "; other frames that it spoils come right with it" if spoils else ""
+            yield f"{found.kind}-mask", found.sentence + rest
         with self._lock:
             if self._frames.issuperset(frames):
                 for name in (name for name in names if not self._seen.get(name, False)):

@@ -396,10 +396,10 @@ class _Check:
             return
         for found in guidance.observed.mistakes(self._subject.shot_frames, self._subject.overlap):
             measure = "mask_hidden" if found.kind == "hidden" else "mask_mistaken"
-            others = listing(found.others)
             for frame in self._subject.frames:
                 if frame in found.frames:
                     self._numbers.add(measure, frame, 1, found.name)
+                    others = listing([name for name, where in found.others.items() if frame in where])
                     if others:
                         remark = f"of {others}" if found.kind == "hidden" else f"covers that of {others}"
                         self._numbers.remarks[measure, found.name, frame] = remark

@@ -1,0 +1,78 @@
+"""What a job says of a mask that looks like a mistake, and of the mattes that follow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO
+import pytest
+from support.loss_warnings import is_loss
+from support.shots import TinyShot, write_image, write_shot
+
+from maggie_api.events import Event, Warning
+from maggie_api.job import KeyGuidance, MaskGuidance, MatteJob
+from maggie_node import runner
+
+
+def invert(shot: TinyShot, name: str, frame: int) -> None:
+    path = shot.folder / f"{name}.{frame}.png"
+    mask = np.asarray(OpenImageIO.ImageBuf(str(path)).get_pixels(OpenImageIO.UINT8))
+    write_image(path, 255 - mask, "uint8")
+
+
+def told(shot: TinyShot, model: Path, out: Path, *, keys: bool = False, **more) -> list[Warning]:
+    """Warnings of a job, in order. The network was not trained, and loses some of every mask."""
+    kind = KeyGuidance if keys else MaskGuidance
+    guidance = tuple(kind(name, shot.mask(name)) for name in shot.names)
+    events: list[Event] = []
+    job = MatteJob(shot.plate, str(out / "m.####.exr"), guidance, model=str(model), device="cpu", **more)
+    runner.run(job, emit=events.append)
+    return [event for event in events if isinstance(event, Warning)]
+
+
+def lost(warnings: list[Warning], name: str) -> set[int]:
+    """Frames of which losses of a person are told."""
+    return {
+        frame for each in warnings if is_loss(each) and each.text.startswith(name) for frame in each.frames
+    }
+
+
+@pytest.fixture
+def long_shot(tmp_path: Path) -> TinyShot:
+    return write_shot(tmp_path / "long", frames=range(1001, 1009))
+
+
+def test_the_mask_is_told_of_first_and_not_what_the_mattes_lose_by_it(
+    long_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    before = told(long_shot, tiny_model, tmp_path / "before")
+    invert(long_shot, "ana", 1003)
+
+    cache = str(tmp_path / "cache")
+    after = told(long_shot, tiny_model, tmp_path / "after", cache=cache)
+    again = told(long_shot, tiny_model, tmp_path / "again", cache=cache)  # reads no mask for its mattes
+
+    assert again == after
+    assert after[0].code == "inverted-mask"
+    assert " in frame 1003, and covers the mask of ben there" in after[0].text
+    for name in ("ana", "ben"):
+        assert lost(before, name) & {1002, 1003, 1004}
+        assert not lost(after, name) & {1002, 1003, 1004}
+        assert lost(after, name) & {1006, 1007, 1008}  # they have other reasons
+
+
+def test_losses_of_frames_that_are_made_from_a_mistaken_key_are_not_told(
+    long_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    for frame in (1002, 1003, 1004, 1006, 1007):
+        for name in long_shot.names:
+            (long_shot.folder / f"{name}.{frame}.png").unlink()
+    invert(long_shot, "ana", 1005)
+
+    after = told(long_shot, tiny_model, tmp_path / "after", keys=True, frames="1002-1003")
+
+    (mistaken,) = (each for each in after if each.code == "inverted-mask")
+    assert " in frame 1005, " in mistaken.text  # not asked for, and masks that are come from it
+    assert mistaken.text.endswith("; other frames that it spoils come right with it")
+    assert not lost(after, "ana") | lost(after, "ben")  # ben's matte of 1003 loses some
