@@ -499,14 +499,15 @@ def write_preview(
     """
     if _suffix(path) not in PREVIEW_SUFFIXES:
         raise SettingsError(f"preview {path} cannot be written: {WRITABLE}")
-    shown = sorted(MatteFiles(mattes).expected if frames is None else frames)
+    given = open_source(plate) if plate else None
+    shown = sorted(MatteFiles(mattes, plate=given).expected if frames is None else frames)
     files = {frame: expand_output(mattes, frame, single=len(shown) == 1) for frame in shown}
     recipes = dict(matte_recipes(shown, files.__getitem__))
     if not recipes:
         raise FrameError(f"{mattes} matches no file: check the path and the number of # for the padding")
     said = explain(stored_files(files[next(iter(recipes))])[0])
     settings = said.get("settings") or {}
-    source = open_source(plate or str(said["plate"]))
+    source = given or open_source(str(said["plate"]))
     colour = ColorSettings(
         ocio or str(settings.get("ocio", "")).rpartition(" ")[0] or None,
         colorspace or settings.get("colorspace"),

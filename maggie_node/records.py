@@ -116,7 +116,7 @@ class Records:
         info, settings = self._model.info, self._matter.effective
         return {
             "version": __version__,
-            **({"frame": frame} if has_token(self._job.mattes) else {}),
+            ("frame" if has_token(self._job.mattes) else "plate_frame"): frame,
             "model": info.name,
             "weights_sha256": info.sha256,
             "licence": info.licence,

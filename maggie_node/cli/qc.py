@@ -250,8 +250,8 @@ def _of_files(
         raise FrameError(f"{mattes} is no matte: give a job as --job {mattes}")
     if suffix not in ("", ".exr"):
         raise FrameError(f"{mattes} is no EXR: name mattes such as out/matte.####.exr; verify reads movies")
-    files = MatteFiles(mattes)
     source = open_source(plate) if plate else None
+    files = MatteFiles(mattes, plate=source)
     wanted = parse_frames(frames) if frames else source.expected if source else files.expected
     if not wanted:
         raise FrameError(f"{mattes} matches no file: check the path and the number of # for the padding")

@@ -54,12 +54,14 @@ def verify(*, mattes: str | None, document: Path | None, frames: str | None) -> 
     from maggie_core.qc.verify_pictures import pictures_in
 
     named = Path(mattes)
-    patterns: tuple[str, ...] = (mattes,)
+    called = {mattes: mattes}
     if named.is_dir():
-        patterns = (*sequences_in(named), *pictures_in(named), *map(str, movies_in(named)))
-    if not patterns:
+        called = {**sequences_in(named), **pictures_in(named)} | {str(m): str(m) for m in movies_in(named)}
+    if not called:
         raise FrameError(f"{mattes} has no mattes of maggie-node: name the folder that a job wrote into")
-    return _say({pattern: _of_files(pattern, frames) for pattern in patterns})
+    found = {pattern: _of_files(pattern, frames) for pattern in called}
+    # A file alone of its sequence that can be read still stands for the sequence where others are missing.
+    return _say({(called[what] if looked[0] == 1 else what): looked for what, looked in found.items()})
 
 
 def _of_files(pattern: str, frames: str | None) -> tuple[int, tuple[Fault, ...]]:

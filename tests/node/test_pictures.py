@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -384,6 +385,38 @@ def test_a_person_reads_where_the_mattes_are_and_how_to_look_at_them(
     assert looked.exit_code == 0, looked.stderr
     assert looked.stdout == f"{tmp_path}/m_preview.mp4: 2 frames\n"
     assert open_source(tmp_path / "m_preview.mp4").frames == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("plate", "output", "frame", "layout"),
+    [
+        ("portrait.exr", "hero_1080.exr", 1, "layers"),
+        ("sh010_1080.exr", "shm.exr", 1080, "layers"),
+        ("portrait.exr", "hero_1080.exr", 1, "files"),
+        ("sh010_1080.exr", "hero_1080.exr", 1080, "layers"),
+        ("plate.####.exr", "hero_1080.exr", 1002, "layers"),
+    ],
+)
+def test_a_still_is_of_the_frame_it_was_made_from_whatever_number_its_name_ends_in(
+    matte, command: Command, kept_shot: TinyShot, tmp_path: Path, plate: str, output: str, frame: int, layout
+):
+    other = tmp_path / "other_0777.exr"
+    for path in (tmp_path / plate, other):
+        for number in ("1002", "1003"):
+            shutil.copy(kept_shot.folder / "plate.1002.exr", str(path).replace("####", number))
+    masks = [word for n in kept_shot.names for word in ("--guidance", f"{n}={kept_shot.folder}/{n}.1002.png")]
+    job = ("-o", tmp_path / output, "--frames", frame, "--layout", layout)
+    _, made = matte(*job, plate=tmp_path / plate, guidance=masks)
+    assert made.exit_code == 0, made.stderr
+
+    for beside in (("--plate", tmp_path / plate), ("--plate", other), ()):
+        looked = command("preview", tmp_path / output, "-o", tmp_path / "look.png", *beside)
+        assert (looked.exit_code, looked.stderr) == (0, "")
+        command("qc", tmp_path / output, *beside, "-o", tmp_path / "qc")
+        said = json.loads((tmp_path / "qc" / "qc.json").read_text(encoding="utf-8"))
+        assert said["frames"][0] == (777 if other in beside else frame)
+        assert said["values"]["missing"][""][0] == 0
+        assert not beside or said["values"]["unusable_input"][""][0] == 0
 
 
 def test_a_step_is_mentioned_when_it_takes_long_and_only_then(monkeypatch):

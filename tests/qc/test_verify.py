@@ -178,7 +178,17 @@ def test_a_still_whose_name_ends_in_a_number_is_no_renamed_frame(delivered: Path
 
     result = run_command("verify", tmp_path)
 
-    assert (result.exit_code, result.stdout.count("1 frame, all right")) == (0, 2), result.output
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "".join(
+        f"{tmp_path / name}: 1 frame, all right\n" for name in ("shot_010.exr", "still_020.png")
+    )
+
+
+def test_one_readable_file_of_a_sequence_is_said_by_the_sequence(out: Path):
+    for frame in (1, 3, 4):
+        (out / f"m.{frame:04d}.exr").write_bytes(b"no picture")
+
+    assert f"{out / 'm.####.exr'}: 4 frames, 3 not right" in run_command("verify", out).stdout
 
 
 def test_a_file_that_is_no_matte_is_not_said_to_be_missing(tmp_path: Path):

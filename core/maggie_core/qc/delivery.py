@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any
 from maggie_api.errors import FrameError, InputError
 from maggie_api.sequences import as_sequence, expected_frames, frame_of_file, parse_pattern
 from maggie_core.image.window import Window
+from maggie_core.io.frames import FrameSource
 from maggie_core.mattes.layout import sibling, without_slug
-from maggie_core.mattes.provenance import explain
+from maggie_core.mattes.provenance import explain, stored_files
 
 RECIPE = (
     "version",
@@ -39,11 +40,15 @@ _MARK = 987654321
 class MatteFiles:
     """The mattes of a shot by frame number, in any of our layouts."""
 
-    def __init__(self, pattern: str | Path, *, frame: int | None = None) -> None:
+    def __init__(
+        self, pattern: str | Path, *, frame: int | None = None, plate: FrameSource | None = None
+    ) -> None:
         """
         Args:
             pattern: a sequence as `matte.####.exr`, or one file.
-            frame: which frame the one file is; None takes the number in its name, else 1.
+            frame: which frame the one file is. None takes the frame of a `plate` that has one alone, else the
+                frame that the file's header names, else the number in its name, else 1.
+            plate: what the mattes are laid beside, if it was named.
 
         Raises:
             FrameError: the folder is not there, or it is all that was named.
@@ -57,8 +62,9 @@ class MatteFiles:
             what = "is a file, and no folder" if path.parent.exists() else "does not exist"
             raise FrameError(f"{path.parent} {what}: name the mattes, such as out/matte.####.exr")
         self._parsed = None if path.is_file() else parse_pattern(path)
-        number = frame_of_file(path) if frame is None else frame
-        self._only = 1 if number is None else number
+        if frame is None and plate is not None and len(plate.frames) == 1:
+            frame = plate.frames[0]
+        self._frame = frame
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -93,6 +99,13 @@ class MatteFiles:
 
     def _named(self, frame: int) -> Path:
         return Path(self.pattern) if self._parsed is None else self._parsed.path(frame)
+
+    @cached_property
+    def _only(self) -> int:
+        """Which frame the one file is."""
+        named = frame_of_file(self.pattern)
+        known = (self._frame, _frame_of_still(Path(self.pattern)), named, 1)
+        return next(frame for frame in known if frame is not None)
 
     @cached_property
     def _whole(self) -> dict[int, tuple[Path, ...]]:
@@ -137,13 +150,22 @@ def _slugs(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def sequences_in(folder: Path) -> tuple[str, ...]:
-    """The sequences of mattes in a folder, as `matte.####.exr`; one file without a number is one, too.
+def _frame_of_still(path: Path) -> int | None:
+    """The frame of the plate that a still is of, by its header; None where that names none."""
+    try:
+        return int(explain(next(iter(stored_files(path)), path))["plate_frame"])
+    except (FrameError, KeyError, ValueError):
+        return None
+
+
+def sequences_in(folder: Path) -> dict[str, str]:
+    """The sequences of mattes in a folder, as `matte.####.exr`, and what to call them; one file without a
+    number is one, too.
 
     Raises:
         OSError: the folder cannot be listed.
     """
-    found: list[str] = []
+    found: dict[str, str] = {}
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() != ".exr" or file.name.startswith("."):
             continue
@@ -152,20 +174,27 @@ def sequences_in(folder: Path) -> tuple[str, ...]:
         except FrameError:
             continue  # of others, or damaged: where its name is one of a sequence, that tells of it
         names = {name for slug in slugs if (name := without_slug(file, slug)) is not None}
-        whole = min(names, key=lambda name: len(name.name), default=file) if slugs else file
-        found.append(as_sequence(str(whole))[0])
+        whole = str(min(names, key=lambda name: len(name.name), default=file) if slugs else file)
+        found[whole] = as_sequence(whole)[0]
     return by_sequence(found)
 
 
-def by_sequence(patterns: Iterable[str]) -> tuple[str, ...]:
-    """Each sequence once, of the patterns of its files.
+def by_sequence(patterns: Mapping[str, str]) -> dict[str, str]:
+    """The patterns of the sequences, each once, and what to call them: a file that is alone by its own name.
 
     Frames of one name that are padded in two ways are one sequence, by the way of most.
+
+    Args:
+        patterns: the sequence that each file may be one of, by the file's name.
     """
-    found: dict[str, Counter[str]] = {}
-    for pattern in patterns:
-        found.setdefault(re.sub("#+", "#", pattern), Counter())[pattern] += 1
-    return tuple(paddings.most_common(1)[0][0] for paddings in found.values())
+    found: dict[str, list[str]] = {}
+    for name, pattern in patterns.items():
+        found.setdefault(re.sub("#+", "#", pattern), []).append(name)
+    called: dict[str, str] = {}
+    for names in found.values():
+        pattern = Counter(patterns[name] for name in names).most_common(1)[0][0]
+        called[pattern] = pattern if len(names) > 1 else names[0]
+    return called
 
 
 def recipe_of(header: Mapping[str, Any]) -> dict[str, str]:

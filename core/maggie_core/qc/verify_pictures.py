@@ -20,17 +20,21 @@ STORED = "uint16"
 """Numbers of 16 bits: none of them is outside 0..1."""
 
 
-def pictures_in(folder: Path) -> tuple[str, ...]:
-    """The sequences of PNG and TIFF files in a folder that a job wrote, as `x_ana.####.png`; one file without
-    a number is one, too.
+def pictures_in(folder: Path) -> dict[str, str]:
+    """The sequences of PNG and TIFF files in a folder that a job wrote, as `x_ana.####.png`, and what to call
+    them; one file without a number is one, too.
 
     Raises:
         OSError: the folder cannot be listed.
     """
     return by_sequence(
-        sequence_of_file(str(file))
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and picture_record(file)
+        {
+            str(file): sequence_of_file(str(file))
+            for file in sorted(folder.iterdir())
+            if file.suffix.lower() in PICTURE_SUFFIXES
+            and not file.name.startswith(".")
+            and picture_record(file)
+        }
     )
 
 
