@@ -50,3 +50,17 @@ def test_little_is_no_loss_and_absent_people_have_none(people):
     people[1] = alphas[1] = 0
 
     assert losses(alphas, people, [80, 0], GEOMETRY) == ()
+
+
+def test_a_few_pixels_of_somebody_who_comes_into_the_image_are_no_loss():
+    people = np.zeros((1, 240, 400), np.float32)
+    people[0, 100:115, :12] = 1
+    alphas = people.copy()
+
+    def shares(rows: int, least: float = 0.05) -> list[float]:
+        alphas[0, 104 : 104 + rows, 2:5] = 0
+        return [loss.share for loss in losses(alphas, people, [60], GEOMETRY, least=least)]
+
+    assert shares(2) == []
+    assert shares(2, least=0)[0] > 0.05
+    assert shares(5)[0] > 0.1

@@ -22,6 +22,9 @@ CORE_SHARE, CORE_PX = 0.009, 2.0
 grid. Nearer to its edge a mask may be wrong."""
 LEAST_SHARE = 0.05
 """Less is no loss to speak of."""
+SLIVER = 0.0015
+"""Share of the grid that the inside of a mask counts as at least: of somebody who just comes into the image a
+few pixels are there, and 5 % of them are noise. In 1920x1080 it is a square of 56 pixels."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def losses(
         guidance: (M, h, w) binary, of all who are there.
         sizes: (M,) of each person, in pixels of that grid; 0 for who is not there.
         own: (N,) whose mask belongs to each alpha; None: they come in the order of the masks.
-        least: share from which on it counts.
+        least: share from which on it counts, of the inside or of a sliver of the grid, whichever is larger.
 
     Returns:
         In the order of the instances. A pixel that two masks claim is nobody's loss.
@@ -71,8 +74,9 @@ def losses(
             continue
         for n, alpha in zip(range(len(alphas)) if own is None else own, alphas, strict=True):
             wrong = np.where(inside[box], 1 - alpha[box] if owner == n else alpha[box], 0)
-            share = float(wrong.sum() / inside[box].sum())
-            if share > least:
+            amount, within = float(wrong.sum()), int(inside[box].sum())
+            share = amount / within
+            if amount > least * max(within, SLIVER * core.size):
                 where = largest_window(wrong > min(0.5, float(wrong.max()) / 2), geometry, box=box)
                 found.append(
                     Loss("lost", n, None, share, where)
