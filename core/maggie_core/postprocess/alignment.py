@@ -68,6 +68,8 @@ class SeenMask:
     """(H, W) binary masks of others. On an enlarged plate the sides are wide, and what lies there is another
     matter than the outline: it does not count."""
     _aligned: list[float] = field(default_factory=list, init=False, repr=False)
+    """The alignment once it is known. `cached_property` of Python 3.11 holds one lock for all masks, and they
+    are measured side by side."""
 
     @property
     def unit(self) -> float:
