@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from support.golden_data import Case, state
 from support.tiny import WIDTHS, tiny_model, tiny_state
 
 from maggie_api.errors import ModelError
-from maggie_core.model import MatteModel, checkpoint, from_state_dict, load_model
+from maggie_core.model import checkpoint, from_state_dict, load_model
 from maggie_core.model.config import NetworkConfig, infer_config
 from maggie_core.model.frame_window import TemporalState
 from maggie_core.model.temporal import may_take_over
@@ -32,6 +34,36 @@ def clip(frames: int, people: int, *, height: int = 64, width: int = 96) -> tupl
 def test_the_published_configuration_is_read_from_the_published_tensors():
     assert infer_config(state("image")) == NetworkConfig()
     assert infer_config(state("video")) == NetworkConfig(temporal=True)
+
+
+def test_loading_holds_the_weights_no_more_than_three_times(tmp_path: Path):
+    """A process's memory is at its highest there if it does: the file, its tensors, and the network."""
+    path = tmp_path / "published.safetensors"
+    save_file(state("image"), path)
+    program = """
+import sys
+from maggie_core.model import load_model
+from maggie_node.bench.memory import own_peak_mb
+load_model("default")
+before = own_peak_mb()
+load_model(sys.argv[1])
+print(own_peak_mb() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+
+    assert float(done.stdout) < 3.1 * path.stat().st_size / 1e6
+
+
+def test_loading_leaves_the_caller_its_tensors():
+    tensors = tiny_state()
+    before = {name: tensor.clone() for name, tensor in tensors.items()}
+
+    from_state_dict(tensors)
+
+    assert tensors.keys() == before.keys()
+    assert all(torch.equal(tensors[name], before[name]) for name in before)
 
 
 def test_a_narrower_network_loads_through_the_same_code():
@@ -250,13 +282,13 @@ def test_weights_that_are_replaced_while_they_load_are_told_as_they_were_read(
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(save(tiny_state(seed=1)))
     read, expected = path.read_bytes(), load_model(str(path), device="cpu").info
-    build = checkpoint.from_state_dict
+    digest = checkpoint.digest_tensors
 
-    def replaced(*args: Any, **more: Any) -> MatteModel:
+    def replaced(*args: Any, **more: Any) -> str:
         path.write_bytes(save(tiny_state(seed=2)))
-        return build(*args, **more)
+        return digest(*args, **more)
 
-    monkeypatch.setattr(checkpoint, "from_state_dict", replaced)
+    monkeypatch.setattr(checkpoint, "digest_tensors", replaced)
 
     found = load_model(str(path), device="cpu").info
 

@@ -66,7 +66,8 @@ def load_model(
     with ThreadPoolExecutor(1, "file-digest") as pool:  # beside the building, which takes longer
         checksum = pool.submit(_sha256, content)
         found = _weights_in(content, weights)
-        model = from_state_dict(found.state, metadata=found.metadata, instances=instances)
+        del content  # which is as large as the tensors
+        model = _model_of(found.state, found.metadata, instances)
         model.info = replace(model.info, **about_weights(spec, weights), sha256=checksum.result())
     return model.to(chosen, choose_precision(precision, chosen))
 
@@ -103,7 +104,14 @@ def from_state_dict(
     Raises:
         ModelError: as in `build_network`.
     """
-    network = build_network(state, metadata=metadata).eval().requires_grad_(False)
+    return _model_of(_used(state), metadata, instances)
+
+
+def _model_of(
+    state: dict[str, Tensor], metadata: Mapping[str, str] | None, instances: Instances
+) -> MatteModel:
+    """As `from_state_dict`; it empties `state`, so that weights are in memory once."""
+    network = _empty_network(state, metadata)
     config, learned = network.config, _used(state)
     info = ModelInfo(
         "custom",
@@ -111,7 +119,9 @@ def from_state_dict(
         sum(tensor.numel() for name, tensor in learned.items() if "running_" not in name),
         digest=digest_tensors(learned, metadata=config.metadata),
     )
-    del state, learned  # their memory, if nobody else has them
+    del learned
+    _fill(network, state)
+    network.eval().requires_grad_(False)
     fold(network)
     check_folded(network.state_dict().items())
     return (MatteModel if instances == "together" else PerInstanceModel)(network, info)
@@ -131,8 +141,22 @@ def build_network(state: Mapping[str, Tensor], *, metadata: Mapping[str, str] | 
         ModelError: names are missing or unknown, a shape does not fit, or the values are those of no trained
             network (`soundness`); one line that names the tensors.
     """
-    state = _used(state)
     network = _empty_network(state, metadata)
+    _fill(network, _used(state))
+    return network
+
+
+def _empty_network(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None) -> Network:
+    """The network that tensors belong to, without memory for its own; as `build_network` refuses others."""
+    state = _used(state)
+    try:
+        config = infer_config(state, metadata)
+        with torch.device("meta"), _Unfilled():
+            network = Network(config)
+    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
+        raise ModelError(
+            f"these weights have no consistent channel counts: {str(error).splitlines()[0]}"
+        ) from error
     expected = _used(network.state_dict())
     missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     if missing or unknown:
@@ -147,26 +171,24 @@ def build_network(state: Mapping[str, Tensor], *, metadata: Mapping[str, str] | 
     if wrong:
         raise ModelError(f"weights of a wrong shape: {'; '.join(wrong[:4])}{_more(len(wrong) - 4)}")
     check_types(state)
-    values = {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}
+    return network
+
+
+def _fill(network: Network, state: dict[str, Tensor]) -> None:
+    """Give an empty network copies of its tensors as float32, and empty `state` on the way.
+
+    Raises:
+        ModelError: the values are those of no trained network.
+    """
+    values = {}
+    for name in _used(state):
+        values[name] = state.pop(name).to(torch.float32, copy=True)
     check_values(values)
     network.to_empty(device="cpu")
     for name, buffer in network.named_buffers():
         if name.endswith("num_batches_tracked"):
             buffer.zero_()
     network.load_state_dict(values, strict=False, assign=True)
-    return network
-
-
-def _empty_network(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None) -> Network:
-    """The network that tensors belong to, without memory for its own."""
-    try:
-        config = infer_config(state, metadata)
-        with torch.device("meta"), _Unfilled():
-            return Network(config)
-    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
-        raise ModelError(
-            f"these weights have no consistent channel counts: {str(error).splitlines()[0]}"
-        ) from error
 
 
 class _Unfilled(TorchFunctionMode):
