@@ -13,6 +13,7 @@ from support.tiny import WIDTHS, tiny_state
 
 from maggie_api.errors import ModelError, SettingsError
 from maggie_core.model import load_model
+from maggie_core.model.encoder import DepthwiseConv
 from maggie_core.model.network import Network
 from maggie_lab.training.dataset import BankSource, ProcessShard, TrainingDataset, batches
 from maggie_lab.training.folders import FolderSource, find_training_samples, held_out, set_apart
@@ -216,6 +217,20 @@ def test_dense_stages_run_in_bfloat16_and_logits_do_not(stills: Path):
     assert rough.logits8.dtype == rough.alpha1.dtype == torch.float32
     difference = (rough.logits8 - exact.logits8).abs().mean() / exact.logits8.abs().mean()
     assert 0 < difference < 0.25
+
+
+def test_depthwise_convolutions_stay_in_float32_on_a_cpu():
+    """Their gradient in bfloat16 takes four times as long there."""
+    conv = DepthwiseConv(6, 3, stride=1, margin=1)
+    x = torch.rand(2, 6, 9, 9, generator=torch.Generator().manual_seed(1))
+    (exact,) = torch.autograd.grad(conv(x).square().sum(), conv.weight)
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = conv(x)
+    (gradient,) = torch.autograd.grad(found.square().sum(), conv.weight)
+
+    assert found.dtype == torch.float32
+    assert torch.equal(gradient, exact)
 
 
 def test_fp16_without_a_cuda_device_is_said_in_one_line():
