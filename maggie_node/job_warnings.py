@@ -26,9 +26,29 @@ def before_start(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotM
     """What is to be said before a job starts."""
     yield from shot.warnings
     yield from _of_files(shot)
+    yield from of_keys(shot, matter)
     yield from _unmeasured(job, shot, matter)
     yield from _cut_away(shot, matter)
     yield from _slow_precision(job, model)
+
+
+def of_keys(shot: OpenShot, matter: ShotMatter) -> tuple[Warning, ...]:
+    """What key masks say of themselves, before anybody is followed through frames by them."""
+    for frame in matter.guidance.keys:
+        with suppress(InputError):  # said where it is needed
+            matter.guidance.look_at(frame)
+    return tuple(_of_masks(shot, matter)) if matter.guidance.keys else ()
+
+
+def _of_masks(shot: OpenShot, matter: ShotMatter) -> Iterator[Warning]:
+    """What masks say of themselves, as far as they were read."""
+    guidance = matter.guidance
+    names = [instance.name for instance in guidance.instances]
+    frames = guidance.keys or shot.shot_frames
+    asked = {*shot.frames, *guidance.keys}
+    overlap = shot.settings.overlap
+    for code, sentence in guidance.observed.sentences(names, frames, overlap=overlap, asked=asked):
+        yield Warning(code, sentence)
 
 
 def _of_files(shot: OpenShot) -> Iterator[Warning]:
@@ -102,7 +122,8 @@ class FrameWarnings:
         """Frames that could not be used, and those that were matted without them."""
         self._stood_in: set[int] = set()
         """Frames of which a file could not be read and something stands in."""
-        self._told_of_files = frozenset(_of_files(shot))
+        self._told = frozenset((*_of_files(shot), *of_keys(shot, matter)))
+        """What was said before the start."""
 
     def note(self, result: MatteResult) -> None:
         """Take what a written frame says of itself."""
@@ -132,7 +153,7 @@ class FrameWarnings:
             ),
             *self._cache(),
             *_compiling(),
-            *(warning for warning in _of_files(self._shot) if warning not in self._told_of_files),
+            *(warning for warning in _of_files(self._shot) if warning not in self._told),
         ):
             self._emit(warning)
 
@@ -180,13 +201,8 @@ class FrameWarnings:
             yield from gap_warnings(what, frames, policy, damaged=True)
 
     def _masks(self) -> Iterator[Warning]:
-        guidance, holds = self._matter.guidance, self._shot.hand.holds
-        names = [instance.name for instance in guidance.instances]
-        frames = guidance.keys or self._shot.shot_frames
-        asked = {*self._shot.frames, *guidance.keys}
-        overlap = self._shot.settings.overlap
-        for code, sentence in guidance.observed.sentences(names, frames, overlap=overlap, asked=asked):
-            yield Warning(code, sentence)
+        holds = self._shot.hand.holds
+        yield from (each for each in _of_masks(self._shot, self._matter) if each not in self._told)
         for sentence in () if holds is None else holds.notes():
             yield Warning("mask-nan", sentence)
 

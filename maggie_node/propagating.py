@@ -17,6 +17,7 @@ from maggie_core.shot.cache import StateCache
 from maggie_core.shot.matter import ShotMatter
 from maggie_core.shot.propagated import PropagatedGuidance
 from maggie_node.job_inputs import OpenShot, inputs_of, open_shot
+from maggie_node.job_warnings import of_keys
 from maggie_node.output_paths import check_outputs, folders_of
 
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
@@ -61,6 +62,7 @@ def _written(
     step(f"loading the model {job.model}", 0, 0)
     matter = _matter(job, shot)
     shot.require(sorted({each for frame in shot.frames for each in matter.reach(frame)}))
+    yield from of_keys(shot, matter)
     people = ", ".join(each.name for each in shot.guidance.instances)
     yield f"following {people} through frames {compact_frames(shot.frames)}"
     matter.prepare(shot.frames, tell=lambda done, total: step("following", done, total))
@@ -104,6 +106,8 @@ def make_masks(
     matter = _matter(job, shot)
     assert isinstance(matter.guidance, PropagatedGuidance), "the job has key masks"
     shot.require(sorted({each for frame in frames for each in matter.guidance.reach(frame)}))
+    for warning in of_keys(shot, matter):
+        yield 0, len(frames), f"note: {warning.text}"
     yield 0, len(frames), f"following people through frames {compact_frames(frames)}"
     failed = matter.guidance.prepare(frames, checkpoint=checkpoint)
     if failed:

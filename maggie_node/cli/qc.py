@@ -218,6 +218,7 @@ def subject_of(job: MatteJob) -> Subject:
         ),
         # Key masks are no guidance of the frames between them, and what was made of them is not kept.
         guidance=None if shot.guidance.keys else shot.guidance,
+        keys=shot.guidance if shot.guidance.keys else None,
         notes=(_KEYS_ONLY,) if shot.guidance.keys else (),
         holds=shot.hand.holds,
         held=held_frames(job, shot),

@@ -12,7 +12,9 @@ from support.shots import TinyShot, write_image, write_shot
 
 from maggie_api.events import Event, Warning
 from maggie_api.job import KeyGuidance, MaskGuidance, MatteJob
+from maggie_core.qc import check
 from maggie_node import runner
+from maggie_node.cli.qc import subject_of
 
 
 def invert(shot: TinyShot, name: str, frame: int) -> None:
@@ -76,3 +78,28 @@ def test_losses_of_frames_that_are_made_from_a_mistaken_key_are_not_told(
     assert " in frame 1005, " in mistaken.text  # not asked for, and masks that are come from it
     assert mistaken.text.endswith("; other frames that it spoils come right with it")
     assert not lost(after, "ana") | lost(after, "ben")  # ben's matte of 1003 loses some
+
+
+def test_a_mistaken_key_is_told_once_before_anybody_is_followed_and_found_by_the_check(
+    long_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    for frame in (1002, 1003, 1004, 1006, 1007):
+        for name in long_shot.names:
+            (long_shot.folder / f"{name}.{frame}.png").unlink()
+    invert(long_shot, "ana", 1005)
+    guidance = tuple(KeyGuidance(name, long_shot.mask(name)) for name in long_shot.names)
+    job = MatteJob(
+        long_shot.plate, str(tmp_path / "m.####.exr"), guidance, model=str(tiny_model), device="cpu"
+    )
+    order: list[str] = []
+
+    def said(event: Event) -> None:
+        order.extend([event.code] if isinstance(event, Warning) else [])
+
+    runner.run(job, emit=said, step=lambda what, done, total: order.append(what))
+
+    assert order.count("inverted-mask") == 1
+    assert order.index("inverted-mask") < order.index(runner.FOLLOWING)
+    found = check(subject_of(job)).numbers.values
+    assert found["mask_mistaken"] == {"ana": {1005: 1.0}}
+    assert "iou" not in found  # key masks are no guidance of the frames between them

@@ -14,6 +14,7 @@ import numpy as np
 from maggie_api.errors import FrameError, GuidanceError, InputError
 from maggie_api.layer_names import EXTRA_LAYERS
 from maggie_core.guidance import exclusive
+from maggie_core.guidance.mistaken import Mistake
 from maggie_core.guidance.names import listing
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
@@ -391,10 +392,13 @@ class _Check:
 
     def _note_mistakes(self) -> None:
         """Tell of masks that look like a mistake: their mattes follow them, and agree with them."""
-        guidance = self._subject.guidance
-        if guidance is None:
-            return
-        for found in guidance.observed.mistakes(self._subject.shot_frames, self._subject.overlap):
+        keys = self._subject.keys
+        for frame in () if keys is None else keys.keys:
+            try:
+                keys.look_at(frame)
+            except InputError as error:
+                self._notes.setdefault(str(error), []).append(frame)
+        for found in self._mistakes():
             measure = "mask_hidden" if found.kind == "hidden" else "mask_mistaken"
             for frame in self._subject.frames:
                 if frame in found.frames:
@@ -403,6 +407,13 @@ class _Check:
                     if others:
                         remark = f"of {others}" if found.kind == "hidden" else f"covers that of {others}"
                         self._numbers.remarks[measure, found.name, frame] = remark
+
+    def _mistakes(self) -> Iterator[Mistake]:
+        for masks in (self._subject.guidance, self._subject.keys):
+            if masks is not None:
+                yield from masks.observed.mistakes(
+                    masks.keys or self._subject.shot_frames, self._subject.overlap
+                )
 
     def _note_absent(self, instances: tuple[str, ...]) -> None:
         for frame, names in self._names.items():

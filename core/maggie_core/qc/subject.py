@@ -80,6 +80,8 @@ class Subject:
     """Frames that share one chain of temporal state; `header`: as the mattes' headers say; `whole`: all."""
     plate: PlateImages | None = None
     guidance: Guidance | None = None
+    keys: Guidance | None = None
+    """Masks at some frames only: mattes of the frames between are not compared with them."""
     holds: Holds | None = None
     """The artist's cores and garbage mattes: what they add to a mask, and cut off it, is as it should be."""
     held: frozenset[int] = frozenset()
