@@ -75,6 +75,19 @@ def test_errors_of_single_frames_are_averaged_along_the_motion(moving):
     assert error < 0.7 * before
 
 
+def test_a_bite_or_a_blot_of_one_frame_alone_is_mended_whole(moving):
+    """In the mean of three frames a bite would be two thirds full, and a blot a third."""
+    images, truths = moving
+    bite, blot = disc(128, 96, 62, 40, 8), disc(128, 96, 108, 20, 8)
+    wrong = [truth.copy() for truth in truths]
+    wrong[1] = np.maximum(truths[1] * (1 - bite), blot).astype(np.float32)
+
+    smooth = smoothed(images[1], wrong[1], [beside(images[1], images[k], wrong[k]) for k in (0, 2)])
+
+    assert smooth[0][bite > 0].mean() > 0.97
+    assert smooth[0][blot > 0].mean() < 0.03
+
+
 def test_what_is_right_stays_right(moving):
     images, truths = moving
 
