@@ -33,11 +33,15 @@ def before_start(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotM
 
 
 def of_keys(shot: OpenShot, matter: ShotMatter) -> tuple[Warning, ...]:
-    """What key masks say of themselves, before anybody is followed through frames by them."""
+    """What the key masks that mattes are made from say of themselves, before anybody is followed by them."""
+    if not matter.guidance.keys:
+        return ()
+    first, last = matter.reach(shot.frames[0])[0], matter.reach(shot.frames[-1])[-1]
     for frame in matter.guidance.keys:
-        with suppress(InputError):  # said where it is needed
-            matter.guidance.look_at(frame)
-    return tuple(_of_masks(shot, matter)) if matter.guidance.keys else ()
+        if first <= frame <= last:
+            with suppress(InputError):  # said where it is needed
+                matter.guidance.look_at(frame)
+    return tuple(_of_masks(shot, matter))
 
 
 def _of_masks(shot: OpenShot, matter: ShotMatter) -> Iterator[Warning]:
