@@ -392,12 +392,6 @@ class _Check:
 
     def _note_mistakes(self) -> None:
         """Tell of masks that look like a mistake: their mattes follow them, and agree with them."""
-        keys = self._subject.keys
-        for frame in () if keys is None else keys.keys:
-            try:
-                keys.look_at(frame)
-            except InputError as error:
-                self._notes.setdefault(str(error), []).append(frame)
         for found in self._mistakes():
             measure = "mask_hidden" if found.kind == "hidden" else "mask_mistaken"
             for frame in self._subject.frames:
@@ -410,10 +404,14 @@ class _Check:
 
     def _mistakes(self) -> Iterator[Mistake]:
         for masks in (self._subject.guidance, self._subject.keys):
-            if masks is not None:
-                yield from masks.observed.mistakes(
-                    masks.keys or self._subject.shot_frames, self._subject.overlap
-                )
+            if masks is None:
+                continue
+            for key in masks.keys:
+                try:
+                    masks.look_at(key)
+                except InputError as error:
+                    self._notes.setdefault(str(error), []).append(key)
+            yield from masks.observed.mistakes(masks.keys or self._subject.shot_frames, self._subject.overlap)
 
     def _note_absent(self, instances: tuple[str, ...]) -> None:
         for frame, names in self._names.items():
