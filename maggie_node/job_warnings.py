@@ -33,26 +33,22 @@ def before_start(job: MatteJob, shot: OpenShot, model: MatteModel, matter: ShotM
 
 
 def of_keys(shot: OpenShot, matter: ShotMatter) -> tuple[Warning, ...]:
-    """What the key masks that mattes are made from say of themselves, before anybody is followed by them."""
-    if not matter.guidance.keys:
+    """Warns of key masks that look like a mistake, before anybody is followed by them."""
+    guidance = matter.guidance
+    if not guidance.keys:
         return ()
     first, last = matter.reach(shot.frames[0])[0], matter.reach(shot.frames[-1])[-1]
-    for frame in matter.guidance.keys:
+    for frame in guidance.keys:
         if first <= frame <= last:
             with suppress(InputError):  # said where it is needed
-                matter.guidance.look_at(frame)
-    return tuple(_of_masks(shot, matter))
-
-
-def _of_masks(shot: OpenShot, matter: ShotMatter) -> Iterator[Warning]:
-    """What masks say of themselves, as far as they were read."""
-    guidance = matter.guidance
-    names = [instance.name for instance in guidance.instances]
-    frames = guidance.keys or shot.shot_frames
-    asked = {*shot.frames, *guidance.keys}
-    overlap = shot.settings.overlap
-    for code, sentence in guidance.observed.sentences(names, frames, overlap=overlap, asked=asked):
-        yield Warning(code, sentence)
+                guidance.look_at(frame)
+    sentences = guidance.observed.of_mistakes(
+        guidance.keys,
+        overlap=shot.settings.overlap,
+        asked={*shot.frames, *guidance.keys},
+        names=guidance.keyed,  # of others nothing is known before their masks of all frames are read
+    )
+    return tuple(Warning(code, sentence) for code, sentence in sentences)
 
 
 def _of_files(shot: OpenShot) -> Iterator[Warning]:
@@ -205,8 +201,14 @@ class FrameWarnings:
             yield from gap_warnings(what, frames, policy, damaged=True)
 
     def _masks(self) -> Iterator[Warning]:
-        holds = self._shot.hand.holds
-        yield from (each for each in _of_masks(self._shot, self._matter) if each not in self._told)
+        guidance, holds = self._matter.guidance, self._shot.hand.holds
+        names = [instance.name for instance in guidance.instances]
+        frames = guidance.keys or self._shot.shot_frames
+        asked = {*self._shot.frames, *guidance.keys}
+        overlap = self._shot.settings.overlap
+        for code, sentence in guidance.observed.sentences(names, frames, overlap=overlap, asked=asked):
+            if Warning(code, sentence) not in self._told:
+                yield Warning(code, sentence)
         for sentence in () if holds is None else holds.notes():
             yield Warning("mask-nan", sentence)
 

@@ -296,6 +296,23 @@ def test_weights_that_are_replaced_while_they_load_are_told_as_they_were_read(
     assert path.read_bytes() != read
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {1: torch.ones(2)},
+        {"weight": torch.eye(3).to_sparse()},
+        {"weight": torch.empty(2, device="meta")},
+        {"weight": 3},
+        [torch.ones(2)],
+    ],
+)
+def test_a_pickle_of_anything_but_named_tensors_is_said_in_one_line(tmp_path: Path, odd: object):
+    torch.save(odd, tmp_path / "odd.pth")
+
+    with pytest.raises(ModelError, match="holds no table of tensors: it needs to be a state_dict"):
+        load_model(str(tmp_path / "odd.pth"), device="cpu")
+
+
 def test_a_pickled_checkpoint_loads_without_running_its_code(tmp_path: Path):
     torch.save({"state_dict": tiny_state()}, tmp_path / "narrow.pth")
 

@@ -103,3 +103,56 @@ def test_a_mistaken_key_is_told_once_before_anybody_is_followed_and_found_by_the
     found = check(subject_of(job)).numbers.values
     assert found["mask_mistaken"] == {"ana": {1005: 1.0}}
     assert "iou" not in found  # key masks are no guidance of the frames between them
+
+
+@pytest.mark.parametrize("ben", ["empty", "hidden", "full", "inverted"])
+def test_before_anybody_is_followed_nothing_is_told_of_masks_that_are_there_in_every_frame(
+    long_shot: TinyShot, tiny_model: Path, tmp_path: Path, ben: str
+):
+    """Ana has one key, and in that frame alone nothing can be said of all of ben's masks."""
+    ana = np.asarray(
+        OpenImageIO.ImageBuf(str(long_shot.folder / "ana.1004.png")).get_pixels(OpenImageIO.UINT8)
+    )
+    for frame in (1001, 1002, 1003, 1005, 1006, 1007, 1008):
+        (long_shot.folder / f"ana.{frame}.png").unlink()
+    masks = {"empty": 0 * ana, "hidden": ana, "full": 0 * ana + 255}
+    if ben in masks:
+        write_image(long_shot.folder / "ben.1004.png", masks[ben], "uint8")
+    else:
+        for frame in range(1001, 1009):
+            invert(long_shot, "ben", frame)
+    guidance = (KeyGuidance("ana", long_shot.mask("ana")), MaskGuidance("ben", long_shot.mask("ben")))
+    job = MatteJob(
+        long_shot.plate, str(tmp_path / "m.####.exr"), guidance, model=str(tiny_model), device="cpu"
+    )
+    events: list[Event] = []
+
+    runner.run(job, emit=events.append)
+
+    masks_told = ("empty-mask", "hidden-mask", "full-mask", "inverted-mask")
+    codes = [each.code for each in events if isinstance(each, Warning) and each.code in masks_told]
+    assert codes == (["inverted-mask"] if ben == "inverted" else [])
+    assert not {"mask_mistaken", "mask_hidden"} & check(subject_of(job)).numbers.values.keys()
+
+
+def test_a_mistaken_key_beside_the_asked_frames_is_a_note_of_the_check(
+    long_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    for frame in (1002, 1003, 1004, 1005, 1007):
+        (long_shot.folder / f"ana.{frame}.png").unlink()
+    invert(long_shot, "ana", 1006)
+    invert(long_shot, "ana", 1008)  # which no asked frame is made from
+    guidance = (KeyGuidance("ana", long_shot.mask("ana")),)
+    job = MatteJob(
+        long_shot.plate,
+        str(tmp_path / "m.####.exr"),
+        guidance,
+        model=str(tiny_model),
+        device="cpu",
+        frames="1002-1003",
+    )
+
+    runner.run(job, emit=lambda event: None)
+
+    (note,) = [note for note in check(subject_of(job)).notes if "white along" in note]
+    assert " in frame 1006: " in note

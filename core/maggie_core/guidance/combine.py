@@ -39,8 +39,10 @@ class Guidance:
         ]
         self.instances: tuple[Instance, ...] = make_instances(names)
         self.observed = ObservedMasks()
-        keys = (source.keys for source in self.sources if isinstance(source, KeyMasks))
-        self.keys = tuple(sorted({frame for each in keys for frame in each}))
+        keyed = [source for source in self.sources if isinstance(source, KeyMasks)]
+        self.keyed = frozenset(name for source in keyed for name in source.names)
+        """Who has key masks."""
+        self.keys = tuple(sorted({frame for source in keyed for frame in source.keys}))
         """Frames at which somebody has a key mask (`KeyMasks`); empty where everybody has a mask in every
         frame."""
 

@@ -72,6 +72,28 @@ class ObservedMasks:
                 )
             )
 
+    def of_mistakes(
+        self,
+        frames: Iterable[int],
+        *,
+        overlap: Overlap,
+        asked: Iterable[int],
+        names: Collection[str] | None = None,
+    ) -> Iterator[tuple[str, str]]:
+        """`(code, sentence)` of each mask that looks like a mistake; arguments as for `sentences`.
+
+        Args:
+            names: whose masks are told of; None: everybody's.
+        """
+        asked = frozenset(asked)
+        for mistake in self.mistakes(frames, overlap):
+            if names is not None and mistake.name not in names:
+                continue
+            found = mistake.within(asked)
+            spoils = found.kind != "hidden" and not asked.issubset(found.frames)
+            rest = "; other frames that it spoils come right with it" if spoils else ""
+            yield f"{found.kind}-mask", found.sentence + rest
+
     def sentences(
         self,
         names: Iterable[str],
@@ -89,12 +111,7 @@ class ObservedMasks:
             asked: frames whose mattes are asked for; None: all. Others are read to measure people.
         """
         frames = tuple(frames)
-        asked = frozenset(frames if asked is None else asked)
-        for mistake in self.mistakes(frames, overlap):
-            found = mistake.within(asked)
-            spoils = found.kind != "hidden" and not asked.issubset(found.frames)
-            rest = "; other frames that it spoils come right with it" if spoils else ""
-            yield f"{found.kind}-mask", found.sentence + rest
+        yield from self.of_mistakes(frames, overlap=overlap, asked=frames if asked is None else asked)
         with self._lock:
             if self._frames.issuperset(frames):
                 for name in (name for name in names if not self._seen.get(name, False)):

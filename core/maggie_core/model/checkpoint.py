@@ -296,9 +296,19 @@ def _weights_in(content: bytes, path: Path) -> Weights:
     for key in ("state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+    if not isinstance(loaded, dict) or not all(map(_is_named_tensor, loaded, loaded.values())):
         raise ModelError(f"{path} holds no table of tensors: it needs to be a state_dict")
     return Weights(loaded, {})
+
+
+def _is_named_tensor(name: object, value: object) -> bool:
+    """Whether it can stand in a state_dict; sparse tensors and those without values cannot."""
+    return (
+        isinstance(name, str)
+        and isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and not value.is_meta
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> ModelError:

@@ -276,11 +276,11 @@ class DepthwiseConv(nn.Conv2d):
             channels, channels, kernel, stride=stride, padding=margin, groups=channels, bias=False
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
-            return super().forward(x)
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - its name in torch
+        if input.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return super().forward(input)
         with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())
+            return super().forward(input.float())
 
 
 def _padded(x: Tensor, kernel: int) -> Tensor:

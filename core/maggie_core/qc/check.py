@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -403,15 +404,24 @@ class _Check:
                         self._numbers.remarks[measure, found.name, frame] = remark
 
     def _mistakes(self) -> Iterator[Mistake]:
-        for masks in (self._subject.guidance, self._subject.keys):
-            if masks is None:
-                continue
-            for key in masks.keys:
-                try:
-                    masks.look_at(key)
-                except InputError as error:
-                    self._notes.setdefault(str(error), []).append(key)
-            yield from masks.observed.mistakes(masks.keys or self._subject.shot_frames, self._subject.overlap)
+        """Masks of the frames that look like a mistake, and key masks that mattes of the frames follow."""
+        subject = self._subject
+        if subject.guidance is not None:
+            yield from subject.guidance.observed.mistakes(subject.shot_frames, subject.overlap)
+        if subject.keys is None:
+            return
+        keys = subject.keys.keys
+        first, last = subject.frames[0], subject.frames[-1]
+        for key in keys[max(0, bisect_right(keys, first) - 1) : bisect_left(keys, last) + 1]:
+            try:
+                subject.keys.look_at(key)
+            except InputError as error:
+                self._notes.setdefault(str(error), []).append(key)
+        for found in subject.keys.observed.mistakes(keys, subject.overlap):
+            if found.name in subject.keys.keyed:
+                if not {*found.frames} & {*subject.frames}:
+                    self._notes.setdefault(found.sentence, [])
+                yield found
 
     def _note_absent(self, instances: tuple[str, ...]) -> None:
         for frame, names in self._names.items():
