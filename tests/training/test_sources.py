@@ -15,7 +15,14 @@ import numpy as np
 import pytest
 
 from maggie_api.errors import SettingsError
-from maggie_lab.training.dataset import ATTEMPTS, Arrays, ProcessShard, TrainingDataset, batches
+from maggie_lab.training.dataset import (
+    ATTEMPTS,
+    Arrays,
+    LookedSource,
+    ProcessShard,
+    TrainingDataset,
+    batches,
+)
 from maggie_lab.training.per_shot import ApprovedFrame, ShotSource
 from maggie_lab.training.settings import TrainSettings
 
@@ -184,3 +191,38 @@ def test_a_signal_at_the_first_moment_of_a_worker_process_does_not_end_it():
 
     assert len(told) == 2
     assert len(found) == 2
+
+
+class Wide:
+    """A disc before plain ground, whose mask is a wider disc, in samples of one and of three frames."""
+
+    def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
+        rows, columns = np.indices((crop_px, crop_px)) - crop_px / 2
+        away = np.hypot(rows, columns)
+        alpha, mask = ((away < radius * crop_px).astype(np.float32) for radius in (0.3, 0.36))
+        image = np.stack([0.2 + 0.6 * alpha, 0.7 - 0.5 * alpha, 0.3 + 0 * alpha])
+        image += 0.02 * np.random.default_rng(5).standard_normal(image.shape)
+        image = np.clip(image, 0, 1)
+        planes = {"image": image, "alphas": alpha[None], "guidance": mask[None]}
+        return {name: np.stack([plane] * frames).astype(np.float32) for name, plane in planes.items()}
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_share_of_the_samples_has_masks_as_a_first_look_leaves_them(frames: int):
+    def wrong(share: float) -> list[float]:
+        source, rng = LookedSource(Wide(), share), np.random.default_rng(1)
+        found = [source.sample(rng, k, frames=frames, crop_px=160) for k in range(8)]
+        samples = [each for each in found if each is not None]
+        assert all(each["guidance"].shape == each["alphas"].shape for each in samples)
+        assert all(set(np.unique(each["guidance"])) == {0, 1} for each in samples)
+        return [float(np.abs(each["guidance"] - each["alphas"]).mean()) for each in samples]
+
+    as_drawn, looked, mixed = wrong(0.0), wrong(1.0), wrong(0.5)
+
+    assert max(looked) < 0.5 * min(as_drawn)
+    assert set(mixed) == {as_drawn[0], looked[0]}
+
+
+def test_a_looked_share_beyond_the_whole_is_said():
+    with pytest.raises(SettingsError, match="looked share is 1.5: it needs to be from 0 to 1"):
+        replace(SETTINGS, looked_share=1.5)

@@ -19,6 +19,9 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from maggie_api.errors import SettingsError
+from maggie_core.model import MatteModel, load_model
+from maggie_core.model.still import PAD_PX
+from maggie_core.shot.first_look import better_guidance
 from maggie_lab.synthesis import Bank, compose, compose_clip, sample_generator
 from maggie_lab.synthesis.bank import Figures
 from maggie_lab.training.forward import TrainingBatch
@@ -86,6 +89,39 @@ class BankSource(SceneSource):
         if self._seen % REOPEN_EVERY == 0:
             self.figures = Bank(self.folder)
         return super().sample(rng, index, frames=frames, crop_px=crop_px)
+
+
+class LookedSource:
+    """Samples of another source, a share of them with the masks that the network gets in a job: corrected by
+    a first look (`maggie_core.shot.first_look`) of the shipped model.
+
+    Args:
+        share: of the samples, 0..1.
+    """
+
+    def __init__(self, source: Source, share: float):
+        self.source, self.share = source, share
+        self._model: MatteModel | None = None
+        """Each process loads its own."""
+
+    def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
+        sample = self.source.sample(rng, index, frames=frames, crop_px=crop_px)
+        if sample is None or rng.random() >= self.share:
+            return sample
+        if self._model is None:
+            self._model = load_model("default", device="cpu")
+        look = self._model.info.first_look
+        masks = [
+            better_guidance(
+                self._model,
+                np.ascontiguousarray(image),
+                np.ascontiguousarray(guidance),
+                share=look,
+                pad_px=PAD_PX,
+            )
+            for image, guidance in zip(sample["image"], sample["guidance"], strict=True)
+        ]
+        return {**sample, "guidance": np.stack(masks)}
 
 
 @dataclass(frozen=True)

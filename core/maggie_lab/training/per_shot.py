@@ -44,6 +44,7 @@ SHOT_UNUSED = {
     **dict.fromkeys(("video_from", *CLIP_SETTINGS), "a shot is learnt from stills"),
     "validate_every": "every approved frame is learnt from, so none can validate",
     "blocky_guidance": "the masks are the shot's own",
+    "looked_share": "the masks are those that the shot's mattes are made with",
     "published_start": "the training starts from weights",
     "imagenet_start": "the training starts from weights",
 }

@@ -27,6 +27,7 @@ from maggie_lab.synthesis.cut_people import CutPeople
 from maggie_lab.training.checkpoint import Checkpoint
 from maggie_lab.training.dataset import (
     BankSource,
+    LookedSource,
     ProcessShard,
     SceneSource,
     Source,
@@ -360,6 +361,8 @@ def _read_data(plan: Plan, begun: Mapping[str, list[str]] | None, say: Say) -> _
         say(f"{len(samples)} samples to learn from, {len(held)} held out")
     for kind, folder in map(parsed_data, plan.validate):
         kept += find_training_samples(kind, folder)[:MOST_HELD_OUT]
+    if s.looked_share:
+        sources = [LookedSource(each, s.looked_share) for each in sources]
     return _Data(sources, lambda: _held_out(kept), names)
 
 

@@ -76,6 +76,8 @@ class TrainSettings:
     """Frames of a clip on disk may lie up to this far apart."""
     video_from: float = 0.78
     """Progress at which clips replace stills: 0 is a training on clips, 1 one on stills."""
+    looked_share: float = 0.0
+    """Share of the samples whose masks a first look of the shipped model has corrected, as in its jobs."""
     blocky_guidance: bool = False
     """Sample guidance on every eighth pixel, as the published image model is trained and tested."""
 
@@ -132,6 +134,8 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise SettingsError(f"{name.replace('_', ' ')} is {value}: it needs to be above 0")
+        if not 0 <= self.looked_share <= 1:
+            raise SettingsError(f"looked share is {self.looked_share}: it needs to be from 0 to 1")
         small = [side for _, side in self.crops if side < 64 or side % 32]
         if small:
             raise SettingsError(f"a crop of {small[0]} px: the network needs a multiple of 32, 64 or more")
