@@ -206,9 +206,9 @@ class FrameWarnings:
         frames = guidance.keys or self._shot.shot_frames
         asked = {*self._shot.frames, *guidance.keys}
         overlap = self._shot.settings.overlap
-        for code, sentence in guidance.observed.sentences(names, frames, overlap=overlap, asked=asked):
-            if Warning(code, sentence) not in self._told:
-                yield Warning(code, sentence)
+        sentences = guidance.observed.sentences(names, frames, overlap=overlap, asked=asked)
+        found = (Warning(code, sentence) for code, sentence in sentences)
+        yield from (warning for warning in found if warning not in self._told)
         for sentence in () if holds is None else holds.notes():
             yield Warning("mask-nan", sentence)
 

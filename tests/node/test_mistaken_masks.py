@@ -23,6 +23,13 @@ def invert(shot: TinyShot, name: str, frame: int) -> None:
     write_image(path, 255 - mask, "uint8")
 
 
+def keep_masks(shot: TinyShot, names: tuple[str, ...], *frames: int) -> None:
+    """Remove the masks of all other frames."""
+    for frame in shot.frames:
+        for name in names if frame not in frames else ():
+            (shot.folder / f"{name}.{frame}.png").unlink()
+
+
 def told(shot: TinyShot, model: Path, out: Path, *, keys: bool = False, **more) -> list[Warning]:
     """Warnings of a job, in order. The network was not trained, and loses some of every mask."""
     kind = KeyGuidance if keys else MaskGuidance
@@ -67,9 +74,7 @@ def test_the_mask_is_told_of_first_and_not_what_the_mattes_lose_by_it(
 def test_losses_of_frames_that_are_made_from_a_mistaken_key_are_not_told(
     long_shot: TinyShot, tiny_model: Path, tmp_path: Path
 ):
-    for frame in (1002, 1003, 1004, 1006, 1007):
-        for name in long_shot.names:
-            (long_shot.folder / f"{name}.{frame}.png").unlink()
+    keep_masks(long_shot, long_shot.names, 1001, 1005, 1008)
     invert(long_shot, "ana", 1005)
 
     after = told(long_shot, tiny_model, tmp_path / "after", keys=True, frames="1002-1003")
@@ -83,9 +88,7 @@ def test_losses_of_frames_that_are_made_from_a_mistaken_key_are_not_told(
 def test_a_mistaken_key_is_told_once_before_anybody_is_followed_and_found_by_the_check(
     long_shot: TinyShot, tiny_model: Path, tmp_path: Path
 ):
-    for frame in (1002, 1003, 1004, 1006, 1007):
-        for name in long_shot.names:
-            (long_shot.folder / f"{name}.{frame}.png").unlink()
+    keep_masks(long_shot, long_shot.names, 1001, 1005, 1008)
     invert(long_shot, "ana", 1005)
     guidance = tuple(KeyGuidance(name, long_shot.mask(name)) for name in long_shot.names)
     job = MatteJob(
@@ -113,8 +116,7 @@ def test_before_anybody_is_followed_nothing_is_told_of_masks_that_are_there_in_e
     ana = np.asarray(
         OpenImageIO.ImageBuf(str(long_shot.folder / "ana.1004.png")).get_pixels(OpenImageIO.UINT8)
     )
-    for frame in (1001, 1002, 1003, 1005, 1006, 1007, 1008):
-        (long_shot.folder / f"ana.{frame}.png").unlink()
+    keep_masks(long_shot, ("ana",), 1004)
     masks = {"empty": 0 * ana, "hidden": ana, "full": 0 * ana + 255}
     if ben in masks:
         write_image(long_shot.folder / "ben.1004.png", masks[ben], "uint8")
@@ -138,8 +140,7 @@ def test_before_anybody_is_followed_nothing_is_told_of_masks_that_are_there_in_e
 def test_a_mistaken_key_beside_the_asked_frames_is_a_note_of_the_check(
     long_shot: TinyShot, tiny_model: Path, tmp_path: Path
 ):
-    for frame in (1002, 1003, 1004, 1005, 1007):
-        (long_shot.folder / f"ana.{frame}.png").unlink()
+    keep_masks(long_shot, ("ana",), 1001, 1006, 1008)
     invert(long_shot, "ana", 1006)
     invert(long_shot, "ana", 1008)  # which no asked frame is made from
     guidance = (KeyGuidance("ana", long_shot.mask("ana")),)

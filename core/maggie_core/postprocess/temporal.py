@@ -124,22 +124,16 @@ def smoothed(image: Plane, alphas: Plane, neighbours: Sequence[Neighbour]) -> Pl
     def one(n: int) -> None:
         alpha, a, b = result[n], first.carried(before[n]), second.carried(after[n])
         flicker = _flicker(image, alpha, (first, a), (second, b), certain)
-        gate = _rise(np.float32(flicker), FLICKER_PX)
+        gate = np.float32(np.interp(flicker, FLICKER_PX, (0, 1)))
         if gate > 0:
             nearer = np.clip(alpha, np.minimum(a, b), np.maximum(a, b))
-            mistaken = certain * _rise(np.abs(nearer - alpha), MISTAKEN)
+            mistaken = certain * np.interp(np.abs(nearer - alpha), MISTAKEN, (0, 1)).astype(np.float32)
             pull = first.weight * (a - alpha) + second.weight * (b - alpha)
             alpha += gate * pull / (1 + first.weight + second.weight)
             alpha += gate * mistaken * (nearer - alpha)
 
     side_by_side(one, in_both)
     return result
-
-
-def _rise(value: np.float32 | Plane, ends: tuple[float, float]) -> Plane:
-    """0 up to the first of two ends, 1 from the second on, linear between."""
-    low, high = (np.float32(end) for end in ends)
-    return np.clip((value - low) / (high - low), 0, 1)
 
 
 @dataclass(frozen=True, eq=False)
