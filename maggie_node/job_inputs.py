@@ -174,7 +174,7 @@ def _hand(job: MatteJob, guidance: Guidance) -> Hand:
     Raises:
         GuidanceError: something is for nobody in the shot, or its files cannot be used.
     """
-    names = [instance.name for instance in guidance.instances]
+    names = list(guidance.names)
     for each in job.per_person:
         if each.name not in names:
             raise GuidanceError(

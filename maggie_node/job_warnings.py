@@ -115,7 +115,7 @@ class FrameWarnings:
         self, job: MatteJob, shot: OpenShot, matter: ShotMatter, emit: Callable[[Event], None]
     ) -> None:
         self._job, self._shot, self._matter, self._emit = job, shot, matter, emit
-        names = [instance.name for instance in shot.guidance.instances]
+        names = list(shot.guidance.names)
         self._losses = LossWarnings(names, emit, is_known=self._is_mistaken)
         self._broken: dict[int, Repairs] = {}
         self._without: dict[int, list[int]] = {}
@@ -202,7 +202,7 @@ class FrameWarnings:
 
     def _masks(self) -> Iterator[Warning]:
         guidance, holds = self._matter.guidance, self._shot.hand.holds
-        names = [instance.name for instance in guidance.instances]
+        names = list(guidance.names)
         frames = guidance.keys or self._shot.shot_frames
         asked = {*self._shot.frames, *guidance.keys}
         overlap = self._shot.settings.overlap

@@ -102,7 +102,7 @@ class Records:
                 "edges": [asdict(each) for each in self._shot.hand.edges],
                 "files": asdict(self._shot.files),
                 "geometry": asdict(self._matter.geometry),
-                "instances": [instance.name for instance in self._shot.guidance.instances],
+                "instances": list(self._shot.guidance.names),
                 "frame": frame,
                 "passes": [asdict(each) for each in self._matter.passes(frame)],
                 "inputs": {str(each): dict(digests) for each, digests in inputs.items()},
@@ -144,7 +144,7 @@ class Records:
 
     def enlarged(self, frame: int) -> tuple[Enlarged, ...]:
         """Who was seen enlarged, in the order of the instances."""
-        names = [instance.name for instance in self._shot.guidance.instances]
+        names = list(self._shot.guidance.names)
         found = {
             n: Enlarged(names[n], round(each.enlarged, 3), each.geometry.region.written)
             for each in self._matter.passes(frame)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from maggie_core.qc import Limit, Subject
 
 _KEYS_ONLY = (
-    "mattes are not compared with masks, because somebody in the job has key masks alone: write the masks "
-    "of all frames with maggie-node propagate, and give them as --guidance"
+    "the mattes of {} are not compared with masks, because there are key masks alone: write the masks of all "
+    "frames with maggie-node propagate, and give them as --guidance"
 )
 _NO_MASKS = (
     "mattes are not compared with masks: what they lost, and what is somebody else's, shows only with "
@@ -147,7 +147,7 @@ def qc(
 
     asked = limits_with(limits)
     subject = _asked(mattes, document, given)
-    needed_for(limits, plate=subject.plate is not None, guidance=subject.guidance is not None)
+    needed_for(limits, plate=subject.plate is not None, guidance=bool(subject.guided))
     checked, findings, result = _measured(subject, output, asked, quiet=as_json)
     if as_json:
         click.echo(result)
@@ -201,11 +201,13 @@ def _asked(mattes: str | None, document: Path | None, given: dict[str, Any]) -> 
 def subject_of(job: MatteJob) -> Subject:
     """What a job delivers, and all it knows about it."""
     from maggie_core.color import ColorSettings
+    from maggie_core.guidance.names import listing
     from maggie_core.qc import MatteFiles, PlateImages, Subject
     from maggie_node.job_inputs import held_frames, open_shot
 
     shot = open_shot(job, to_write=False)
     settings = shot.settings
+    keyed = [name for name in shot.guidance.names if name in shot.guidance.keyed]
     return Subject(
         MatteFiles(job.mattes, frame=shot.frames[0] if len(shot.frames) == 1 else None),
         shot.frames,
@@ -216,10 +218,8 @@ def subject_of(job: MatteJob) -> Subject:
             ColorSettings(settings.ocio, settings.colorspace, settings.exposure_ev, settings.highlights),
             layer=settings.plate_layer,
         ),
-        # Key masks are no guidance of the frames between them, and what was made of them is not kept.
-        guidance=None if shot.guidance.keys else shot.guidance,
-        keys=shot.guidance if shot.guidance.keys else None,
-        notes=(_KEYS_ONLY,) if shot.guidance.keys else (),
+        guidance=shot.guidance,
+        notes=(_KEYS_ONLY.format(listing(keyed)),) if keyed else (),
         holds=shot.hand.holds,
         held=held_frames(job, shot),
         overlap=settings.overlap,

@@ -31,15 +31,27 @@ def synthesize() -> None:
 @synthesize.command(short_help="Draw figures and backgrounds once, for all samples.")
 @click.argument("folder", type=_FOLDER, metavar="DIR")
 @click.option("--figures", type=click.IntRange(1), default=2500, show_default=True)
-@click.option("--puppets", type=click.IntRange(0), default=500, show_default=True, help="Figures that move.")
-@click.option("--backgrounds", type=click.IntRange(1), default=2500, show_default=True)
+@click.option(
+    "--puppets", type=click.IntRange(0), help="Figures that move. Default: a fifth as many as --figures."
+)
+@click.option("--backgrounds", type=click.IntRange(1), help="Default: as many as --figures.")
 @click.option("--size", "size_px", type=click.IntRange(64), default=384, show_default=True, help="Pixels.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--images", type=_FOLDER, help="Your photographs: every second background is one of them.")
 @click.option("--cutouts", type=_FOLDER, help="Your RGBA cut-outs: every second figure is one of them.")
 @debug_option
-def bank(*, folder: Path, workers: int, images: Path | None, cutouts: Path | None, **plan: Any) -> None:
+def bank(
+    *,
+    folder: Path,
+    figures: int,
+    puppets: int | None,
+    backgrounds: int | None,
+    workers: int,
+    images: Path | None,
+    cutouts: Path | None,
+    **plan: Any,
+) -> None:
     """Draw a bank into DIR: about a third of a second per figure and process. What is there is kept.
 
     A bank that is there is gone on with by the same options; --workers may be another.
@@ -50,14 +62,16 @@ def bank(*, folder: Path, workers: int, images: Path | None, cutouts: Path | Non
     """
     from maggie_lab.synthesis import BankPlan, build_bank
 
+    puppets = figures // 5 if puppets is None else puppets
+    backgrounds = figures if backgrounds is None else backgrounds
     for name, own_folder, kind, count in (
-        ("--images", images, "--backgrounds", plan["backgrounds"]),
-        ("--cutouts", cutouts, "--figures", plan["figures"]),
+        ("--images", images, "--backgrounds", backgrounds),
+        ("--cutouts", cutouts, "--figures", figures),
     ):
         if own_folder is not None and count < 2:
             raise click.UsageError(f"{name} has no effect with {kind} {count}: every second one is yours")
     own, cut = (str(path.resolve()) if path else "" for path in (images, cutouts))
-    made = BankPlan(**plan, images=own, cutouts=cut)
+    made = BankPlan(figures, backgrounds=backgrounds, puppets=puppets, images=own, cutouts=cut, **plan)
     build_bank(folder, made, workers=workers, tell=Progress("items"))
     click.echo(f"{folder}: {made.figures} figures, {made.puppets} puppets, {made.backgrounds} backgrounds")
 

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -226,12 +227,16 @@ def _others(given: tuple[str, ...]) -> dict[str, Any]:
 
     from maggie_lab.training.settings import TrainSettings
 
-    defaults = {field.name: field.default for field in fields(TrainSettings)}
+    defaults = {each.name: each.default for each in fields(TrainSettings) if each.name != "loss_weights"}
     found: dict[str, Any] = {}
     for text in given:
         name, equals, written = text.partition("=")
-        if not equals or name not in defaults or name == "loss_weights":
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE of a setting", param_hint="'--set'")
+        if not equals or name not in defaults:
+            near = get_close_matches(name, defaults, n=1)
+            known = f"did you mean {near[0]}?" if near else f"known are {', '.join(defaults)}"
+            raise click.BadParameter(
+                f"{text!r} is not NAME=VALUE of a setting: {known}", param_hint="'--set'"
+            )
         try:
             value = _tuples(json.loads(written))
         except ValueError:

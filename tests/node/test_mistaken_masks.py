@@ -134,7 +134,34 @@ def test_before_anybody_is_followed_nothing_is_told_of_masks_that_are_there_in_e
     masks_told = ("empty-mask", "hidden-mask", "full-mask", "inverted-mask")
     codes = [each.code for each in events if isinstance(each, Warning) and each.code in masks_told]
     assert codes == (["inverted-mask"] if ben == "inverted" else [])
-    assert not {"mask_mistaken", "mask_hidden"} & check(subject_of(job)).numbers.values.keys()
+    values = check(subject_of(job)).numbers.values
+    found = {
+        who
+        for each in ("mask_mistaken", "mask_hidden")
+        for who in values[each]
+        if any(values[each][who].values())
+    }
+    assert found == ({"ben"} if ben == "inverted" else set())
+
+
+def test_who_has_masks_in_every_frame_is_compared_with_them_beside_somebody_with_keys(
+    long_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    keep_masks(long_shot, ("ana",), 1004)
+    guidance = (KeyGuidance("ana", long_shot.mask("ana")), MaskGuidance("ben", long_shot.mask("ben")))
+    job = MatteJob(
+        long_shot.plate, str(tmp_path / "m.####.exr"), guidance, model=str(tiny_model), device="cpu"
+    )
+    runner.run(job, emit=lambda event: None)
+
+    subject = subject_of(job)
+    values = check(subject).numbers.values
+
+    assert list(values["guidance_area"]) == ["ben"]
+    assert values["guidance_area"]["ben"].keys() == set(long_shot.frames)
+    assert values["outside"].keys() == {"ben"}
+    (note,) = subject.notes
+    assert note.startswith("the mattes of ana are not compared with masks")
 
 
 def test_a_mistaken_key_beside_the_asked_frames_is_a_note_of_the_check(

@@ -92,6 +92,23 @@ def test_a_source_is_gone_through_without_gaps(video_from: float):
         assert sorted(source.indices) == list(range(len(source.indices)))
 
 
+def test_all_processes_of_a_step_have_crops_of_the_same_size():
+    """They wait for each other at every step: small crops beside large ones are no faster."""
+
+    class Sized(Marked):
+        def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:
+            plane = np.ones((frames, 1, crop_px, crop_px), np.float32)
+            return {"image": plane.repeat(3, 1), "alphas": plane, "guidance": plane}
+
+    settings = replace(SETTINGS, batch=1, accumulate=1, video_from=1.0, crops=((0.0, 64), (0.0, 96)))
+
+    def sizes(process: int) -> list[int]:
+        made = iter(TrainingDataset([Sized(1)], settings, ProcessShard(process, 2)))
+        return [np.asarray(batch["image"]).shape[-1] for batch in itertools.islice(made, 4)]
+
+    assert sizes(0) == sizes(1) == [64, 96, 64, 96]
+
+
 def test_clips_are_not_the_scenes_of_the_stills():
     class Drawn(Marked):
         def sample(self, rng: np.random.Generator, index: int, *, frames: int, crop_px: int) -> Arrays | None:

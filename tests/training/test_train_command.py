@@ -353,7 +353,11 @@ def test_a_training_says_what_it_does_from_the_beginning(
         (["--data", "i-him50k:STILLS", "--minutes", 1, "--steps", 1], "exclude each other"),
         (["--data", "i-him50k:STILLS", "--crop", 100], "a crop of 100 px"),
         (["--approved", "ana=ana.png"], "belong to --shot"),
-        (["--data", "i-him50k:STILLS", "--set", "speed=3"], "'speed=3' is not NAME=VALUE of a setting"),
+        (
+            ["--data", "i-him50k:STILLS", "--set", "hurry=3"],
+            "'hurry=3' is not NAME=VALUE of a setting: known are minutes, steps, seed, ",
+        ),
+        (["--data", "i-him50k:STILLS", "--set", "look_share=3"], "did you mean looked_share?"),
         (["--data", "i-him50k:STILLS", "--set", "ema=much"], "ema is much"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -38,6 +38,7 @@ class Guidance:
             StandIns(source, hold=missing == "hold", damage=UnreadableMaskError) for source in self.sources
         ]
         self.instances: tuple[Instance, ...] = make_instances(names)
+        self.names = tuple(instance.name for instance in self.instances)
         self.observed = ObservedMasks()
         keyed = [source for source in self.sources if isinstance(source, KeyMasks)]
         self.keyed = frozenset(name for source in keyed for name in source.names)

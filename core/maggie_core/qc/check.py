@@ -81,7 +81,8 @@ class _Check:
         self._place = {frame: index for index, frame in enumerate(subject.shot_frames)}
         self._recipes: dict[int, dict[str, str]] = {}
         self._names: dict[int, tuple[str, ...]] = {}
-        self._guided = tuple(i.name for i in subject.guidance.instances) if subject.guidance else ()
+        self._named = subject.guidance.names if subject.guidance else ()
+        self._guided = subject.guided
         self._geometry: Geometry | None = None
         self._header: dict[str, Any] = {}
         self._notes: dict[str, list[int]] = {}
@@ -99,7 +100,7 @@ class _Check:
                 here = replace(here, earlier=self._compare(frame, here, before))
             before = here
             self._tell(frame)
-        instances = tuple(dict.fromkeys([*self._guided, *(n for each in self._names.values() for n in each)]))
+        instances = tuple(dict.fromkeys([*self._named, *(n for each in self._names.values() for n in each)]))
         self._note_mistakes()
         self._note_absent(instances)
         self._note_recipes()
@@ -171,7 +172,7 @@ class _Check:
     def _measured(
         self, frame: int, stored: dict[str, Plane], geometry: Geometry, *, contract: bool
     ) -> _FrameData:
-        if self._subject.plate is not None or self._subject.guidance is not None:
+        if self._subject.plate is not None or self._guided:
             self._numbers.add("unusable_input", frame, 0)
         alphas: dict[str, Plane] = {}
         for name, plane in stored.items():
@@ -179,7 +180,8 @@ class _Check:
             self._numbers.add("not_finite", frame, not_finite, name)
             self._numbers.add("out_of_range", frame, beyond, name)
             self._numbers.add("area", frame, planes.area(alphas[name]), name)
-        masks = self._masks(frame, geometry)
+        small = {name: geometry.to_working(alpha, geometry.region) for name, alpha in alphas.items()}
+        masks = self._masks(frame, geometry, small)
         if alphas:
             total = np.asarray(np.sum(list(alphas.values()), axis=0, dtype=np.float32))
             self._numbers.add("above_one", frame, planes.above_one(total))
@@ -187,7 +189,6 @@ class _Check:
                 self._numbers.add("sum_broken", frame, max(float(total.max()) - 1, 0))
             for name, alpha in alphas.items():
                 self._shape(frame, name, alpha, total, masks.get(name))
-        small = {name: geometry.to_working(alpha, geometry.region) for name, alpha in alphas.items()}
         for name, mask in masks.items():
             self._numbers.add("guidance_area", frame, planes.area(mask), name)
             if name in small:
@@ -241,6 +242,8 @@ class _Check:
         self._losses(frame, names, own, claims, geometry)
         total = np.sum(list(alphas.values()), axis=0, dtype=np.float32)
         claimed = claims.any(axis=0)
+        for name in alphas.keys() - masks.keys():
+            claimed |= alphas[name] > 0.5
         for name, alpha, mask in zip(names, own, claims, strict=True):
             person = Person(alpha, mask, total - alpha)
             faults = list(person.faults())
@@ -332,9 +335,14 @@ class _Check:
             return not np.array_equal(here.masks[name], before.masks[name])
         return None
 
-    def _masks(self, frame: int, geometry: Geometry) -> dict[str, Plane]:
+    def _masks(self, frame: int, geometry: Geometry, alphas: Mapping[str, Plane]) -> dict[str, Plane]:
+        """The masks that alphas of a frame are compared with, each without what is somebody else's.
+
+        Args:
+            alphas: of the frame, on the working grid: they say where those are who have no mask there.
+        """
         guidance = self._subject.guidance
-        if guidance is None:
+        if guidance is None or not self._guided:
             return {}
         try:
             guidance.check([frame], plate=self._subject.shot_frames)
@@ -342,16 +350,20 @@ class _Check:
             self._notes.setdefault(str(error), []).append(frame)
             return {}
         try:
-            coverage = guidance.read(frame, replace(geometry, data=self._windows.get(frame)))
+            placed = replace(geometry, data=self._windows.get(frame))
+            coverage = guidance.read(frame, placed)
         except InputError as error:
             self._note_unusable(frame, error)
             return {}
         for name in self._guided:
             for measure in ("mask_mistaken", "mask_hidden"):
                 self._numbers.add(measure, frame, 0, name)
+        coverage[[name in guidance.keyed for name in guidance.names]] = 0
         masks = exclusive(coverage, self._subject.overlap)
+        for name in guidance.keyed & alphas.keys():
+            masks[:, alphas[name] > 0.5] = 0
         self._hold(frame, masks, geometry)
-        return dict(zip(self._guided, masks, strict=True))
+        return {name: masks[guidance.names.index(name)] for name in self._guided}
 
     def _hold(self, frame: int, masks: Plane, geometry: Geometry) -> None:
         """Put the artist's cores and garbage mattes of a frame into its masks (N, h, w)."""
@@ -405,20 +417,20 @@ class _Check:
 
     def _mistakes(self) -> Iterator[Mistake]:
         """Masks of the frames that look like a mistake, and key masks that mattes of the frames follow."""
-        subject = self._subject
-        if subject.guidance is not None:
-            yield from subject.guidance.observed.mistakes(subject.shot_frames, subject.overlap)
-        if subject.keys is None:
+        subject, guidance = self._subject, self._subject.guidance
+        if guidance is None:
             return
-        keys = subject.keys.keys
-        first, last = subject.frames[0], subject.frames[-1]
+        for found in guidance.observed.mistakes(subject.shot_frames, subject.overlap):
+            if found.name in self._guided:
+                yield found
+        keys, first, last = guidance.keys, subject.frames[0], subject.frames[-1]
         for key in keys[max(0, bisect_right(keys, first) - 1) : bisect_left(keys, last) + 1]:
             try:
-                subject.keys.look_at(key)
+                guidance.look_at(key)
             except InputError as error:
                 self._notes.setdefault(str(error), []).append(key)
-        for found in subject.keys.observed.mistakes(keys, subject.overlap):
-            if found.name in subject.keys.keyed:
+        for found in guidance.observed.mistakes(keys, subject.overlap) if keys else ():
+            if found.name in guidance.keyed:
                 if not {*found.frames} & {*subject.frames}:
                     self._notes.setdefault(found.sentence, [])
                 yield found

@@ -130,7 +130,7 @@ def as_data(checked: Checked, findings: tuple[Finding, ...], limits: Limits) -> 
         "instances": list(checked.instances),
         "segment_frames": checked.segment_frames,
         "plate": subject.plate is not None,
-        "guidance": subject.guidance is not None,
+        "guidance": bool(subject.guided),
         "verdict": "limits exceeded" if findings else "fine",
         "findings": [_as_plain(finding) for finding in findings],
         "notes": list(checked.notes),

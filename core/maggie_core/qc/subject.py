@@ -80,8 +80,6 @@ class Subject:
     """Frames that share one chain of temporal state; `header`: as the mattes' headers say; `whole`: all."""
     plate: PlateImages | None = None
     guidance: Guidance | None = None
-    keys: Guidance | None = None
-    """Masks at some frames only: mattes of the frames between are not compared with them."""
     holds: Holds | None = None
     """The artist's cores and garbage mattes: what they add to a mask, and cut off it, is as it should be."""
     held: frozenset[int] = frozenset()
@@ -92,6 +90,12 @@ class Subject:
     """Which instance owns a pixel that several masks claim."""
     working_px: int = 576
     """Short side of the grid on which alphas are compared with plate, guidance and each other."""
+
+    @property
+    def guided(self) -> tuple[str, ...]:
+        """Whose alphas are compared with masks: key masks are no guidance of the frames between them."""
+        guidance = self.guidance
+        return () if guidance is None else tuple(n for n in guidance.names if n not in guidance.keyed)
 
 
 Key = tuple[str, str, int]

@@ -156,15 +156,14 @@ def _alpha(checked: Checked, frame: int | None, who: str) -> Plane | None:
 
 def _mask(checked: Checked, frame: int, who: str) -> Plane | None:
     guidance, geometry = checked.subject.guidance, checked.geometry
-    if guidance is None or geometry is None or not who:
+    if guidance is None or geometry is None or who not in checked.subject.guided:
         return None
     try:
         here = replace(geometry, data=checked.plate_windows.get(frame))
         masks = exclusive(guidance.read(frame, here), checked.subject.overlap)
     except InputError:
         return None
-    named = {instance.name: mask for instance, mask in zip(guidance.instances, masks, strict=True)}
-    return named.get(who)
+    return masks[guidance.names.index(who)]
 
 
 def _plate(checked: Checked, frame: int) -> Plane | None:

@@ -172,7 +172,7 @@ class TrainingDataset(IterableDataset[Arrays]):
         """Batch `number` of the training, for its optimiser step `step`."""
         s = self.settings
         progress = step / s.steps if s.steps is not None else self.progress.value
-        crop_px = s.crop_px(progress, number)
+        crop_px = s.crop_px(progress, number // self.shard.of)
         if progress >= s.video_from:
             count, frames, stream = s.clip_batch, s.clip_frames, CLIP_STREAM
         else:

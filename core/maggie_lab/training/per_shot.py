@@ -95,7 +95,7 @@ def approved_frames(matter: ShotMatter, approved: Guidance, frames: Sequence[int
         FrameError: a frame is not of the shot.
         GuidanceError: an approved alpha is missing, or its name is not that of an instance of the shot.
     """
-    names = [instance.name for instance in matter.guidance.instances]
+    names = list(matter.guidance.names)
     strangers = [instance.name for instance in approved.instances if instance.name not in names]
     if strangers:
         raise GuidanceError(
