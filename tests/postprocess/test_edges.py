@@ -182,6 +182,23 @@ def test_a_strand_is_cut_farther_from_a_mask_than_haze_is(soft_edge):
     assert at(held(haze, 0.6), 11) == 0
 
 
+def test_a_strand_beside_a_good_mask_is_the_networks_and_haze_is_half_the_masks(soft_edge):
+    image, truth, _ = soft_edge
+    mask = (truth > 0.5).astype(np.float32)
+    strand, haze = (slice(149, 152), slice(239, 290)), (slice(60, 240), slice(239, 290))
+
+    def beside(piece: tuple[slice, slice], away: int) -> float:
+        flies = truth.copy()
+        flies[piece] = np.maximum(flies[piece], 0.6)
+        how = {"sizes": [1500.0], "doubts": [0.0], "off": [0.0], "trusts": [0.5]}
+        return float(refine_edges(flies[None], image, mask[None], "none", **how)[0, 150, 240 + away])
+
+    # The filter's window is 16 pixels, and nothing is cut before 30.
+    assert beside(strand, 2) < beside(strand, 12) < beside(strand, 28)
+    assert beside(strand, 28) > 0.53
+    assert beside(haze, 28) == pytest.approx(0.3, abs=0.02)
+
+
 def test_next_to_no_trust_is_none(soft_edge):
     image, truth, _ = soft_edge
     mask = far_off(truth)

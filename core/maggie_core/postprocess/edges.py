@@ -54,6 +54,10 @@ GOOD_RADIUS_SHARE = 0.011
 """Window of the guided filter that gives good guidance its edge: wide enough for the soft edge of hair."""
 GOOD_WEIGHT = 0.5
 """Its weight against the network's alpha: two estimates with errors of their own."""
+GOOD_STRANDS = 2.0
+"""Distance from good guidance, in windows of that filter, from which a strand beside it (`_strands`) is the
+network's alone: the filter knows no hair so far out. Photographs with good masks: MAD 7.14 where strands have
+the weight of all else, 7.00; portraits, against a harder estimate, 4.68 and 4.75."""
 GOOD_PLATE_PX, GOOD_RADIUS_PLATE_PX = (0.3, 0.65), 2.0
 """The least that these distances and this window may be, in pixels of an enlarged plate: no mask is more
 exact than those, and the colours of an edge are blurred over them."""
@@ -136,7 +140,8 @@ def refine_edges(
         if how != "none":
             _decide(alpha, image, how, unit, doubtful)
         if trust > 0:
-            _take_at_its_word(alpha, mask, image, trust, _good_radius(unit, plate_px))
+            radius = _good_radius(unit, plate_px)
+            _take_at_its_word(alpha, mask, image, _less_at_strands(trust, alpha, mask, unit, radius), radius)
         if mask.any() and asked != 0:
             low, high = held_from(doubtful, off[n])
             wider = 1.0 if asked is None else 1 / max(asked, LEAST_TRUST)
@@ -200,7 +205,8 @@ def trust_in(alpha: Plane, mask: Plane) -> float:
 def mask_with_edge(mask: Plane, image: Plane) -> Plane:
     """A mask (H, W) whose edge follows the image (3, H, W), by a guided filter: float32 in [0, 1]."""
     edged = mask.astype(np.float32, copy=True)
-    _take_at_its_word(edged, mask, image, 1.0, _good_radius(unit_of(size_of(mask), mask.shape), 1.0))
+    radius = _good_radius(unit_of(size_of(mask), mask.shape), 1.0)
+    _take_at_its_word(edged, mask, image, np.ones_like(edged), radius)
     return edged
 
 
@@ -245,15 +251,26 @@ def _ramp(value: float, ends: tuple[float, float]) -> float:
     return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
 
 
-def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: float, radius: int) -> None:
-    """Mix an alpha (H, W) with its guidance, whose edge a guided filter softens, in place; `trust` is the
-    guidance's weight."""
+def _less_at_strands(trust: float, alpha: Plane, mask: Plane, unit: float, radius: int) -> Plane:
+    """(H, W): the weight of guidance, which falls where the alpha has strands outside it."""
+    weight, outside = np.full(alpha.shape, trust, np.float32), mask == 0
+    reach = pixels(STRAND_SHARE, unit)
+    box = box_of(outside & (alpha > STRAND_ALPHA[0]), margin=3 * reach)
+    if box is not None:
+        far = np.clip(depth_in(outside)[box] / np.float32(GOOD_STRANDS * radius), 0, 1)
+        weight[box] *= 1 - far * _strands(alpha[box], reach)
+    return weight
+
+
+def _take_at_its_word(alpha: Plane, mask: Plane, image: Plane, trust: Plane, radius: int) -> None:
+    """Mix an alpha (H, W) with its guidance, whose edge a guided filter softens, in place; `trust` (H, W) is
+    the guidance's weight."""
     y, x = np.gradient(mask) if min(mask.shape) > 1 else (np.zeros_like(mask),) * 2
     box = box_of((y != 0) | (x != 0) | (np.abs(alpha - mask) > 0), margin=4 * radius)
     if box is None:
         return
     filtered = guided_filter(image[:, *box], mask[box], radius_px=radius)
-    alpha[box] += np.float32(trust) * (filtered - alpha[box])
+    alpha[box] += trust[box] * (filtered - alpha[box])
 
 
 def _keep_depths(alpha: Plane, mask: Plane, unit: float, depths: tuple[float, float]) -> None:
