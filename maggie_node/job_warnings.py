@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -112,7 +112,12 @@ class FrameWarnings:
     """Collects what is to be said of the frames of one job. Losses are told segment by segment."""
 
     def __init__(
-        self, job: MatteJob, shot: OpenShot, matter: ShotMatter, emit: Callable[[Event], None]
+        self,
+        job: MatteJob,
+        shot: OpenShot,
+        matter: ShotMatter,
+        emit: Callable[[Event], None],
+        told: Iterable[Warning],
     ) -> None:
         self._job, self._shot, self._matter, self._emit = job, shot, matter, emit
         names = list(shot.guidance.names)
@@ -122,7 +127,7 @@ class FrameWarnings:
         """Frames that could not be used, and those that were matted without them."""
         self._stood_in: set[int] = set()
         """Frames of which a file could not be read and something stands in."""
-        self._told = frozenset((*_of_files(shot), *of_keys(shot, matter)))
+        self._told = frozenset(told)
         """What was said before the start."""
 
     def note(self, result: MatteResult) -> None:

@@ -121,13 +121,17 @@ def _run_opened(
     if shot.hand.holds is not None:
         _read_one(matter.holds, shot.frames)
     _ = matter.view.exposure_ev
+    told: list[Warning] = []
     for warning in before_start(job, shot, model, matter):
         emit(warning)
+        told.append(warning)
     same = recipe_digest({"version": __version__, "job": replace(job, frames=None).to_json()})
     with claimed(Path(job.mattes), sorted({*shot.frames, *shot.left_out}), job=same) as fellow:
         if fellow:
             emit(Warning("made-twice", f"{fellow} makes some of these frames now, too: both write the same"))
-        finished = _Run(job, shot, model, matter, emit, at_frames, overlap=overlap, step=step).run()
+        finished = _Run(
+            job, shot, model, matter, emit, at_frames, overlap=overlap, step=step, told=told
+        ).run()
     if not job.output.strip():
         with suppress(OSError):  # mattes are kept in it, or somebody put something else there
             Path(job.mattes).parent.rmdir()
@@ -260,6 +264,7 @@ class _Run:
         *,
         overlap: bool,
         step: Step,
+        told: Iterable[Warning] = (),
     ) -> None:
         self._step = step
         self._job, self._shot, self._model, self._matter = job, shot, model, matter
@@ -277,7 +282,7 @@ class _Run:
         self._pictures_failed = 0
         self._skipped = len(shot.left_out)
         self._records = Records(job, shot, model, matter)
-        self._warnings = FrameWarnings(job, shot, matter, emit)
+        self._warnings = FrameWarnings(job, shot, matter, emit, told)
         self._looked_at: set[int] = set()
 
     def run(self) -> Finished:

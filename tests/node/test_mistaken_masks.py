@@ -12,7 +12,7 @@ from support.shots import TinyShot, write_image, write_shot
 
 from maggie_api.events import Event, Warning
 from maggie_api.job import KeyGuidance, MaskGuidance, MatteJob
-from maggie_core.qc import check
+from maggie_core.qc import check, find, limits_with
 from maggie_node import runner
 from maggie_node.cli.qc import subject_of
 
@@ -162,6 +162,25 @@ def test_who_has_masks_in_every_frame_is_compared_with_them_beside_somebody_with
     assert values["outside"].keys() == {"ben"}
     (note,) = subject.notes
     assert note.startswith("the mattes of ana are not compared with masks")
+
+
+def test_what_a_mistaken_mask_spoils_is_to_be_looked_at_again_when_it_is_right(
+    long_shot: TinyShot, tiny_model: Path, tmp_path: Path
+):
+    invert(long_shot, "ana", 1003)
+    told(long_shot, tiny_model, tmp_path)
+    guidance = tuple(MaskGuidance(name, long_shot.mask(name)) for name in long_shot.names)
+
+    def found(frames: str, *measures: str) -> dict[str, str]:
+        job = MatteJob(long_shot.plate, str(tmp_path / "m.####.exr"), guidance, frames=frames)
+        limits = limits_with((name, 0.0) for name in measures)
+        return {f"{f.measure} {f.instance}": f.text for f in find(check(subject_of(job)), limits)}
+
+    again = "look at it again when the mask of ana is right"
+    spoiled = found("1003", "area", "change")
+    assert spoiled["area ana"].endswith(again)
+    assert "turn black and white round" in spoiled["mask_mistaken ana"]
+    assert again not in found("1003-1004", "area")["area ana"]  # it has another reason in 1004
 
 
 def test_a_mistaken_key_beside_the_asked_frames_is_a_note_of_the_check(

@@ -130,7 +130,8 @@ def refine_edges(
             return
         apart, share = outline_distance(alpha, mask), 1.0
         if apart is not None and asked is None:
-            share = max(_ramp(apart, AGREED_PX), _ramp(_unsure(alpha, mask), UNSURE_SHARE))
+            unsure = np.interp(_unsure(alpha, mask), UNSURE_SHARE, (0, 1))
+            share = float(max(np.interp(apart, AGREED_PX, (0, 1)), unsure))
         if share == 0:
             return
         doubtful = seen[n].doubt if doubts is None else doubts[n]
@@ -244,11 +245,6 @@ def _unsure(alpha: Plane, mask: Plane) -> float:
     low, high = UNDECIDED
     inside = alpha[mask > 0]
     return float(((inside > low) & (inside < high)).mean()) if inside.size else 1.0
-
-
-def _ramp(value: float, ends: tuple[float, float]) -> float:
-    """0 up to the first end, 1 from the second, linear between."""
-    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
 
 
 def _less_at_strands(trust: float, alpha: Plane, mask: Plane, unit: float, radius: int) -> Plane:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -101,7 +101,8 @@ class _Check:
             before = here
             self._tell(frame)
         instances = tuple(dict.fromkeys([*self._named, *(n for each in self._names.values() for n in each)]))
-        self._note_mistakes()
+        mistakes = tuple(self._mistakes())
+        self._note_mistakes(mistakes)
         self._note_absent(instances)
         self._note_recipes()
         self._note_gaps(instances)
@@ -119,6 +120,7 @@ class _Check:
             self._windows,
             frozenset(self._held),
             self._pinned,
+            mistakes,
         )
 
     def _look_at(self, frame: int) -> _FrameData | None:
@@ -403,9 +405,9 @@ class _Check:
         self._numbers.add("unusable_input", frame, count + 1)
         self._numbers.remarks[key] = f"{said}; {error}" if said else str(error)
 
-    def _note_mistakes(self) -> None:
+    def _note_mistakes(self, mistakes: Iterable[Mistake]) -> None:
         """Tell of masks that look like a mistake: their mattes follow them, and agree with them."""
-        for found in self._mistakes():
+        for found in mistakes:
             measure = "mask_hidden" if found.kind == "hidden" else "mask_mistaken"
             for frame in self._subject.frames:
                 if frame in found.frames:

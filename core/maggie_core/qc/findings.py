@@ -9,12 +9,15 @@ from typing import Any
 
 from maggie_api.sequences import compact_frames
 from maggie_api.text import counted
+from maggie_core.guidance.names import listing
 from maggie_core.image.window import Window
 from maggie_core.qc.measures import MEASURES, Limit, Measure, number
 from maggie_core.qc.subject import WHOLE_FRAME, Checked
 
 SCHEMA = "maggie-qc/2"
 Limits = Mapping[str, Limit]
+OF_MASKS = ("mask_mistaken", "mask_hidden")
+"""Measures of masks that look like a mistake."""
 SHOWN = 12
 """Lines of findings that the short result prints; the rest is on the page."""
 
@@ -90,8 +93,19 @@ def _finding(
         said = title
     else:
         said = f"{title} {f'{number(value)} {measure.unit}'.strip()}, allowed is {limit}"
-    text = f"{head}: {said}: {measure.todo}" if measure.todo else f"{head}: {said}"
+    todo = _spoiled(checked, measure, who, frames) or measure.todo
+    text = f"{head}: {said}: {todo}" if todo else f"{head}: {said}"
     return Finding(measure.name, who, frames, gravest, value, edge, place, text)
+
+
+def _spoiled(checked: Checked, measure: Measure, who: str, frames: tuple[int, ...]) -> str:
+    """What to do where mistaken masks explain what was found in all frames; else empty."""
+    spoilers = [checked.spoilers(who, frame) for frame in frames]
+    if not who or measure.name in OF_MASKS or not spoilers or not all(spoilers):
+        return ""
+    names = tuple(dict.fromkeys(name for each in spoilers for name in each))
+    masks, are = ("masks", "are") if len(names) > 1 else ("mask", "is")
+    return f"look at it again when the {masks} of {listing(names)} {are} right"
 
 
 def _given(checked: Checked, who: str, frames: tuple[int, ...]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from maggie_api.errors import FrameError
 from maggie_api.settings import Overlap
 from maggie_core.color import ColorSettings, PlateView
 from maggie_core.guidance import Guidance, Holds
+from maggie_core.guidance.mistaken import Mistake
 from maggie_core.image.geometry import Geometry
 from maggie_core.image.window import Window
 from maggie_core.io.frames import FrameSource
@@ -155,6 +157,14 @@ class Checked:
     """Frames in which another frame's plate or masks stand in."""
     pinned: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """By frame: whose alpha the artist gave."""
+    mistakes: tuple[Mistake, ...] = ()
+    """Masks that look like a mistake."""
+
+    def spoilers(self, who: str, frame: int) -> tuple[str, ...]:
+        """Whose mistaken masks, of a frame or of the keys around it, spoil the alpha of `who`."""
+        keys = self.subject.guidance.keys if self.subject.guidance else ()
+        near = {frame, *keys[max(0, bisect_left(keys, frame) - 1) : bisect_right(keys, frame) + 1]}
+        return tuple(mistake.name for mistake in self.mistakes if mistake.explains(who, near))
 
 
 def _readable(source: FrameSource, frames: Iterable[int], layer: str | None) -> Iterator[np.ndarray]:
