@@ -292,7 +292,8 @@ def _check_limits(limits: tuple[tuple[str, Limit | float | None], ...], job: Mat
         from maggie_core.qc import limits_with, needed_for
 
         limits_with(limits)
-        needed_for(limits, plate=True, guidance=all(source.kind != "key" for source in job.guidance))
+        guided = any(source.kind != "key" for source in job.guidance)
+        needed_for(limits, plate=True, guidance=guided, masks=True)
 
 
 def _tell_missing(frames: Sequence[int], sequences: Sequence[str]) -> None:

@@ -147,7 +147,8 @@ def qc(
 
     asked = limits_with(limits)
     subject = _asked(mattes, document, given)
-    needed_for(limits, plate=subject.plate is not None, guidance=bool(subject.guided))
+    masks = subject.guidance is not None
+    needed_for(limits, plate=subject.plate is not None, guidance=bool(subject.guided), masks=masks)
     checked, findings, result = _measured(subject, output, asked, quiet=as_json)
     if as_json:
         click.echo(result)

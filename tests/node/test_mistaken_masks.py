@@ -23,6 +23,12 @@ def invert(shot: TinyShot, name: str, frame: int) -> None:
     write_image(path, 255 - mask, "uint8")
 
 
+def mask_area(shot: TinyShot, name: str, frame: int) -> float:
+    """Percent of the image."""
+    mask = OpenImageIO.ImageBuf(str(shot.folder / f"{name}.{frame}.png")).get_pixels(OpenImageIO.UINT8)
+    return 100 * float((np.asarray(mask) > 127).mean())
+
+
 def keep_masks(shot: TinyShot, names: tuple[str, ...], *frames: int) -> None:
     """Remove the masks of all other frames."""
     for frame in shot.frames:
@@ -160,6 +166,11 @@ def test_who_has_masks_in_every_frame_is_compared_with_them_beside_somebody_with
     assert list(values["guidance_area"]) == ["ben"]
     assert values["guidance_area"]["ben"].keys() == set(long_shot.frames)
     assert values["outside"].keys() == {"ben"}
+    whole = {frame: mask_area(long_shot, "ben", frame) for frame in long_shot.frames}
+    # Nothing is taken off his mask where ana's matte lies on it: what she takes from him shows.
+    assert {f: values["guidance_area"]["ben"][f] for f in whole if f != 1004} == pytest.approx(
+        {f: area for f, area in whole.items() if f != 1004}, rel=0.02
+    )
     (note,) = subject.notes
     assert note.startswith("the mattes of ana are not compared with masks")
 
@@ -181,6 +192,8 @@ def test_what_a_mistaken_mask_spoils_is_to_be_looked_at_again_when_it_is_right(
     assert spoiled["area ana"].endswith(again)
     assert "turn black and white round" in spoiled["mask_mistaken ana"]
     assert again not in found("1003-1004", "area")["area ana"]  # it has another reason in 1004
+    assert found("1003-1004", "change")["change ana"].endswith(again)  # of 1004 from 1003
+    assert again not in found("1003-1006", "change")["change ana"]
 
 
 def test_a_mistaken_key_beside_the_asked_frames_is_a_note_of_the_check(

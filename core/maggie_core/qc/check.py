@@ -182,8 +182,7 @@ class _Check:
             self._numbers.add("not_finite", frame, not_finite, name)
             self._numbers.add("out_of_range", frame, beyond, name)
             self._numbers.add("area", frame, planes.area(alphas[name]), name)
-        small = {name: geometry.to_working(alpha, geometry.region) for name, alpha in alphas.items()}
-        masks = self._masks(frame, geometry, small)
+        masks = self._masks(frame, geometry)
         if alphas:
             total = np.asarray(np.sum(list(alphas.values()), axis=0, dtype=np.float32))
             self._numbers.add("above_one", frame, planes.above_one(total))
@@ -191,6 +190,7 @@ class _Check:
                 self._numbers.add("sum_broken", frame, max(float(total.max()) - 1, 0))
             for name, alpha in alphas.items():
                 self._shape(frame, name, alpha, total, masks.get(name))
+        small = {name: geometry.to_working(alpha, geometry.region) for name, alpha in alphas.items()}
         for name, mask in masks.items():
             self._numbers.add("guidance_area", frame, planes.area(mask), name)
             if name in small:
@@ -244,8 +244,6 @@ class _Check:
         self._losses(frame, names, own, claims, geometry)
         total = np.sum(list(alphas.values()), axis=0, dtype=np.float32)
         claimed = claims.any(axis=0)
-        for name in alphas.keys() - masks.keys():
-            claimed |= alphas[name] > 0.5
         for name, alpha, mask in zip(names, own, claims, strict=True):
             person = Person(alpha, mask, total - alpha)
             faults = list(person.faults())
@@ -337,12 +335,8 @@ class _Check:
             return not np.array_equal(here.masks[name], before.masks[name])
         return None
 
-    def _masks(self, frame: int, geometry: Geometry, alphas: Mapping[str, Plane]) -> dict[str, Plane]:
-        """The masks that alphas of a frame are compared with, each without what is somebody else's.
-
-        Args:
-            alphas: of the frame, on the working grid: they say where those are who have no mask there.
-        """
+    def _masks(self, frame: int, geometry: Geometry) -> dict[str, Plane]:
+        """The masks that alphas of a frame are compared with, each without what another mask of it has."""
         guidance = self._subject.guidance
         if guidance is None or not self._guided:
             return {}
@@ -360,10 +354,7 @@ class _Check:
         for name in self._guided:
             for measure in ("mask_mistaken", "mask_hidden"):
                 self._numbers.add(measure, frame, 0, name)
-        coverage[[name in guidance.keyed for name in guidance.names]] = 0
         masks = exclusive(coverage, self._subject.overlap)
-        for name in guidance.keyed & alphas.keys():
-            masks[:, alphas[name] > 0.5] = 0
         self._hold(frame, masks, geometry)
         return {name: masks[guidance.names.index(name)] for name in self._guided}
 

@@ -16,8 +16,8 @@ from maggie_core.qc.subject import WHOLE_FRAME, Checked
 
 SCHEMA = "maggie-qc/2"
 Limits = Mapping[str, Limit]
-OF_MASKS = ("mask_mistaken", "mask_hidden")
-"""Measures of masks that look like a mistake."""
+NOT_SPOILED = ("mask_mistaken", "mask_hidden", "not_finite", "out_of_range", "stuck")
+"""Measures that no mask of another makes worse."""
 SHOWN = 12
 """Lines of findings that the short result prints; the rest is on the page."""
 
@@ -100,8 +100,8 @@ def _finding(
 
 def _spoiled(checked: Checked, measure: Measure, who: str, frames: tuple[int, ...]) -> str:
     """What to do where mistaken masks explain what was found in all frames; else empty."""
-    spoilers = [checked.spoilers(who, frame) for frame in frames]
-    if not who or measure.name in OF_MASKS or not spoilers or not all(spoilers):
+    spoilers = [checked.spoilers(who, frame, beside=measure.about == "pair") for frame in frames]
+    if not who or measure.name in NOT_SPOILED or not spoilers or not all(spoilers):
         return ""
     names = tuple(dict.fromkeys(name for each in spoilers for name in each))
     masks, are = ("masks", "are") if len(names) > 1 else ("mask", "is")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -158,13 +159,13 @@ _ALL = (
         "mask_mistaken", "mask that looks inverted, or is white all over", "frames", "instance", at_most(0),
         "no person takes in all sides of the image around a hole, or all of it in every frame",
         "white is what is matted: turn black and white round, or take another channel or id, and matte again",
-        needs="guidance",
+        needs="masks",
     ),
     Measure(
         "mask_hidden", "whole mask inside that of somebody else", "frames", "instance", at_most(0),
         "somebody who is hidden by others in some frames is seen in others",
         "unless it is so, cut the person out of the other's mask, or change their order, and matte again",
-        needs="guidance",
+        needs="masks",
     ),
     Measure(
         "outside", "alpha far from its guidance", "% of the matte", "instance", at_most(25),
@@ -366,20 +367,26 @@ def limits_with(changes: Iterable[tuple[str, Limit | float | None]] = ()) -> dic
     return limits
 
 
-def needed_for(changes: Iterable[tuple[str, Limit | float | None]], *, plate: bool, guidance: bool) -> None:
+def needed_for(
+    changes: Iterable[tuple[str, Limit | float | None]], *, plate: bool, guidance: bool, masks: bool
+) -> None:
     """See that what is given measures everything that a limit is asked for.
+
+    Args:
+        guidance: whether somebody has a mask in every frame.
+        masks: the same, or key masks.
 
     Raises:
         SettingsError: a measure needs what is not given, so that its limit would say nothing.
     """
-    given = {"plate": plate, "guidance": guidance}
+    given = {"plate": plate, "guidance": guidance, "masks": masks}
     for name, change in changes:
         needs = MEASURES[name].needs
         if change is not None and needs and not _is_given(needs, given):
-            options = needs.replace("plate", "--plate").replace("guidance", "--guidance")
+            options = re.sub("guidance|masks", "--guidance", needs.replace("plate", "--plate"))
             raise SettingsError(
-                f"the limit of {name} needs {needs}: give {options} or a job (one with key masks is without "
-                "guidance), or drop the limit"
+                f"the limit of {name} needs {needs}: give {options} or a job (one with key masks alone "
+                "is without guidance), or drop the limit"
             )
 
 

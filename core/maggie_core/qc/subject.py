@@ -160,10 +160,15 @@ class Checked:
     mistakes: tuple[Mistake, ...] = ()
     """Masks that look like a mistake."""
 
-    def spoilers(self, who: str, frame: int) -> tuple[str, ...]:
-        """Whose mistaken masks, of a frame or of the keys around it, spoil the alpha of `who`."""
-        keys = self.subject.guidance.keys if self.subject.guidance else ()
-        near = {frame, *keys[max(0, bisect_left(keys, frame) - 1) : bisect_right(keys, frame) + 1]}
+    def spoilers(self, who: str, frame: int, *, beside: bool = False) -> tuple[str, ...]:
+        """Whose mistaken masks, of a frame or of the keys around it, spoil the alpha of `who`.
+
+        Args:
+            beside: the frames beside it count, too.
+        """
+        guidance, near = self.subject.guidance, {frame}
+        for frames in (guidance.keys if guidance else (), self.subject.shot_frames if beside else ()):
+            near.update(frames[max(0, bisect_left(frames, frame) - 1) : bisect_right(frames, frame) + 1])
         return tuple(mistake.name for mistake in self.mistakes if mistake.explains(who, near))
 
 
