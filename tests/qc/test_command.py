@@ -345,7 +345,7 @@ def test_a_fine_page_shows_a_few_frames(matted, tmp_path: Path):
 @pytest.mark.slow
 def test_the_demo_shots_own_faults_are_named(tmp_path: Path):
     """Seen beside the true alphas: ben's neck is bitten behind ana's hair in 1016 and 1017, haze hangs loose
-    beside him in 1011, 1012, 1015 and 1019, half of his hair is lost in 1019, when his alpha flickers by 2 px,
+    beside him in 1011, 1012, 1015 and 1019, half of his hair is lost in 1019, when he flickers by 2 px,
     and wall is taken in beside him. Ana's hand, which her mask lacks in 1016, is mended from the
     frames beside it.
     """
