@@ -88,6 +88,26 @@ def test_a_bite_or_a_blot_of_one_frame_alone_is_mended_whole(moving):
     assert smooth[0][blot > 0].mean() < 0.03
 
 
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_bite_or_a_blot_of_one_frame_alone_leaves_nothing_in_the_frames_beside_it(moving, at: int):
+    """In the mean of three frames two thirds of the bite were left, and a third of the blot."""
+    images, truths = moving
+    bite, blot = disc(128, 96, 62, 40, 8), disc(128, 96, 108, 20, 8)
+    # An edge that is too wide in this frame alone, so that it is averaged.
+    wrong = [truths[0].copy(), gaussian_filter(truths[1], (0, 4, 4)), truths[2].copy()]
+    even = [beside(images[1], images[k], wrong[k]) for k in (0, 2)]
+    wrong[at] = np.maximum(truths[at] * (1 - bite), blot).astype(np.float32)
+
+    smooth = smoothed(images[1], wrong[1], [beside(images[1], images[k], wrong[k]) for k in (0, 2)])
+
+    assert not np.array_equal(smooth, wrong[1])
+    inside, outside = (disc(128, 96, x, y, 5) > 0 for x, y in ((62, 40), (108, 20)))
+    assert smooth[0][inside].min() > 0.97
+    assert smooth[0][outside].max() < 0.03
+    edge = (truths[1][0] > 0.1) & (truths[1][0] < 0.9) & (bite == 0)
+    np.testing.assert_allclose(smooth[0][edge], smoothed(images[1], wrong[1], even)[0][edge], atol=0.02)
+
+
 def test_what_is_right_stays_right(moving):
     images, truths = moving
 

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maggie_core.postprocess.guided_filter import box_mean, fitted
+from maggie_core.postprocess.mask_shape import pixels, size_of
 from maggie_core.runtime.threads import side_by_side
 
 Plane = NDArray[np.float32]
@@ -41,6 +42,12 @@ MISTAKEN = (0.15, 0.35)
 """How far an alpha may lie outside what lies between its neighbours and still count in the mean, and from
 which on it does not; linear between. Clips of four kinds have the same errors with (0.3, 0.5) and without the
 lower end."""
+AGREED = 0.9
+"""Alpha from which a frame and a neighbour agree that somebody is there, and one less it that nobody is."""
+MISTAKEN_BESIDE = (0.2, 0.4)
+"""How far the other neighbour may be off that and still count in full, and from which on it does not."""
+MISTAKEN_RADIUS = 0.02
+"""Half of the width from which that is more than an edge that jumps, as a share of the person's size."""
 FIT_RADIUS_PX, FIT_EPS = 2, 1e-3
 """Window and regularisation of the fit that says how alpha changes with colour."""
 SAME_WAY_PX = 0.5
@@ -128,12 +135,30 @@ def smoothed(image: Plane, alphas: Plane, neighbours: Sequence[Neighbour]) -> Pl
         if gate > 0:
             nearer = np.clip(alpha, np.minimum(a, b), np.maximum(a, b))
             mistaken = certain * np.interp(np.abs(nearer - alpha), MISTAKEN, (0, 1)).astype(np.float32)
-            pull = first.weight * (a - alpha) + second.weight * (b - alpha)
-            alpha += gate * pull / (1 + first.weight + second.weight)
+            radius = pixels(MISTAKEN_RADIUS, size_of(alpha > 0.5))
+            v = first.weight * _counts(a, alpha, b, radius)
+            w = second.weight * _counts(b, alpha, a, radius)
+            alpha += gate * (v * (a - alpha) + w * (b - alpha)) / (1 + v + w)
             alpha += gate * mistaken * (nearer - alpha)
 
     side_by_side(one, in_both)
     return result
+
+
+def _counts(other: Plane, alpha: Plane, third: Plane, radius: int) -> Plane:
+    """(H, W) in [0, 1]: how far a neighbour's alpha counts beside a frame's and the third's; 0 where it alone
+    is wrong.
+
+    Args:
+        radius: in pixels; what is narrower than twice as much may be an edge that has moved.
+    """
+    low, high = np.minimum(alpha, third), np.maximum(alpha, third)
+    off = np.where((low > AGREED) | (high < 1 - AGREED), _outside(other, low, high), np.float32(0))
+    if off.max() > MISTAKEN_BESIDE[0]:
+        square = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+        wide = cv2.morphologyEx(off, cv2.MORPH_OPEN, square)
+        off = np.minimum(off, cv2.dilate(wide, square))  # with its corners
+    return np.interp(off, MISTAKEN_BESIDE, (1, 0)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
