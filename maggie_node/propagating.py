@@ -9,6 +9,7 @@ from maggie_api.errors import FrameError, JobError, OutputError, SettingsError
 from maggie_api.events import Warning
 from maggie_api.job import MatteJob
 from maggie_api.sequences import compact_frames, expand_output, parse_frames, parse_pattern
+from maggie_api.text import counted
 from maggie_core.guidance import exclusive
 from maggie_core.io.integer_image import write_integer_image
 from maggie_core.mattes.layout import sibling
@@ -73,7 +74,7 @@ def _written(
             write_integer_image(paths[frame, instance.slug], mask)
     for each in matter.lost(shot.frames):
         yield Warning("lost-subject", each.sentence, (each.frame,))
-    yield f"{len(paths)} masks written, from {next(iter(paths.values()))} on"
+    yield f"{counted(len(paths), 'mask')} written, from {next(iter(paths.values()))} on"
 
 
 def make_masks(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from maggie_api.text import counted
 from maggie_node.cli.commands import debug_option, together
 from maggie_node.cli.progress import StepLines
 from maggie_node.cli.synthesize_folders import Progress, add_commands
@@ -73,7 +74,8 @@ def bank(
     own, cut = (str(path.resolve()) if path else "" for path in (images, cutouts))
     made = BankPlan(figures, backgrounds=backgrounds, puppets=puppets, images=own, cutouts=cut, **plan)
     build_bank(folder, made, workers=workers, tell=Progress("items"))
-    click.echo(f"{folder}: {made.figures} figures, {made.puppets} puppets, {made.backgrounds} backgrounds")
+    counts = ("figure", made.figures), ("puppet", made.puppets), ("background", made.backgrounds)
+    click.echo(f"{folder}: {', '.join(counted(number, noun) for noun, number in counts)}")
 
 
 _drawn = together(

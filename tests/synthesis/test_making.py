@@ -96,7 +96,7 @@ def test_a_cut_out_without_alpha_is_refused(tmp_path: Path):
 def test_a_small_bank_has_few_puppets_and_backgrounds(tmp_path: Path):
     made = run_command("synthesize", "bank", tmp_path, "--figures", 5, "--size", 64)
 
-    assert made.stdout == f"{tmp_path}: 5 figures, 1 puppets, 5 backgrounds\n"
+    assert made.stdout == f"{tmp_path}: 5 figures, 1 puppet, 5 backgrounds\n"
 
 
 def test_the_commands_draw_a_bank_samples_and_a_sheet(tmp_path: Path):
