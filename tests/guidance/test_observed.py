@@ -153,6 +153,19 @@ def test_a_close_up_with_a_gap_at_a_corner_or_a_side_does_not_look_inverted(tmp_
     assert [observed(tmp_path, ana=1 - square(*gap)) for gap in gaps] == [{}] * len(gaps)
 
 
+def close_up(*, shoulders: int) -> np.ndarray:
+    """Head and shoulders, which begin at a row and take all of the lower side."""
+    mask = square(6, 16, side=16)
+    mask[shoulders:] = 1
+    return mask
+
+
+def test_a_close_up_that_is_inverted_is_told_of(tmp_path):
+    assert observed(tmp_path, ana=close_up(shoulders=22)) == {}
+    assert list(observed(tmp_path, ana=1 - close_up(shoulders=22))) == ["inverted-mask"]
+    assert observed(tmp_path, ana=1 - close_up(shoulders=10)) == {}  # somebody above a low wall, or inverted
+
+
 def test_masks_of_different_sizes_are_compared_where_they_lie(tmp_path):
     large = square(16, 16, side=64, size=(128, 192))
     inside, outside = square(8, 8, side=6), square(8, 30, side=6)

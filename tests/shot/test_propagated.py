@@ -135,6 +135,16 @@ def test_keys_of_frames_that_the_shot_does_not_have_are_refused(shot):
         KeyMasks("ana", keys_only(shot, "ana", (1001,)), (2001, 2002, 2003))
 
 
+def test_a_key_mask_without_a_number_is_refused_with_the_name_it_needs(shot, tmp_path):
+    lone = tmp_path / "key.png"
+    lone.write_bytes(Path(shot.mask("ana").replace("####", "1001")).read_bytes())
+
+    with pytest.raises(
+        GuidanceError, match=r"^key.png has no frame number, .* key\.2001\.png, with the number"
+    ):
+        KeyMasks("ana", lone, (2001, 2002, 2003))
+
+
 class Scripted:
     """A tracker that finds what a function makes of the true masks of a frame, forwards and backwards."""
 

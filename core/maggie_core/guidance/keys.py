@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from maggie_api.errors import GuidanceError
-from maggie_api.sequences import compact_frames
+from maggie_api.sequences import compact_frames, frame_of_file, has_token
 from maggie_core.guidance.files import UnreadableMaskError
 from maggie_core.guidance.masks import MaskSequence
 from maggie_core.guidance.source import GuidanceSource, Mask
@@ -45,6 +45,12 @@ class KeyMasks:
         shot, stored = set(shot_frames), tuple(number - offset for number in self._masks.stored)
         self.keys = tuple(frame for frame in stored if frame in shot)
         """Frames with a mask, ascending."""
+        if not self.keys and not has_token(pattern) and frame_of_file(pattern) is None:
+            file = Path(pattern)
+            raise GuidanceError(
+                f"{file.name} has no frame number, so the key mask of {name} is of no frame: name it as "
+                f"{file.stem}.{shot_frames[0]}{file.suffix}, with the number of its frame"
+            )
         if not self.keys:
             raise GuidanceError(
                 f"the key masks of {name} have frames {compact_frames(stored)} and the shot "

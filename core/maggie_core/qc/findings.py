@@ -211,7 +211,7 @@ def as_text(checked: Checked, findings: tuple[Finding, ...]) -> str:
         lines.append(f"and {len(faults) - SHOWN} more")
     lines += [f"note: {note}" for note in checked.notes]
     count = counted(len(faults), "fault")
-    verdict = count if findings else "fine: nothing beyond its limit"
+    verdict = count if findings else "no fault found"
     return "\n".join([*lines, f"{verdict} ({looked})"])
 
 

@@ -157,7 +157,7 @@ _ALL = (
     ),
     Measure(
         "mask_mistaken", "mask that looks inverted, or is white all over", "frames", "instance", at_most(0),
-        "no person takes in all sides of the image around a hole, or all of it in every frame",
+        "no person takes in the sides of the image around a hole or a close-up, or all of it in every frame",
         "white is what is matted: turn black and white round, or take another channel or id, and matte again",
         needs="masks",
     ),
