@@ -27,6 +27,8 @@ GUIDED_RADIUS_SHARE = 0.015
 CLOSED_FORM_BAND_SHARE = 0.02
 """How far from the mask's edge the closed form decides, inside and outside, as a share of the short side:
 wide enough for masks that are off by a little, before the background's own edges join in."""
+CLOSED_FORM_EPS = 1e-5
+"""Its regularisation: from a bare mask a finer one follows grain (held-out scenes: 18.9 becomes 19.0)."""
 
 
 def mask_itself(image: Plane, mask: Plane) -> Plane:
@@ -67,7 +69,9 @@ def closed_form(image: Plane, mask: Plane, *, band_px: float | None = None) -> P
     unknown = _within(mask > 0.5, reach) | _within(mask <= 0.5, reach)
     box = box_of(unknown, margin=2)
     if box is not None:
-        alpha[box] = refine.closed_form(image[:, *box], alpha[box], unknown[box], trust=0)
+        alpha[box] = refine.closed_form(
+            image[:, *box], alpha[box], unknown[box], trust=0, eps=CLOSED_FORM_EPS
+        )
     return alpha
 
 
