@@ -101,6 +101,23 @@ def complain(text: str) -> None:
     click.echo(f"maggie-node: {line}", err=True)
 
 
+def _explained(error: click.ClickException) -> str:
+    """Click's sentence, or ours where click does not know what is meant."""
+    if isinstance(error, click.NoSuchOption) and error.option_name in ("--mask", "--masks") and error.ctx:
+        if any("--guidance" in each.opts for each in error.ctx.command.params):
+            return (
+                f"No such option '{error.option_name}': masks are --guidance NAME=SEQUENCE, or --key "
+                "NAME=SEQUENCE where only some frames have one"
+            )
+    text = error.format_message()
+    if text.startswith("Got unexpected extra arguments"):
+        return (
+            "more words than the command takes: a sequence is named plate.####.exr, not by a wildcard, which "
+            "the shell replaces with all of its files"
+        )
+    return text
+
+
 def _say(error: BaseException) -> int | str | None:
     """Print the line of an error; returns the exit code.
 
@@ -116,7 +133,7 @@ def _say(error: BaseException) -> int | str | None:
             error.show()  # the help, line by line
             return error.exit_code
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-        complain(error.format_message() + (f" ({command} --help shows how)" if command else ""))
+        complain(_explained(error) + (f" ({command} --help shows how)" if command else ""))
         return error.exit_code
     if isinstance(error, OSError) and error.filename is not None:
         complain(f"{os.fsdecode(error.filename)}: {error.strerror or error}: check the path")

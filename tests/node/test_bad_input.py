@@ -136,6 +136,14 @@ def misspelt_option(shot: TinyShot, model: Path, args: list[str]) -> None:
     args += ["--exposure", "1"]
 
 
+def the_word_for_guidance_in_other_programs(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args += ["--mask", "ana.png"]
+
+
+def wildcard(shot: TinyShot, model: Path, args: list[str]) -> None:
+    args[:1] = [shot.plate.replace("####", str(frame)) for frame in shot.frames]
+
+
 def absent_device(shot: TinyShot, model: Path, args: list[str]) -> None:
     args += ["--device", "cuda:99"]
 
@@ -236,6 +244,12 @@ TABLE: list[tuple[Breaker, int, str]] = [
     (working_size_of_nothing, 2, "working size is 0"),
     (unknown_compression, 2, "htj2k"),
     (misspelt_option, 2, "No such option.*exposure-ev"),
+    (
+        the_word_for_guidance_in_other_programs,
+        2,
+        "No such option '--mask': masks are --guidance NAME=SEQUENCE",
+    ),
+    (wildcard, 2, r"plate\.####\.exr, not by a wildcard"),
     (absent_device, 2, "cuda:99"),
 ]
 

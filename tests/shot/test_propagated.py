@@ -130,6 +130,28 @@ def test_people_are_followed_both_ways_and_do_not_take_each_others_pixels(shot):
     assert keyed.lost() == []
 
 
+@pytest.mark.parametrize("given", ["key", "guidance"])
+def test_whose_only_key_is_empty_gets_nothing_that_the_masks_of_another_leave_out(shot, given):
+    """Of what a bite in ana's mask leaves, ben had most."""
+    pattern, empty = keys_only(shot, "ana", shot.frames), shot.folder / "empty" / "ben.1001.png"
+    bitten = Path(pattern.replace("####", "1005"))
+    mask = cv2.imread(str(bitten), cv2.IMREAD_GRAYSCALE)
+    rows, columns = np.nonzero(mask)
+    mask[int(np.median(rows)) :, int(np.median(columns)) :] = 0
+    cv2.imwrite(str(bitten), mask)
+    empty.parent.mkdir()
+    cv2.imwrite(str(empty), np.zeros_like(mask))
+    frames = shot.frames
+    ana = KeyMasks("ana", pattern, frames) if given == "key" else MaskSequence("ana", pattern)
+    guidance = combine([ana, KeyMasks("ben", empty.with_name("ben.####.png"), frames)])
+    plate, model = open_source(shot.plate), load_model("default", device="cpu")
+    keyed = ShotMatter(model, plate, guidance, shot_frames=frames)
+
+    found = [keyed.guidance.read(frame, keyed.geometry)[1] for frame in frames]
+
+    assert max(float(mask.max()) for mask in found) == 0
+
+
 def test_keys_of_frames_that_the_shot_does_not_have_are_refused(shot):
     with pytest.raises(GuidanceError, match="key masks of ana have frames 1001 and the shot 2001-2003"):
         KeyMasks("ana", keys_only(shot, "ana", (1001,)), (2001, 2002, 2003))

@@ -137,6 +137,7 @@ class PropagatedGuidance(Guidance):
         self._images: LruCache[tuple[str, Plane]] = LruCache(round(IMAGES * (GRID_PX / tracker.grid_px) ** 2))
         self._states: dict[int, tuple[str, float]] = {}
         self._found: dict[int, _Found] = {}
+        self._seen: dict[int, tuple[str, NDArray[np.bool_]]] = {}
         self._lock = threading.RLock()
 
     def masks(self, frame: int) -> list[Mask]:
@@ -390,8 +391,17 @@ class PropagatedGuidance(Guidance):
         Raises:
             InputError, OSError: a key, or the plate at a key, cannot be used.
         """
-        clip = Clip(self._image, self._known, self._keyed, self._fixed)
         first, last = self._span(frame)
+        absent = [n for n in range(len(self.instances)) if self._is_absent(n, first, last)]
+
+        def known(t: int) -> Plane:
+            masks = self._known(t)
+            if absent:
+                masks = masks.copy()
+                masks[absent] = 0
+            return masks
+
+        clip = Clip(self._image, known, self._keyed, self._fixed)
         usable = [t for t in self.reach(frame) if t in self.keys or self._is_usable(t)]
         inside = [t for t in usable if first <= t <= last]
         if first <= frame <= last:
@@ -404,8 +414,8 @@ class PropagatedGuidance(Guidance):
         end = last if frame > last else first
         way = usable if frame > last else usable[::-1]
         path = [t for t in way[way.index(end) + 1 :] if abs(t - end) <= abs(frame - end)]
-        known = reversed(range(len(path))) if self._tracker.resumes else ()
-        done = next((i for i in known if self._recall(path[i]) is not None), None)
+        places = reversed(range(len(path))) if self._tracker.resumes else ()
+        done = next((i for i in places if self._recall(path[i]) is not None), None)
         before = None if done is None else self._recall(path[done])
         start, rest = (end, path) if done is None else (path[done], path[done + 1 :])
         self._shares(start, checkpoint)
@@ -421,6 +431,23 @@ class PropagatedGuidance(Guidance):
         for t, shares, after in walk:
             self._keep(t, shares, [Agreement(found) for found in after.get("found", ())], after)
             checkpoint()
+
+    def _is_absent(self, n: int, first: int, last: int) -> bool:
+        """Whether all keys of a person from frame `first` to `last` are empty: nothing tells what they look
+        like, so they are nowhere around these keys, whatever others leave of a pixel."""
+        keys = [t for t in self._keys.get(self.instances[n].name, ()) if first <= t <= last]
+        return bool(keys) and not any(self._seen_in(t)[n] for t in keys)
+
+    def _seen_in(self, key: int) -> NDArray[np.bool_]:
+        """(N,) bool: whose mask in a key is not empty, of those who have one there."""
+        inputs, kept = self._inputs_of(key), self._seen.get(key)
+        if kept is None or kept[0] != inputs:
+            try:
+                seen = np.asarray(self._known(key).any(axis=(1, 2)))
+            except (InputError, OSError):  # said where it is needed
+                return np.ones(len(self.instances), bool)
+            kept = self._seen[key] = inputs, seen
+        return kept[1]
 
     def _is_usable(self, frame: int) -> bool:
         try:
