@@ -142,6 +142,11 @@ class MaggieShot(bpy.types.PropertyGroup):
     )
     folder: _path("Mattes", "Folder for the mattes", default="//maggie/", subtype="DIR_PATH")
     model: _path("Model", f"{', '.join(MODEL_NAMES)} or a file", default=MatteJob.model)
+    device: StringProperty(
+        name="Device",
+        description="Where the network computes: one that the worker has found, or another by its name",
+        default=MatteJob.device,
+    )
     commercial: BoolProperty(name="Commercial Work", description="Refuse models that do not allow it")
     options: PointerProperty(type=MaggieOptions)
     preview: BoolProperty(
@@ -157,21 +162,16 @@ class MaggieShot(bpy.types.PropertyGroup):
 
 
 _CLASSES = (MaggieKey, MaggieGuidance, MaggieOptions, MaggieShot)
-
-
-def _device() -> Any:
-    return StringProperty(
-        name="Device",
-        description="Where the network computes: one that the worker has found, or another by its name",
-        default=MatteJob.device,
-        search=lambda self, context, text: devices.names(),
-        search_options={"SUGGESTION"},
-    )
+_DEVICE = MaggieShot.__annotations__["device"]
 
 
 def register() -> None:
     # Blender 4.2 crashes at its end if a property with a function is left of an extension that was removed.
-    MaggieShot.__annotations__["device"] = _device()
+    MaggieShot.__annotations__["device"] = StringProperty(
+        **_DEVICE.keywords,
+        search=lambda self, context, text: devices.names(),
+        search_options={"SUGGESTION"},
+    )
     for each in _CLASSES:
         bpy.utils.register_class(each)
     bpy.types.Scene.maggie = PointerProperty(type=MaggieShot)
@@ -181,4 +181,4 @@ def unregister() -> None:
     del bpy.types.Scene.maggie
     for each in reversed(_CLASSES):
         bpy.utils.unregister_class(each)
-    del MaggieShot.__annotations__["device"]
+    MaggieShot.__annotations__["device"] = _DEVICE
