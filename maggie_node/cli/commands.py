@@ -111,9 +111,10 @@ def _explained(error: click.ClickException) -> str:
             )
     text = error.format_message()
     if text.startswith("Got unexpected extra arguments"):
+        first = text.partition("(")[2].split(" ")[0]
         return (
-            "more words than the command takes: a sequence is named plate.####.exr, not by a wildcard, which "
-            "the shell replaces with all of its files"
+            f"more words than the command takes, from {first} on: if they come of a wildcard, which the "
+            "shell replaces with all of its files, name the sequence plate.####.exr instead"
         )
     return text
 

@@ -249,7 +249,7 @@ TABLE: list[tuple[Breaker, int, str]] = [
         2,
         "No such option '--mask': masks are --guidance NAME=SEQUENCE",
     ),
-    (wildcard, 2, r"plate\.####\.exr, not by a wildcard"),
+    (wildcard, 2, r"from .*plate\.1002\.exr on: if they come of a wildcard, .* plate\.####\.exr instead"),
     (absent_device, 2, "cuda:99"),
 ]
 

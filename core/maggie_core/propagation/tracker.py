@@ -230,7 +230,7 @@ class AffinityTracker:
 
     @property
     def digest(self) -> str:
-        return f"affinity 6 {self._model.digest}"
+        return f"affinity 5 {self._model.digest}"
 
     def follow(
         self,

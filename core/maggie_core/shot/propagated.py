@@ -326,7 +326,8 @@ class PropagatedGuidance(Guidance):
 
     @property
     def _how(self) -> str:
-        return f"{self._tracker.digest} {sorted(self._shot.how().items())} {self._shot.overlap}"
+        how = sorted(self._shot.how().items())
+        return f"nobody by empty keys {self._tracker.digest} {how} {self._shot.overlap}"
 
     def _inputs_of(self, frame: int) -> str:
         now = time.monotonic()
@@ -396,9 +397,7 @@ class PropagatedGuidance(Guidance):
 
         def known(t: int) -> Plane:
             masks = self._known(t)
-            if absent:
-                masks = masks.copy()
-                masks[absent] = 0
+            masks[absent] = 0
             return masks
 
         clip = Clip(self._image, known, self._keyed, self._fixed)
